@@ -1,0 +1,1 @@
+"""What both ends of a call share: messages, signaling, media and the rules for tasks."""

@@ -1,0 +1,1 @@
+"""Media as packets: RTP, flows, legs and the relay; nothing here decodes or encodes."""

@@ -1,0 +1,1 @@
+"""The signaling client: requests with replies, heartbeats, resume after a dropped WebSocket."""

@@ -1,0 +1,1 @@
+"""Pages: templates, scripts, styles and translations, with the code that serves them (floor 0)."""
