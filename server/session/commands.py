@@ -1,0 +1,171 @@
+"""What the machine asks its room to do. The room runs them in order, after the event is durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from link.messages.values import Chat
+from server.session.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """This event is a consequence of the handled one: handle and journal it in the same transaction."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Post `TimerFired(timer)` after `seconds`, unless cancelled or started anew before."""
+
+    timer: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """Forget the timer; harmless if it does not run."""
+
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """The session waits for a specialist; `head` before all that were never answered."""
+
+    head: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dequeue:
+    """The session waits no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingStart:
+    """Ring at this specialist's console."""
+
+    specialist: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingEnd:
+    """Stop ringing there, and say why."""
+
+    specialist: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occupy:
+    """The specialist is in this call."""
+
+    specialist: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The specialist is in this call no more; with `wrap_up` until the call is disposed of."""
+
+    specialist: str
+    wrap_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FreeWrapUp:
+    """The call was disposed of: the specialist's wrap-up is over."""
+
+    specialist: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLeg:
+    """Close this peer connection, if it is still there."""
+
+    participant: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellLegLost:
+    """Tell the participant that this peer connection is gone, so that it makes a new one."""
+
+    participant: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Forward media between the participants, or (`on` false) nothing at all."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Start the recorder and post `RecordingStarted`; if that is impossible, end the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """Record nothing until `ResumeRecording`; the gap is declared with `reason`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    """Record again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecording:
+    """Seal everything and post `RecordingCompleted`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellChat:
+    """Show this chat line to both."""
+
+    chat: Chat
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Ask the kiosk's page for the whole picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushView:
+    """The session's view changed: send it to the participants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """The session is closed: the room ends."""
+
+
+Command = (
+    Follow
+    | StartTimer
+    | CancelTimer
+    | Enqueue
+    | Dequeue
+    | RingStart
+    | RingEnd
+    | Occupy
+    | Release
+    | FreeWrapUp
+    | CloseLeg
+    | TellLegLost
+    | Forward
+    | StartRecording
+    | PauseRecording
+    | ResumeRecording
+    | FinishRecording
+    | TellChat
+    | TakeSnapshot
+    | PushView
+    | Retire
+)

@@ -1,0 +1,333 @@
+"""What may happen in a session. Every event the machine accepts is one journal entry, and the session is their fold.
+
+An entry's kind is the event's tag (the class name in snake case) and its payload is `encode(event)`. Times named
+``*_ms`` are milliseconds on the session's timeline, which starts at the journal time of `SessionRequested`. Tags and
+fields are a storage format: add fields with defaults, never rename or remove one.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec import Struct
+
+KIOSK = "kiosk"
+SPECIALIST = "specialist"
+PARTICIPANTS = (KIOSK, SPECIALIST)
+
+
+def _tag(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+class EventBase(Struct, frozen=True, tag_field="event", tag=_tag):
+    """Base of events. Unknown fields are ignored, so that an older program can read a newer journal."""
+
+
+class SessionRequested(EventBase):
+    """A customer asked for an expert. Holds all that later views need, so that later changes of names do not matter."""
+
+    session: str
+    kiosk: str
+    kiosk_name: str
+    branch: str
+    branch_zh: str
+    branch_en: str
+    service: str
+    service_zh: str
+    service_en: str
+    icon: str
+    skill: str
+    language: str
+    request: str
+    elderly: bool = False
+    step: str = "start"
+
+
+class ConsentGiven(EventBase):
+    """The customer agreed to the recording notice with this version, language and text (SHA-256, hex)."""
+
+    version: str
+    language: str
+    text_sha256: str
+
+
+class Offered(EventBase):
+    """The call rings at this specialist."""
+
+    specialist: str
+    name: str
+
+
+class OfferEnded(EventBase):
+    """It rings no more, unanswered: `declined`, `timeout`, `lost` (page gone), `left` (customer) or `restart`."""
+
+    specialist: str
+    reason: str
+
+
+class Answered(EventBase):
+    """The specialist at whom it rang took the call."""
+
+    specialist: str
+    name: str
+
+
+class LegOpened(EventBase):
+    """A participant's new peer connection; it replaces the participant's earlier one."""
+
+    participant: str
+    leg: str
+
+
+class LegConnected(EventBase):
+    """Media can flow on this leg."""
+
+    participant: str
+    leg: str
+
+
+class LegClosed(EventBase):
+    """This leg is gone: `closed`, `silent`, `replaced`, `failed`."""
+
+    participant: str
+    leg: str
+    reason: str
+
+
+class RecordingStarted(EventBase):
+    """The recorder runs: cipher suite and the identifier of the wrapped data key."""
+
+    suite: str
+    key: str
+
+
+class TrackStarted(EventBase):
+    """The recorder received the first frame of a track. `kind` is `audio`, `video` or `cobrowse`."""
+
+    track: str
+    kind: str
+    codec: str
+
+
+class SegmentSealed(EventBase):
+    """A piece of a track is stored for good: its span, frames, size, SHA-256 (hex) and blob name, as encrypted."""
+
+    track: str
+    index: int
+    start_ms: int
+    end_ms: int
+    frames: int
+    size: int
+    sha256: str
+    blob: str
+    keyframe: bool = False
+    recovered: bool = False
+
+
+class GapDeclared(EventBase):
+    """This span of a track is not recorded, and why."""
+
+    track: str
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+class TrackSummary(Struct, frozen=True):
+    """How complete a track is, in milliseconds."""
+
+    track: str
+    kind: str
+    expected_ms: int
+    recorded_ms: int
+    gap_ms: int
+    segments: int
+
+
+class RecordingCompleted(EventBase):
+    """Everything is sealed; the completeness statement of each track."""
+
+    tracks: list[TrackSummary] = []
+
+
+class ParticipantLost(EventBase):
+    """The participant's signaling connection is gone."""
+
+    participant: str
+
+
+class ParticipantReturned(EventBase):
+    """It is back."""
+
+    participant: str
+
+
+class Held(EventBase):
+    """The specialist put the call on hold: nothing is forwarded or recorded."""
+
+
+class Unheld(EventBase):
+    """The specialist resumed the call."""
+
+
+class ChatSent(EventBase):
+    """A chat line; `sender` is a participant, `id` was made by the sender."""
+
+    id: str
+    sender: str
+    text: str
+
+
+class NoteSaved(EventBase):
+    """The specialist's notes, whole."""
+
+    text: str
+
+
+class StepChanged(EventBase):
+    """The customer reached this step of the form."""
+
+    step: str
+
+
+class DocumentRequested(EventBase):
+    """The specialist asks for a paper."""
+
+    document: str
+    label: str
+    note: str = ""
+
+
+class DocumentAnswered(EventBase):
+    """The customer agreed that it be taken, or not."""
+
+    document: str
+    agreed: bool
+
+
+class DocumentFailed(EventBase):
+    """It could not be taken, delivered or accepted as an image."""
+
+    document: str
+    reason: str
+
+
+class DocumentStored(EventBase):
+    """The image is stored: SHA-256 (hex) of the delivered bytes, and where original and re-encoded view lie."""
+
+    document: str
+    sha256: str
+    size: int
+    media_type: str
+    width: int
+    height: int
+    blob: str
+    original_blob: str
+    view_sha256: str
+
+
+class DocumentDecided(EventBase):
+    """The specialist accepted the paper, or rejected it with a reason."""
+
+    document: str
+    accepted: bool
+    reason: str = ""
+
+
+class Ended(EventBase):
+    """The call is over. `by` is `kiosk`, `specialist` or `system`."""
+
+    by: str
+    reason: str
+
+
+class Requeued(EventBase):
+    """The specialist was lost for good; the customer waits again, first in line."""
+
+    reason: str
+
+
+class Rated(EventBase):
+    """The customer's stars, 1 to 5."""
+
+    stars: int
+
+
+class Disposed(EventBase):
+    """How the call went, by the specialist `by`."""
+
+    outcome: str
+    note: str
+    by: str
+
+
+class NodeRestarted(EventBase):
+    """The process that ran the session ended without ending it, and this one continues."""
+
+    node: str
+
+
+class TimerFired(EventBase):
+    """A timer that the machine started ran out."""
+
+    timer: str
+
+
+class Closed(EventBase):
+    """Nothing more will happen in this session."""
+
+
+Event = (
+    SessionRequested
+    | ConsentGiven
+    | Offered
+    | OfferEnded
+    | Answered
+    | LegOpened
+    | LegConnected
+    | LegClosed
+    | RecordingStarted
+    | TrackStarted
+    | SegmentSealed
+    | GapDeclared
+    | RecordingCompleted
+    | ParticipantLost
+    | ParticipantReturned
+    | Held
+    | Unheld
+    | ChatSent
+    | NoteSaved
+    | StepChanged
+    | DocumentRequested
+    | DocumentAnswered
+    | DocumentFailed
+    | DocumentStored
+    | DocumentDecided
+    | Ended
+    | Requeued
+    | Rated
+    | Disposed
+    | NodeRestarted
+    | TimerFired
+    | Closed
+)
+
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+
+def kind(event: Event) -> str:
+    """Return the event's tag, which is its journal entry's kind."""
+    return str(type(event).__struct_config__.tag)
+
+
+def encode(event: Event) -> bytes:
+    """Return the journal payload of `event`."""
+    return _encoder.encode(event)
+
+
+def decode(payload: bytes) -> Event:
+    """Return the event of a journal payload. Raises `msgspec.ValidationError` if it is none."""
+    return _decoder.decode(payload)
