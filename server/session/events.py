@@ -25,7 +25,7 @@ class EventBase(Struct, frozen=True, tag_field="event", tag=_tag):
     """Base of events. Unknown fields are ignored, so that an older program can read a newer journal."""
 
 
-class SessionRequested(EventBase):
+class SessionRequested(EventBase, frozen=True):
     """A customer asked for an expert. Holds all that later views need, so that later changes of names do not matter."""
 
     session: str
@@ -45,7 +45,7 @@ class SessionRequested(EventBase):
     step: str = "start"
 
 
-class ConsentGiven(EventBase):
+class ConsentGiven(EventBase, frozen=True):
     """The customer agreed to the recording notice with this version, language and text (SHA-256, hex)."""
 
     version: str
@@ -53,42 +53,42 @@ class ConsentGiven(EventBase):
     text_sha256: str
 
 
-class Offered(EventBase):
+class Offered(EventBase, frozen=True):
     """The call rings at this specialist."""
 
     specialist: str
     name: str
 
 
-class OfferEnded(EventBase):
+class OfferEnded(EventBase, frozen=True):
     """It rings no more, unanswered: `declined`, `timeout`, `lost` (page gone), `left` (customer) or `restart`."""
 
     specialist: str
     reason: str
 
 
-class Answered(EventBase):
+class Answered(EventBase, frozen=True):
     """The specialist at whom it rang took the call."""
 
     specialist: str
     name: str
 
 
-class LegOpened(EventBase):
+class LegOpened(EventBase, frozen=True):
     """A participant's new peer connection; it replaces the participant's earlier one."""
 
     participant: str
     leg: str
 
 
-class LegConnected(EventBase):
+class LegConnected(EventBase, frozen=True):
     """Media can flow on this leg."""
 
     participant: str
     leg: str
 
 
-class LegClosed(EventBase):
+class LegClosed(EventBase, frozen=True):
     """This leg is gone: `closed`, `silent`, `replaced`, `failed`."""
 
     participant: str
@@ -96,14 +96,14 @@ class LegClosed(EventBase):
     reason: str
 
 
-class RecordingStarted(EventBase):
+class RecordingStarted(EventBase, frozen=True):
     """The recorder runs: cipher suite and the identifier of the wrapped data key."""
 
     suite: str
     key: str
 
 
-class TrackStarted(EventBase):
+class TrackStarted(EventBase, frozen=True):
     """The recorder received the first frame of a track. `kind` is `audio`, `video` or `cobrowse`."""
 
     track: str
@@ -111,7 +111,7 @@ class TrackStarted(EventBase):
     codec: str
 
 
-class SegmentSealed(EventBase):
+class SegmentSealed(EventBase, frozen=True):
     """A piece of a track is stored for good: its span, frames, size, SHA-256 (hex) and blob name, as encrypted."""
 
     track: str
@@ -126,7 +126,7 @@ class SegmentSealed(EventBase):
     recovered: bool = False
 
 
-class GapDeclared(EventBase):
+class GapDeclared(EventBase, frozen=True):
     """This span of a track is not recorded, and why."""
 
     track: str
@@ -146,33 +146,33 @@ class TrackSummary(Struct, frozen=True):
     segments: int
 
 
-class RecordingCompleted(EventBase):
+class RecordingCompleted(EventBase, frozen=True):
     """Everything is sealed; the completeness statement of each track."""
 
     tracks: list[TrackSummary] = []
 
 
-class ParticipantLost(EventBase):
+class ParticipantLost(EventBase, frozen=True):
     """The participant's signaling connection is gone."""
 
     participant: str
 
 
-class ParticipantReturned(EventBase):
+class ParticipantReturned(EventBase, frozen=True):
     """It is back."""
 
     participant: str
 
 
-class Held(EventBase):
+class Held(EventBase, frozen=True):
     """The specialist put the call on hold: nothing is forwarded or recorded."""
 
 
-class Unheld(EventBase):
+class Unheld(EventBase, frozen=True):
     """The specialist resumed the call."""
 
 
-class ChatSent(EventBase):
+class ChatSent(EventBase, frozen=True):
     """A chat line; `sender` is a participant, `id` was made by the sender."""
 
     id: str
@@ -180,19 +180,19 @@ class ChatSent(EventBase):
     text: str
 
 
-class NoteSaved(EventBase):
+class NoteSaved(EventBase, frozen=True):
     """The specialist's notes, whole."""
 
     text: str
 
 
-class StepChanged(EventBase):
+class StepChanged(EventBase, frozen=True):
     """The customer reached this step of the form."""
 
     step: str
 
 
-class DocumentRequested(EventBase):
+class DocumentRequested(EventBase, frozen=True):
     """The specialist asks for a paper."""
 
     document: str
@@ -200,21 +200,21 @@ class DocumentRequested(EventBase):
     note: str = ""
 
 
-class DocumentAnswered(EventBase):
+class DocumentAnswered(EventBase, frozen=True):
     """The customer agreed that it be taken, or not."""
 
     document: str
     agreed: bool
 
 
-class DocumentFailed(EventBase):
+class DocumentFailed(EventBase, frozen=True):
     """It could not be taken, delivered or accepted as an image."""
 
     document: str
     reason: str
 
 
-class DocumentStored(EventBase):
+class DocumentStored(EventBase, frozen=True):
     """The image is stored: SHA-256 (hex) of the delivered bytes, and where original and re-encoded view lie."""
 
     document: str
@@ -228,7 +228,7 @@ class DocumentStored(EventBase):
     view_sha256: str
 
 
-class DocumentDecided(EventBase):
+class DocumentDecided(EventBase, frozen=True):
     """The specialist accepted the paper, or rejected it with a reason."""
 
     document: str
@@ -236,26 +236,26 @@ class DocumentDecided(EventBase):
     reason: str = ""
 
 
-class Ended(EventBase):
+class Ended(EventBase, frozen=True):
     """The call is over. `by` is `kiosk`, `specialist` or `system`."""
 
     by: str
     reason: str
 
 
-class Requeued(EventBase):
+class Requeued(EventBase, frozen=True):
     """The specialist was lost for good; the customer waits again, first in line."""
 
     reason: str
 
 
-class Rated(EventBase):
+class Rated(EventBase, frozen=True):
     """The customer's stars, 1 to 5."""
 
     stars: int
 
 
-class Disposed(EventBase):
+class Disposed(EventBase, frozen=True):
     """How the call went, by the specialist `by`."""
 
     outcome: str
@@ -263,19 +263,19 @@ class Disposed(EventBase):
     by: str
 
 
-class NodeRestarted(EventBase):
+class NodeRestarted(EventBase, frozen=True):
     """The process that ran the session ended without ending it, and this one continues."""
 
     node: str
 
 
-class TimerFired(EventBase):
+class TimerFired(EventBase, frozen=True):
     """A timer that the machine started ran out."""
 
     timer: str
 
 
-class Closed(EventBase):
+class Closed(EventBase, frozen=True):
     """Nothing more will happen in this session."""
 
 
