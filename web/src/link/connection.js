@@ -1,0 +1,391 @@
+// The client half of a stream (link/PROTOCOL.md, "Frames"): a sequence of messages that outlives its WebSockets.
+//
+// Knows nothing of calls. Everything sent is kept until the server has acknowledged it, and is sent again after a drop;
+// everything received is counted, so that a resumed stream loses and repeats nothing.
+
+/** @typedef {import("./messages.js").ClientMessage} ClientMessage */
+/** @typedef {import("./messages.js").ServerMessage} ServerMessage */
+/** @typedef {"connecting" | "open" | "lost" | "closed"} ConnectionState */
+/** @typedef {{code: string, message: string}} Reason */
+/** @typedef {{seq: number, id?: number, body: ClientMessage, size: number, sent: boolean}} Outgoing */
+/** @typedef {{resolve: (body: ServerMessage) => void, reject: (error: LinkError) => void}} Waiting */
+
+export const VERSION = 1;
+export const SUBPROTOCOL = "visavis.v1";
+/** Largest frame in bytes of UTF-8; the envelope around a body is shorter than `ENVELOPE`. */
+export const FRAME_BYTES = 64 * 1024;
+const ENVELOPE = 160;
+/** What may wait for an acknowledgement: a stream that is behind by more refuses new messages. */
+const BUFFER_FRAMES = 1024;
+const BUFFER_BYTES = 2 * 1024 * 1024;
+const ACK_FRAMES = 16;
+const ACK_MS = 500;
+const WELCOME_MS = 8000;
+const BACKOFF_MS = [200, 400, 800, 1600, 3200, 5000];
+/** Close codes after which coming back by itself would be wrong. */
+const FINAL_CLOSES = new Map([
+  [4401, "not_authenticated"],
+  [4403, "not_allowed"],
+  [4410, "replaced"],
+  [4426, "unsupported_version"],
+]);
+const FINAL_CODES = new Set(FINAL_CLOSES.values());
+/** The pause after this end or the server broke the protocol: long enough to do no harm, short enough to recover. */
+const BROKEN_MS = 3000;
+
+const utf8 = new TextEncoder();
+
+/** A refused request or a closed stream; `code` is stable (PROTOCOL.md lists them), `retry_after` in seconds. */
+export class LinkError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} [message]
+   * @param {number | null} [retryAfter]
+   */
+  constructor(code, message = code, retryAfter = null) {
+    super(message);
+    this.name = "LinkError";
+    this.code = code;
+    this.retry_after = retryAfter;
+  }
+}
+
+/**
+ * A stream to a server. It connects at once and keeps itself connected until `close()` or a final bye.
+ *
+ * Events: `message` (detail: a ServerMessage that is no reply), `state` (detail: ConnectionState), `fresh` (a new stream
+ * began: what was said on an older one is void, and the server sends all state again; comes before its messages).
+ */
+export class Connection extends EventTarget {
+  /** @type {WebSocket | null} */ #socket = null;
+  /** @type {ConnectionState} */ #state = "connecting";
+  /** @type {Reason | null} */ #reason = null;
+  /** @type {string | null} */ #token = null;
+  /** @type {Outgoing[]} */ #outgoing = [];
+  /** @type {Map<number, Waiting>} */ #waiting = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #ackTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #welcomeTimer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #heart;
+  #online = () => {
+    if (this.#state === "lost" && !this.#socket) this.#connect();
+  };
+  #bytes = 0;
+  #nextSeq = 1;
+  #nextId = 1;
+  #received = 0;
+  #acked = 0;
+  #attempts = 0;
+  #pings = 0;
+  #heartbeatMs = 10_000;
+  #lastIn = 0;
+  #lastOut = 0;
+
+  /**
+   * @param {string | URL} url `ws:`/`wss:`, or a path on this page's host
+   * @param {{authorised?: () => Promise<boolean>}} [options] `authorised` is asked after a refused upgrade, whose reason
+   *   a browser does not tell: false closes the stream with `not_authenticated`
+   */
+  constructor(url, options = {}) {
+    super();
+    this.url = new URL(url, location.href.replace(/^http/, "ws"));
+    this.authorised = options.authorised;
+    addEventListener("online", this.#online);
+    this.#connect();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Why the stream was closed for good, once it was. */
+  get reason() {
+    return this.#reason;
+  }
+
+  /** Bytes that the server has not acknowledged yet; for senders who can slow down. */
+  get buffered() {
+    return this.#bytes;
+  }
+
+  /**
+   * Send a request; rejects with a LinkError: the server's refusal, `too_large`, `slow_consumer` (too much waits), or
+   * `unavailable` when a new stream began before the reply and nobody knows whether it was carried out.
+   *
+   * @param {ClientMessage} body
+   * @returns {Promise<ServerMessage>}
+   */
+  request(body) {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      const error = this.#enqueue(body, id);
+      if (error) reject(error);
+      else this.#waiting.set(id, { resolve, reject });
+    });
+  }
+
+  /**
+   * Send a notification. Returns whether it was accepted: false when the stream is closed, too much waits, or it is too
+   * large.
+   *
+   * @param {ClientMessage} body
+   */
+  post(body) {
+    return this.#enqueue(body) === null;
+  }
+
+  /** Leave: the server is told, pending requests are rejected, nothing reconnects. */
+  close() {
+    this.#write({ frame: "bye", code: "closed", message: "", retry_after: null });
+    this.#finish("closed", "closed by this end");
+  }
+
+  /**
+   * @param {ClientMessage} body
+   * @param {number} [id]
+   * @returns {LinkError | null}
+   */
+  #enqueue(body, id) {
+    if (this.#state === "closed") return new LinkError(this.#reason?.code ?? "unavailable", "the stream is closed");
+    const size = utf8.encode(JSON.stringify(body)).length + ENVELOPE;
+    if (size > FRAME_BYTES) return new LinkError("too_large");
+    if (this.#outgoing.length >= BUFFER_FRAMES || this.#bytes + size > BUFFER_BYTES) {
+      return new LinkError("slow_consumer", "too much waits for the server");
+    }
+    /** @type {Outgoing} */
+    const outgoing = { seq: this.#nextSeq++, body, size, sent: false };
+    if (id !== undefined) outgoing.id = id;
+    this.#outgoing.push(outgoing);
+    this.#bytes += size;
+    if (this.#state === "open") this.#say(outgoing);
+    return null;
+  }
+
+  /** @param {Outgoing} outgoing */
+  #say(outgoing) {
+    const { seq, id, body } = outgoing;
+    outgoing.sent = true;
+    this.#acknowledged();
+    this.#write({ frame: "say", seq, ack: this.#received, ...(id === undefined ? {} : { id }), body });
+  }
+
+  /** @param {object} frame */
+  #write(frame) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(JSON.stringify(frame));
+    this.#lastOut = performance.now();
+  }
+
+  #connect() {
+    clearTimeout(this.#retry);
+    const socket = new WebSocket(this.url, [SUBPROTOCOL]);
+    this.#socket = socket;
+    let opened = false;
+    this.#welcomeTimer = setTimeout(() => this.#dropped(socket, opened), WELCOME_MS);
+    socket.onopen = () => {
+      opened = true;
+      this.#write({ frame: "hello", version: VERSION, resume: this.#token, received: this.#received });
+    };
+    socket.onmessage = (event) => {
+      if (this.#socket === socket) this.#receive(socket, event.data);
+    };
+    socket.onclose = (event) => {
+      if (this.#socket !== socket) return;
+      const code = FINAL_CLOSES.get(event.code);
+      if (code) this.#finish(code, event.reason);
+      else this.#dropped(socket, opened);
+    };
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {unknown} data
+   */
+  #receive(socket, data) {
+    this.#lastIn = performance.now();
+    /** @type {Record<string, any>} */
+    let frame;
+    try {
+      frame = JSON.parse(String(data));
+    } catch {
+      this.#dropped(socket, true);
+      return;
+    }
+    switch (frame.frame) {
+      case "welcome":
+        return this.#welcome(frame);
+      case "ping":
+        return this.#write({ frame: "pong", n: frame.n });
+      case "pong":
+        return;
+      case "ack":
+        return this.#forget(frame.received);
+      case "bye":
+        return this.#bye(socket, frame);
+      default:
+        return this.#data(socket, frame);
+    }
+  }
+
+  /** @param {Record<string, any>} frame */
+  #welcome(frame) {
+    clearTimeout(this.#welcomeTimer);
+    this.#token = frame.resume;
+    this.#heartbeatMs = frame.heartbeat_s * 1000;
+    this.#attempts = 0;
+    if (frame.resumed) {
+      this.#forget(frame.received);
+    } else {
+      this.#begin();
+      this.dispatchEvent(new Event("fresh"));
+    }
+    // What listeners of `fresh` sent stands at the end of the queue; only after the queue does anything go out directly.
+    if (this.#socket === null) return;
+    for (const outgoing of this.#outgoing) this.#say(outgoing);
+    this.#beat();
+    this.#change("open");
+  }
+
+  /** A new stream: both ends count from 1. What was never sent is still good; of the rest nobody knows. */
+  #begin() {
+    const unsent = this.#outgoing.filter((outgoing) => !outgoing.sent);
+    const lost = this.#outgoing.filter((outgoing) => outgoing.sent);
+    const carried = new Set(unsent.map((outgoing) => outgoing.id));
+    this.#outgoing = unsent.map((outgoing, index) => ({ ...outgoing, seq: index + 1 }));
+    this.#bytes -= lost.reduce((sum, outgoing) => sum + outgoing.size, 0);
+    this.#nextSeq = this.#outgoing.length + 1;
+    this.#received = 0;
+    this.#acked = 0;
+    for (const [id, { reject }] of [...this.#waiting]) {
+      if (carried.has(id)) continue;
+      this.#waiting.delete(id);
+      reject(new LinkError("unavailable", "the connection began anew before the reply"));
+    }
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {Record<string, any>} frame
+   */
+  #data(socket, frame) {
+    this.#forget(frame.ack);
+    if (frame.seq <= this.#received) return;
+    if (frame.seq !== this.#received + 1) {
+      this.#dropped(socket, true); // A hole: resuming fetches what is missing.
+      return;
+    }
+    this.#received = frame.seq;
+    if (this.#received - this.#acked >= ACK_FRAMES) this.#acknowledge();
+    else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_MS);
+    const waiting = typeof frame.id === "number" ? this.#waiting.get(frame.id) : undefined;
+    if (waiting) this.#waiting.delete(frame.id);
+    if (frame.frame === "failure") {
+      waiting?.reject(new LinkError(frame.code, frame.message || frame.code, frame.retry_after ?? null));
+    } else if (waiting) {
+      waiting.resolve(frame.body);
+    } else if (frame.id === undefined || frame.id === null) {
+      this.dispatchEvent(new CustomEvent("message", { detail: frame.body }));
+    }
+  }
+
+  #acknowledge() {
+    this.#write({ frame: "ack", received: this.#received });
+    this.#acknowledged();
+  }
+
+  #acknowledged() {
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    this.#acked = this.#received;
+  }
+
+  /** @param {number} received everything up to it has arrived at the server */
+  #forget(received) {
+    while (this.#outgoing.length && this.#outgoing[0].seq <= received) {
+      this.#bytes -= /** @type {Outgoing} */ (this.#outgoing.shift()).size;
+    }
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {Record<string, any>} frame
+   */
+  #bye(socket, frame) {
+    const { code, message, retry_after: after } = frame;
+    if (FINAL_CODES.has(code)) this.#finish(code, message);
+    else if (after) this.#dropped(socket, true, after * 1000);
+    else this.#dropped(socket, true, code === "unavailable" ? undefined : BROKEN_MS);
+  }
+
+  #beat() {
+    clearInterval(this.#heart);
+    this.#lastIn = this.#lastOut = performance.now();
+    const socket = this.#socket;
+    this.#heart = setInterval(() => {
+      const now = performance.now();
+      if (socket && now - this.#lastIn > this.#heartbeatMs * 1.8) this.#dropped(socket, true);
+      else if (now - this.#lastOut >= this.#heartbeatMs * 0.9) this.#write({ frame: "ping", n: ++this.#pings });
+    }, this.#heartbeatMs / 10);
+  }
+
+  /**
+   * The WebSocket is of no more use; come back after a pause.
+   *
+   * @param {WebSocket} socket
+   * @param {boolean} opened
+   * @param {number} [pauseMs]
+   */
+  #dropped(socket, opened, pauseMs) {
+    if (this.#socket !== socket || this.#state === "closed") return;
+    this.#abandon();
+    this.#change("lost");
+    const wait = pauseMs ?? BACKOFF_MS[Math.min(this.#attempts, BACKOFF_MS.length - 1)];
+    this.#attempts += 1;
+    this.#retry = setTimeout(() => void this.#reconnect(opened), wait * (0.6 + 0.4 * Math.random()));
+  }
+
+  /** @param {boolean} opened whether the last WebSocket got past its upgrade */
+  async #reconnect(opened) {
+    if (!opened && this.authorised) {
+      // No answer at all is not a refusal: the server is away, and the next attempt will tell.
+      const allowed = await this.authorised().catch(() => true);
+      if (!allowed) this.#finish("not_authenticated", "");
+    }
+    if (this.#state === "lost" && !this.#socket) this.#connect();
+  }
+
+  #abandon() {
+    const socket = this.#socket;
+    this.#socket = null;
+    clearTimeout(this.#welcomeTimer);
+    clearTimeout(this.#retry);
+    clearInterval(this.#heart);
+    this.#acknowledged();
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
+  #finish(code, message) {
+    if (this.#state === "closed") return;
+    this.#abandon();
+    removeEventListener("online", this.#online);
+    this.#reason = { code, message };
+    this.#outgoing = [];
+    this.#bytes = 0;
+    for (const { reject } of this.#waiting.values()) reject(new LinkError(code, message || code));
+    this.#waiting.clear();
+    this.#change("closed");
+  }
+
+  /** @param {ConnectionState} state */
+  #change(state) {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+}
