@@ -1,0 +1,216 @@
+"""The laws of the source tree that docs/ and DESIGN state, proved by reading it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("link", "server", "kiosk_client", "web")
+
+# The longest matching prefix decides a module's floor; imports may only go to a lower floor, to the same package, or
+# along SIBLINGS. A package that is not here fails the test, so a new one must be placed.
+FLOORS = {
+    "link": 0,
+    "web": 0,
+    "server": 0,  # the docstring-only package itself
+    "server.config": 0,
+    "server.notice": 0,
+    "server.session": 1,
+    "server.journal": 1,
+    "server.store": 1,
+    "server.bus": 1,
+    "server.blobs": 1,
+    "server.recording": 2,
+    "server.replay": 2,
+    "server.cobrowse": 2,
+    "server.documents": 2,
+    "server.identity": 2,
+    "server.rooms": 3,
+    "server.app": 4,
+    "server.handlers": 4,
+    "server.__main__": 5,
+    "server.cli": 5,
+    "server.demo": 5,
+    "server.doctor": 5,
+    "kiosk_client": 0,
+    "kiosk_client.config": 1,
+    "kiosk_client.devices": 2,
+    "kiosk_client.agent": 3,
+    "kiosk_client.page": 4,
+    "kiosk_client.__main__": 5,
+}
+SIBLINGS = {
+    ("server.journal", "server.store"),
+    ("server.recording", "server.blobs"),
+    ("server.replay", "server.recording"),
+    ("server.app", "server.handlers"),
+    ("server.__main__", "server.cli"),
+    ("server.cli", "server.__main__"),
+}
+# Web code serves pages for both programs; link knows no web framework's server side in its media.
+NOT_IN = {
+    "link.media": ("aiohttp",),
+    "server.session": ("aiohttp", "asyncio", "sqlalchemy", "aiortc", "time", "datetime"),
+}
+SANS_IO = ("link/media/rtp.py", "link/media/flow.py", "server/session/*.py")
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            relative = path.relative_to(ROOT)
+            if not {"node_modules", "dist"} & set(relative.parts):
+                name = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
+                found[name] = path
+    return found
+
+
+def unit(module: str) -> str:
+    """Return the entry of FLOORS that decides about `module`."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if name in FLOORS and (length == len(parts) or name.count(".") >= 1 or name in ("link", "web")):
+            return name
+    if module.startswith("server.demo"):
+        return "server.demo"
+    raise AssertionError(f"{module} is on no floor: place it in DESIGN and in FLOORS")
+
+
+def imports(path: Path, module: str) -> Iterator[tuple[str, int]]:
+    """Every module that `path` imports, those only for type checking too, with the line."""
+    known = modules()
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                yield (full if full in known else base), node.lineno
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_run_downward(module: str) -> None:
+    path = modules()[module]
+    own = unit(module)
+    for target, line in imports(path, module):
+        top = target.split(".")[0]
+        where = f"{path.relative_to(ROOT)}:{line} imports {target}"
+        if top == "tests":
+            raise AssertionError(f"{where}: tests are not for import")
+        if top not in PACKAGES:
+            continue
+        home = module.split(".")[0]
+        if home == "link":
+            assert top == "link", where
+        if home == "web":
+            assert top == "web", where
+        if home == "kiosk_client":
+            assert top != "server", where
+        if home == "server":
+            assert top != "kiosk_client", where
+        other = unit(target)
+        if other != own and (own, other) not in SIBLINGS:
+            assert FLOORS[other] < FLOORS[own], f"{where}: floor {FLOORS[own]} may not import floor {FLOORS[other]}"
+
+
+@pytest.mark.parametrize("package", NOT_IN)
+def test_some_packages_do_without(package: str) -> None:
+    for module, path in modules().items():
+        if module == package or module.startswith(package + "."):
+            for target, line in imports(path, module):
+                assert target.split(".")[0] not in NOT_IN[package], f"{path.relative_to(ROOT)}:{line} imports {target}"
+
+
+def test_sans_io_modules_have_no_coroutine() -> None:
+    for pattern in SANS_IO:
+        for path in ROOT.glob(pattern):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                bad = isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
+                assert not bad, f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)} is not sans-IO"
+
+
+def committed() -> list[Path]:
+    """Files that are or would be committed."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [path for name in listing.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def test_files_read_in_one_sitting() -> None:
+    long = {}
+    for path in committed():
+        if path.suffix in {".py", ".js"} and "vendor" not in path.parts:
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            if lines >= 500:
+                long[path.relative_to(ROOT).as_posix()] = lines
+    assert not long
+
+
+def test_modules_say_what_they_are() -> None:
+    silent = [name for name, path in modules().items() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert not silent
+
+
+def test_no_module_is_named_for_nothing() -> None:
+    empty_names = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
+    assert not [name for name in modules() if empty_names & set(name.split("."))]
+
+
+def test_no_committed_file_names_a_registry() -> None:
+    # Written in pieces so that this file passes its own test.
+    hosts = ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "deb." + "debian.org", "npm" + "js.com"]
+    hosts += ["un" + "pkg.com", "js" + "delivr.net", "cdn" + "js"]
+    for path in committed():
+        text = path.read_bytes().decode("utf-8", errors="ignore").lower()
+        assert not [host for host in hosts if host in text], path.relative_to(ROOT)
+
+
+def test_no_private_key_is_committed() -> None:
+    for path in committed():
+        assert not re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/]", path.read_bytes()), path
+
+
+def declared_packages() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {match[0].lower() for item in requirements if (match := re.match(r"[A-Za-z0-9._-]+", item))}
+    package = json.loads((ROOT / "web" / "package.json").read_text("utf-8"))
+    return names | set(package["dependencies"]) | set(package["devDependencies"])
+
+
+def test_every_dependency_says_why() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    explained = set(re.findall(r"^\| (\S+) \| .{10,} \|$", page, re.MULTILINE)) - {"package"}
+    assert explained == declared_packages()
+
+
+def test_the_media_stack_is_pinned_exactly() -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    for pin in ("aiortc==1.16.0", "aioice==0.13.0"):
+        assert f'"{pin}"' in project
+        assert f"{pin} " in lock
+
+
+def test_browser_packages_are_exact_versions() -> None:
+    package = json.loads((ROOT / "web" / "package.json").read_text("utf-8"))
+    for version in [*package["dependencies"].values(), *package["devDependencies"].values()]:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), version
