@@ -1,0 +1,140 @@
+// The live copy of the customer's page, as the console sees it.
+import { t } from "../i18n.js";
+import { Stage } from "./stage.js";
+
+/**
+ * A `cobrowse` message: one piece of a batch of rrweb events.
+ *
+ * @typedef {{epoch: string, batch: number, part: number, parts: number, data: string}} Piece
+ */
+
+/** Pieces of batches that are not whole yet are kept up to this many UTF-16 units. */
+const PENDING_UNITS = 12 * 1024 * 1024;
+
+/**
+ * Draws what `cobrowse` messages tell, into `container` (which must be positioned and have a size).
+ *
+ * Fires `need-snapshot` when the stream cannot be followed (a batch is missing, or it began in the middle): the owner
+ * sends `cobrowse_refresh`. Fires `shown` when a page is drawn for the first time of an epoch.
+ */
+export class CobrowseView extends EventTarget {
+  /** @param {HTMLElement} container */
+  constructor(container) {
+    super();
+    this.stream = noStream();
+    this.stage = new Stage(container, t("The customer's screen"));
+    this.stage.ready.then(() => this.drain());
+  }
+
+  /** Forgets the stream: the next piece that starts an epoch starts the picture. */
+  reset() {
+    this.stream = noStream();
+    this.stage.clear();
+  }
+
+  /** Takes one message, in the order received. @param {Piece} message */
+  piece(message) {
+    if (message.epoch !== this.stream.epoch) this.begin(message);
+    const stream = this.stream;
+    if (stream.lost) return;
+    stream.units += message.data.length;
+    if (message.batch !== stream.batch || message.part !== stream.parts.length || stream.units > PENDING_UNITS) {
+      this.lose();
+      return;
+    }
+    stream.parts.push(message.data);
+    if (stream.parts.length < message.parts) return;
+    stream.waiting.push(...JSON.parse(stream.parts.join("")));
+    stream.parts = [];
+    stream.units = 0;
+    stream.batch += 1;
+    this.drain();
+  }
+
+  /** A point of our page as fractions of the customer's page. @param {number} clientX @param {number} clientY */
+  toPage(clientX, clientY) {
+    return this.stage.toPage(clientX, clientY);
+  }
+
+  /** The rrweb id of the element there. @param {number} clientX @param {number} clientY @returns {number | null} */
+  nodeAt(clientX, clientY) {
+    return this.stage.nodeAt(clientX, clientY);
+  }
+
+  /** Draws the specialist's own pointer in the copy. @param {{x: number, y: number} | null} at */
+  point(at) {
+    this.stage.point(at);
+  }
+
+  /** Outlines an element in the copy. @param {number | null} node */
+  highlight(node) {
+    this.stage.highlight(node);
+  }
+
+  destroy() {
+    this.stream = noStream();
+    this.stage.destroy();
+  }
+
+  /** @param {Piece} message */
+  begin(message) {
+    this.stream = { ...noStream(), epoch: message.epoch };
+    if (message.batch !== 0 || message.part !== 0) this.lose();
+  }
+
+  lose() {
+    this.stream.lost = true;
+    this.stream.parts = [];
+    this.dispatchEvent(new Event("need-snapshot"));
+  }
+
+  drain() {
+    const stream = this.stream;
+    if (!stream.waiting.length || !this.stage.loaded) return;
+    const events = stream.waiting;
+    stream.waiting = [];
+    if (!stream.live) {
+      stream.live = true;
+      stream.baseline = events[0].timestamp;
+      stream.started = performance.now();
+      const replayer = this.stage.open([], { liveMode: true });
+      replayer.on("fullsnapshot-rebuilded", () => this.dispatchEvent(new Event("shown")));
+      replayer.startLive(stream.baseline);
+    }
+    for (const event of events) this.stage.replayer?.addEvent(this.timed(event));
+  }
+
+  /**
+   * Moves an event that would be shown late to now.
+   *
+   * rrweb shows an event when its clock reaches the event's timestamp. If the first batch was slow, every later one would
+   * wait as long as that one was late; so the smallest delay seen so far is what counts.
+   *
+   * @param {any} event
+   */
+  timed(event) {
+    const stream = this.stream;
+    const now = stream.baseline + performance.now() - stream.started;
+    const ahead = event.timestamp + stream.shift - now;
+    if (ahead > 0) stream.shift -= ahead;
+    return { ...event, timestamp: Math.max(stream.baseline, event.timestamp + stream.shift) };
+  }
+}
+
+/** What is known of a stream before its first piece. */
+function noStream() {
+  return {
+    epoch: "",
+    batch: 0,
+    /** Pieces of the batch that is not whole yet. @type {string[]} */
+    parts: [],
+    units: 0,
+    lost: false,
+    /** Events that wait for the frame to load. @type {any[]} */
+    waiting: [],
+    live: false,
+    baseline: 0,
+    started: 0,
+    shift: 0,
+  };
+}
