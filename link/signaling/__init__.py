@@ -1,1 +1,8 @@
-"""The signaling client: requests with replies, heartbeats, resume after a dropped WebSocket."""
+"""Signaling: ordered, exactly-once streams of messages over WebSockets that come and go.
+
+* :mod:`link.signaling.stream` numbers, keeps, acknowledges and repeats frames; it knows no socket.
+* :mod:`link.signaling.endpoint` runs one end of a stream over one WebSocket at a time.
+* :mod:`link.signaling.channel` is the end that a server (or a kiosk client, for its page) holds.
+* :mod:`link.signaling.host` accepts WebSockets for aiohttp and finds the channel each belongs to.
+* :mod:`link.signaling.client` is the end that connects, and connects again.
+"""

@@ -1,0 +1,195 @@
+"""Values that messages carry. Every text has a length limit, every list a bound: these come from outside."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Code = Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,48}$")]
+Name = Annotated[str, Meta(max_length=120)]
+Text = Annotated[str, Meta(max_length=2000)]
+Note = Annotated[str, Meta(max_length=8000)]
+Sdp = Annotated[str, Meta(max_length=49152)]
+Candidate = Annotated[str, Meta(max_length=1024)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Value(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of values: immutable, and an unknown field is an error."""
+
+
+class Language(StrEnum):
+    """Languages of a call and of every page."""
+
+    ZH = "zh-CN"
+    EN = "en"
+
+
+class Face(StrEnum):
+    """Who is at the other end of a connection. ``PAGE`` is the kiosk's own page, on the kiosk's own machine."""
+
+    KIOSK = "kiosk"
+    PAGE = "page"
+    CONSOLE = "console"
+    GUIDE = "guide"
+
+
+class SessionState(StrEnum):
+    """States of a session (docs/architecture.md draws the machine)."""
+
+    WAITING = "waiting"
+    RINGING = "ringing"
+    ACTIVE = "active"
+    HELD = "held"
+    ENDED = "ended"
+    CLOSED = "closed"
+
+
+class Presence(StrEnum):
+    """What a specialist is doing, as the queue sees it."""
+
+    OFFLINE = "offline"
+    AWAY = "away"
+    AVAILABLE = "available"
+    RINGING = "ringing"
+    BUSY = "busy"
+    WRAP_UP = "wrap_up"
+
+
+class DocumentState(StrEnum):
+    """Life of a document that the specialist asked for."""
+
+    REQUESTED = "requested"
+    AGREED = "agreed"
+    DECLINED = "declined"
+    FAILED = "failed"
+    STORED = "stored"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Service(Value):
+    """A service a customer may ask an expert about."""
+
+    id: Id
+    name_zh: Name
+    name_en: Name
+    icon: Code
+
+
+class Consent(Value):
+    """The recording notice the customer agreed to; the text itself is configuration, versioned."""
+
+    version: Code
+    language: Language
+
+
+class Notice(Value):
+    """The recording notice in force."""
+
+    version: Code
+    text_zh: Text
+    text_en: Text
+
+
+class IceServer(Value):
+    """A STUN or TURN server (RTCIceServer of W3C WebRTC). There is no default."""
+
+    urls: list[Annotated[str, Meta(max_length=256)]]
+    username: str = ""
+    credential: str = ""
+
+
+class Document(Value):
+    """A document of a session, as far as it has come. Sizes in bytes and pixels."""
+
+    id: Id
+    label: Code
+    state: DocumentState
+    note: Text = ""
+    reason: Text = ""
+    media_type: str = ""
+    size: Count = 0
+    width: Count = 0
+    height: Count = 0
+
+
+class RecordedTrack(Value):
+    """One track the recorder writes, for the notice of what is being recorded."""
+
+    name: Code
+    kind: Code
+
+
+class Session(Value):
+    """Everything a face needs to draw a session; sent whole at every change, so any copy of it repairs a missed one.
+
+    ``waited_s``, ``active_s`` and ``wait_s`` are seconds; ``position`` counts from 1 while waiting and is 0 otherwise.
+    ``wait_s`` is null when no honest estimate exists (nobody who fits is logged in: ``staffed`` is false then).
+    """
+
+    id: Id
+    state: SessionState
+    kiosk: Id
+    kiosk_name: Name
+    branch: Id
+    branch_zh: Name
+    branch_en: Name
+    service: Service
+    language: Language
+    elderly: bool = False
+    step: Code = "start"
+    position: Count = 0
+    wait_s: Count | None = None
+    staffed: bool = True
+    waited_s: Count = 0
+    active_s: Count = 0
+    specialist: Id | None = None
+    specialist_name: Name = ""
+    kiosk_connected: bool = True
+    specialist_connected: bool = False
+    recording: list[RecordedTrack] = []
+    documents: list[Document] = []
+    note: Note = ""
+    requeued: bool = False
+    end_reason: Code | None = None
+    ended_by: Code | None = None
+    rated: Count | None = None
+    outcome: Code | None = None
+
+
+class Chat(Value):
+    """One chat line. ``sender`` is ``kiosk`` or ``specialist``; ``at_ms`` counts from the session's start."""
+
+    id: Id
+    sender: Code
+    text: Text
+    at_ms: Count
+
+
+class WaitingCall(Value):
+    """One row of the console's queue."""
+
+    session: Id
+    service: Service
+    branch_zh: Name
+    branch_en: Name
+    language: Language
+    waited_s: Count
+    fits: bool
+
+
+class KioskStatus(Value):
+    """One row of the guide's page: a kiosk of the branch."""
+
+    kiosk: Id
+    name: Name
+    online: bool
+    session_state: SessionState | None = None
+    assistance: Code | None = None
+    assistance_s: Count = 0
+    taken_by: Name = ""

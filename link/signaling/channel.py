@@ -1,0 +1,161 @@
+"""The end of a stream that a server holds for one client; it outlives the client's WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from link.messages import codec
+from link.messages.client import ClientMessage
+from link.messages.errors import BadMessage, NotAllowed, RateLimited, VisavisError
+from link.messages.frames import VERSION, Failure, Hello, Say, Tell, Welcome
+from link.messages.server import ServerMessage
+from link.messages.values import Face
+from link.signaling.endpoint import Endpoint, Socket
+
+log = structlog.get_logger()
+
+INBOX: Final = 256
+MESSAGES_PER_SECOND: Final = 200.0
+BURST: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A client's message; ``id`` is set when it waits for a reply."""
+
+    body: ClientMessage
+    id: int | None
+
+
+class Channel(Endpoint):
+    """Messages of one client, in order and exactly once, until it is closed.
+
+    ``async for incoming in channel`` ends when the channel is closed. ``post`` and ``reply`` never wait: what the
+    client does not take is kept up to 1 MiB, then the channel closes with ``slow_consumer``.
+    """
+
+    def __init__(self, face: Face, key: str, heartbeat_s: float) -> None:
+        super().__init__(f"channel {face} {key}", heartbeat_s)
+        self.face = face
+        self.key = key
+        self.resume = secrets.token_urlsafe(24)
+        self.closed = asyncio.Event()
+        self.error: VisavisError | None = None
+        self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue(INBOX)
+        self._watchers: list[Callable[[bool], None]] = []
+        self._allowance = BURST
+        self._allowance_at = time.monotonic()
+
+    def watch(self, watcher: Callable[[bool], None]) -> None:
+        """Call ``watcher(connected)`` whenever the client's WebSocket comes or goes."""
+        self._watchers.append(watcher)
+
+    def post(self, body: ServerMessage) -> None:
+        """Send a message. A channel that is closed, or now overflows, drops it: its client starts afresh anyway."""
+        self._tell(body, None)
+
+    def reply(self, incoming: Incoming, body: ServerMessage) -> None:
+        """Answer a request; for a notification this does nothing."""
+        if incoming.id is not None:
+            self._tell(body, incoming.id)
+
+    def fail(self, incoming: Incoming, error: VisavisError) -> None:
+        """Refuse a request; for a notification this does nothing."""
+        if incoming.id is None or self.closed.is_set():
+            return
+        retry = getattr(error, "retry_after", None)
+        frame = Failure(self.stream.sent + 1, self.stream.received, incoming.id, error.code, error.message[:200], retry)
+        self._keep(codec.encode(frame))
+
+    def close(self, error: VisavisError | None = None) -> None:
+        """End the stream; the client is told ``error``'s code. Idempotent."""
+        if self.closed.is_set():
+            return
+        self.error = error
+        self.closed.set()
+        super()._fail(error or VisavisError("closed"))
+        while not self._inbox.empty():
+            self._inbox.get_nowait()
+        self._inbox.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[Incoming]:
+        while not self.closed.is_set():
+            incoming = await self._inbox.get()
+            if incoming is None:
+                return
+            yield incoming
+
+    async def carry(self, socket: Socket, abort: Callable[[], None], hello: Hello, *, resumed: bool) -> None:
+        """Run over ``socket`` until it ends; a socket that carried the channel before is let go."""
+        if resumed:
+            self.stream.acknowledge(hello.received)
+        self._release()
+        welcome = Welcome(VERSION, self.face, self.resume, resumed, self.stream.received, self.heartbeat_s)
+        carrying = self._carry(socket, abort, codec.encode(welcome))
+        self._notify(True)
+        try:
+            await carrying
+        except VisavisError as error:
+            log.info("client refused", face=self.face, key=self.key, code=error.code)
+            self.close(error)
+        finally:
+            if self._socket is None:
+                self._notify(False)
+
+    def _release(self) -> None:
+        """Let go of the earlier WebSocket, which is most likely half dead: it is cut, not closed."""
+        if self._socket is not None:
+            self._socket = None
+            self._abort()
+
+    def _tell(self, body: ServerMessage, request: int | None) -> None:
+        if self.closed.is_set():
+            return
+        self._keep(codec.encode(Tell(self.stream.sent + 1, self.stream.received, body, request)))
+
+    def _keep(self, data: bytes) -> None:
+        try:
+            self._number(data)
+        except VisavisError as error:
+            log.info("channel overflows", face=self.face, key=self.key, code=error.code)
+
+    def _fail(self, error: VisavisError) -> None:
+        self.close(error)
+
+    async def _take(self, data: str | bytes) -> None:
+        self._allow_one()
+        frame = codec.decode_client(data)
+        if isinstance(frame, Hello):
+            raise BadMessage("a second hello")
+        if not isinstance(frame, Say):
+            self._control(frame)
+            return
+        self.stream.acknowledge(frame.ack)
+        if not self.stream.accept(frame.seq):
+            return
+        self._counted()
+        incoming = Incoming(frame.body, frame.id)
+        if self.face in frame.body.faces:
+            await self._inbox.put(incoming)
+        elif frame.id is None:
+            raise NotAllowed("this message is not for this face")
+        else:
+            self.fail(incoming, NotAllowed("this message is not for this face"))
+
+    def _allow_one(self) -> None:
+        now = time.monotonic()
+        self._allowance = min(BURST, self._allowance + (now - self._allowance_at) * MESSAGES_PER_SECOND) - 1
+        self._allowance_at = now
+        if self._allowance < 0:
+            raise RateLimited("too many messages")
+
+    def _notify(self, connected: bool) -> None:
+        for watcher in list(self._watchers):
+            watcher(connected)

@@ -1,0 +1,214 @@
+"""The end of a stream that connects, and connects again: a kiosk client's way to its server."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import aiohttp
+import structlog
+
+from link.messages import codec
+from link.messages.client import ClientMessage
+from link.messages.errors import BadMessage, NotAuthenticated, Unavailable, VisavisError
+from link.messages.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Ack, Bye, Failure, Hello, Say, Tell, Welcome
+from link.messages.server import ServerMessage
+from link.signaling.endpoint import CLOSING, Endpoint
+from link.signaling.stream import Stream
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS: Final = 10.0
+PENDING: Final = 256
+BACKOFF: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 5.0)
+
+
+class Refused(VisavisError):
+    """The server refused a request; ``code`` is the server's, ``retry_after`` in seconds where it gave one."""
+
+    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # an instance's own code, because it is the server's word
+        self.close = CLOSING.get(code, 1011)  # type: ignore[misc]
+        self.retry_after = retry_after
+
+
+class Client(Endpoint):
+    """A stream to a server that is kept up until :meth:`stop`.
+
+    ``headers()`` is awaited before each attempt (a device assertion lives one minute). ``on_message`` takes what is not
+    a reply, in order. ``on_state(True)`` follows each connection that is up, ``on_fresh()`` one whose stream is new:
+    the server then sends all state again, and requests that were under way have failed with ``unavailable``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Callable[[], Awaitable[Mapping[str, str]]],
+        on_message: Callable[[ServerMessage], Awaitable[None]],
+        on_state: Callable[[bool], None] = lambda _: None,
+        on_fresh: Callable[[], None] = lambda: None,
+        tls: ssl.SSLContext | None = None,
+        heartbeat_s: float = 5.0,
+    ) -> None:
+        super().__init__("client", heartbeat_s)
+        self._url = url
+        self._headers = headers
+        self._on_message = on_message
+        self._on_state = on_state
+        self._on_fresh = on_fresh
+        self._tls = tls
+        self._resume: str | None = None
+        self._requests: dict[int, asyncio.Future[ServerMessage]] = {}
+        self._next = 0
+        self._stopped = False
+        self.refusal: VisavisError | None = None
+
+    def post(self, body: ClientMessage) -> None:
+        """Send a notification; kept up to 1 MiB while there is no connection. Raises SlowConsumer over that."""
+        self._number(codec.encode(Say(self.stream.sent + 1, self.stream.received, body)))
+
+    async def request(self, body: ClientMessage, timeout: float = 15.0) -> ServerMessage:
+        """Send a request and return its reply.
+
+        Raises Refused with the server's code, and Unavailable after ``timeout`` seconds or when the stream started
+        anew: whether the server acted is then unknown, and the caller asks again (requests that matter are idempotent).
+        """
+        if len(self._requests) >= PENDING:
+            raise Unavailable("too many requests under way")
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[ServerMessage] = asyncio.get_running_loop().create_future()
+        self._requests[number] = future
+        try:
+            self._number(codec.encode(Say(self.stream.sent + 1, self.stream.received, body, number)))
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            raise Unavailable("no reply in time") from None
+        finally:
+            self._requests.pop(number, None)
+
+    async def run(self) -> None:
+        """Keep the stream up until :meth:`stop`; ``refusal`` holds why the server refuses this identity, if it does."""
+        attempt = 0
+        async with aiohttp.ClientSession() as http:
+            while self._running():
+                pause = 0.0
+                try:
+                    await self._connect(http)
+                    self.refusal, attempt = None, 0
+                except Refused as error:
+                    # Two machines with one identity must not throw each other out in a tight loop.
+                    pause = error.retry_after or (BACKOFF[-1] if error.code == "replaced" else 0.0)
+                except NotAuthenticated as error:
+                    self.refusal = error
+                    log.error("server refuses this identity")
+                except (aiohttp.ClientError, OSError, TimeoutError, VisavisError) as error:
+                    log.info("connection failed", error=type(error).__name__)
+                if self._running():
+                    await asyncio.sleep(max(pause, BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)))
+                attempt += 1
+
+    def _running(self) -> bool:
+        return not self._stopped
+
+    def stop(self) -> None:
+        """Leave: says goodbye, fails what is under way. ``run`` then returns."""
+        self._stopped = True
+        self._fail(VisavisError("leaving"))
+        self._fail_requests()
+
+    def drop(self) -> None:
+        """Cut the connection without a word, as a broken network does; the stream resumes over the next one."""
+        if self._socket is not None:
+            self._abort()
+
+    async def _connect(self, http: aiohttp.ClientSession) -> None:
+        headers = await self._headers()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                socket = await http.ws_connect(
+                    self._url,
+                    headers=headers,
+                    protocols=(SUBPROTOCOL,),
+                    max_msg_size=FRAME_BYTES,
+                    ssl=self._tls or True,
+                )
+                hello = codec.encode(Hello(VERSION, self._resume, self.stream.received))
+                await socket.send_frame(hello, aiohttp.WSMsgType.TEXT)
+                welcome = await self._welcome(socket)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in (401, 403):
+                raise NotAuthenticated(f"status {error.status}") from None
+            raise
+        transport = socket._conn.transport if socket._conn is not None else None
+        abort = transport.abort if isinstance(transport, asyncio.WriteTransport) else (lambda: None)
+        self._adopt(welcome)
+        self._on_state(True)
+        try:
+            await self._carry(socket, abort, codec.encode(Ack(self.stream.received)))
+        finally:
+            self._on_state(False)
+
+    async def _welcome(self, socket: aiohttp.ClientWebSocketResponse) -> Welcome:
+        message = await socket.receive()
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            raise BadMessage("the server closed before its welcome")
+        frame = codec.decode_server(message.data)
+        if isinstance(frame, Bye):
+            await socket.close()
+            raise Refused(frame.code, frame.message, frame.retry_after)
+        if not isinstance(frame, Welcome):
+            raise BadMessage("the first frame is a welcome")
+        return frame
+
+    def _adopt(self, welcome: Welcome) -> None:
+        self._resume = welcome.resume
+        self.heartbeat_s = welcome.heartbeat_s
+        if welcome.resumed:
+            self.stream.acknowledge(welcome.received)
+            return
+        self.stream = Stream()
+        self._fail_requests()
+        self._on_fresh()
+
+    def _fail_requests(self) -> None:
+        for future in list(self._requests.values()):
+            if not future.done():
+                future.set_exception(Unavailable("the connection started anew"))
+
+    async def _take(self, data: str | bytes) -> None:
+        frame = codec.decode_server(data)
+        if isinstance(frame, Welcome):
+            raise BadMessage("a second welcome")
+        if isinstance(frame, Bye):
+            log.info("server said goodbye", code=frame.code)
+            raise Refused(frame.code, frame.message, frame.retry_after)
+        if not isinstance(frame, Tell | Failure):
+            self._control(frame)
+            return
+        self.stream.acknowledge(frame.ack)
+        if not self.stream.accept(frame.seq):
+            return
+        self._counted()
+        if isinstance(frame, Failure):
+            self._settle(frame.id, Refused(frame.code, frame.message, frame.retry_after))
+        elif frame.id is not None:
+            self._settle(frame.id, frame.body)
+        else:
+            await self._on_message(frame.body)
+
+    def _settle(self, number: int, outcome: ServerMessage | Refused) -> None:
+        """Give a request its outcome; one that nobody waits for any more is dropped."""
+        future = self._requests.get(number)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, Refused):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
