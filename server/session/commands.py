@@ -104,7 +104,10 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """Start the recorder and post `RecordingStarted`; if that is impossible, end the session."""
+    """Start the recorder and post `RecordingStarted`, or after a restart take up the recording where it broke off.
+
+    If that is impossible, end the session: an unrecorded call must not go on.
+    """
 
 
 @dataclass(frozen=True, slots=True)

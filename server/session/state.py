@@ -1,0 +1,165 @@
+"""What a session is at one moment: the fold of its events, immutable, and the view that faces draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from link.messages.values import Chat, Document, Language, RecordedTrack, Service, Session, SessionState
+from server.session.events import KIOSK, SPECIALIST, ConsentGiven, DocumentStored, SessionRequested
+
+OPEN = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
+TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
+QUEUEING = frozenset({SessionState.WAITING, SessionState.RINGING})
+
+
+class Recording(StrEnum):
+    """How far the recording of a session is."""
+
+    NONE = "none"
+    ON = "on"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class LegState:
+    """A participant's current peer connection."""
+
+    leg: str
+    connected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that follows from a session's events. Times are milliseconds on its timeline.
+
+    `phase` is None before `SessionRequested`. `waited_ms` and `talked_ms` are what earlier periods sum up to;
+    `since_ms` is when the current phase of waiting or talking began.
+    """
+
+    phase: SessionState | None = None
+    request: SessionRequested | None = None
+    consent: ConsentGiven | None = None
+    ringing: str | None = None
+    specialist: str | None = None
+    specialist_name: str = ""
+    answered: bool = False
+    requeued: bool = False
+    legs: dict[str, LegState] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
+    timers: frozenset[str] = frozenset()
+    recording: Recording = Recording.NONE
+    tracks: tuple[RecordedTrack, ...] = ()
+    documents: tuple[Document, ...] = ()
+    stored: dict[str, DocumentStored] = field(default_factory=dict)
+    chat: tuple[Chat, ...] = ()
+    note: str = ""
+    step: str = "start"
+    since_ms: int = 0
+    waited_ms: int = 0
+    talked_ms: int = 0
+    ended_by: str | None = None
+    end_reason: str | None = None
+    rated: int | None = None
+    outcome: str | None = None
+    close_due: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether the call has neither ended nor closed."""
+        return self.phase in OPEN
+
+    @property
+    def recorded_now(self) -> tuple[RecordedTrack, ...]:
+        """The tracks being written just now: none while held and none after the end."""
+        if self.recording is not Recording.ON or not self.open or self.phase is SessionState.HELD:
+            return ()
+        return self.tracks
+
+    @property
+    def undisposed(self) -> bool:
+        """Whether the specialist has still to say how the ended call went."""
+        return self.phase is SessionState.ENDED and self.specialist is not None and self.outcome is None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to wait for after the end: rating, disposition and the recording's last segment."""
+        if self.phase is not SessionState.ENDED or self.recording is Recording.ON:
+            return False
+        return self.close_due or ((self.rated is not None or not self.answered) and not self.undisposed)
+
+    def document(self, document: str) -> Document | None:
+        """The document with this id."""
+        return next((known for known in self.documents if known.id == document), None)
+
+    def waited(self, at_ms: int) -> int:
+        """Milliseconds spent waiting in all."""
+        return self.waited_ms + (max(0, at_ms - self.since_ms) if self.phase in QUEUEING else 0)
+
+    def talked(self, at_ms: int) -> int:
+        """Milliseconds spent in the call, hold included."""
+        return self.talked_ms + (max(0, at_ms - self.since_ms) if self.phase in TALKING else 0)
+
+
+def visible(state: State) -> tuple[object, ...]:
+    """What of the state a view shows; when it changes, a new view is pushed."""
+    return (
+        state.phase,
+        state.specialist,
+        state.lost,
+        state.recorded_now,
+        state.documents,
+        state.note,
+        state.step,
+        state.requeued,
+        state.ended_by,
+        state.rated,
+        state.outcome,
+    )
+
+
+def service(request: SessionRequested) -> Service:
+    """The service that the request asked for, as faces draw it."""
+    return Service(request.service, request.service_zh, request.service_en, request.icon)
+
+
+def view(
+    state: State, at_ms: int, *, position: int = 0, wait_s: int | None = None, staffed: bool = True, notes: bool = False
+) -> Session:
+    """The session as a face draws it at `at_ms`; the specialist's `notes` are for the specialist only.
+
+    Raises `ValueError` before `SessionRequested`.
+    """
+    request = state.request
+    if request is None or state.phase is None:
+        raise ValueError("no session has been requested")
+    return Session(
+        id=request.session,
+        state=state.phase,
+        kiosk=request.kiosk,
+        kiosk_name=request.kiosk_name,
+        branch=request.branch,
+        branch_zh=request.branch_zh,
+        branch_en=request.branch_en,
+        service=service(request),
+        language=Language(request.language),
+        elderly=request.elderly,
+        step=state.step,
+        position=position,
+        wait_s=wait_s,
+        staffed=staffed,
+        waited_s=state.waited(at_ms) // 1000,
+        active_s=state.talked(at_ms) // 1000,
+        specialist=state.specialist,
+        specialist_name=state.specialist_name,
+        kiosk_connected=KIOSK not in state.lost,
+        specialist_connected=state.specialist is not None and SPECIALIST not in state.lost,
+        recording=list(state.recorded_now),
+        documents=list(state.documents),
+        note=state.note if notes else "",
+        requeued=state.requeued,
+        end_reason=state.end_reason,
+        ended_by=state.ended_by,
+        rated=state.rated,
+        outcome=state.outcome if notes else None,
+    )
