@@ -1,0 +1,10 @@
+"""The journal: append-only, hash-chained sequences of events, one for each session, and the audit log of access.
+
+A session's state, its replay and its evidence are all read from here (docs/evidence.md has the chain's definition).
+"""
+
+from server.journal.audit import Audit, AuditEntry
+from server.journal.chain import Entry, entry_hash, verify_chain
+from server.journal.journal import Journal
+
+__all__ = ["Audit", "AuditEntry", "Entry", "Journal", "entry_hash", "verify_chain"]

@@ -1,0 +1,69 @@
+"""The hash chain, as docs/evidence.md defines it: pure functions that an auditor can write again in an afternoon."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+JOURNAL_DOMAIN = b"visavis.journal.v1"
+ORIGIN = bytes(32)
+"""What the first entry of a chain names as its predecessor's hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a session's journal. `payload` is JSON exactly as hashed; `seq` counts from 1 without a gap."""
+
+    session: str
+    seq: int
+    at_us: int
+    kind: str
+    payload: bytes
+    prev: bytes
+    hash: bytes
+
+
+def digest(domain: bytes, *fields: bytes) -> bytes:
+    """SHA-256 over the domain and the fields, each preceded by its length as four bytes, most significant first."""
+    state = hashlib.sha256()
+    for field in (domain, *fields):
+        state.update(len(field).to_bytes(4, "big"))
+        state.update(field)
+    return state.digest()
+
+
+def number(value: int) -> bytes:
+    """A number as the chain hashes it: eight bytes, most significant first."""
+    return value.to_bytes(8, "big")
+
+
+def entry_hash(session: str, seq: int, at_us: int, kind: str, payload: bytes, prev: bytes) -> bytes:
+    """The hash of a journal entry; `prev` is the hash of the entry before it, 32 zero bytes for the first."""
+    return digest(JOURNAL_DOMAIN, session.encode(), number(seq), number(at_us), kind.encode(), payload, prev)
+
+
+def verify_chain(entries: Iterable[Entry]) -> int | None:
+    """Check a whole journal in order; return the sequence number of the first broken place, or None when it is sound.
+
+    A place is broken when its number does not follow, when it belongs to another session, when it does not name its
+    predecessor's hash, or when its own hash is not that of its content.
+    """
+    previous = ORIGIN
+    expected = 1
+    session: str | None = None
+    for entry in entries:
+        session = entry.session if session is None else session
+        computed = entry_hash(entry.session, entry.seq, entry.at_us, entry.kind, entry.payload, entry.prev)
+        sound = (
+            entry.seq == expected
+            and entry.session == session
+            and hmac.compare_digest(entry.prev, previous)
+            and hmac.compare_digest(entry.hash, computed)
+        )
+        if not sound:
+            return expected
+        previous = entry.hash
+        expected += 1
+    return None

@@ -1,0 +1,87 @@
+"""The journal in the database: append durably, read back, find what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from link.messages.errors import Unavailable
+from server.journal.chain import ORIGIN, Entry, entry_hash
+from server.store import Store, tables
+from server.store.sessions import Projection, project
+from server.store.stamps import now_us
+
+
+class Journal:
+    """The journals of all sessions. What `append` returned stays, whatever happens next."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def append(
+        self,
+        session: str,
+        records: Sequence[tuple[str, bytes]],
+        *,
+        at_us: int | None = None,
+        projection: Projection | None = None,
+    ) -> list[Entry]:
+        """Append records (kind and JSON payload), and update the session's row, in one durable transaction.
+
+        `at_us` is the time of all of them, now when None. When this returns, the entries are on the disk; when it
+        raises, none is.
+
+        Raises:
+            Unavailable: the database is locked, full or gone, or another node has appended to this session.
+        """
+        at_us = now_us() if at_us is None else at_us
+        try:
+            async with self._store.database.write() as connection:
+                seq, prev = await self._head(connection, session)
+                entries: list[Entry] = []
+                for kind, payload in records:
+                    seq += 1
+                    own = entry_hash(session, seq, at_us, kind, payload, prev)
+                    entries.append(Entry(session, seq, at_us, kind, payload, prev, own))
+                    prev = own
+                if entries:
+                    await connection.execute(insert(tables.journal), [_row(entry) for entry in entries])
+                if projection:
+                    await project(connection, session, projection)
+        except IntegrityError as error:
+            raise Unavailable("the entries contradict what the journal holds") from error
+        return entries
+
+    async def read(self, session: str, after: int = 0) -> list[Entry]:
+        """The session's entries with a sequence number above `after`, in order."""
+        table = tables.journal
+        query = select(table).where(table.c.session == session, table.c.seq > after).order_by(table.c.seq)
+        async with self._store.database.read() as connection:
+            return [Entry(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def open_sessions(self) -> list[str]:
+        """Sessions that are not closed, oldest first."""
+        return await self._store.sessions.open_ids()
+
+    async def _head(self, connection: AsyncConnection, session: str) -> tuple[int, bytes]:
+        table = tables.journal
+        query = (
+            select(table.c.seq, table.c.hash).where(table.c.session == session).order_by(table.c.seq.desc()).limit(1)
+        )
+        row = (await connection.execute(query)).first()
+        return (0, ORIGIN) if row is None else (row.seq, row.hash)
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        "session": entry.session,
+        "seq": entry.seq,
+        "at_us": entry.at_us,
+        "kind": entry.kind,
+        "payload": entry.payload,
+        "prev": entry.prev,
+        "hash": entry.hash,
+    }

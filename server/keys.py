@@ -1,0 +1,24 @@
+"""The application's parts by key: what `server.app` opens at start and handlers, rooms and recording use.
+
+Only types are imported here, so that every floor may use the keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from server.config import Config
+    from server.identity import Identity
+    from server.journal import Audit, Journal
+    from server.notice import RecordingNotice
+    from server.store import Store
+
+CONFIG: web.AppKey[Config] = web.AppKey("config")
+NOTICE: web.AppKey[RecordingNotice] = web.AppKey("notice")
+STORE: web.AppKey[Store] = web.AppKey("store")
+JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
+AUDIT: web.AppKey[Audit] = web.AppKey("audit")
+IDENTITY: web.AppKey[Identity] = web.AppKey("identity")

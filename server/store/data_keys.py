@@ -1,0 +1,63 @@
+"""The wrapped data keys of sessions. Destroying one is how a recording is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from server.store import tables
+from server.store.database import Database
+from server.store.errors import Conflict
+from server.store.stamps import now_us
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """A session's data key as kept: `wrapped` by the site's key, empty once destroyed."""
+
+    session: str
+    suite: str
+    wrapped: bytes
+    created_us: int
+    destroyed_us: int | None
+
+
+class DataKeys:
+    """The data keys in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, session: str) -> DataKey | None:
+        """The data key of a session, destroyed or not."""
+        query = select(tables.data_key).where(tables.data_key.c.session == session)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else DataKey(**row)
+
+    async def add(self, session: str, suite: str, wrapped: bytes) -> DataKey:
+        """Keep the wrapped key of a session.
+
+        Raises:
+            Conflict: the session has one already, even a destroyed one.
+        """
+        key = DataKey(session, suite, wrapped, now_us(), None)
+        values = {"session": session, "suite": suite, "wrapped": wrapped, "created_us": key.created_us}
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(tables.data_key).values(values))
+        except IntegrityError as error:
+            raise Conflict(f"session {session} already has a data key") from error
+        return key
+
+    async def destroy(self, session: str) -> None:
+        """Destroy the session's key, for good; a second time is no error."""
+        table = tables.data_key
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(table)
+                .where(table.c.session == session, table.c.destroyed_us.is_(None))
+                .values(wrapped=b"", destroyed_us=now_us())
+            )

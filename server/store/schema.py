@@ -1,0 +1,76 @@
+"""Bringing a database's schema up to date with numbered migrations (Alembic)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from link.messages.errors import Unavailable
+from server.store.database import BUSY_S, sqlite_file
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SYNCHRONOUS_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+class SchemaTooNew(Exception):
+    """The database was migrated by a newer version of the server; this one must not touch it."""
+
+
+def migrate(url: str) -> tuple[str | None, str]:
+    """Bring the schema of the database at `url` up to date; return its revision before and after.
+
+    Blocks: call it in a thread. Two processes that migrate at once wait for each other.
+
+    Raises:
+        Unavailable: the database is locked, full or cannot be reached.
+        SchemaTooNew: its revision is unknown here.
+    """
+    config = _configuration()
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    assert head is not None
+    file = sqlite_file(url)
+    if file is not None:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(_synchronous(url), connect_args={"timeout": BUSY_S} if file is not None else {})
+    if file is not None:
+        event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with engine.begin() as connection:
+            before = _revision(connection)
+            if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
+                raise SchemaTooNew(f"the database has revision {before}, which this version does not know")
+            if before != head:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise Unavailable(f"the database cannot be migrated: {error.orig}") from error
+    finally:
+        engine.dispose()
+    return before, head
+
+
+def _configuration() -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _synchronous(url: str) -> str:
+    parsed = make_url(url)
+    driver = SYNCHRONOUS_DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise Unavailable(f"{parsed.get_backend_name()} is not a database that this server knows")
+    return parsed.set(drivername=driver).render_as_string(hide_password=False)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

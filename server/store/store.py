@@ -1,0 +1,43 @@
+"""Everything the database holds, one repository for each noun."""
+
+from __future__ import annotations
+
+import asyncio
+
+from server.store import schema
+from server.store.branches import Branches, Services
+from server.store.data_keys import DataKeys
+from server.store.database import Database
+from server.store.kiosks import Kiosks
+from server.store.logins import Logins
+from server.store.people import People
+from server.store.sessions import Sessions
+
+
+class Store:
+    """The repositories over one open database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.branches = Branches(database)
+        self.services = Services(database)
+        self.people = People(database)
+        self.logins = Logins(database)
+        self.kiosks = Kiosks(database)
+        self.sessions = Sessions(database)
+        self.data_keys = DataKeys(database)
+
+    @classmethod
+    async def open(cls, url: str) -> Store:
+        """Bring the database's schema up to date and open it.
+
+        Raises:
+            Unavailable: it is locked, full or cannot be reached.
+            server.store.schema.SchemaTooNew: a newer version of the server has migrated it.
+        """
+        await asyncio.to_thread(schema.migrate, url)
+        return cls(Database.connect(url))
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self.database.close()

@@ -1,0 +1,178 @@
+"""The schema as SQLAlchemy sees it. The migrations make it; a test proves that both say the same.
+
+Times are microseconds since 1970 (UTC) in columns that end in ``_us``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+branch = Table(
+    "branch",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name_zh", String(120), nullable=False),
+    Column("name_en", String(120), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+service = Table(
+    "service",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name_zh", String(120), nullable=False),
+    Column("name_en", String(120), nullable=False),
+    Column("icon", String(48), nullable=False),
+    Column("skill", String(48), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("login", String(64), nullable=False, unique=True),
+    Column("name", String(120), nullable=False),
+    Column("password_hash", String(256), nullable=False),
+    Column("languages", JSON, nullable=False),
+    Column("skills", JSON, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+person_grant = Table(
+    "person_grant",
+    metadata,
+    Column("person", ForeignKey("person.id"), primary_key=True),
+    Column("role", String(32), primary_key=True),
+    Column("branch", String(64), primary_key=True),
+)
+
+login_session = Table(
+    "login_session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person", ForeignKey("person.id"), nullable=False, index=True),
+    Column("address", String(64), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("revoked_us", BigInteger),
+)
+
+kiosk = Table(
+    "kiosk",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("branch", ForeignKey("branch.id"), nullable=False, index=True),
+    Column("public_key", LargeBinary(32)),
+    Column("created_us", BigInteger, nullable=False),
+    Column("enrolled_us", BigInteger),
+    Column("revoked_us", BigInteger),
+)
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    Column("selector", String(16), primary_key=True),
+    Column("kiosk", ForeignKey("kiosk.id"), nullable=False, index=True),
+    Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("tries_left", Integer, nullable=False),
+    Column("used_us", BigInteger),
+)
+
+access_change = Table(
+    "access_change",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("subject", String(64), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("kiosk", String(64), nullable=False),
+    Column("kiosk_name", String(120), nullable=False),
+    Column("branch", String(64), nullable=False),
+    Column("branch_zh", String(120), nullable=False),
+    Column("branch_en", String(120), nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("service_zh", String(120), nullable=False),
+    Column("service_en", String(120), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("specialist", String(64)),
+    Column("specialist_name", String(120)),
+    Column("requested_us", BigInteger, nullable=False, index=True),
+    Column("answered_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("closed_us", BigInteger),
+    Column("end_reason", String(48)),
+    Column("outcome", String(48)),
+    Column("rating", Integer),
+    Index("ix_session_branch_requested_us", "branch", "requested_us"),
+    Index("ix_session_specialist_requested_us", "specialist", "requested_us"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("prev", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False, index=True),
+    Column("action", String(64), nullable=False),
+    Column("object", String(128), nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("prev", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("suite", String(32), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("destroyed_us", BigInteger),
+)
