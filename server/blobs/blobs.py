@@ -1,0 +1,99 @@
+"""Named bytes, written once: in a local directory or in S3, through one interface (obstore).
+
+A name is a path of safe words, such as `sessions/4f2a/kiosk.camera/000003`. What `put` returned from is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from link.messages.errors import Unavailable
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){0,7}")
+
+
+class Missing(Exception):
+    """There is no blob of this name."""
+
+
+class Blobs:
+    """A store of blobs. Failures of the store itself are raised as `Unavailable`."""
+
+    def __init__(self, store: ObjectStore, root: Path | None = None) -> None:
+        """`root` is the directory of a local store, whose files are synced to disk here."""
+        self._store = store
+        self._root = root
+
+    @classmethod
+    def at(cls, location: str) -> Blobs:
+        """Open the store at a directory, made if needed, or at `s3://bucket/prefix` (settings from AWS_… variables)."""
+        if "://" in location:
+            return cls(S3Store.from_url(location))
+        root = Path(location)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(LocalStore(prefix=root), root)
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Store `data` under `name`, durably; putting the same again is no error."""
+        check_name(name)
+        try:
+            await obstore.put_async(self._store, name, data)
+            if self._root is not None:
+                await asyncio.to_thread(_sync, self._root, name)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blob {name} cannot be stored: {type(error).__name__}") from error
+
+    async def get(self, name: str) -> bytes:
+        """Return the blob. Raises `Missing`."""
+        check_name(name)
+        try:
+            result = await obstore.get_async(self._store, name)
+            return bytes(await result.bytes_async())
+        except FileNotFoundError:
+            raise Missing(name) from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blob {name} cannot be read: {type(error).__name__}") from error
+
+    async def names(self, prefix: str) -> list[str]:
+        """Return the names of all blobs below the folder `prefix`, sorted."""
+        check_name(prefix)
+        found: list[str] = []
+        try:
+            async for page in obstore.list(self._store, prefix):
+                found.extend(meta["path"] for meta in page)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blobs below {prefix} cannot be listed: {type(error).__name__}") from error
+        return sorted(found)
+
+    async def delete(self, name: str) -> None:
+        """Remove the blob; no error if it is not there."""
+        check_name(name)
+        try:
+            await obstore.delete_async(self._store, name)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blob {name} cannot be deleted: {type(error).__name__}") from error
+
+
+def check_name(name: str) -> None:
+    """Raise `ValueError` unless `name` is a path of at most eight safe words."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a blob name: {name!r}")
+
+
+def _sync(root: Path, name: str) -> None:
+    path = root / name
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
