@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,6 +11,8 @@ from link.messages.errors import BadMessage, TooLarge, UnknownMessage
 from link.messages.frames import FRAME_BYTES, ClientFrame, Frame, ServerFrame
 
 T = TypeVar("T")
+
+UNKNOWN_TAG: Final = re.compile(r"^Invalid value .* - at `\$\.(frame|body\.type)`$", re.DOTALL)
 
 _encoder: Final = msgspec.json.Encoder()
 _client: Final[msgspec.json.Decoder[ClientFrame]] = msgspec.json.Decoder(ClientFrame)
@@ -40,10 +43,10 @@ def _decode(decoder: msgspec.json.Decoder[T], data: bytes | str) -> T:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        # msgspec's text names the path and the expectation, never the value: safe to tell and to log. It does echo an
-        # unknown tag, which is the peer's own word.
+        # msgspec's text names the path and the expectation, never a value, but it does repeat an unknown tag.
         text = str(error)
-        kind = UnknownMessage if text.startswith("Invalid value") and "type" in text else BadMessage
-        raise kind(text[:160]) from None
+        if UNKNOWN_TAG.search(text):
+            raise UnknownMessage("unknown frame or message type") from None
+        raise BadMessage(text[:160]) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadMessage(f"not a frame: {type(error).__name__}") from None

@@ -109,6 +109,12 @@ class Replaced(VisavisError):
     code, status, close = "replaced", 409, 4410
 
 
+class Closed(VisavisError):
+    """The stream ended as it should; nothing went wrong."""
+
+    code, status, close = "closed", 409, 1000
+
+
 def closing_code(error: Exception) -> int:
     """Return the WebSocket close code for ``error``: its own, or 1011 for one that was not foreseen."""
     return error.close if isinstance(error, VisavisError) else VisavisError.close

@@ -13,7 +13,7 @@ import structlog
 
 from link.messages import codec
 from link.messages.client import ClientMessage
-from link.messages.errors import BadMessage, NotAllowed, RateLimited, VisavisError
+from link.messages.errors import BadMessage, Closed, NotAllowed, RateLimited, VisavisError
 from link.messages.frames import VERSION, Failure, Hello, Say, Tell, Welcome
 from link.messages.server import ServerMessage
 from link.messages.values import Face
@@ -80,7 +80,7 @@ class Channel(Endpoint):
             return
         self.error = error
         self.closed.set()
-        super()._fail(error or VisavisError("closed"))
+        super()._fail(error or Closed())
         while not self._inbox.empty():
             self._inbox.get_nowait()
         self._inbox.put_nowait(None)

@@ -13,7 +13,7 @@ import structlog
 
 from link.messages import codec
 from link.messages.client import ClientMessage
-from link.messages.errors import BadMessage, NotAuthenticated, Unavailable, VisavisError
+from link.messages.errors import BadMessage, Closed, NotAuthenticated, Unavailable, VisavisError
 from link.messages.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Ack, Bye, Failure, Hello, Say, Tell, Welcome
 from link.messages.server import ServerMessage
 from link.signaling.endpoint import CLOSING, Endpoint
@@ -120,7 +120,7 @@ class Client(Endpoint):
     def stop(self) -> None:
         """Leave: says goodbye, fails what is under way. ``run`` then returns."""
         self._stopped = True
-        self._fail(VisavisError("leaving"))
+        self._fail(Closed())
         self._fail_requests()
 
     def drop(self) -> None:
@@ -168,13 +168,14 @@ class Client(Endpoint):
         return frame
 
     def _adopt(self, welcome: Welcome) -> None:
-        self._resume = welcome.resume
+        first, self._resume = self._resume is None, welcome.resume
         self.heartbeat_s = welcome.heartbeat_s
         if welcome.resumed:
             self.stream.acknowledge(welcome.received)
             return
-        self.stream = Stream()
-        self._fail_requests()
+        if not first:
+            self.stream = Stream()
+            self._fail_requests()
         self._on_fresh()
 
     def _fail_requests(self) -> None:

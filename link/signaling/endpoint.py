@@ -12,7 +12,7 @@ import structlog
 from aiohttp import WSMessage, WSMsgType
 
 from link.messages import codec
-from link.messages.errors import SlowConsumer, TooLarge, VisavisError, closing_code
+from link.messages.errors import SlowConsumer, TooLarge, VisavisError
 from link.messages.frames import Ack, Bye, Ping, Pong
 from link.signaling.stream import KEEP_BYTES, Stream
 from link.tasks import cancel, spawn
@@ -107,7 +107,8 @@ class Endpoint(ABC):
         try:
             await self._read_all(socket, writer)
         except VisavisError as error:
-            await self._farewell_to(socket, error)
+            self._fail(error)
+            await asyncio.wait([writer], timeout=2 * CLOSE_SECONDS)
             raise
         finally:
             if self._socket is socket:
@@ -149,15 +150,13 @@ class Endpoint(ABC):
                     break
                 self._wake.clear()
                 await self._wake.wait()
-            if self._socket is socket:
-                await self._farewell_to(socket, None)
+            if self._farewell is not None and self._socket is socket:
+                await self._say_farewell(socket, self._farewell)
         except (ConnectionError, RuntimeError):
             # The reader sees the end of the same connection and reports it.
             return
 
-    async def _farewell_to(self, socket: Socket, error: VisavisError | None) -> None:
-        bye = self._farewell or Bye(error.code if error else "done", (error.message if error else "")[:200])
-        code = closing_code(error) if error else CLOSING.get(bye.code, 1000)
+    async def _say_farewell(self, socket: Socket, bye: Bye) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await socket.send_frame(codec.encode(bye), WSMsgType.TEXT)
@@ -165,7 +164,7 @@ class Endpoint(ABC):
             self._abort()
         except (ConnectionError, RuntimeError):
             return
-        await self._close_socket(socket, code, self._abort)
+        await self._close_socket(socket, CLOSING.get(bye.code, 1000), self._abort)
 
     @staticmethod
     async def _close_socket(socket: Socket, code: int, abort: Callable[[], None]) -> None:

@@ -59,9 +59,11 @@ class Host:
         old = self._resumable(face, key, hello)
         channel = old or self._open(face, key, on_channel)
         self._keep(channel)
-        await channel.carry(socket, abort, hello, resumed=old is not None)
-        if not channel.connected:
-            self._linger(channel)
+        try:
+            await channel.carry(socket, abort, hello, resumed=old is not None)
+        finally:
+            if not channel.connected:
+                self._linger(channel)
         return socket
 
     def channel(self, face: Face, key: str) -> Channel | None:

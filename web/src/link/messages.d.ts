@@ -1,0 +1,605 @@
+// Generated from link/messages by `python -m link.messages.generate`. Do not edit.
+
+export type Language = "zh-CN" | "en";
+
+export type Face = "kiosk" | "page" | "console" | "guide";
+
+export type SessionState = "waiting" | "ringing" | "active" | "held" | "ended" | "closed";
+
+export type Presence = "offline" | "away" | "available" | "ringing" | "busy" | "wrap_up";
+
+export type DocumentState = "requested" | "agreed" | "declined" | "failed" | "stored" | "accepted" | "rejected";
+
+/** A service a customer may ask an expert about. */
+export interface Service {
+  id: string;
+  name_zh: string;
+  name_en: string;
+  icon: string;
+}
+
+/** The recording notice the customer agreed to; the text itself is configuration, versioned. */
+export interface Consent {
+  version: string;
+  language: Language;
+}
+
+/** The recording notice in force. */
+export interface Notice {
+  version: string;
+  text_zh: string;
+  text_en: string;
+}
+
+/** A STUN or TURN server (RTCIceServer of W3C WebRTC). There is no default. */
+export interface IceServer {
+  urls: string[];
+  username: string;
+  credential: string;
+}
+
+/** A document of a session, as far as it has come. Sizes in bytes and pixels. */
+export interface Document {
+  id: string;
+  label: string;
+  state: DocumentState;
+  note: string;
+  reason: string;
+  media_type: string;
+  size: number;
+  width: number;
+  height: number;
+}
+
+/** One track the recorder writes, for the notice of what is being recorded. */
+export interface RecordedTrack {
+  name: string;
+  kind: string;
+}
+
+/** Everything a face needs to draw a session; sent whole at every change, so any copy of it repairs a missed one. */
+export interface Session {
+  id: string;
+  state: SessionState;
+  kiosk: string;
+  kiosk_name: string;
+  branch: string;
+  branch_zh: string;
+  branch_en: string;
+  service: Service;
+  language: Language;
+  elderly: boolean;
+  step: string;
+  position: number;
+  wait_s: number | null;
+  staffed: boolean;
+  waited_s: number;
+  active_s: number;
+  specialist: string | null;
+  specialist_name: string;
+  kiosk_connected: boolean;
+  specialist_connected: boolean;
+  recording: RecordedTrack[];
+  documents: Document[];
+  note: string;
+  requeued: boolean;
+  end_reason: string | null;
+  ended_by: string | null;
+  rated: number | null;
+  outcome: string | null;
+}
+
+/** One chat line. ``sender`` is ``kiosk`` or ``specialist``; ``at_ms`` counts from the session's start. */
+export interface Chat {
+  id: string;
+  sender: string;
+  text: string;
+  at_ms: number;
+}
+
+/** One row of the console's queue. */
+export interface WaitingCall {
+  session: string;
+  service: Service;
+  branch_zh: string;
+  branch_en: string;
+  language: Language;
+  waited_s: number;
+  fits: boolean;
+}
+
+/** One row of the guide's page: a kiosk of the branch. */
+export interface KioskStatus {
+  kiosk: string;
+  name: string;
+  online: boolean;
+  session_state: SessionState | null;
+  assistance: string | null;
+  assistance_s: number;
+  taken_by: string;
+}
+
+/** Base of client messages. */
+export interface ClientBase {
+  type: "ClientBase";
+}
+
+/** A customer who has agreed to the recording notice asks for an expert. Reply: ``session``. */
+export interface CallRequest {
+  type: "call_request";
+  request: string;
+  service: string;
+  language: Language;
+  consent: Consent;
+  elderly?: boolean;
+  step?: string;
+}
+
+/** The customer leaves the queue or ends the call. Reply: ``done``; ending an ended session is no error. */
+export interface CallEnd {
+  type: "call_end";
+  session: string;
+  reason?: string;
+}
+
+/** The customer's rating, 1 to 5 stars, once. Reply: ``done``. */
+export interface Rate {
+  type: "rate";
+  session: string;
+  stars: number;
+}
+
+/** The customer reached a step of the form on the kiosk. */
+export interface FormStep {
+  type: "form_step";
+  session: string;
+  step: string;
+}
+
+/** The customer agrees that the paper be taken, or does not. Reply: ``done``. */
+export interface DocumentAnswer {
+  type: "document_answer";
+  session: string;
+  document: string;
+  agreed: boolean;
+}
+
+/** The kiosk client could not take or deliver the paper. Reply: ``done``. */
+export interface DocumentFailed {
+  type: "document_failed";
+  session: string;
+  document: string;
+  reason: string;
+}
+
+/** The customer asks for a person of the branch's lobby staff. Reply: ``done``. */
+export interface AssistanceRequest {
+  type: "assistance_request";
+  reason?: string;
+}
+
+/** A piece of a batch of rrweb events (a JSON array, cut into ``parts`` strings of at most 16,000 UTF-16 units). */
+export interface CobrowsePiece {
+  type: "cobrowse_piece";
+  session: string;
+  epoch: string;
+  batch: number;
+  part: number;
+  parts: number;
+  data: string;
+}
+
+/** A new peer connection for this participant (replaces an older one). Reply: ``leg_answer``. */
+export interface LegOffer {
+  type: "leg_offer";
+  session: string;
+  leg: string;
+  sdp: string;
+}
+
+/** A trickled ICE candidate (RFC 8838); the empty string ends them. */
+export interface LegCandidate {
+  type: "leg_candidate";
+  leg: string;
+  candidate: string;
+  mid?: string;
+}
+
+/** The participant closed its peer connection. */
+export interface LegClose {
+  type: "leg_close";
+  leg: string;
+}
+
+/** A chat line; ``id`` is made by the sender, and the same id is stored once. Reply: ``done``. */
+export interface ChatSend {
+  type: "chat_send";
+  session: string;
+  id: string;
+  text: string;
+}
+
+/** The specialist takes calls, or does not. Reply: ``presence``. */
+export interface SetPresence {
+  type: "set_presence";
+  available: boolean;
+}
+
+/** The specialist takes the call that rings. Reply: ``session``. */
+export interface Answer {
+  type: "answer";
+  session: string;
+}
+
+/** The specialist does not take the call that rings; the next one is rung. Reply: ``done``. */
+export interface Decline {
+  type: "decline";
+  session: string;
+}
+
+/** Hold or resume: nothing is heard or seen either way while held. Reply: ``done``. */
+export interface Hold {
+  type: "hold";
+  session: string;
+  held: boolean;
+}
+
+/** The specialist ends the call. Reply: ``done``. */
+export interface HangUp {
+  type: "hang_up";
+  session: string;
+}
+
+/** How the call went; ends the specialist's wrap-up. Reply: ``done``. */
+export interface Dispose {
+  type: "dispose";
+  session: string;
+  outcome: string;
+  note?: string;
+}
+
+/** The specialist's notes, whole. Reply: ``done``. */
+export interface NoteSave {
+  type: "note_save";
+  session: string;
+  text: string;
+}
+
+/** The specialist asks to see a paper. Reply: ``session``. */
+export interface DocumentRequest {
+  type: "document_request";
+  session: string;
+  label: string;
+  note?: string;
+}
+
+/** The specialist accepts a paper, or rejects it with a reason and so asks again. Reply: ``done``. */
+export interface DocumentDecide {
+  type: "document_decide";
+  session: string;
+  document: string;
+  accepted: boolean;
+  reason?: string;
+}
+
+/** The specialist's pointer on the kiosk's page: fractions of its width and height; null takes it away. */
+export interface Point {
+  type: "point";
+  session: string;
+  x?: number | null;
+  y?: number | null;
+}
+
+/** Outline the element with this rrweb node id on the kiosk's page; null takes the outline away. */
+export interface Highlight {
+  type: "highlight";
+  session: string;
+  node?: number | null;
+}
+
+/** The console needs the whole picture again: a late, returning or confused viewer. */
+export interface CobrowseRefresh {
+  type: "cobrowse_refresh";
+  session: string;
+}
+
+/** A guide goes to the customer; ``done`` says that it is over. Reply: ``done``. */
+export interface AssistanceTake {
+  type: "assistance_take";
+  kiosk: string;
+  done?: boolean;
+}
+
+/** Base of server messages. */
+export interface ServerBase {
+  type: "ServerBase";
+}
+
+/** The request was carried out and is durable. */
+export interface Done {
+  type: "done";
+}
+
+/** What a kiosk needs to know; sent after every new (not resumed) connection and when it changes. */
+export interface KioskConfig {
+  type: "kiosk_config";
+  kiosk: string;
+  name: string;
+  branch_zh: string;
+  branch_en: string;
+  services: Service[];
+  notice: Notice;
+  ice_servers: IceServer[];
+}
+
+/** Kiosk client to page: whether the server is reached, and what the kiosk has. */
+export interface PageStatus {
+  type: "page_status";
+  online: boolean;
+  document_camera: boolean;
+}
+
+/** What a console needs to know; sent after every new (not resumed) connection. */
+export interface ConsoleConfig {
+  type: "console_config";
+  person: string;
+  name: string;
+  languages: Language[];
+  services: Service[];
+  outcomes: string[];
+  document_labels: string[];
+  ring_s: number;
+  ice_servers: IceServer[];
+}
+
+/** The specialist's presence, after every change of it. */
+export interface PresenceState {
+  type: "presence";
+  presence: Presence;
+}
+
+/** The calls that wait, after every change and every 5 s while any wait: at most 50 rows, ``waiting`` counts all. */
+export interface QueueState {
+  type: "queue";
+  waiting: number;
+  calls: WaitingCall[];
+  available: number;
+}
+
+/** A call rings at this console until answered, declined or stopped; ``remaining_s`` counts down from 20. */
+export interface Ring {
+  type: "ring";
+  session: Session;
+  remaining_s: number;
+}
+
+/** It rings no more here: ``answered``, ``declined``, ``timeout``, ``left`` or ``lost``. */
+export interface RingStop {
+  type: "ring_stop";
+  session: string;
+  reason: string;
+}
+
+/** The session as it is now. */
+export interface SessionUpdate {
+  type: "session";
+  session: Session;
+}
+
+/** This client has no session (any more): back to idle. */
+export interface SessionGone {
+  type: "session_gone";
+}
+
+/** A chat line, the sender's own included; after a new connection the whole chat again, in order. */
+export interface ChatMessage {
+  type: "chat";
+  session: string;
+  chat: Chat;
+}
+
+/** The answer to a leg's offer; it carries all candidates of the answering end. */
+export interface LegAnswer {
+  type: "leg_answer";
+  leg: string;
+  sdp: string;
+}
+
+/** The other end lost this peer connection; the client makes a new one under the same participant. */
+export interface LegLost {
+  type: "leg_lost";
+  leg: string;
+}
+
+/** A sanitised piece of a batch, for the console (see ``cobrowse_piece``). */
+export interface CobrowseBatch {
+  type: "cobrowse";
+  session: string;
+  epoch: string;
+  batch: number;
+  part: number;
+  parts: number;
+  data: string;
+}
+
+/** The page takes a full rrweb snapshot now, as the start of a new epoch. */
+export interface TakeSnapshot {
+  type: "take_snapshot";
+  session: string;
+}
+
+/** The specialist's pointer, for the page. */
+export interface PointAt {
+  type: "point_at";
+  session: string;
+  x: number | null;
+  y: number | null;
+}
+
+/** The specialist's outline, for the page. */
+export interface HighlightNode {
+  type: "highlight_node";
+  session: string;
+  node: number | null;
+}
+
+/** The kiosks of the guide's branches, after every change. */
+export interface BranchState {
+  type: "branch";
+  kiosks: KioskStatus[];
+}
+
+/** To the kiosk: whether a person of the branch was asked, and whether one is coming. */
+export interface AssistanceState {
+  type: "assistance";
+  asked: boolean;
+  taken_by: string;
+}
+
+/** Base of frames. */
+export interface Frame {
+  frame: "Frame";
+}
+
+/** First frame of a client on every WebSocket. ``resume`` and ``received`` continue an earlier stream. */
+export interface Hello {
+  frame: "hello";
+  version: number;
+  resume?: string | null;
+  received?: number;
+}
+
+/** First frame of the server. ``resumed`` false: the stream is new, both ends count from 1, state is sent afresh. */
+export interface Welcome {
+  frame: "welcome";
+  version: number;
+  face: Face;
+  resume: string;
+  resumed: boolean;
+  received: number;
+  heartbeat_s: number;
+}
+
+/** Either end, when it sent nothing for ``heartbeat_s``; answered by ``pong`` at once. */
+export interface Ping {
+  frame: "ping";
+  n: number;
+}
+
+/** Answer to ``ping``. */
+export interface Pong {
+  frame: "pong";
+  n: number;
+}
+
+/** All data frames up to ``received`` arrived; sent after 16 frames or 0.5 s when no data frame carries it. */
+export interface Ack {
+  frame: "ack";
+  received: number;
+}
+
+/** Last frame before a close: why, with a stable code, and when to come back (seconds; null: not by itself). */
+export interface Bye {
+  frame: "bye";
+  code: string;
+  message: string;
+  retry_after: number | null;
+}
+
+/** A client's data frame; with ``id`` a request, without one a notification. */
+export interface Say {
+  frame: "say";
+  seq: number;
+  ack: number;
+  body: ClientMessage;
+  id?: number | null;
+}
+
+/** A server's data frame; with ``id`` the reply to that request. */
+export interface Tell {
+  frame: "tell";
+  seq: number;
+  ack: number;
+  body: ServerMessage;
+  id: number | null;
+}
+
+/** A server's data frame: the request ``id`` was refused. ``retry_after`` in seconds where trying again helps. */
+export interface Failure {
+  frame: "failure";
+  seq: number;
+  ack: number;
+  id: number;
+  code: string;
+  message: string;
+  retry_after: number | null;
+}
+
+export type ClientMessage =
+  | CallRequest
+  | CallEnd
+  | Rate
+  | FormStep
+  | DocumentAnswer
+  | DocumentFailed
+  | AssistanceRequest
+  | CobrowsePiece
+  | LegOffer
+  | LegCandidate
+  | LegClose
+  | ChatSend
+  | SetPresence
+  | Answer
+  | Decline
+  | Hold
+  | HangUp
+  | Dispose
+  | NoteSave
+  | DocumentRequest
+  | DocumentDecide
+  | Point
+  | Highlight
+  | CobrowseRefresh
+  | AssistanceTake
+;
+
+export type ServerMessage =
+  | Done
+  | KioskConfig
+  | PageStatus
+  | ConsoleConfig
+  | PresenceState
+  | QueueState
+  | Ring
+  | RingStop
+  | SessionUpdate
+  | SessionGone
+  | ChatMessage
+  | LegAnswer
+  | LegLost
+  | CobrowseBatch
+  | TakeSnapshot
+  | PointAt
+  | HighlightNode
+  | BranchState
+  | AssistanceState
+;
+
+export type ClientFrame =
+  | Hello
+  | Ping
+  | Pong
+  | Ack
+  | Bye
+  | Say
+;
+
+export type ServerFrame =
+  | Welcome
+  | Ping
+  | Pong
+  | Ack
+  | Bye
+  | Tell
+  | Failure
+;
