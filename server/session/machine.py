@@ -17,6 +17,7 @@ from link.messages.errors import WrongState
 from link.messages.values import Chat, Document, DocumentState, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
+from server.session.redundant import redundant
 from server.session.state import OPEN, TALKING, LegState, Recording, State, visible
 
 log = structlog.get_logger()
@@ -121,24 +122,7 @@ class Machine:
 
     def redundant(self, event: e.Event) -> bool:
         """Whether the session already is as `event` would make it: acknowledge it, journal nothing."""
-        state = self.state
-        match event:
-            case e.Ended():
-                return state.phase in (ENDED, CLOSED)
-            case e.Answered(specialist=specialist):
-                return state.phase in TALKING and state.specialist == specialist
-            case e.Held():
-                return state.phase is HELD
-            case e.Unheld():
-                return state.phase is ACTIVE
-            case e.ChatSent(id=chat, sender=sender):
-                return any(line.id == chat and line.sender == sender for line in state.chat)
-            case e.DocumentStored(document=document, sha256=sha256):
-                known = state.document(document)
-                stored = known is not None and known.state in (DocumentState.STORED, DocumentState.ACCEPTED)
-                return stored and state.stored[document].sha256 == sha256
-            case _:
-                return _unchanged(state, event)
+        return redundant(self.state, event)
 
     # The one setter, and what several handlers share.
 
@@ -506,22 +490,3 @@ class Machine:
             yield c.StartRecording()
         if self.state.phase is HELD:
             yield c.PauseRecording("hold")
-
-
-def _unchanged(state: State, event: e.Event) -> bool:
-    """`redundant` for the events that set one value."""
-    match event:
-        case e.NoteSaved(text=text):
-            return state.note == text
-        case e.StepChanged(step=step):
-            return state.step == step
-        case e.Rated(stars=stars):
-            return state.rated == stars
-        case e.Disposed(outcome=outcome, by=by):
-            return state.outcome == outcome and state.specialist == by
-        case e.ParticipantLost(participant=participant):
-            return participant in state.lost
-        case e.ParticipantReturned(participant=participant):
-            return participant not in state.lost
-        case _:
-            return False
