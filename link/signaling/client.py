@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -65,7 +66,7 @@ class Client(Endpoint):
         self._resume: str | None = None
         self._requests: dict[int, asyncio.Future[ServerMessage]] = {}
         self._next = 0
-        self._stopped = False
+        self._leaving = asyncio.Event()
         self.refusal: VisavisError | None = None
 
     def post(self, body: ClientMessage) -> None:
@@ -97,7 +98,7 @@ class Client(Endpoint):
         """Keep the stream up until :meth:`stop`; ``refusal`` holds why the server refuses this identity, if it does."""
         attempt = 0
         async with aiohttp.ClientSession() as http:
-            while self._running():
+            while not self._leaving.is_set():
                 pause = 0.0
                 try:
                     await self._connect(http)
@@ -110,16 +111,16 @@ class Client(Endpoint):
                     log.error("server refuses this identity")
                 except (aiohttp.ClientError, OSError, TimeoutError, VisavisError) as error:
                     log.info("connection failed", error=type(error).__name__)
-                if self._running():
-                    await asyncio.sleep(max(pause, BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)))
+                await self._pause(max(pause, BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)))
                 attempt += 1
 
-    def _running(self) -> bool:
-        return not self._stopped
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), seconds)
 
     def stop(self) -> None:
         """Leave: says goodbye, fails what is under way. ``run`` then returns."""
-        self._stopped = True
+        self._leaving.set()
         self._fail(Closed())
         self._fail_requests()
 
