@@ -1,0 +1,255 @@
+"""The kiosk's stream to the server, what it says to the page, and the call that goes on.
+
+One `Client` keeps the stream up. What the server says is remembered (`Mirror`), handed to the page as it is, and
+followed by the call's media and papers. What the page says goes to the server as it is, except for the page's own
+peer connection, which ends here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from kiosk_client.agent.call import Call, Equipment
+from kiosk_client.agent.identity import Identity
+from kiosk_client.agent.mirror import LIVE, Mirror
+from kiosk_client.agent.transport import socket_url, tls_context
+from kiosk_client.agent.upload import Uploader
+from kiosk_client.config import Config
+from link.media.leg import IceServer
+from link.messages.client import (
+    CallEnd,
+    CallRequest,
+    ClientMessage,
+    CobrowsePiece,
+    FormStep,
+    LegCandidate,
+    LegClose,
+    LegOffer,
+)
+from link.messages.errors import NotFound, SlowConsumer, Unavailable
+from link.messages.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
+from link.messages.values import Session, SessionState
+from link.signaling.client import Client
+from link.tasks import cancel, spawn
+
+log = structlog.get_logger()
+
+COBROWSE_KEEP_BYTES = 512 * 1024
+RATING_S = 60.0  # how long an ended session stays on the page, waiting for stars
+
+
+class Agent:
+    """The kiosk. `run` until cancelled or `stop`; the page attaches with `attach`."""
+
+    def __init__(self, config: Config, identity: Identity, equipment: Equipment) -> None:
+        server = identity.enrolment.server
+        tls = tls_context(server, config.ca_file)
+        self.mirror = Mirror(document_camera=equipment.open_camera is not None)
+        self.listeners: set[Callable[[ServerMessage], None]] = set()
+        self._identity = identity
+        self._equipment = equipment
+        self._uploader = Uploader(server, identity.headers, tls=tls)
+        self._call: Call | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._unsaid: set[str] = set()
+        self._snapshot_due = False
+        self._rating: asyncio.TimerHandle | None = None
+        self.client = Client(
+            socket_url(server),
+            headers=self._headers,
+            on_message=self._on_message,
+            on_state=self._on_state,
+            on_fresh=self._on_fresh,
+            tls=tls,
+        )
+
+    @property
+    def call(self) -> Call | None:
+        """The call that goes on, if any."""
+        return self._call
+
+    async def run(self) -> None:
+        """Keep the stream up; when it ends, or is cancelled, the call's media end too."""
+        try:
+            await self.client.run()
+        finally:
+            if self._rating is not None:
+                self._rating.cancel()
+            self._end_call()
+            for task in list(self._closing):
+                await asyncio.wait([task], timeout=5)
+                await cancel(task)
+
+    def stop(self) -> None:
+        """Make `run` return."""
+        self.client.stop()
+
+    def attach(self, listener: Callable[[ServerMessage], None]) -> None:
+        """Tell `listener` everything from now on, beginning with how things stand."""
+        self.listeners.add(listener)
+        for message in self.mirror.greeting():
+            listener(message)
+
+    def detach(self, listener: Callable[[ServerMessage], None]) -> None:
+        """Tell `listener` nothing any more."""
+        self.listeners.discard(listener)
+
+    async def ask(self, body: ClientMessage) -> ServerMessage | None:
+        """Do what the page (or the headless customer) says; returns the reply to a request. Raises VisavisError."""
+        match body:
+            case LegOffer():
+                return await self._call_of(body.session).gateway.answer_page(body)
+            case LegCandidate():
+                if self._call is not None:
+                    await self._call.gateway.page_candidate(body)
+                return None
+            case LegClose():
+                if self._call is not None:
+                    await self._call.gateway.close_page(body.leg)
+                return None
+            case CobrowsePiece():
+                self._forward_piece(body)
+                return None
+            case FormStep():
+                self._post(body)
+                return None
+            case CallEnd():
+                return await self._leave(body)
+            case _:
+                return await self._forward(body)
+
+    async def _forward(self, body: ClientMessage) -> ServerMessage:
+        if not self.client.connected and isinstance(body, CallRequest):
+            raise Unavailable("the server is not reached")
+        reply = await self.client.request(body)
+        if isinstance(reply, SessionUpdate):
+            self._hear(reply)
+        return reply
+
+    async def _leave(self, body: CallEnd) -> ServerMessage:
+        """The customer may always leave; a server that is not reached hears of it when it is."""
+        if self.client.connected:
+            try:
+                return await self.client.request(body)
+            except Unavailable:
+                log.info("leaving without the server", session=body.session)
+        self._unsaid.add(body.session)
+        self._hear(SessionGone())
+        return Done()
+
+    def _forward_piece(self, body: CobrowsePiece) -> None:
+        if self.client.stream.kept_bytes > COBROWSE_KEEP_BYTES:
+            # Rather a hole here than a full stream that could not carry the customer's own words any more.
+            self._snapshot_due = True
+            return
+        self._post(body)
+
+    def _post(self, body: ClientMessage) -> None:
+        try:
+            self.client.post(body)
+        except SlowConsumer:
+            log.warning("message dropped, the stream is full", type=type(body).__name__)
+
+    def _call_of(self, session: str) -> Call:
+        if self._call is None or self._call.session != session:
+            raise NotFound("no such session")
+        return self._call
+
+    async def _headers(self) -> Mapping[str, str]:
+        return self._identity.headers()
+
+    async def _on_message(self, body: ServerMessage) -> None:
+        if isinstance(body, LegLost):
+            if self._call is not None:
+                self._call.gateway.server_lost(body.leg)
+            return
+        self._hear(body)
+
+    def _hear(self, body: ServerMessage) -> None:
+        if isinstance(body, SessionUpdate) and body.session.id in self._unsaid:
+            self._say_unsaid(body.session)
+            return
+        if self.mirror.take(body):
+            self._tell(body)
+        self._follow()
+
+    def _say_unsaid(self, session: Session) -> None:
+        if session.state in LIVE:
+            self._post(CallEnd(session.id))
+        else:
+            self._unsaid.discard(session.id)
+
+    def _follow(self) -> None:
+        """Bring the call in step with the session as it is now."""
+        session = self.mirror.session
+        if session is None or session.state not in LIVE:
+            self._end_call()
+            if session is not None:
+                self._forget_later(session)
+            return
+        if self._call is not None and self._call.session != session.id:
+            self._end_call()
+        if self._call is None:
+            self._call = self._begin_call(session)
+        self._call.follow(session)
+
+    def _begin_call(self, session: Session) -> Call:
+        config = self.mirror.config
+        call = Call(
+            session.id,
+            self._equipment,
+            request=self.client.request,
+            post=self._post,
+            deliver=self._uploader.put,
+            ice_servers=[
+                IceServer(tuple(server.urls), server.username, server.credential)
+                for server in (config.ice_servers if config else [])
+            ],
+            on_page_lost=lambda leg: self._tell(LegLost(leg)),
+        )
+        call.gateway.set_online(self.client.connected)
+        return call
+
+    def _end_call(self) -> None:
+        call, self._call = self._call, None
+        if call is None:
+            return
+        log.info("call is over", session=call.session)
+        task = spawn(call.close(), name=f"closing {call.session}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _forget_later(self, session: Session) -> None:
+        """Rated, or not rated in time: the page goes back to idle, also one that was reloaded meanwhile."""
+        done = session.rated is not None or session.state is SessionState.CLOSED
+        if self._rating is not None:
+            if not done:
+                return
+            self._rating.cancel()
+        pause = 5.0 if done else RATING_S
+        self._rating = asyncio.get_running_loop().call_later(pause, self._forget, session.id)
+
+    def _forget(self, session: str) -> None:
+        self._rating = None
+        if self.mirror.session is not None and self.mirror.session.id == session:
+            self._hear(SessionGone())
+
+    def _on_state(self, online: bool) -> None:
+        self._tell(self.mirror.set_online(online))
+        if self._call is not None:
+            self._call.gateway.set_online(online)
+            if online and self._snapshot_due:
+                self._snapshot_due = False
+                self._tell(TakeSnapshot(self._call.session))
+
+    def _on_fresh(self) -> None:
+        """A new stream: the server may be a new process, which knows nothing of the old peer connection."""
+        if self._call is not None:
+            self._call.gateway.server_lost()
+
+    def _tell(self, body: ServerMessage) -> None:
+        for listener in list(self.listeners):
+            listener(body)

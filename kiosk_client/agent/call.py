@@ -1,0 +1,128 @@
+"""One customer's call on this kiosk: everything that must be gone when it is over hangs on this object."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from kiosk_client.agent.gateway import Gateway, Post, Request
+from kiosk_client.agent.mirror import TALKING
+from kiosk_client.agent.papers import Deliver, Papers
+from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
+from kiosk_client.devices.loops import MediaLoop, Player
+from kiosk_client.devices.station import Station
+from link.media.flow import Flow
+from link.media.leg import IceServer
+from link.media.relay import Injection
+from link.messages.client import DocumentFailed
+from link.messages.errors import VisavisError
+from link.messages.values import Session
+from link.tasks import cancel, spawn
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What this kiosk has: `open_camera` opens the document camera, `loop` replaces a page's camera and microphone."""
+
+    open_camera: Callable[[], DocumentCamera] | None = None
+    loop: MediaLoop | None = None
+    loopback: bool = False
+
+
+class Call:
+    """Media, document camera and papers of one session."""
+
+    def __init__(
+        self,
+        session: str,
+        equipment: Equipment,
+        *,
+        request: Request,
+        post: Post,
+        deliver: Deliver,
+        ice_servers: Sequence[IceServer] = (),
+        on_page_lost: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.session = session
+        self._request = request
+        self._station: Station | None = None
+        self._player: Player | None = None
+        self._playing: asyncio.Task[None] | None = None
+        self._talking = False
+        self._closed = False
+        sources: dict[str, Flow] = {}
+        if equipment.open_camera is not None:
+            papers = Injection(
+                "video",
+                "kiosk.auxiliary",
+                on_keyframe_request=self._show_whole_paper,
+                on_bitrate=self._limit_paper,
+            )
+            self._station = Station(equipment.open_camera, papers.push)
+            sources["auxiliary"] = papers.flow
+        if equipment.loop is not None:
+            camera = Injection("video", "kiosk.camera", on_keyframe_request=self._show_whole_picture)
+            microphone = Injection("audio", "kiosk.microphone")
+            self._player = Player(equipment.loop, camera.push, microphone.push)
+            sources |= {"camera": camera.flow, "microphone": microphone.flow}
+        self.gateway = Gateway(
+            session,
+            request=request,
+            post=post,
+            sources=sources,
+            ice_servers=ice_servers,
+            loopback=equipment.loopback,
+            on_page_lost=on_page_lost,
+        )
+        self._papers = Papers(self._take, deliver, self._report)
+
+    def follow(self, session: Session) -> None:
+        """The server says how the session stands: media runs from the first answer on."""
+        if self._closed:
+            return
+        if session.state in TALKING and not self._talking:
+            self._talking = True
+            self.gateway.open()
+            if self._station is not None:
+                self._station.start()
+            if self._player is not None:
+                self._playing = spawn(self._player.run(), name=f"player {session.id}")
+        if session.state in TALKING:
+            self._papers.follow(session)
+
+    async def close(self) -> None:
+        """End everything and keep nothing. Idempotent."""
+        self._closed = True
+        await self._papers.stop()
+        await cancel(self._playing)
+        if self._station is not None:
+            await self._station.stop()
+        await self.gateway.close()
+
+    def _show_whole_paper(self) -> None:
+        if self._station is not None:
+            self._station.request_keyframe()
+
+    def _limit_paper(self, bitrate: int) -> None:
+        if self._station is not None:
+            self._station.set_bitrate(bitrate)
+
+    def _show_whole_picture(self) -> None:
+        if self._player is not None:
+            self._player.request_keyframe()
+
+    async def _take(self) -> Still:
+        if self._station is None:
+            raise CameraError("this kiosk has no document camera")
+        return await self._station.still()
+
+    async def _report(self, session: str, document: str, reason: str) -> None:
+        try:
+            await self._request(DocumentFailed(session, document, reason))
+        except VisavisError as error:
+            log.warning("failure could not be reported", session=session, document=document, code=error.code)

@@ -1,0 +1,204 @@
+"""The media of one call: packets from the page to the server and back, never decoded.
+
+Two legs and a relay. The page offers its leg whenever it likes; the server leg is kept up by a task, which makes a new
+one after each loss. Either may be replaced while the other goes on. Media of this machine (the document camera; a
+headless kiosk's picture and sound) comes in as flows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from link.media.description import InvalidDescription
+from link.media.flow import Flow
+from link.media.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
+from link.media.relay import Relay
+from link.messages.client import ClientMessage, LegCandidate, LegClose, LegOffer
+from link.messages.errors import InvalidMedia, Unavailable, VisavisError
+from link.messages.server import LegAnswer, ServerMessage
+from link.tasks import cancel, spawn
+
+log = structlog.get_logger()
+
+SILENCE_S = 3.0  # on top of the 2 s after which a leg calls itself silent
+RETRY_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+
+Request = Callable[[ClientMessage], Awaitable[ServerMessage]]
+Post = Callable[[ClientMessage], None]
+
+
+class Gateway:
+    """Page leg, server leg and the relay between them, for one session. Closed once and for all by `close`."""
+
+    def __init__(
+        self,
+        session: str,
+        *,
+        request: Request,
+        post: Post,
+        sources: Mapping[str, Flow],
+        ice_servers: Sequence[IceServer] = (),
+        loopback: bool = False,
+        on_page_lost: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`sources` are this machine's own flows by up slot; they take precedence over the page's."""
+        self.session = session
+        self._request, self._post = request, post
+        self._sources = dict(sources)
+        self._ice_servers, self._loopback = ice_servers, loopback
+        self._on_page_lost = on_page_lost
+        self._relay = Relay()
+        self._page: tuple[str, Leg] | None = None
+        self._server: tuple[str, Leg] | None = None
+        self._server_lost = asyncio.Event()
+        self._online = asyncio.Event()
+        self._answering = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
+        self._silence: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def server_leg(self) -> Leg | None:
+        """The leg to the server, once there is one."""
+        return self._server[1] if self._server else None
+
+    @property
+    def page_leg(self) -> Leg | None:
+        """The leg to the page, once there is one."""
+        return self._page[1] if self._page else None
+
+    def open(self) -> None:
+        """The call is answered: connect to the server, and stay connected. Idempotent."""
+        if self._keeper is None and not self._closed:
+            self._keeper = spawn(self._keep(), name=f"server leg {self.session}")
+
+    def set_online(self, online: bool) -> None:
+        """Whether the server can be asked now; media goes on while it cannot."""
+        if online:
+            self._online.set()
+        else:
+            self._online.clear()
+
+    def server_lost(self, leg: str | None = None) -> None:
+        """The server lost the leg with this id, or (None) whatever it had."""
+        if self._server is not None and leg in (None, self._server[0]):
+            self._server_lost.set()
+
+    async def answer_page(self, offer: LegOffer) -> LegAnswer:
+        """Take the page's new leg instead of its old one. Raises InvalidMedia."""
+        async with self._answering:
+            if self._closed:
+                raise Unavailable("the call is over")
+            leg = Leg(f"page {offer.leg}", loopback=True, on_state=lambda state: self._page_state(offer.leg, state))
+            try:
+                sdp = await leg.answer(offer.sdp)
+            except InvalidDescription as error:
+                await leg.close()
+                raise InvalidMedia(str(error)) from error
+            old, self._page = self._page, (offer.leg, leg)
+            self._wire()
+            if old is not None:
+                await old[1].close()
+            return LegAnswer(offer.leg, sdp)
+
+    async def page_candidate(self, candidate: LegCandidate) -> None:
+        """Add a candidate of the page's leg; one of an older leg is ignored. Raises InvalidMedia."""
+        if self._page is None or self._page[0] != candidate.leg:
+            return
+        try:
+            await self._page[1].add_candidate(candidate.candidate, candidate.mid)
+        except InvalidDescription as error:
+            raise InvalidMedia(str(error)) from error
+
+    async def close_page(self, leg: str | None = None) -> None:
+        """End the page's leg, or only the one with this id."""
+        if self._page is not None and leg in (None, self._page[0]):
+            old, self._page = self._page, None
+            await old[1].close()
+
+    async def close(self) -> None:
+        """End both legs. Idempotent."""
+        self._closed = True
+        await cancel(self._keeper)
+        await self._drop_server(tell=True)
+        await self.close_page()
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            await self._online.wait()
+            try:
+                await self._connect()
+            except (VisavisError, InvalidDescription, OSError) as error:
+                log.info("server leg failed", session=self.session, error=getattr(error, "code", type(error).__name__))
+                await self._drop_server(tell=False)
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            await self._server_lost.wait()
+            log.info("server leg lost", session=self.session)
+            await self._drop_server(tell=True)
+
+    async def _connect(self) -> None:
+        self._server_lost.clear()
+        name = secrets.token_urlsafe(9)
+        leg = Leg(
+            f"server {name}",
+            ice_servers=self._ice_servers,
+            loopback=self._loopback,
+            on_state=lambda state: self._server_state(name, state),
+        )
+        self._server = (name, leg)
+        reply = await self._request(LegOffer(self.session, name, await leg.offer()))
+        if not isinstance(reply, LegAnswer):
+            raise InvalidMedia("no answer")
+        await leg.accept(reply.sdp)
+        # aioice declares nothing failed before it knows that there are no more candidates.
+        await leg.add_candidate("", "0")
+        self._post(LegCandidate(name, ""))
+        self._wire()
+
+    async def _drop_server(self, *, tell: bool) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        old, self._server = self._server, None
+        if old is None:
+            return
+        if tell:
+            self._post(LegClose(old[0]))
+        await old[1].close()
+
+    def _wire(self) -> None:
+        page = self._page[1] if self._page else None
+        server = self._server[1] if self._server else None
+        if server is None:
+            return
+        for slot in UP_SLOTS:
+            flow = self._sources.get(slot) or (page.flows[slot] if page is not None and slot != "auxiliary" else None)
+            if flow is not None:
+                self._relay.connect(flow, server, slot)
+        if page is not None:
+            for slot in DOWN_SLOTS:
+                self._relay.connect(server.flows[slot], page, slot)
+
+    def _page_state(self, leg: str, state: LegState) -> None:
+        if state is LegState.CLOSED and self._page is not None and self._page[0] == leg and not self._closed:
+            self._on_page_lost(leg)
+
+    def _server_state(self, leg: str, state: LegState) -> None:
+        if self._server is None or self._server[0] != leg:
+            return
+        log.info("server leg", session=self.session, leg=leg, state=str(state))
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if state is LegState.CLOSED:
+            self._server_lost.set()
+        elif state is LegState.SILENT:
+            self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self.server_lost, leg)

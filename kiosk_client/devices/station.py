@@ -1,0 +1,140 @@
+"""The place where papers are laid: owns the document camera during a call, in one thread.
+
+The thread reads the camera, encodes its picture once for everybody and takes stills when asked. Between calls the
+device is closed, so nothing can be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import structlog
+
+from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
+from kiosk_client.devices.encoders import VIDEO_CLOCK, EncodedPicture, PictureEncoder, fitted
+
+log = structlog.get_logger()
+
+BITRATE = 800_000
+LEAST_BITRATE = 150_000
+LIVE_FPS = 5
+STILL_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 6.0
+
+Publish = Callable[[bytes, int, bool], None]
+
+
+class Station:
+    """Camera, live video and stills of one call. `start` once, `stop` once; both on the event loop."""
+
+    def __init__(self, open_camera: Callable[[], DocumentCamera], publish: Publish) -> None:
+        """`publish(data, rtp_time, keyframe)` gets the live video on the event loop, as `Injection.push` takes it."""
+        self._open_camera = open_camera
+        self._publish = publish
+        self._stills: queue.Queue[Future[Still]] = queue.Queue(maxsize=4)
+        self._stop = threading.Event()
+        self._keyframe = threading.Event()
+        self._bitrate = BITRATE
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Open the camera and begin; returns at once. A camera that cannot be opened fails each `still`."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="document camera", daemon=True)
+        self._thread.start()
+
+    def request_keyframe(self) -> None:
+        """Make the next live picture a keyframe."""
+        self._keyframe.set()
+
+    def set_bitrate(self, bitrate: int) -> None:
+        """Tell the live video what its viewers can take, in bit/s."""
+        self._bitrate = min(BITRATE, max(LEAST_BITRATE, bitrate))
+
+    async def still(self) -> Still:
+        """Take a paper. Raises `CameraError`."""
+        if self._thread is None or not self._thread.is_alive():
+            raise CameraError("there is no document camera")
+        wanted: Future[Still] = Future()
+        try:
+            self._stills.put_nowait(wanted)
+            return await asyncio.wait_for(asyncio.wrap_future(wanted), STILL_TIMEOUT_S)
+        except (queue.Full, TimeoutError) as error:
+            raise CameraError("the document camera does not answer") from error
+
+    async def stop(self) -> None:
+        """Close the camera; nothing is published after this. Idempotent."""
+        self._stop.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join, STOP_TIMEOUT_S)
+
+    def _run(self) -> None:
+        try:
+            camera = self._open_camera()
+        except CameraError as error:
+            log.warning("document camera failed", reason=str(error))
+            self._refuse_until_stopped(error)
+            return
+        try:
+            self._watch(camera)
+        except CameraError as error:
+            log.warning("document camera failed", reason=str(error))
+            self._refuse_until_stopped(error)
+        finally:
+            camera.close()
+
+    def _watch(self, camera: DocumentCamera) -> None:
+        encoder: PictureEncoder | None = None
+        began = time.monotonic()
+        next_live = 0.0
+        while not self._stop.is_set():
+            started = time.monotonic()
+            picture = camera.picture()
+            if started >= next_live:
+                size = fitted(picture.width, picture.height)
+                if encoder is None or _differs(encoder, size, self._bitrate):
+                    encoder = PictureEncoder(*size, fps=LIVE_FPS, bitrate=self._bitrate)
+                keyframe = self._keyframe.is_set()
+                self._keyframe.clear()
+                for encoded in encoder.encode(picture, keyframe=keyframe):
+                    self._hand_over(encoded, int((started - began) * VIDEO_CLOCK))
+                next_live = started + 1 / LIVE_FPS
+            self._serve_still(camera, wait=max(0.0, 1 / camera.fps - (time.monotonic() - started)))
+
+    def _serve_still(self, camera: DocumentCamera, *, wait: float) -> None:
+        try:
+            wanted = self._stills.get(timeout=wait) if wait > 0 else self._stills.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            wanted.set_result(camera.still())
+        except CameraError as error:
+            wanted.set_exception(error)
+
+    def _refuse_until_stopped(self, error: CameraError) -> None:
+        while not self._stop.is_set():
+            try:
+                self._stills.get(timeout=0.2).set_exception(error)
+            except queue.Empty:
+                continue
+
+    def _hand_over(self, encoded: EncodedPicture, rtp_time: int) -> None:
+        assert self._loop is not None
+        if not self._stop.is_set():
+            self._loop.call_soon_threadsafe(self._deliver, encoded, rtp_time)
+
+    def _deliver(self, encoded: EncodedPicture, rtp_time: int) -> None:
+        if not self._stop.is_set():
+            self._publish(encoded.data, rtp_time, encoded.keyframe)
+
+
+def _differs(encoder: PictureEncoder, size: tuple[int, int], bitrate: int) -> bool:
+    """A new size or a clearly other rate needs a new encoder (which begins with a keyframe)."""
+    return (encoder.width, encoder.height) != size or not 0.7 < bitrate / encoder.bitrate < 1.5

@@ -1,0 +1,121 @@
+"""The aiohttp application behind the kiosk page: the page, its static files and its WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from kiosk_client.agent.agent import Agent
+from kiosk_client.page.guard import guard
+from link.messages.errors import VisavisError
+from link.messages.server import ServerMessage
+from link.messages.values import Face
+from link.signaling.channel import Channel, Incoming
+from link.signaling.host import Host
+from web import pages
+from web.catalogs import DEFAULT_LANGUAGE, parse_language
+
+log = structlog.get_logger()
+
+HEARTBEAT_S = 5.0
+LINGER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the page is told when it loads; `idle_s` in seconds."""
+
+    idle_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class KioskPage:
+    """Context of `kiosk.html`."""
+
+    page_data: dict[str, int]
+
+
+AGENT = web.AppKey("agent", Agent)
+HOST = web.AppKey("host", Host)
+SETTINGS = web.AppKey("settings", PageSettings)
+
+
+def make_page(agent: Agent, settings: PageSettings) -> web.Application:
+    """Return the application. It serves one page at a time; a newer one takes over."""
+    app = web.Application(middlewares=[guard])
+    app[AGENT] = agent
+    app[HOST] = Host(heartbeat_s=HEARTBEAT_S, linger_s=LINGER_S)
+    app[SETTINGS] = settings
+    pages.setup(app)
+    app.router.add_get("/", show_page)
+    app.router.add_get("/ws/page", carry_page)
+    app.on_shutdown.append(_stop_channels)
+    return app
+
+
+async def show_page(request: web.Request) -> web.Response:
+    """The kiosk page, in the language of the customer at it; a new customer's is Chinese."""
+    language = parse_language(request.cookies.get("lang")) or DEFAULT_LANGUAGE
+    context = KioskPage({"idle_s": request.app[SETTINGS].idle_s})
+    return pages.render(request, "kiosk.html", context, language=language)
+
+
+async def carry_page(request: web.Request) -> web.StreamResponse:
+    """The page's WebSocket."""
+    agent = request.app[AGENT]
+
+    async def on_channel(channel: Channel) -> None:
+        await converse(agent, channel)
+
+    return await request.app[HOST].serve(request, Face.PAGE, "page", on_channel)
+
+
+async def converse(agent: Agent, channel: Channel) -> None:
+    """Hand on what the page says and what it is told, until the channel closes.
+
+    Messages are handled in order; one request that waits for the server holds back the page's later ones, so that
+    nothing overtakes (an end of call must not overtake the call).
+    """
+
+    def tell(message: ServerMessage) -> None:
+        channel.post(message)
+
+    agent.attach(tell)
+    try:
+        async for incoming in channel:
+            await _answer(agent, channel, incoming)
+    finally:
+        agent.detach(tell)
+        log.info("page gone")
+
+
+async def _answer(agent: Agent, channel: Channel, incoming: Incoming) -> None:
+    try:
+        reply = await agent.ask(incoming.body)
+    except VisavisError as error:
+        log.info("page refused", type=type(incoming.body).__name__, code=error.code)
+        channel.fail(incoming, error)
+        return
+    if reply is not None:
+        channel.reply(incoming, reply)
+
+
+async def _stop_channels(app: web.Application) -> None:
+    await app[HOST].stop()
+
+
+@asynccontextmanager
+async def served(app: web.Application, port: int) -> AsyncIterator[str]:
+    """Serve `app` on 127.0.0.1 and give its address; `port` 0 takes a free one."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=2)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
