@@ -23,6 +23,8 @@ FLOORS = {
     "server": 0,  # the docstring-only package itself
     "server.config": 0,
     "server.notice": 0,
+    "server.keys": 0,  # names of an application's parts; it imports their types only
+    "server.admin": 4,
     "server.session": 1,
     "server.journal": 1,
     "server.store": 1,
@@ -55,6 +57,8 @@ SIBLINGS = {
     ("server.__main__", "server.cli"),
     ("server.cli", "server.__main__"),
 }
+# What these modules import under `if TYPE_CHECKING:` is not an import at run time.
+TYPES_ONLY = {"server.keys"}
 # Web code serves pages for both programs; link knows no web framework's server side in its media.
 NOT_IN = {
     "link.media": ("aiohttp",),
@@ -89,8 +93,13 @@ def unit(module: str) -> str:
 def imports(path: Path, module: str) -> Iterator[tuple[str, int]]:
     """Every module that `path` imports, those only for type checking too, with the line."""
     known = modules()
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    if module in TYPES_ONLY:
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        ]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
