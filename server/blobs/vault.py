@@ -44,7 +44,7 @@ class KeyTable(Protocol):
 
     async def get(self, session: str) -> StoredKey | None: ...
 
-    async def add(self, session: str, suite: str, wrapped: bytes) -> None:
+    async def add(self, session: str, suite: str, wrapped: bytes) -> object:
         """Keep the wrapped key of a session that has none."""
 
     async def destroy(self, session: str) -> None:
