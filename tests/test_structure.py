@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import subprocess
@@ -56,6 +57,7 @@ SIBLINGS = {
     ("server.app", "server.handlers"),
     ("server.__main__", "server.cli"),
     ("server.cli", "server.__main__"),
+    ("server.demo", "server.doctor"),
 }
 # What these modules import under `if TYPE_CHECKING:` is not an import at run time.
 TYPES_ONLY = {"server.keys"}
@@ -67,6 +69,7 @@ NOT_IN = {
 SANS_IO = ("link/media/rtp.py", "link/media/flow.py", "server/session/*.py")
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     found = {}
     for package in PACKAGES:
