@@ -1,24 +1,283 @@
-"""One published track inside this process: its packets, its repair, its subscribers. Sans-IO."""
+"""One published track inside this process: its packets, their repair, its subscribers. Sans-IO.
+
+Time enters as `now`, seconds on the monotonic clock. Sequence numbers are extended (they never wrap), timestamps are
+unwrapped by signed difference.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from link.media.clock import TrackClock
+from link.media.vp8 import starts_keyframe
+
+CLOCK_RATES = {"audio": 48_000, "video": 90_000}
+HISTORY = {"audio": 256, "video": 1024}
+"""Packets kept for retransmission, powers of two; no larger than libsrtp's window of 1024."""
+
+NACK_AFTER = 0.02
+NACK_EVERY = 0.05  # or the round-trip time, if that is longer
+GIVE_UP = 1.0
+KEYFRAME_EVERY = 0.5
+ACTIVE = 1.0
+MAX_MISSING = 256
+
+
+class Packet:
+    """One media packet after repair. `sequence` is extended, `timestamp` unwrapped, `arrival` in seconds."""
+
+    __slots__ = ("arrival", "marker", "payload", "sequence", "timestamp")
+
+    def __init__(self, sequence: int, timestamp: int, marker: bool, payload: bytes, arrival: float) -> None:
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.marker = marker
+        self.payload = payload
+        self.arrival = arrival
+
+
+class Subscriber(Protocol):
+    """Whoever reads a flow. Calls are synchronous and must not raise."""
+
+    def packet(self, packet: Packet) -> None:
+        """A packet, at once and in order of arrival: late and repaired ones carry a lower sequence number."""
+
+    def gave_up(self, sequence: int) -> None:
+        """The packet `sequence` will not come any more."""
+
+    def restarted(self, reason: str) -> None:
+        """What comes next does not continue what came before; `reason` is `restart` or `overflow`."""
+
+    def tick(self, now: float) -> None:
+        """Called about every 100 ms."""
+
+    def limit(self) -> int:
+        """Bits per second this subscriber can take, 0 for no limit."""
+
+
+class _Missing:
+    __slots__ = ("again", "since")
+
+    def __init__(self, since: float, again: float) -> None:
+        self.since = since
+        self.again = again
 
 
 class Flow:
     """One published track, whatever leg or local encoder it comes from.
 
-    A flow exists before its first packet and survives a change of SSRC. Subscribers are attached by `Relay`.
+    A flow exists before its first packet and survives a change of SSRC. Subscribers are attached by `Relay`. The
+    publisher sets `on_nack` (16-bit sequence numbers to ask for again), `on_keyframe` and `on_missing` (called when
+    `repair` wants to be called within 20 ms).
     """
 
     def __init__(self, kind: str, name: str = "") -> None:
         """`kind` is `audio` (48 kHz Opus) or `video` (90 kHz VP8)."""
         self.kind = kind
         self.name = name
+        self.rate = CLOCK_RATES[kind]
+        self.clock = TrackClock(self.rate)
+        self.rtt = 0.1
+        self.on_nack: Callable[[list[int]], None] | None = None
+        self.on_keyframe: Callable[[], None] | None = None
+        self.on_missing: Callable[[], None] | None = None
+        self.packets = self.bytes = self.repaired = self.late = self.lost = self.nacks = self.keyframe_requests = 0
+        self.jitter = 0.0  # in timestamp units (RFC 3550 appendix A.8)
+        self.first = self.highest = -1
+        self.before = 0  # packets (not repaired ones) of streams before the present one
+        self.last_arrival = float("-inf")
+        self._size = HISTORY[kind]
+        self._mask = self._size - 1
+        self._history: list[Packet | None] = []
+        self._missing: dict[int, _Missing] = {}
+        self._transit = 0.0
+        self._timestamp = 0  # unwrapped, of the newest packet
+        self._wrapped = 0  # the same as it stood in the packet
+        self._rebase = True
+        self._stray = -1
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._keyframe_wanted = False
+        self._keyframe_asked = float("-inf")
+
+    def active(self, now: float) -> bool:
+        """Whether a packet arrived within the last second."""
+        return now - self.last_arrival < ACTIVE
 
     @property
-    def active(self) -> bool:
-        """Whether a packet arrived within the last second."""
-        raise NotImplementedError
+    def subscribers(self) -> Sequence[Subscriber]:
+        return self._subscribers
 
-    def request_keyframe(self) -> None:
-        """Ask the publisher for a keyframe; at most one request per 500 ms leaves, and it is repeated until one comes."""
-        raise NotImplementedError
+    def add(self, subscriber: Subscriber) -> None:
+        self._subscribers = (*self._subscribers, subscriber)
+
+    def remove(self, subscriber: Subscriber) -> None:
+        self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+
+    # --- packets in ---------------------------------------------------------------------------------------------------
+
+    def receive(
+        self, sequence: int, timestamp: int, marker: bool, payload: bytes, now: float, repaired: bool = False
+    ) -> None:
+        """Take a packet as it stood on the wire and hand it to the subscribers; duplicates end here."""
+        highest = self.highest
+        ahead = (sequence - highest) & 0xFFFF
+        if highest < 0 or self._rebase:
+            extended = self._begin(sequence, timestamp, now)
+        elif ahead == 1:
+            extended = highest + 1
+        elif ahead < 0x8000:
+            if ahead == 0:
+                return
+            extended = highest + ahead
+            self._skipped(highest + 1, extended, now)
+        else:
+            extended = highest - (0x10000 - ahead)
+            if not self._accept_late(extended, sequence):
+                return
+        self._stray = -1
+        difference = (timestamp - self._wrapped) & 0xFFFFFFFF
+        if difference >= 0x80000000:
+            difference -= 0x100000000
+        unwrapped = self._timestamp + difference
+        if extended > highest:
+            self.highest = extended
+            self._timestamp = unwrapped
+            self._wrapped = timestamp
+            self.clock.observe(unwrapped, now)
+            transit = now * self.rate - unwrapped
+            self.jitter += (abs(transit - self._transit) - self.jitter) / 16
+            self._transit = transit
+        if repaired:
+            self.repaired += 1
+        self.packets += 1
+        self.bytes += len(payload)
+        self.last_arrival = now
+        if self._keyframe_wanted and starts_keyframe(payload):
+            self._keyframe_wanted = False
+        packet = Packet(extended, unwrapped, marker, payload, now)
+        self._history[extended & self._mask] = packet
+        for subscriber in self._subscribers:
+            subscriber.packet(packet)
+
+    def restart(self, reason: str = "restart") -> None:
+        """The publisher begins a new stream: the next packet starts it, with any sequence number and timestamp."""
+        if self.highest < 0:
+            return
+        self._rebase = True
+        self._missing.clear()
+        self.clock = TrackClock(self.rate)
+        for subscriber in self._subscribers:
+            subscriber.restarted(reason)
+
+    def packet(self, sequence: int) -> Packet | None:
+        """The packet with this extended sequence number, if it is still in the history."""
+        if not self._history:
+            return None
+        packet = self._history[sequence & self._mask]
+        return packet if packet is not None and packet.sequence == sequence else None
+
+    def unwrap(self, timestamp: int) -> int:
+        """The 32-bit timestamp of a sender report as this flow counts; at least one packet has come."""
+        difference = (timestamp - self._wrapped) & 0xFFFFFFFF
+        return self._timestamp + (difference - 0x100000000 if difference >= 0x80000000 else difference)
+
+    def _begin(self, sequence: int, timestamp: int, now: float) -> int:
+        if self.highest < 0:
+            self._history = [None] * self._size
+            extended = 0x10000 + sequence
+            self._timestamp = timestamp
+        else:
+            # Two cycles on: whatever is still under way of the old stream cannot be taken for the new one.
+            extended = ((self.highest >> 16) + 2) * 0x10000 + sequence
+            self._timestamp += max(1, round((now - self.last_arrival) * self.rate))
+        self._wrapped = timestamp
+        self._transit = now * self.rate - self._timestamp
+        self._rebase = False
+        self.first = extended
+        self.before = self.packets - self.repaired
+        return extended
+
+    def _skipped(self, start: int, end: int, now: float) -> None:
+        if end - start > MAX_MISSING:
+            self._missing.clear()
+            self.lost += end - start
+            for subscriber in self._subscribers:
+                subscriber.restarted("overflow")
+            self.request_keyframe(now)
+            return
+        missing = self._missing
+        while missing and len(missing) + end - start > MAX_MISSING:
+            self._give_up(next(iter(missing)))
+        if not missing and self.on_missing is not None:
+            self.on_missing()
+        again = now + NACK_AFTER
+        for sequence in range(start, end):
+            missing[sequence] = _Missing(now, again)
+
+    def _accept_late(self, extended: int, sequence: int) -> bool:
+        if extended > self.highest - self._size and extended >= 0:
+            known = self._history[extended & self._mask]
+            if known is not None and known.sequence == extended:
+                return False
+            self._missing.pop(extended, None)
+            self.late += 1
+            return True
+        # Far behind: two packets in a row mean that the publisher began anew without saying so (RFC 3550 A.1).
+        if sequence == self._stray:
+            self.restart()
+        self._stray = (sequence + 1) & 0xFFFF
+        return False
+
+    # --- repair -------------------------------------------------------------------------------------------------------
+
+    def repair(self, now: float) -> bool:
+        """Ask again for what is missing and due, give up on what is too old; whether anything is still missing."""
+        missing = self._missing
+        if not missing:
+            return False
+        due: list[int] = []
+        old: list[int] = []
+        interval = max(NACK_EVERY, self.rtt)
+        for sequence, entry in missing.items():
+            if now - entry.since >= GIVE_UP:
+                old.append(sequence)
+            elif now >= entry.again:
+                entry.again = now + interval
+                due.append(sequence & 0xFFFF)
+        if due and self.on_nack is not None:
+            self.nacks += len(due)
+            self.on_nack(due)
+        if old:
+            for sequence in old:
+                self._give_up(sequence)
+            self.request_keyframe(now)
+        return bool(missing)
+
+    def _give_up(self, sequence: int) -> None:
+        del self._missing[sequence]
+        self.lost += 1
+        for subscriber in self._subscribers:
+            subscriber.gave_up(sequence)
+
+    def request_keyframe(self, now: float) -> None:
+        """Ask the publisher for a keyframe; at most one request per 500 ms leaves, repeated until a keyframe comes."""
+        if self.kind != "video":
+            return
+        self._keyframe_wanted = True
+        if now - self._keyframe_asked >= KEYFRAME_EVERY and self.on_keyframe is not None:
+            self._keyframe_asked = now
+            self.keyframe_requests += 1
+            self.on_keyframe()
+
+    def tick(self, now: float) -> None:
+        """Called about every 100 ms."""
+        if self._keyframe_wanted and self.active(now):
+            self.request_keyframe(now)
+        for subscriber in self._subscribers:
+            subscriber.tick(now)
+
+    def limit(self) -> int:
+        """Bits per second that every subscriber can take, 0 for no limit."""
+        limits = [limit for subscriber in self._subscribers if (limit := subscriber.limit())]
+        return min(limits, default=0)

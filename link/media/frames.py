@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from link.media.flow import Packet
+from link.media.vp8 import parse_descriptor
+
+MAX_FRAME = 4 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
@@ -35,3 +40,60 @@ class MediaGap:
     start: float
     end: float
     reason: str
+
+
+class VideoAssembler:
+    """VP8 frames from packets that are in order. After a loss nothing comes out until the next keyframe."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._timestamp = 0
+        self._waiting = True
+
+    def feed(self, packet: Packet) -> tuple[bytes, bool] | None:
+        """The frame that this packet completes and whether it is a keyframe, or None.
+
+        Raises `ValueError` when the packet cannot follow what came before, or is no VP8.
+        """
+        payload = packet.payload
+        if not payload:
+            return None
+        descriptor = parse_descriptor(payload)
+        if descriptor.start:
+            if self._parts:
+                raise ValueError("frame without an end")
+            self._timestamp = packet.timestamp
+        elif not self._parts or packet.timestamp != self._timestamp:
+            if self._waiting:
+                return None
+            raise ValueError("frame without a beginning")
+        self._parts.append(payload[descriptor.size :])
+        self._size += len(payload)
+        if self._size > MAX_FRAME:
+            raise ValueError("frame is too large")
+        if not packet.marker:
+            return None
+        frame = b"".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        keyframe = bool(frame) and not frame[0] & 1
+        if not frame or (self._waiting and not keyframe):
+            return None
+        self._waiting = False
+        return frame, keyframe
+
+    def lose(self) -> None:
+        self._parts.clear()
+        self._size = 0
+        self._waiting = True
+
+
+class AudioAssembler:
+    """Opus packets are frames as they come."""
+
+    def feed(self, packet: Packet) -> tuple[bytes, bool] | None:
+        return (packet.payload, True) if packet.payload else None
+
+    def lose(self) -> None:
+        """The next packet is good again."""

@@ -29,19 +29,49 @@ For a page that is, in this order and before `createOffer` (`bundlePolicy: "max-
 
 from __future__ import annotations
 
+import asyncio
+import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import structlog
+from aiortc import RTCIceServer
+
+from link.media.control import Control
+from link.media.description import (
+    DOWN_NAMES,
+    KINDS,
+    MAX_CANDIDATES,
+    UP_NAMES,
+    Description,
+    InvalidDescription,
+    Media,
+    make_answer_media,
+    make_offer_media,
+    parse_candidate,
+    parse_description,
+    write_description,
+)
 from link.media.flow import Flow
+from link.media.ingress import Ingress
+from link.media.rtp import Rtcp
+from link.media.slot import Slot
+from link.media.srtp import SrtpBuffer, SrtpError
+from link.media.ticker import Ticker, running_ticker
+from link.media.transport import Transport
+from link.tasks import spawn
+
+log = structlog.get_logger()
 
 MICROPHONE, CAMERA, AUXILIARY = "microphone", "camera", "auxiliary"
 UP_SLOTS = (MICROPHONE, CAMERA, AUXILIARY)
 DOWN_SLOTS = ("audio0", "audio1", "audio2", "video0", "video1", "video2")
 
-
-class InvalidDescription(ValueError):
-    """An SDP or a candidate that is malformed, too large, or not the six m-lines of this module."""
+SILENCE = 2.0
+_PROBE_WHEN_QUIET = 0.9  # twice before SILENCE is over
+_PROBE_ANYWAY = 3.0
 
 
 class LegState(StrEnum):
@@ -100,6 +130,7 @@ class LegStatistics:
     bytes_out: int = 0
     refused: int = 0
     available: int = 0  # bit/s that the far end says (REMB) this leg can carry away from us; 0 while unknown
+    estimate: int = 0  # bit/s that we think this leg can carry towards us
     flows: dict[str, FlowStatistics] = field(default_factory=dict)
     slots: dict[str, SlotStatistics] = field(default_factory=dict)
 
@@ -109,7 +140,7 @@ class Leg:
 
     `flows` holds a `Flow` for every name of both directions, from construction on. As answerer the leg receives
     microphone, camera and auxiliary and sends the six down slots; as offerer it is the other way round: it sends
-    microphone, camera and auxiliary and receives the six down slots.
+    microphone, camera and auxiliary and receives the six down slots. `slots` holds what it sends, by the same names.
     """
 
     def __init__(
@@ -122,32 +153,284 @@ class Leg:
     ) -> None:
         """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates. `on_state` is called on the event loop."""
         self.name = name
-        self.flows: dict[str, Flow] = {}
-        raise NotImplementedError
+        kinds = {
+            name: kind for names in (UP_NAMES, DOWN_NAMES) for name, kind in zip(names, KINDS, strict=True) if name
+        }
+        self.flows: dict[str, Flow] = {flow: Flow(kind, flow) for flow, kind in kinds.items()}
+        self.slots: dict[str, Slot] = {slot: Slot(kind, slot) for slot, kind in kinds.items()}
+        self._on_state = on_state
+        self._state = LegState.NEW
+        self._ingress = Ingress(self._take_rtcp)
+        self._control = Control(secrets.randbits(32), cname := secrets.token_hex(8), self._ingress, self._send_rtcp)
+        self._cname = cname
+        self._transport = Transport(
+            name,
+            [RTCIceServer(list(s.urls), s.username or None, s.credential or None) for s in ice_servers],
+            loopback=loopback,
+            on_media=self._ingress.datagram,
+            on_connected=self._connected,
+            on_closed=self._ended,
+        )
+        self._ticker: Ticker = running_ticker()
+        self._sending: list[tuple[Slot, Media]] = []
+        self._tx: SrtpBuffer | None = None
+        self._offered: list[Media] = []
+        self._first_mid = ""
+        self._candidates = 0
+        self._far_end_complete = False
+        self._closing: asyncio.Task[None] | None = None
+        self._probed = 0.0
+        self._counted = 0.0
+        self._bytes_before: dict[str, int] = {}
+        self._bitrates: dict[str, int] = {}
+        self._packets_out = self._bytes_out = self._refused = 0
 
     @property
     def state(self) -> LegState:
-        raise NotImplementedError
+        return self._state
+
+    @property
+    def closed(self) -> bool:
+        return self._state is LegState.CLOSED
+
+    def _set_state(self, state: LegState) -> None:
+        if state is self._state or self._state is LegState.CLOSED:
+            return
+        log.info("leg", leg=self.name, old=str(self._state), new=str(state))
+        self._state = state
+        if self._on_state is not None:
+            self._on_state(state)
+
+    # --- negotiation --------------------------------------------------------------------------------------------------
 
     async def answer(self, offer_sdp: str) -> str:
         """Answer an offer of the six m-lines; the answer holds our candidates. Raises `InvalidDescription`."""
-        raise NotImplementedError
+        remote = parse_description(offer_sdp, offer=True)
+        self._begin()
+        media = make_answer_media(remote.media)
+        setup = "passive" if remote.setup == "active" else "active"
+        text = await self._describe(media, setup, DOWN_NAMES, offer=False)
+        await self._meet(remote, media, UP_NAMES, DOWN_NAMES, offerer=False)
+        return text
 
     async def offer(self) -> str:
         """An offer of the six m-lines with our candidates."""
-        raise NotImplementedError
+        self._begin()
+        self._offered = make_offer_media()
+        return await self._describe(self._offered, "actpass", UP_NAMES, offer=True)
 
     async def accept(self, answer_sdp: str) -> None:
         """Take the answer to `offer`. Raises `InvalidDescription`."""
-        raise NotImplementedError
+        remote = parse_description(answer_sdp, offer=False)
+        if [m.mid for m in remote.media] != [m.mid for m in self._offered]:
+            raise InvalidDescription("not an answer to this offer")
+        offered, self._offered = self._offered, []
+        await self._meet(remote, offered, DOWN_NAMES, UP_NAMES, offerer=True)
 
     async def add_candidate(self, candidate: str, mid: str) -> None:
-        """Add a trickled candidate of the far end; "" ends them. Raises `InvalidDescription`."""
-        raise NotImplementedError
+        """Add a trickled candidate of the far end; "" ends them. Raises `InvalidDescription`.
+
+        All m-lines share the first one's transport; candidates of others, and more than 50, are passed over.
+        """
+        parsed = parse_candidate(candidate) if candidate else None
+        if self._state is LegState.CLOSED or self._far_end_complete:
+            return
+        if not candidate:
+            self._far_end_complete = True
+            await self._transport.add_candidate(None)
+        elif parsed is not None and mid in ("", self._first_mid) and self._candidates < MAX_CANDIDATES:
+            self._candidates += 1
+            await self._transport.add_candidate(parsed)
+
+    def _begin(self) -> None:
+        if self._state is not LegState.NEW:
+            raise RuntimeError("a leg is negotiated once")
+        self._set_state(LegState.CONNECTING)
+
+    async def _describe(self, media: list[Media], setup: str, names: Sequence[str], *, offer: bool) -> str:
+        for line, name in zip(media, names, strict=True):
+            if name:
+                slot = self.slots[name]
+                line.ssrcs = [slot.ssrc]
+                if line.rtx_payload_type >= 0:
+                    line.rtx_of = {slot.ssrc: slot.rtx_ssrc}
+                    line.ssrcs.append(slot.rtx_ssrc)
+        transport = self._transport
+        description = Description(
+            ufrag=transport.ufrag,
+            password=transport.password,
+            fingerprint=transport.fingerprint,
+            setup=setup,
+            media=media,
+            candidates=await transport.gather(),
+            complete=True,
+        )
+        return write_description(description, offer=offer, cname=self._cname, session=secrets.randbits(62))
+
+    async def _meet(
+        self, remote: Description, local: list[Media], inward: Sequence[str], outward: Sequence[str], *, offerer: bool
+    ) -> None:
+        """Both descriptions are there: know which packets are whose, and connect."""
+        self._first_mid = remote.media[0].mid
+        for far, name in zip(remote.media, inward, strict=True):
+            if name and far.direction in ("sendrecv", "sendonly"):
+                flow = self.flows[name]
+                self._ingress.add(far, flow)
+                flow.on_missing = self._hurry
+        for ours, far, name in zip(local, remote.media, outward, strict=True):
+            if name and far.direction in ("sendrecv", "recvonly"):
+                slot = self.slots[name]
+                # The numbers that count are those of the side that receives.
+                self._sending.append((slot, far if offerer else ours))
+        for candidate in remote.candidates:
+            self._candidates += 1
+            await self._transport.add_candidate(candidate)
+        if remote.complete:
+            self._far_end_complete = True
+            await self._transport.add_candidate(None)
+        self._transport.start(
+            remote.ufrag,
+            remote.password,
+            remote.fingerprint,
+            controlling=offerer or remote.lite,
+            lite=remote.lite,
+            dtls_client=remote.setup == "passive" or (not offerer and remote.setup == "actpass"),
+        )
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def _connected(self, rx: SrtpBuffer, tx: SrtpBuffer) -> None:
+        now = time.monotonic()
+        self._tx = tx
+        self._transport.heard = self._counted = now
+        self._control.open([slot for slot, _ in self._sending])
+        for slot, media in self._sending:
+            slot.open(self._send, media.payload_type, media.rtx_payload_type, media.time_extension)
+        self._ticker.add(self)
+        self._set_state(LegState.CONNECTED)
+        self._ingress.open(rx)
+        for slot, _ in self._sending:
+            if slot.flow is not None:
+                slot.flow.request_keyframe(now)
+
+    def _ended(self) -> None:
+        self._ticker.remove(self)
+        self._ingress.close()
+        self._tx = None
+        for slot in self.slots.values():
+            slot.shut()
+        for flow in self.flows.values():
+            flow.on_nack = flow.on_keyframe = flow.on_missing = None
+        self._set_state(LegState.CLOSED)
 
     async def close(self) -> None:
         """End the connection. Idempotent; takes at most 2 s."""
-        raise NotImplementedError
+        if self._closing is None:
+            self._closing = spawn(self._transport.close(), name=f"leg {self.name} closes")
+        await asyncio.shield(self._closing)
+
+    def _hurry(self) -> None:
+        self._ticker.hurry(self)
+
+    def repair(self, now: float) -> bool:
+        again = False
+        for source in self._ingress.sources():
+            if source.flow.repair(now):
+                again = True
+        return again
+
+    def tick(self, now: float) -> None:
+        """Called every 100 ms while connected."""
+        transport = self._transport
+        transport.refresh()
+        heard = max(transport.heard, self._ingress.heard)
+        quiet = now - heard
+        self._set_state(LegState.SILENT if quiet > SILENCE else LegState.CONNECTED)
+        if now - self._probed > (0.4 if quiet > _PROBE_WHEN_QUIET else _PROBE_ANYWAY):
+            self._probed = now
+            transport.probe(now)
+        if transport.rtt:
+            self._control.measured(transport.rtt)
+            transport.rtt = 0.0
+        for source in self._ingress.sources():
+            source.flow.tick(now)
+        self._control.tick(now)
+        if now - self._counted >= 1.0:
+            self._count(now)
+
+    def _count(self, now: float) -> None:
+        elapsed = now - self._counted
+        self._counted = now
+        for prefix, tracks in (("flow", self.flows), ("slot", self.slots)):
+            for name, track in tracks.items():
+                key = f"{prefix} {name}"
+                self._bitrates[key] = round((track.bytes - self._bytes_before.get(key, 0)) * 8 / elapsed)
+                self._bytes_before[key] = track.bytes
+
+    # --- packets out --------------------------------------------------------------------------------------------------
+
+    def _send(self, header: bytes, payload: bytes) -> None:
+        tx = self._tx
+        if tx is None:
+            return
+        try:
+            datagram = tx.protect(header, payload)
+        except SrtpError:
+            self._refused += 1
+            return
+        self._packets_out += 1
+        self._bytes_out += len(datagram)
+        self._transport.send(datagram)
+
+    def _send_rtcp(self, packet: bytes) -> None:
+        if self._tx is None:
+            return
+        try:
+            self._transport.send(self._tx.protect_rtcp(packet))
+        except SrtpError:
+            self._refused += 1
+
+    def _take_rtcp(self, items: list[Rtcp], now: float) -> None:
+        self._control.handle(items, now)
+
+    # --- figures ------------------------------------------------------------------------------------------------------
 
     def statistics(self) -> LegStatistics:
-        raise NotImplementedError
+        """A snapshot of the tracks that were negotiated."""
+        ingress = self._ingress
+        return LegStatistics(
+            rtt=self._control.rtt,
+            packets_in=ingress.packets,
+            packets_out=self._packets_out,
+            bytes_in=ingress.bytes,
+            bytes_out=self._bytes_out,
+            refused=ingress.refused + self._transport.refused + self._refused,
+            available=self._control.available,
+            estimate=ingress.estimator.estimate,
+            flows={source.flow.name: self._flow_statistics(source.flow) for source in ingress.sources()},
+            slots={slot.name: self._slot_statistics(slot) for slot, _ in self._sending},
+        )
+
+    def _flow_statistics(self, flow: Flow) -> FlowStatistics:
+        return FlowStatistics(
+            packets=flow.packets,
+            bytes=flow.bytes,
+            lost=flow.lost,
+            repaired=flow.repaired,
+            nacks=flow.nacks,
+            plis=flow.keyframe_requests,
+            jitter=flow.jitter / flow.rate,
+            bitrate=self._bitrates.get(f"flow {flow.name}", 0),
+        )
+
+    def _slot_statistics(self, slot: Slot) -> SlotStatistics:
+        return SlotStatistics(
+            packets=slot.packets,
+            bytes=slot.bytes,
+            retransmitted=slot.retransmitted,
+            nacks=slot.nacks,
+            plis=slot.plis,
+            lost=slot.lost,
+            fraction_lost=slot.fraction_lost,
+            bitrate=self._bitrates.get(f"slot {slot.name}", 0),
+        )

@@ -1,24 +1,17 @@
-"""Who gets which track: connects flows to slots of legs, to taps, and local encoders to flows."""
+"""Who gets which track: connects flows to slots of legs, and to taps."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from link.media.flow import Flow
 from link.media.frames import EncodedFrame, MediaGap
+from link.media.injection import Injection
 from link.media.leg import Leg
+from link.media.tap import Tap
 
-
-class Tap:
-    """A reader of one flow, made by `Relay.tap`."""
-
-    def request_keyframe(self) -> None:
-        """Ask the publisher for a keyframe soon (a segment wants to begin)."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """No sink is called after this. Idempotent."""
-        raise NotImplementedError
+__all__ = ["Injection", "Relay", "Tap"]
 
 
 class Relay:
@@ -29,13 +22,21 @@ class Relay:
 
         `slot` is one of the names this leg sends: `DOWN_SLOTS` as answerer, `UP_SLOTS` as offerer. Sequence numbers and
         timestamps go on without a jump; a video starts with the next keyframe, which is requested. May be called
-        before the leg is connected. Raises `ValueError` for an unknown slot or the wrong kind.
+        before the leg is connected; a leg that is closed takes nothing. Raises `ValueError` for an unknown slot or the
+        wrong kind.
         """
-        raise NotImplementedError
+        target = leg.slots.get(slot)
+        if target is None or target.kind != flow.kind:
+            raise ValueError(f"{slot!r} does not take {flow.kind}")
+        if not leg.closed:
+            target.attach(flow, time.monotonic())
 
     def disconnect(self, leg: Leg, slot: str) -> None:
         """Stop feeding `slot`; it stays negotiated and silent. Does nothing if nothing feeds it."""
-        raise NotImplementedError
+        target = leg.slots.get(slot)
+        if target is None:
+            raise ValueError(f"unknown slot {slot!r}")
+        target.detach()
 
     def tap(
         self,
@@ -47,26 +48,7 @@ class Relay:
     ) -> Tap:
         """Read whole frames of `flow` in order, after repair, beginning with a keyframe.
 
-        `sink` and `on_gap` are called on the event loop and must be quick (hand over, do not write files). A keyframe is
-        requested whenever none came for `keyframe_interval` seconds (0: never).
+        `sink` and `on_gap` are called on the event loop, must be quick (hand over, do not write files) and must not
+        raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never).
         """
-        raise NotImplementedError
-
-
-class Injection:
-    """A local encoder as the source of a flow."""
-
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        *,
-        on_keyframe_request: Callable[[], None] | None = None,
-        on_bitrate: Callable[[int], None] | None = None,
-    ) -> None:
-        """`kind` is `audio` or `video`. `on_bitrate` hears what the subscribers can take, in bit/s."""
-        self.flow = Flow(kind, name)
-
-    def push(self, data: bytes, rtp_time: int, keyframe: bool) -> None:
-        """Publish one encoded frame: a VP8 frame (90 kHz) or an Opus packet (48 kHz); `rtp_time` must not go back."""
-        raise NotImplementedError
+        return Tap(flow, sink, on_gap, keyframe_interval, time.monotonic())

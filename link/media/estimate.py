@@ -1,0 +1,131 @@
+"""How much a path can carry, from when packets were sent and when they came. Sans-IO.
+
+The delay-gradient estimator of draft-ietf-rmcat-gcc-02 in its later form (a trend line over the delay of packet
+groups), fed by abs-send-time. It starts at the maximum and only comes down for a reason: a sender that is told less
+than it could send takes long to find its way back up.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+MAXIMUM = 4_000_000
+MINIMUM = 150_000
+_GROUP = 0.005  # packets sent within this belong together
+_WINDOW = 20  # groups
+_WRAP = 64.0  # seconds: abs-send-time is 6.18 fixed point
+
+
+class BandwidthEstimator:
+    """The estimate of one path. `estimate` is in bit/s."""
+
+    def __init__(self) -> None:
+        self.estimate = MAXIMUM
+        self.incoming = 0  # bit/s that arrived over the last second
+        self._bytes: deque[tuple[float, int]] = deque()
+        self._window_bytes = 0
+        self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
+        self._previous: tuple[float, float] | None = None  # send and arrival time of the group before
+        self._delay = self._smoothed = 0.0
+        self._trend: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._groups = 0
+        self._threshold = 0.0125
+        self._threshold_at = 0.0
+        self._over_since: float | None = None
+        self._slope = 0.0
+        self._changed = 0.0
+
+    def add(self, abs_send_time: int, now: float, size: int) -> None:
+        """A packet of `size` bytes stamped `abs_send_time` (24 bits) arrived at `now`."""
+        sent = abs_send_time / 262144.0
+        if self._groups == 0 and self._previous is None and not self._bytes:
+            self._first_sent = self._last_sent = sent
+            self._changed = now
+        self._count(now, size)
+        ahead = (sent - self._first_sent) % _WRAP
+        if ahead > _WRAP / 2:
+            return  # older than the group: reordered or a repair
+        burst = now - self._last_arrival < _GROUP and self._groups > 0
+        if ahead <= _GROUP or (burst and (now - self._last_arrival) < (sent - self._last_sent) % _WRAP):
+            self._last_sent = sent
+            self._last_arrival = now
+            return
+        self._close_group(now)
+        self._first_sent = self._last_sent = sent
+        self._last_arrival = now
+
+    def _count(self, now: float, size: int) -> None:
+        samples = self._bytes
+        if samples and now - samples[-1][0] < 0.02:
+            at, before = samples[-1]
+            samples[-1] = (at, before + size)
+        else:
+            samples.append((now, size))
+        self._window_bytes += size
+        while now - samples[0][0] > 1.0:
+            self._window_bytes -= samples.popleft()[1]
+        span = max(0.2, min(1.0, now - samples[0][0]))
+        self.incoming = int(self._window_bytes * 8 / span)
+
+    def _close_group(self, now: float) -> None:
+        previous = self._previous
+        self._previous = (self._last_sent, self._last_arrival)
+        if previous is None:
+            return
+        sent_delta = (self._last_sent - previous[0]) % _WRAP
+        arrival_delta = self._last_arrival - previous[1]
+        if sent_delta > 2.0 or arrival_delta > 3.0:
+            self._trend.clear()  # a pause: nothing to compare
+            self._delay = self._smoothed = 0.0
+            self._groups = 0
+            return
+        self._groups += 1
+        self._delay += arrival_delta - sent_delta
+        self._smoothed = 0.9 * self._smoothed + 0.1 * self._delay
+        self._trend.append((self._last_arrival, self._smoothed))
+        if len(self._trend) == _WINDOW:
+            self._judge(now)
+
+    def _judge(self, now: float) -> None:
+        count = len(self._trend)
+        mean_x = sum(x for x, _ in self._trend) / count
+        mean_y = sum(y for _, y in self._trend) / count
+        square = sum((x - mean_x) ** 2 for x, _ in self._trend)
+        slope = sum((x - mean_x) * (y - mean_y) for x, y in self._trend) / square if square else 0.0
+        trend = min(self._groups, 60) * slope * 4 / 1000
+        if trend > self._threshold:
+            if self._over_since is None:
+                self._over_since = now
+            elif now - self._over_since > 0.03 and slope >= self._slope:
+                self._decrease(now)
+        else:
+            self._over_since = None
+            if trend > -self._threshold:
+                self._increase(now)
+            else:
+                self._changed = now  # the queue drains: hold
+        self._slope = slope
+        self._adapt_threshold(abs(trend), now)
+
+    def _adapt_threshold(self, magnitude: float, now: float) -> None:
+        elapsed = min(0.02, now - self._threshold_at)
+        self._threshold_at = now
+        if magnitude > self._threshold + 0.015:
+            return
+        gain = 39.0 if magnitude < self._threshold else 8.7
+        self._threshold += gain * (magnitude - self._threshold) * elapsed
+        self._threshold = min(0.6, max(0.006, self._threshold))
+
+    def _decrease(self, now: float) -> None:
+        self._over_since = None
+        target = max(MINIMUM, int(0.85 * self.incoming))
+        if target < self.estimate:
+            self.estimate = target
+        self._changed = now
+
+    def _increase(self, now: float) -> None:
+        elapsed = min(1.0, now - self._changed)
+        self._changed = now
+        # Not beyond what the sender shows it can use, but never down because it sends little.
+        ceiling = max(self.estimate, int(1.5 * self.incoming) + 10_000)
+        self.estimate = min(MAXIMUM, ceiling, int(self.estimate * 1.08**elapsed) + int(2_000 * elapsed))

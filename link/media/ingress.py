@@ -1,0 +1,197 @@
+"""Datagrams of one leg into its flows: unprotect, find out whose they are, unwrap retransmissions. Sans-IO."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from link.media.description import Media
+from link.media.estimate import BandwidthEstimator
+from link.media.flow import Flow
+from link.media.rtp import Report, Rtcp, Rtp, find_extension, is_rtcp, parse_rtcp, parse_rtp
+from link.media.srtp import SrtpBuffer, SrtpError
+
+MAX_EARLY = 64
+"""Packets kept that arrive before our side of the DTLS handshake is done."""
+MAX_STREAMS = 16
+"""SSRCs accepted on one leg; libsrtp keeps state for each."""
+
+
+class Source:
+    """One received m-line: its flow and the SSRCs that feed it."""
+
+    def __init__(self, media: Media, flow: Flow) -> None:
+        self.flow = flow
+        self.mid = media.mid.encode()
+        self.payload_type = media.payload_type
+        self.rtx_payload_type = media.rtx_payload_type
+        self.mid_extension = media.mid_extension
+        self.time_extension = media.time_extension
+        self.ssrc = -1
+        self.last_sr = 0
+        self.last_sr_at = 0.0
+        self._expected_before = self._received_before = 0
+
+    def report(self, now: float) -> Report | None:
+        """The report block about this source since the last one (RFC 3550 appendix A.3)."""
+        flow = self.flow
+        if self.ssrc < 0 or flow.highest < 0:
+            return None
+        expected = flow.highest - flow.first + 1
+        received = flow.packets - flow.repaired - flow.before
+        gone = max(0, (expected - self._expected_before) - (received - self._received_before))
+        interval = expected - self._expected_before
+        if interval < 0:  # the stream began anew
+            interval = gone = 0
+        self._expected_before, self._received_before = expected, received
+        return Report(
+            ssrc=self.ssrc,
+            fraction_lost=min(255, gone * 256 // interval) if interval else 0,
+            lost=min(0x7FFFFF, max(0, expected - received)),
+            highest=flow.highest & 0xFFFFFFFF,
+            jitter=int(flow.jitter),
+            last_sr=self.last_sr,
+            delay=int((now - self.last_sr_at) * 65536) & 0xFFFFFFFF if self.last_sr else 0,
+        )
+
+
+class Ingress:
+    """Everything a leg receives. Nothing that arrives makes it raise; what it cannot use is counted in `refused`."""
+
+    def __init__(self, on_rtcp: Callable[[list[Rtcp], float], None]) -> None:
+        self._on_rtcp = on_rtcp
+        self._rx: SrtpBuffer | None = None
+        self._early: deque[bytes] = deque(maxlen=MAX_EARLY)
+        self._sources: list[Source] = []
+        self._media: dict[int, Source] = {}
+        self._rtx: dict[int, Source] = {}
+        self._unknown: set[int] = set()
+        self._closed = False
+        self.estimator = BandwidthEstimator()
+        self.heard = 0.0
+        self.packets = self.bytes = self.refused = 0
+
+    def add(self, media: Media, flow: Flow) -> None:
+        """`media` is the far end's m-line that feeds `flow`."""
+        source = Source(media, flow)
+        self._sources.append(source)
+        rtx = set(media.rtx_of.values())
+        for ssrc in media.ssrcs:
+            if ssrc not in rtx and source.ssrc < 0:
+                source.ssrc = ssrc
+                self._media[ssrc] = source
+                if ssrc in media.rtx_of:
+                    self._rtx[media.rtx_of[ssrc]] = source
+
+    def sources(self) -> Iterable[Source]:
+        return self._sources
+
+    def by_ssrc(self, ssrc: int) -> Source | None:
+        return self._media.get(ssrc)
+
+    def open(self, rx: SrtpBuffer) -> None:
+        """The keys are there: take what came early, and everything from now on."""
+        self._rx = rx
+        early = list(self._early)
+        self._early.clear()
+        for data in early:
+            self.datagram(data, self.heard)
+
+    def close(self) -> None:
+        self._rx = None
+        self._closed = True
+        self._early.clear()
+
+    def datagram(self, data: bytes, now: float) -> None:
+        """An SRTP or SRTCP datagram that arrived at `now`."""
+        rx = self._rx
+        if rx is None:
+            if not self._closed:
+                self.heard = now
+                self._early.append(data)
+            return
+        try:
+            if len(data) < 12:
+                raise ValueError("too short")
+            if is_rtcp(data):
+                items = parse_rtcp(rx.unprotect_rtcp(data))
+                self.heard = now
+                self._on_rtcp(items, now)
+                return
+            ssrc = int.from_bytes(data[8:12], "big")
+            source = self._media.get(ssrc)
+            if source is None:
+                self._other(rx, data, ssrc, now)
+                return
+            packet = parse_rtp(rx.data, rx.unprotect(data))
+        except (SrtpError, ValueError):
+            self.refused += 1
+            return
+        self.heard = now
+        self.packets += 1
+        self.bytes += len(data)
+        if packet.payload_type != source.payload_type:
+            self.refused += 1
+            return
+        if source.time_extension and packet.extension:
+            self._estimate(rx, packet, source, now, len(data))
+        source.flow.receive(packet.sequence, packet.timestamp, packet.marker, packet.payload, now)
+
+    def _estimate(self, rx: SrtpBuffer, packet: Rtp, source: Source, now: float, size: int) -> None:
+        sent = find_extension(rx.data, packet.extension, packet.extension_end, source.time_extension)
+        if sent is not None and len(sent) == 3:
+            self.estimator.add(int.from_bytes(sent, "big"), now, size)
+
+    def _other(self, rx: SrtpBuffer, data: bytes, ssrc: int, now: float) -> None:
+        """A retransmission, or a stream that the description did not announce."""
+        source = self._rtx.get(ssrc)
+        known = len(self._unknown) + len(self._media) + len(self._rtx)
+        if source is None and ssrc not in self._unknown and known >= MAX_STREAMS:
+            raise ValueError("too many streams")
+        packet = parse_rtp(rx.data, rx.unprotect(data))
+        self.heard = now
+        self.packets += 1
+        self.bytes += len(data)
+        if source is None:
+            source = self._bind(rx, packet)
+            if source is None:
+                self._unknown.add(ssrc)
+                return
+            self._unknown.discard(ssrc)
+        if source.time_extension and packet.extension:
+            self._estimate(rx, packet, source, now, len(data))
+        payload = packet.payload
+        if packet.payload_type == source.rtx_payload_type:
+            if len(payload) > 2:  # else it is padding that probes the path
+                original = payload[0] << 8 | payload[1]
+                source.flow.receive(original, packet.timestamp, packet.marker, payload[2:], now, repaired=True)
+        elif packet.payload_type == source.payload_type and ssrc == source.ssrc:
+            source.flow.receive(packet.sequence, packet.timestamp, packet.marker, payload, now)
+
+    def _bind(self, rx: SrtpBuffer, packet: Rtp) -> Source | None:
+        """Whose stream this is: by its MID (RFC 8843 section 9.2), else by a payload type that only one m-line has."""
+        found = None
+        for source in self._sources:
+            if packet.extension and source.mid_extension:
+                mid = find_extension(rx.data, packet.extension, packet.extension_end, source.mid_extension)
+                if mid == source.mid:
+                    found = source
+                    break
+        else:
+            types = [s for s in self._sources if packet.payload_type in (s.payload_type, s.rtx_payload_type)]
+            if len(types) == 1:
+                found = types[0]
+        if found is None:
+            return None
+        if packet.payload_type == found.rtx_payload_type:
+            self._rtx[packet.ssrc] = found
+        elif packet.payload_type == found.payload_type:
+            if found.ssrc >= 0:
+                self._media.pop(found.ssrc, None)
+            found.ssrc = packet.ssrc
+            found.last_sr = 0
+            self._media[packet.ssrc] = found
+            found.flow.restart()
+        else:
+            return None
+        return found

@@ -1,0 +1,208 @@
+"""One track that a leg sends: the flow behind it may change, the far end sees one steady stream. Sans-IO."""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from collections.abc import Callable, Sequence
+
+from link.media.clock import ntp_time
+from link.media.flow import CLOCK_RATES, Flow, Packet
+from link.media.rtp import HEADER, Report, build_sender_report
+from link.media.vp8 import parse_descriptor, starts_keyframe, with_ids
+
+_HEADER_WITH_TIME = struct.Struct("!BBHIIII")
+_NEVER = 1 << 62
+_MAX_RESENT = 512
+_RESENDS_PER_SECOND = 600
+
+
+class Slot:
+    """One outgoing track of a leg, fed by at most one flow at a time.
+
+    Sequence numbers, timestamps and VP8 picture ids go on without a jump when the flow changes; a video begins with a
+    keyframe. Retransmissions come from the flow's history.
+    """
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.rate = CLOCK_RATES[kind]
+        self.ssrc = secrets.randbits(32)
+        self.rtx_ssrc = secrets.randbits(32)
+        self.flow: Flow | None = None
+        self.packets = self.bytes = self.retransmitted = self.nacks = self.plis = self.lost = 0
+        self.fraction_lost = 0.0
+        self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
+        self._send: Callable[[bytes, bytes], None] | None = None
+        self._payload_type = 0
+        self._rtx_payload_type = -1
+        self._time_extension = 0
+        # Where the flow's numbers lie in ours. Nothing below `_first` belongs to the present flow.
+        self._first = _NEVER
+        self._shift = self._time_shift = self._picture_shift = self._tl0_shift = 0
+        # Below 32768, so that a lost first packet cannot hide a wrap from SRTP (RFC 3711 section 3.3.1).
+        self._highest = secrets.randbelow(0x7F00) + 1
+        self._timestamp = secrets.randbits(31)
+        self._sent_at = float("-inf")
+        self._last_payload = b""
+        self._rtx_sequence = secrets.randbelow(0x7F00)
+        self._resent: dict[int, float] = {}
+        self._resends_left = _RESENDS_PER_SECOND
+        self._resend_second = 0.0
+
+    # --- negotiation --------------------------------------------------------------------------------------------------
+
+    def open(
+        self, send: Callable[[bytes, bytes], None], payload_type: int, rtx_payload_type: int, time_extension: int
+    ) -> None:
+        """The leg is connected: `send(header, payload)` takes packets. -1 means no RTX, 0 no abs-send-time."""
+        self._send = send
+        self._payload_type = payload_type
+        self._rtx_payload_type = rtx_payload_type
+        self._time_extension = time_extension << 28 | 2 << 24 if time_extension else 0
+
+    def shut(self) -> None:
+        """The leg is gone; nothing is sent any more."""
+        self._send = None
+        self.detach()
+
+    # --- feeding ------------------------------------------------------------------------------------------------------
+
+    def attach(self, flow: Flow, now: float) -> None:
+        """Feed this slot from `flow`, instead of whatever fed it."""
+        self.detach()
+        self.flow = flow
+        flow.add(self)
+        flow.request_keyframe(now)
+
+    def detach(self) -> None:
+        if self.flow is not None:
+            self.flow.remove(self)
+            self.flow = None
+        self._first = _NEVER
+
+    def restarted(self, reason: str) -> None:  # noqa: ARG002 - whatever the reason, the next keyframe is a new beginning
+        self._first = _NEVER
+
+    def gave_up(self, sequence: int) -> None:
+        """The far end sees the hole itself."""
+
+    def tick(self, now: float) -> None:
+        if self._first == _NEVER and self._send is not None and self.flow is not None and self.flow.active(now):
+            self.flow.request_keyframe(now)
+
+    def limit(self) -> int:
+        return self.available
+
+    def packet(self, packet: Packet) -> None:
+        send = self._send
+        if send is None:
+            return
+        if packet.sequence < self._first and (self._first != _NEVER or not self._begin(packet)):
+            return
+        sequence = packet.sequence + self._shift
+        payload = packet.payload
+        if sequence > self._highest:
+            self._highest = sequence
+            self._timestamp = packet.timestamp + self._time_shift
+            self._sent_at = packet.arrival
+            if payload:
+                self._last_payload = payload
+        if self._picture_shift or self._tl0_shift:
+            payload = self._renumber(payload)
+        self.packets += 1
+        self.bytes += len(payload)
+        marked = self._payload_type | 0x80 if packet.marker else self._payload_type
+        send(self._header(marked, sequence, packet.timestamp, self.ssrc, packet.arrival), payload)
+
+    def _header(self, marked: int, sequence: int, timestamp: int, ssrc: int, now: float) -> bytes:
+        stamp = (timestamp + self._time_shift) & 0xFFFFFFFF
+        extension = self._time_extension
+        if extension:
+            sent = int(now * 262144.0) & 0xFFFFFF
+            return _HEADER_WITH_TIME.pack(0x90, marked, sequence & 0xFFFF, stamp, ssrc, 0xBEDE0001, extension | sent)
+        return HEADER.pack(0x80, marked, sequence & 0xFFFF, stamp, ssrc)
+
+    def _begin(self, packet: Packet) -> bool:
+        """Join the flow at this packet, if one can: numbers go on from what was sent last."""
+        if self.kind == "video" and not starts_keyframe(packet.payload):
+            return False
+        self._first = packet.sequence
+        self._shift = self._highest + 1 - packet.sequence
+        elapsed = packet.arrival - self._sent_at if self.packets else 0.0
+        self._time_shift = self._timestamp + max(1, round(elapsed * self.rate)) - packet.timestamp
+        self._resent.clear()
+        if self.kind == "video" and self._last_payload:
+            try:
+                last, new = parse_descriptor(self._last_payload), parse_descriptor(packet.payload)
+            except ValueError:
+                return True
+            if last.picture >= 0:
+                self._picture_shift += last.picture + 1 - new.picture
+            if last.tl0 >= 0:
+                self._tl0_shift += last.tl0 + 1 - new.tl0
+        return True
+
+    def _renumber(self, payload: bytes) -> bytes:
+        try:
+            return with_ids(payload, parse_descriptor(payload), self._picture_shift, self._tl0_shift)
+        except ValueError:
+            return payload
+
+    # --- what the far end asks ----------------------------------------------------------------------------------------
+
+    def nack(self, sequences: Sequence[int], now: float, rtt: float) -> None:
+        """Send again what the far end misses and we still have; not twice within one round trip."""
+        flow, send = self.flow, self._send
+        if flow is None or send is None:
+            return
+        self.nacks += len(sequences)
+        if now - self._resend_second >= 1.0:
+            self._resend_second = now
+            self._resends_left = _RESENDS_PER_SECOND
+        quiet = max(0.01, 0.6 * rtt)
+        for wanted in sequences:
+            sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
+            original = sequence - self._shift
+            packet = flow.packet(original) if original >= self._first else None
+            if packet is None or now - self._resent.get(sequence, float("-inf")) < quiet:
+                continue
+            if self._resends_left <= 0:
+                return
+            self._resends_left -= 1
+            if len(self._resent) >= _MAX_RESENT:
+                del self._resent[next(iter(self._resent))]
+            self._resent[sequence] = now
+            self._resend(packet, sequence, now, send)
+
+    def _resend(self, packet: Packet, sequence: int, now: float, send: Callable[[bytes, bytes], None]) -> None:
+        payload = packet.payload
+        if self._picture_shift or self._tl0_shift:
+            payload = self._renumber(payload)
+        marker = 0x80 if packet.marker else 0
+        self.retransmitted += 1
+        if self._rtx_payload_type < 0:
+            send(self._header(self._payload_type | marker, sequence, packet.timestamp, self.ssrc, now), payload)
+            return
+        self._rtx_sequence += 1
+        header = self._header(self._rtx_payload_type | marker, self._rtx_sequence, packet.timestamp, self.rtx_ssrc, now)
+        send(header, (sequence & 0xFFFF).to_bytes(2, "big") + payload)
+
+    def keyframe_requested(self, now: float) -> None:
+        self.plis += 1
+        if self.flow is not None:
+            self.flow.request_keyframe(now)
+
+    def reported(self, report: Report) -> None:
+        """The far end's report block about this track."""
+        self.lost = report.lost
+        self.fraction_lost = report.fraction_lost / 256
+
+    def sender_report(self, now: float) -> bytes | None:
+        """An SR (RFC 3550 section 6.4.1) with the present flow's capture time on our clock; None while silent."""
+        flow = self.flow
+        if flow is None or self._first == _NEVER or now - self._sent_at > 5.0:
+            return None
+        timestamp = flow.clock.timestamp(now, now) + self._time_shift
+        return build_sender_report(self.ssrc, ntp_time(now), timestamp & 0xFFFFFFFF, self.packets, self.bytes)

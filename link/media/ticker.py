@@ -1,0 +1,88 @@
+"""One timer for all legs of an event loop: wake-ups cost more than the work done in them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger()
+
+SLOW = 0.1
+FAST = 0.02
+
+
+class Member(Protocol):
+    """Whoever is driven by a ticker. Neither call may raise; if one does, it is logged."""
+
+    def tick(self, now: float) -> None:
+        """Called every 100 ms."""
+
+    def repair(self, now: float) -> bool:
+        """Called every 20 ms after `Ticker.hurry`, for as long as it returns True."""
+
+
+class Ticker:
+    """Calls its members every 100 ms, and those in a hurry every 20 ms; runs only while it has members."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._members: dict[Member, None] = {}
+        self._hurried: dict[Member, None] = {}
+        self._slow: asyncio.TimerHandle | None = None
+        self._fast: asyncio.TimerHandle | None = None
+
+    def add(self, member: Member) -> None:
+        self._members[member] = None
+        if self._slow is None:
+            self._slow = self._loop.call_later(SLOW, self._run_slow)
+
+    def remove(self, member: Member) -> None:
+        self._members.pop(member, None)
+        self._hurried.pop(member, None)
+        if not self._members and self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+    def hurry(self, member: Member) -> None:
+        self._hurried[member] = None
+        if self._fast is None:
+            self._fast = self._loop.call_later(FAST, self._run_fast)
+
+    def _run_slow(self) -> None:
+        self._slow = self._loop.call_later(SLOW, self._run_slow)
+        now = time.monotonic()
+        for member in tuple(self._members):
+            try:
+                member.tick(now)
+            except Exception:
+                log.exception("media tick failed")
+
+    def _run_fast(self) -> None:
+        self._fast = None
+        now = time.monotonic()
+        for member in tuple(self._hurried):
+            again = False
+            try:
+                again = member.repair(now)
+            except Exception:
+                log.exception("media repair failed")
+            if not again:
+                self._hurried.pop(member, None)
+        if self._hurried:
+            self._fast = self._loop.call_later(FAST, self._run_fast)
+
+
+_tickers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker] = weakref.WeakKeyDictionary()
+
+
+def running_ticker() -> Ticker:
+    """The ticker of the running event loop."""
+    loop = asyncio.get_running_loop()
+    ticker = _tickers.get(loop)
+    if ticker is None:
+        ticker = _tickers[loop] = Ticker(loop)
+    return ticker
