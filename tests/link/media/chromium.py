@@ -1,0 +1,114 @@
+"""Real Chromium pages that speak the six m-lines of a leg, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Page, async_playwright
+
+from link.media.leg import Leg
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+_SCRIPT = """
+async ({publish}) => {
+  const pc = new RTCPeerConnection({bundlePolicy: "max-bundle", iceServers: []});
+  const media = publish
+    ? await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 1280, height: 720, frameRate: 30}})
+    : new MediaStream();
+  pc.addTransceiver(media.getAudioTracks()[0] || "audio", {direction: "sendrecv"});
+  pc.addTransceiver(media.getVideoTracks()[0] || "video", {direction: "sendrecv"});
+  pc.addTransceiver("video", {direction: "sendrecv"});
+  pc.addTransceiver("audio", {direction: "recvonly"});
+  pc.addTransceiver("audio", {direction: "recvonly"});
+  pc.addTransceiver("video", {direction: "recvonly"});
+  window.pc = pc;
+  pc.onicecandidate = e => window.trickle(e.candidate ? e.candidate.candidate : "", e.candidate ? e.candidate.sdpMid : "");
+  for (const t of pc.getTransceivers()) {
+    const element = document.createElement(t.receiver.track.kind);
+    element.autoplay = true;
+    element.srcObject = new MediaStream([t.receiver.track]);
+    element.play().catch(() => 0);
+    document.body.append(element);
+  }
+  await pc.setLocalDescription();
+  return pc.localDescription.sdp;
+}
+"""
+
+_STATISTICS = """
+async () => {
+  const found = {state: window.pc.connectionState};
+  const mids = Object.fromEntries(window.pc.getTransceivers().map((t, i) => [t.mid, i]));
+  for (const s of (await window.pc.getStats()).values())
+    if (s.type === "inbound-rtp" || s.type === "outbound-rtp")
+      found[(s.type === "inbound-rtp" ? "in" : "out") + mids[s.mid]] = s;
+  return found;
+}
+"""
+
+
+class Browser:
+    """One page with one peer connection."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def connect(self, leg: Leg, *, publish: bool = True) -> None:
+        """Offer to `leg`, take its answer, trickle."""
+        early: asyncio.Queue[tuple[str, str]] = asyncio.Queue(100)
+        answered = False
+
+        async def trickle(candidate: str, mid: str) -> None:
+            if answered:
+                await leg.add_candidate(candidate, mid)
+            else:
+                early.put_nowait((candidate, mid))
+
+        await self.page.expose_function("trickle", trickle)
+        offer = await self.page.evaluate(_SCRIPT, {"publish": publish})
+        answer = await leg.answer(offer)
+        answered = True
+        while not early.empty():
+            await leg.add_candidate(*early.get_nowait())
+        await self.page.evaluate("sdp => window.pc.setRemoteDescription({type: 'answer', sdp})", answer)
+
+    async def statistics(self) -> dict[str, Any]:
+        """Chromium's RTP statistics, keyed `in0` to `in5` and `out0` to `out2` by m-line."""
+        found: dict[str, Any] = await self.page.evaluate(_STATISTICS)
+        return found
+
+
+@asynccontextmanager
+async def browsers(count: int = 1) -> AsyncIterator[list[Browser]]:
+    """Pages in one headless Chromium of the operating system."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=FLAGS, headless=True, chromium_sandbox=False
+        )
+        try:
+            pages = []
+            for _ in range(count):
+                context = await chromium.new_context(permissions=["camera", "microphone"])
+                page = await context.new_page()
+                await page.route("**/*", lambda route: route.fulfill(body="<body></body>", content_type="text/html"))
+                await page.goto("http://localhost:9/")
+                pages.append(Browser(page))
+            yield pages
+        finally:
+            await chromium.close()
