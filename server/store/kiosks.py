@@ -96,6 +96,14 @@ class Kiosks:
             await connection.execute(update(table).where(table.c.kiosk == enrolment.kiosk).values(tries_left=0))
             await connection.execute(insert(table).values(values))
 
+    async def has_enrolment(self, selector: str) -> bool:
+        """True when a code with this selector was ever given out."""
+        table = tables.enrolment
+        async with self._database.read() as connection:
+            return (
+                await connection.execute(select(table.c.kiosk).where(table.c.selector == selector))
+            ).first() is not None
+
     async def try_enrolment(self, selector: str) -> Enrolment | None:
         """Take one try of the code with this selector and return it as it was before; None when there is none."""
         table = tables.enrolment

@@ -1,0 +1,130 @@
+"""Logging in and out, and who one is."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from link.messages.errors import BadMessage, NotAuthenticated, RateLimited, TooLarge
+from server.handlers import cookie
+from server.handlers.route import LOGIN, PERSON, Allow, Route
+from server.identity import Person, Role
+from server.keys import CONFIG, IDENTITY
+from web.pages import render
+
+FORM_BYTES = 8192
+HOMES = (
+    (Role.SPECIALIST, "/console"),
+    (Role.SUPERVISOR, "/library"),
+    (Role.GUIDE, "/guide"),
+    (Role.ADMINISTRATOR, "/library"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """What `login.html` shows: `failed` after a wrong attempt, `wait_s` seconds when there were too many (else 0)."""
+
+    next: str = ""
+    login: str = ""
+    failed: bool = False
+    wait_s: int = 0
+
+
+async def login_page(request: web.Request) -> web.StreamResponse:
+    """The form; who is logged in already goes on."""
+    target = _next(request.query.get("next", ""))
+    token = cookie.read_login(request)
+    if token is not None:
+        try:
+            authenticated = await request.app[IDENTITY].authenticate(token)
+        except NotAuthenticated:
+            pass
+        else:
+            return _see_other(target or home(authenticated.person))
+    return render(request, "login.html", LoginPage(target))
+
+
+async def log_in(request: web.Request) -> web.StreamResponse:
+    """Check login and password; a cookie and the way on, or the form again."""
+    if (request.content_length or 0) > FORM_BYTES:
+        raise TooLarge("the form is too large")
+    form = await request.post()
+    login, password, target = (form.get(name, "") for name in ("login", "password", "next"))
+    if not isinstance(login, str) or not isinstance(password, str) or not isinstance(target, str):
+        raise BadMessage("a form with login and password is expected")
+    target = _next(target)
+    identity = request.app[IDENTITY]
+    try:
+        person, token = await identity.log_in(login.strip()[:64], password, address(request))
+    except NotAuthenticated as error:
+        return render(request, "login.html", LoginPage(target, login[:64], failed=True), status=error.status)
+    except RateLimited as error:
+        page = LoginPage(target, login[:64], wait_s=max(1, round(error.retry_after)))
+        response = render(request, "login.html", page, status=error.status)
+        response.headers[hdrs.RETRY_AFTER] = str(page.wait_s)
+        return response
+    response = _see_other(target or home(person))
+    cookie.set_login(response, token, max_age_s=identity.tokens.life_s)
+    return response
+
+
+async def log_out(request: web.Request) -> web.StreamResponse:
+    """End this login and every live connection made with it."""
+    await request.app[IDENTITY].log_out(request[PERSON], request[LOGIN])
+    response = _see_other("/login")
+    cookie.clear_login(response)
+    return response
+
+
+async def me(request: web.Request) -> web.StreamResponse:
+    """Who is logged in. Pages ask now and then, which also renews the login cookie."""
+    person = request[PERSON]
+    return web.json_response(
+        {
+            "id": person.id,
+            "login": person.login,
+            "name": person.name,
+            "roles": sorted(person.roles),
+            "grants": [{"role": grant.role, "branch": grant.branch} for grant in sorted(person.grants)],
+            "renew_s": request.app[CONFIG].login_minutes * 20,
+        }
+    )
+
+
+def home(person: Person) -> str:
+    """The page a person of these roles works on."""
+    return next((path for role, path in HOMES if role in person.roles), "/login")
+
+
+def address(request: web.Request) -> str:
+    """The peer's address as attempts are counted: an IPv6 one by its /64, which is what one customer has."""
+    text = request.remote or ""
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text[:64]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def _next(target: str) -> str:
+    # Only a path of ours: `//host`, `/\host` and control characters would lead elsewhere.
+    plain = target.startswith("/") and target[1:2] not in ("/", "\\") and target.isprintable() and len(target) < 1000
+    return target if plain and not target.startswith("/login") else ""
+
+
+def _see_other(target: str) -> web.Response:
+    return web.Response(status=303, headers={hdrs.LOCATION: target})
+
+
+ROUTES = [
+    Route("GET", "/login", login_page, Allow.PUBLIC),
+    Route("POST", "/login", log_in, Allow.PUBLIC),
+    Route("POST", "/logout", log_out, Allow.people()),
+    Route("GET", "/api/me", me, Allow.people()),
+]

@@ -1,0 +1,55 @@
+"""The shells of the people's faces; scripts fill them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from server.handlers.auth import home
+from server.handlers.route import PERSON, Allow, Route
+from server.identity import Person, Role
+from server.keys import CONFIG
+from web.pages import render
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What the template of a face gets. `page_data` is in the page as JSON, for its script."""
+
+    person: Person
+    page_data: dict[str, object]
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """To the page on which this person works."""
+    return web.Response(status=303, headers={hdrs.LOCATION: home(request[PERSON])})
+
+
+async def console(request: web.Request) -> web.StreamResponse:
+    """The specialist's console."""
+    return render(request, "console.html", shell(request))
+
+
+async def guide(request: web.Request) -> web.StreamResponse:
+    """The page of the branch's lobby staff."""
+    return render(request, "guide.html", shell(request))
+
+
+def shell(request: web.Request, **more: object) -> Shell:
+    """The context of a face's template; `more` goes to its script too."""
+    person = request[PERSON]
+    data: dict[str, object] = {
+        "person": person.id,
+        "name": person.name,
+        "roles": sorted(person.roles),
+        "renew_s": request.app[CONFIG].login_minutes * 20,
+    }
+    return Shell(person, data | more)
+
+
+ROUTES = [
+    Route("GET", "/", index, Allow.people()),
+    Route("GET", "/console", console, Allow.people(Role.SPECIALIST)),
+    Route("GET", "/guide", guide, Allow.people(Role.GUIDE)),
+]

@@ -1,0 +1,57 @@
+"""Counting attempts to guess: a few are free, then each costs twice the wait of the one before."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from link.messages.errors import RateLimited
+
+KEYS = 20_000
+"""Most keys that are remembered; the longest unused is forgotten."""
+QUIET_S = 3600.0
+"""A key that was not used for this long starts afresh."""
+
+
+@dataclass(slots=True)
+class _Count:
+    attempts: int
+    last: float
+    blocked_until: float
+
+
+class Attempts:
+    """Attempts by key. Each one counts as failed until `succeeded`, so that many at once are no way around."""
+
+    def __init__(self, *, free: int = 5, longest_s: float = 900.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._free = free
+        self._longest_s = longest_s
+        self._clock = clock
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+
+    def begin(self, key: str) -> None:
+        """Count one attempt of `key`.
+
+        Raises:
+            RateLimited: it has to wait; nothing was counted. `retry_after` says how many seconds.
+        """
+        now = self._clock()
+        count = self._counts.get(key)
+        if count is None or now - count.last > QUIET_S:
+            count = _Count(0, now, 0.0)
+        if now < count.blocked_until:
+            raise RateLimited("too many attempts", retry_after=round(count.blocked_until - now, 1))
+        count.attempts += 1
+        count.last = now
+        if count.attempts >= self._free:
+            count.blocked_until = now + min(2.0 ** (count.attempts - self._free), self._longest_s)
+        self._counts[key] = count
+        self._counts.move_to_end(key)
+        while len(self._counts) > KEYS:
+            self._counts.popitem(last=False)
+
+    def succeeded(self, key: str) -> None:
+        """Forget the attempts of `key`: it was the right one."""
+        self._counts.pop(key, None)

@@ -1,0 +1,150 @@
+"""The one place that says who a request comes from, lets people in, and ends what they had."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from link.messages.errors import NotAuthenticated, Unavailable
+from server.identity.access import Access
+from server.identity.assertions import Assertions
+from server.identity.attempts import Attempts
+from server.identity.enrolment import use_code
+from server.identity.login_tokens import LoginTokens
+from server.identity.passwords import Passwords
+from server.journal import Audit
+from server.journal.audit import NOBODY
+from server.store import Store
+from server.store.kiosks import Kiosk
+from server.store.people import Person
+from server.store.stamps import now_us
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A person with a valid login; `renewed` is a new token for the cookie when the old one grew stale."""
+
+    person: Person
+    login: str
+    renewed: str | None = None
+
+
+class Identity:
+    """People and kiosks of one server process."""
+
+    def __init__(
+        self,
+        store: Store,
+        audit: Audit,
+        *,
+        login_key: bytes,
+        login_minutes: int = 15,
+        login_hours: int = 12,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._store = store
+        self._audit = audit
+        self._login_hours = login_hours
+        self.tokens = LoginTokens(login_key, life_s=login_minutes * 60)
+        self.access = Access(store.logins)
+        self._assertions = Assertions(store.kiosks.get)
+        self._passwords = passwords or Passwords()
+        self._by_login = Attempts()
+        self._by_address = Attempts(free=40)
+        self._enrolling = Attempts(free=10)
+
+    async def start(self) -> None:
+        """Begin to follow revocations made by other processes."""
+        await self.access.start()
+
+    async def close(self) -> None:
+        """Stop what `start` began."""
+        await self.access.close()
+        self._passwords.close()
+
+    def watch(self, *subjects: str) -> asyncio.Event:
+        """An event that is set when the access of a person, login or kiosk (by id) ends. Keep a reference to it."""
+        return self.access.watch(*subjects)
+
+    async def log_in(self, login: str, password: str, address: str) -> tuple[Person, str]:
+        """Check a password; return the person and a token for the cookie.
+
+        Raises:
+            RateLimited: too many attempts for this login from this address, or from this address at all.
+            NotAuthenticated: login or password is wrong, or the person may not log in. It does not say which, and
+                takes the same time.
+        """
+        key = f"{login}\n{address}"
+        self._by_address.begin(address)
+        self._by_login.begin(key)
+        found = await self._store.people.credentials(login)
+        person, password_hash = found if found is not None else (None, None)
+        right = await self._passwords.verify(password_hash, password)
+        if person is None or not right or not person.active:
+            actor = NOBODY if person is None else f"person:{person.id}"
+            await self._audit.record(actor, "login.refused", "", {"address": address})
+            raise NotAuthenticated("login or password is wrong")
+        self._by_login.succeeded(key)
+        self._by_address.succeeded(address)
+        begun = await self._store.logins.add(person.id, address=address, hours=self._login_hours)
+        await self._audit.record(f"person:{person.id}", "login", f"login:{begun.id}", {"address": address})
+        return person, self.tokens.issue(person.id, begun.id)
+
+    async def authenticate(self, token: str) -> Authenticated:
+        """The person whose login cookie this is.
+
+        Raises:
+            NotAuthenticated: the token is not valid, or its login was ended or the person blocked.
+        """
+        read = self.tokens.read(token)
+        login = await self._store.logins.get(read.login)
+        if login is None or login.person != read.person or login.revoked or login.expires_us <= now_us():
+            raise NotAuthenticated("the login has ended")
+        person = await self._store.people.get(read.person)
+        if person is None or not person.active:
+            raise NotAuthenticated("the login has ended")
+        renewed = self.tokens.issue(person.id, login.id) if self.tokens.stale(read) else None
+        return Authenticated(person, login.id, renewed)
+
+    async def log_out(self, person: Person, login: str) -> None:
+        """End one login, and every live connection made with it."""
+        await self._store.logins.revoke(login)
+        self.access.changed(login)
+        await self._audit.record(f"person:{person.id}", "logout", f"login:{login}")
+
+    async def device(self, token: str) -> Kiosk:
+        """The kiosk that made this assertion.
+
+        Raises:
+            NotAuthenticated: it is not valid, was used before, or the kiosk is revoked.
+        """
+        return await self._assertions.check(token)
+
+    async def enrol(self, code: str, public_key: str, address: str) -> Kiosk:
+        """Use a one-time code up: its kiosk is known by `public_key` (base64url) from now on.
+
+        Raises:
+            RateLimited: too many attempts from this address.
+            NotAuthenticated: the code is not valid.
+            Unprocessable: the key is not an Ed25519 public key.
+        """
+        self._enrolling.begin(address)
+        try:
+            name = await use_code(self._store.kiosks, code, public_key)
+        except NotAuthenticated:
+            await self._audit.record(NOBODY, "kiosk.enrolment_refused", "", {"address": address})
+            raise
+        self._enrolling.succeeded(address)
+        # A connection made with the key this one replaces ends.
+        await self._store.logins.announce(name)
+        self.access.changed(name)
+        await self._audit.record(f"kiosk:{name}", "kiosk.enrolled", f"kiosk:{name}", {"address": address})
+        kiosk = await self._store.kiosks.get(name)
+        if kiosk is None:
+            raise Unavailable("the kiosk was removed meanwhile")
+        log.info("kiosk enrolled", kiosk=kiosk.id)
+        return kiosk
