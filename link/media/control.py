@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from link.media.clock import PeerClock, ntp_time
+from link.media.clock import MinimumFilter, PeerClock, ntp_time
 from link.media.ingress import Ingress, Source
 from link.media.rtp import (
     KeyframeRequest,
@@ -24,6 +24,9 @@ from link.media.slot import Slot
 
 REPORT_EVERY = 1.0
 REMB_LIFE = 10.0
+LIMITED_FOR = 30.0
+MUCH_LOSS = 0.1
+MUCH_DELAY = 0.05
 MIN_REMB = 150_000
 _RTT_WEIGHT = 0.25
 
@@ -39,14 +42,18 @@ class Control:
         self._slots: dict[int, Slot] = {}
         self._peer = PeerClock()
         self.rtt = 0.0
+        self._fastest = MinimumFilter()
         self.available = 0
+        self._trusted = False
+        self._limited_until = float("-inf")
         self._available_at = float("-inf")
         self._told = 0
         self._reported = float("-inf")
         self._told_at = float("-inf")
 
-    def open(self, slots: Sequence[Slot]) -> None:
-        """The leg is connected and sends these slots."""
+    def open(self, slots: Sequence[Slot], *, trusted: bool) -> None:
+        """The leg is connected and sends these slots. `trusted`: the far end's REMB is of our own making."""
+        self._trusted = trusted
         self._slots = {slot.ssrc: slot for slot in slots}
         for source in self._ingress.sources():
             source.flow.on_nack = self._nacker(source)
@@ -103,11 +110,12 @@ class Control:
             if report.last_sr:
                 passed = ((ntp_time(now) >> 16) - report.last_sr - report.delay) & 0xFFFFFFFF
                 if passed < 10 << 16:
-                    self.measured(passed / 65536)
+                    self.measured(passed / 65536, now)
 
-    def measured(self, rtt: float) -> None:
+    def measured(self, rtt: float, now: float) -> None:
         """A round-trip time was measured."""
         rtt = max(0.001, rtt)
+        self._fastest.add(rtt, now)
         self.rtt = rtt if not self.rtt else self.rtt + _RTT_WEIGHT * (rtt - self.rtt)
         for source in self._ingress.sources():
             source.flow.rtt = self.rtt
@@ -157,6 +165,18 @@ class Control:
         """Divide what the far end can take among the videos we send it."""
         if now - self._available_at > REMB_LIFE:
             self.available = 0
+        limit = self.available if self._trusted or self._congested(now) else 0
         videos = [s for s in self._slots.values() if s.kind == "video" and s.flow is not None and s.flow.active(now)]
         for slot in videos:
-            slot.available = self.available // len(videos)
+            slot.available = limit // len(videos)
+
+    def _congested(self, now: float) -> bool:
+        """Whether loss or delay bear out what a browser says with REMB.
+
+        A browser on a busy machine takes its own hiccups for a full path, and then a sender that sends little for that
+        reason is told it may send little. So its word counts only together with a sign that we see ourselves.
+        """
+        lossy = any(slot.fraction_lost > MUCH_LOSS for slot in self._slots.values() if slot.flow is not None)
+        if lossy or self.rtt > 1.5 * self._fastest.value + MUCH_DELAY:
+            self._limited_until = now + LIMITED_FOR
+        return now < self._limited_until

@@ -24,6 +24,7 @@ ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
 # Without these Chromium starts at 300 kbit/s and leaves 720p at 640x360 for a long time.
 _BITRATE = "x-google-min-bitrate=600;x-google-start-bitrate=2000;x-google-max-bitrate=3000"
+_NAME = "visavis"
 _OPUS = "minptime=10;useinbandfec=1"
 _MEDIA_LINE = re.compile(r"m=(audio|video) \d{1,5} UDP/TLS/RTP/SAVPF((?: \d{1,3}){1,128})")
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]{4,256}")
@@ -88,6 +89,7 @@ class Description:
     candidates: list[Candidate] = field(default_factory=list)
     complete: bool = False
     lite: bool = False
+    ours: bool = False  # written by this module, so its sender behaves as ours do
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -144,6 +146,7 @@ def parse_description(sdp: str, *, offer: bool) -> Description:
         candidates=shared.candidates,
         complete=shared.complete,
         lite=shared.lite,
+        ours=f"s={_NAME}" in sections[0],
     )
 
 
@@ -342,7 +345,7 @@ def write_description(description: Description, *, offer: bool, cname: str, sess
     lines = [
         "v=0",
         f"o=- {session} 2 IN IP4 127.0.0.1",
-        "s=-",
+        f"s={_NAME}",
         "t=0 0",
         f"a=group:BUNDLE {bundle}",
         "a=msid-semantic: WMS *",

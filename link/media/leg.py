@@ -176,6 +176,7 @@ class Leg:
         self._tx: SrtpBuffer | None = None
         self._offered: list[Media] = []
         self._first_mid = ""
+        self._far_end_ours = False
         self._candidates = 0
         self._far_end_complete = False
         self._closing: asyncio.Task[None] | None = None
@@ -272,6 +273,7 @@ class Leg:
     ) -> None:
         """Both descriptions are there: know which packets are whose, and connect."""
         self._first_mid = remote.media[0].mid
+        self._far_end_ours = remote.ours
         for far, name in zip(remote.media, inward, strict=True):
             if name and far.direction in ("sendrecv", "sendonly"):
                 flow = self.flows[name]
@@ -303,7 +305,7 @@ class Leg:
         now = time.monotonic()
         self._tx = tx
         self._transport.heard = self._counted = now
-        self._control.open([slot for slot, _ in self._sending])
+        self._control.open([slot for slot, _ in self._sending], trusted=self._far_end_ours)
         for slot, media in self._sending:
             slot.open(self._send, media.payload_type, media.rtx_payload_type, media.time_extension)
         self._ticker.add(self)
@@ -350,7 +352,7 @@ class Leg:
             self._probed = now
             transport.probe(now)
         if transport.rtt:
-            self._control.measured(transport.rtt)
+            self._control.measured(transport.rtt, now)
             transport.rtt = 0.0
         for source in self._ingress.sources():
             source.flow.tick(now)
