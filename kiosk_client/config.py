@@ -86,7 +86,7 @@ def _option(default: object, parse: Callable[[object], object], text: str) -> An
 class Config:
     """The kiosk client's options. The server's address comes from the enrolment, not from here."""
 
-    data: Path = _option(  # noqa: RUF009 - a dataclass field
+    data: Path = _option(
         Path("~/.local/share/visavis-kiosk").expanduser(),
         _path,
         "Directory of the device key and the enrolment; made with mode 0700.",
@@ -95,7 +95,7 @@ class Config:
     document_camera: str = _option(
         "", _text, "Document camera: a V4L2 device (/dev/video2) or a folder of images. Empty: none."
     )
-    ca_file: Path | None = _option(  # noqa: RUF009 - a dataclass field
+    ca_file: Path | None = _option(
         None, _optional_path, "PEM file of the authority that signed the server's certificate. Empty: the system's."
     )
     loopback: bool = _option(
