@@ -1,0 +1,1 @@
+"""What a call costs on this machine, part by part."""
