@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 - `_option` is `dataclasses.field` with what the options share
 """Every option of the server, read once at start into one frozen `Config` and passed down as values.
 
 An option `name` is set, strongest first, by the flag `--name` (dashes for underscores), the environment variable
@@ -12,7 +11,7 @@ import argparse
 import dataclasses
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,27 +171,25 @@ def options() -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(Config)}
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` one flag for each option, and `--config`."""
+def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = None) -> None:
+    """Give `parser` one flag for each option (or for those in `names`), and `--config`."""
     group = parser.add_argument_group("options", f"Each can also be set as {PREFIX}NAME or in the TOML file.")
     group.add_argument("--config", metavar="FILE", help="TOML file with options.")
     for name, field in options().items():
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=name,
-            metavar="VALUE",
-            help=str(field.metadata["help"]).replace("%", "%%"),
-        )
+        if names is None or name in names:
+            text = str(field.metadata["help"]).replace("%", "%%")
+            group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=text)
 
 
 def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Config:
-    """Read the options from flags, the environment and the TOML file.
+    """Read the options from flags (other names in them are left alone), the environment and the TOML file.
 
     Raises:
         ConfigError: naming the option and where its bad value came from.
     """
     environment = os.environ if environment is None else environment
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    known = {*options(), "config"}
+    given = {name: value for name, value in (flags or {}).items() if name in known and value is not None}
     file = given.pop("config", None) or environment.get(f"{PREFIX}CONFIG") or None
     values = {name: (value, str(file)) for name, value in _read_file(str(file)).items()} if file else {}
     for name in options():

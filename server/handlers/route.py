@@ -110,4 +110,7 @@ def add_routes(app: web.Application, routes: list[Route]) -> None:
     """Register routes and their permissions."""
     for route in routes:
         app[PERMISSIONS].declare(route)
-        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET" and not route.upgrade:
+            app.router.add_get(route.path, route.handler)  # and HEAD
+        else:
+            app.router.add_route(route.method, route.path, route.handler)

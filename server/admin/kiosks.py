@@ -1,0 +1,53 @@
+"""Commands about kiosks: make one known, let it enrol, take its access away."""
+
+from __future__ import annotations
+
+from server.admin.desk import AdminError, Desk, check_id, check_name
+from server.identity.enrolment import new_code
+from server.store.errors import Conflict
+from server.store.kiosks import Kiosk
+
+
+async def add_kiosk(desk: Desk, kiosk: str, *, name: str, branch: str) -> tuple[Kiosk, str]:
+    """Add a kiosk; return it and its one-time enrolment code. Raises `AdminError`."""
+    if await desk.store.branches.get(branch) is None:
+        raise AdminError(f"there is no branch {branch}")
+    try:
+        added = await desk.store.kiosks.add(check_id(kiosk), name=check_name(name), branch=branch)
+    except Conflict as error:
+        raise AdminError(f"there is already a kiosk {kiosk}") from error
+    await desk.audit.record(desk.actor, "kiosk.add", f"kiosk:{kiosk}", {"branch": branch})
+    return added, await _code(desk, added)
+
+
+async def list_kiosks(desk: Desk) -> list[Kiosk]:
+    """Every kiosk."""
+    return await desk.store.kiosks.all()
+
+
+async def kiosk_code(desk: Desk, kiosk: str) -> tuple[Kiosk, str]:
+    """A new one-time code for a kiosk that is to enrol (again); earlier codes end. Raises `AdminError`."""
+    found = await _find(desk, kiosk)
+    return found, await _code(desk, found)
+
+
+async def revoke_kiosk(desk: Desk, kiosk: str) -> Kiosk:
+    """Take a kiosk's key away; its connection is dropped within seconds. Raises `AdminError`."""
+    await _find(desk, kiosk)
+    await desk.store.kiosks.revoke(kiosk)
+    await desk.store.logins.announce(kiosk)
+    await desk.audit.record(desk.actor, "kiosk.revoke", f"kiosk:{kiosk}")
+    return await _find(desk, kiosk)
+
+
+async def _find(desk: Desk, kiosk: str) -> Kiosk:
+    found = await desk.store.kiosks.get(kiosk)
+    if found is None:
+        raise AdminError(f"there is no kiosk {kiosk}")
+    return found
+
+
+async def _code(desk: Desk, kiosk: Kiosk) -> str:
+    code = await new_code(desk.store.kiosks, kiosk.id, minutes=desk.config.enrolment_minutes)
+    await desk.audit.record(desk.actor, "kiosk.code", f"kiosk:{kiosk.id}")
+    return code

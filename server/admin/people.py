@@ -1,0 +1,119 @@
+"""Commands about people: who they are, what they may do, and that they may no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from link.messages.values import Language
+from server.admin.desk import AdminError, Desk, check_id, check_login, check_name
+from server.identity.passwords import WeakPassword, check_strength
+from server.store.errors import Conflict
+from server.store.people import EVERY_BRANCH, Grant, Person, Role
+
+
+async def add_person(
+    desk: Desk,
+    login: str,
+    *,
+    name: str,
+    roles: Sequence[str],
+    languages: Sequence[str],
+    skills: Sequence[str],
+    password: str,
+) -> Person:
+    """Add a person. `roles` are `ROLE@BRANCH`, with `*` for every branch. Raises `AdminError`."""
+    check_login(login)
+    grants = await _grants(desk, roles)
+    try:
+        person = await desk.store.people.add(
+            login=login,
+            name=check_name(name),
+            password_hash=await _hash(desk, password),
+            languages=_languages(languages),
+            skills=[check_id(skill) for skill in skills],
+            grants=grants,
+        )
+    except Conflict as error:
+        raise AdminError(str(error)) from error
+    await desk.audit.record(desk.actor, "person.add", f"person:{person.id}", {"roles": _spelled(grants)})
+    return person
+
+
+async def list_people(desk: Desk) -> list[Person]:
+    """Everyone."""
+    return await desk.store.people.all()
+
+
+async def set_password(desk: Desk, login: str, password: str) -> Person:
+    """Give a person a new password and end all logins made with the old one. Raises `AdminError`."""
+    person = await _find(desk, login)
+    await desk.store.people.set_password(person.id, await _hash(desk, password))
+    await desk.store.logins.revoke_person(person.id)
+    await desk.audit.record(desk.actor, "person.password", f"person:{person.id}")
+    return person
+
+
+async def set_roles(desk: Desk, login: str, roles: Sequence[str]) -> Person:
+    """Replace a person's roles; live connections are ended so that the new roles hold at once. Raises `AdminError`."""
+    person = await _find(desk, login)
+    grants = await _grants(desk, roles)
+    await desk.store.people.set_grants(person.id, grants)
+    await desk.store.logins.announce(person.id)
+    await desk.audit.record(desk.actor, "person.roles", f"person:{person.id}", {"roles": _spelled(grants)})
+    return await _find(desk, login)
+
+
+async def revoke_person(desk: Desk, login: str) -> Person:
+    """Let a person in no more, and end every login at once. Raises `AdminError`."""
+    person = await _find(desk, login)
+    await desk.store.people.set_active(person.id, False)
+    await desk.store.logins.revoke_person(person.id)
+    await desk.audit.record(desk.actor, "person.revoke", f"person:{person.id}")
+    return await _find(desk, login)
+
+
+async def restore_person(desk: Desk, login: str) -> Person:
+    """Let a revoked person log in again. Raises `AdminError`."""
+    person = await _find(desk, login)
+    await desk.store.people.set_active(person.id, True)
+    await desk.audit.record(desk.actor, "person.restore", f"person:{person.id}")
+    return await _find(desk, login)
+
+
+async def _find(desk: Desk, login: str) -> Person:
+    person = await desk.store.people.by_login(login)
+    if person is None:
+        raise AdminError(f"there is no person with the login {login}")
+    return person
+
+
+async def _hash(desk: Desk, password: str) -> str:
+    try:
+        check_strength(password)
+    except WeakPassword as error:
+        raise AdminError(str(error)) from error
+    return await desk.passwords.hash(password)
+
+
+async def _grants(desk: Desk, roles: Sequence[str]) -> frozenset[Grant]:
+    branches = {branch.id for branch in await desk.store.branches.all()}
+    grants = set()
+    for text in roles:
+        role, separator, branch = text.partition("@")
+        if role not in list(Role) or not separator:
+            raise AdminError(f"{text!r} is no role: write ROLE@BRANCH or ROLE@{EVERY_BRANCH}, with {', '.join(Role)}")
+        if branch != EVERY_BRANCH and branch not in branches:
+            raise AdminError(f"there is no branch {branch}")
+        grants.add(Grant(Role(role), branch))
+    return frozenset(grants)
+
+
+def _languages(languages: Sequence[str]) -> list[Language]:
+    unknown = [language for language in languages if language not in list(Language)]
+    if unknown:
+        raise AdminError(f"{unknown[0]!r} is no language: use {' or '.join(Language)}")
+    return [Language(language) for language in dict.fromkeys(languages)]
+
+
+def _spelled(grants: frozenset[Grant]) -> list[str]:
+    return [f"{grant.role}@{grant.branch}" for grant in sorted(grants)]

@@ -1,0 +1,55 @@
+"""Commands about branches and services."""
+
+from __future__ import annotations
+
+from server.admin.desk import AdminError, Desk, check_id, check_name
+from server.store.branches import Branch, ServiceRow
+from server.store.errors import Conflict
+
+
+async def add_branch(desk: Desk, branch: str, *, name_zh: str, name_en: str) -> Branch:
+    """Add a branch. Raises `AdminError`."""
+    added = Branch(check_id(branch), check_name(name_zh), check_name(name_en))
+    try:
+        await desk.store.branches.add(added)
+    except Conflict as error:
+        raise AdminError(str(error)) from error
+    await desk.audit.record(desk.actor, "branch.add", f"branch:{branch}")
+    return added
+
+
+async def list_branches(desk: Desk) -> list[Branch]:
+    """Every branch."""
+    return await desk.store.branches.all()
+
+
+async def add_service(
+    desk: Desk, service: str, *, name_zh: str, name_en: str, icon: str, skill: str | None, position: int | None
+) -> ServiceRow:
+    """Add a service; its skill is its id and its place the last unless given. Raises `AdminError`."""
+    place = len(await desk.store.services.all()) + 1 if position is None else position
+    added = ServiceRow(
+        check_id(service), check_name(name_zh), check_name(name_en), check_id(icon), check_id(skill or service), place
+    )
+    try:
+        await desk.store.services.add(added)
+    except Conflict as error:
+        raise AdminError(str(error)) from error
+    await desk.audit.record(desk.actor, "service.add", f"service:{service}", {"skill": added.skill})
+    return added
+
+
+async def list_services(desk: Desk) -> list[ServiceRow]:
+    """Every service, offered or not."""
+    return await desk.store.services.all()
+
+
+async def set_service(desk: Desk, service: str, *, active: bool) -> ServiceRow:
+    """Offer a service again, or no more; calls under way go on. Raises `AdminError`."""
+    if await desk.store.services.get(service) is None:
+        raise AdminError(f"there is no service {service}")
+    await desk.store.services.set_active(service, active)
+    await desk.audit.record(desk.actor, "service.offer" if active else "service.retire", f"service:{service}")
+    found = await desk.store.services.get(service)
+    assert found is not None
+    return found

@@ -1,0 +1,55 @@
+"""The command `visavis`: run the server, administer it, check and export recordings.
+
+Exit codes: 0 done, 1 it could not be done (told on stderr), 2 wrong usage. `verify` has its own (docs/evidence.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from link.messages.errors import VisavisError
+from server import cli_admin, cli_evidence
+from server import config as configuration
+from server.admin import AdminError
+from server.config import Config, ConfigError
+from server.serve import serve
+from server.store.schema import SchemaTooNew
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[Config, argparse.Namespace], int] = options.run
+    try:
+        return run(configuration.load(vars(options)), options)
+    except ConfigError as error:
+        return _told(error, USAGE)
+    except (AdminError, SchemaTooNew, VisavisError, OSError, ValueError) as error:
+        return _told(error, FAILED)
+    except KeyboardInterrupt:
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("visavis", description="Remote experts on bank-branch kiosks.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser("serve", help="run the server")
+    configuration.add_flags(serving)
+    serving.set_defaults(run=_serve)
+    cli_admin.add_commands(commands)
+    cli_evidence.add_commands(commands)
+    return parser
+
+
+def _serve(config: Config, _options: argparse.Namespace) -> int:
+    serve(config)
+    return OK
+
+
+def _told(error: Exception, code: int) -> int:
+    print(f"visavis: {error}", file=sys.stderr)
+    return code

@@ -1,0 +1,87 @@
+"""Running the server: logs, TLS, the socket, and a clean end on SIGTERM and SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import ssl
+import sys
+from typing import Any
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from server.app import SHUTDOWN_S, make_app
+from server.config import Config
+
+log = structlog.get_logger()
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; everything is closed when this returns.
+
+    Raises:
+        OSError: the address is taken, or a certificate cannot be read.
+        ValueError: the recording notice cannot be used.
+        link.messages.errors.Unavailable: the database cannot be opened.
+    """
+    configure_logs(config)
+    uvloop.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    runner = web.AppRunner(make_app(config), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, config.host, config.port, ssl_context=tls_context(config))
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        log.info("listening", url=f"{'https' if config.tls else 'http'}://{host}:{port}")
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+
+
+def tls_context(config: Config) -> ssl.SSLContext | None:
+    """The context for HTTPS (TLS 1.2 and newer), None without a certificate.
+
+    Raises:
+        OSError: certificate or key cannot be read, or do not belong together.
+    """
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.tls_certificate, config.tls_key)
+    return context
+
+
+def configure_logs(config: Config) -> None:
+    """Send our log lines, and the warnings of libraries, to stderr: one line each."""
+    level = logging.getLevelNamesMapping()[config.log_level.upper()]
+    readable = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
+    final: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if readable
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *final,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
