@@ -22,8 +22,10 @@ DOWN_NAMES = ("audio0", "video0", "video1", "audio1", "audio2", "video2")
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 
-# Without these Chromium starts at 300 kbit/s and leaves 720p at 640x360 for a long time.
-_BITRATE = "x-google-min-bitrate=600;x-google-start-bitrate=2000;x-google-max-bitrate=3000"
+# Without these Chromium starts at 300 kbit/s and leaves 720p at 640x360 for a long time. It shares the start among
+# camera and auxiliary, and 720p wants 1.2 Mbit/s to begin with. Only the camera's m-line says so: on the auxiliary's it
+# would take its half even without a track.
+_BITRATE = "x-google-min-bitrate=600;x-google-start-bitrate=3000;x-google-max-bitrate=3000"
 _NAME = "visavis"
 _OPUS = "minptime=10;useinbandfec=1"
 _MEDIA_LINE = re.compile(r"m=(audio|video) \d{1,5} UDP/TLS/RTP/SAVPF((?: \d{1,3}){1,128})")
@@ -387,7 +389,8 @@ def _media_lines(media: Media, name: str, index: int, cname: str) -> list[str]:
     else:
         lines.append(f"a=rtpmap:{main} VP8/90000")
         lines += [f"a=rtcp-fb:{main} {feedback}" for feedback in ("goog-remb", "ccm fir", "nack", "nack pli")]
-        lines.append(f"a=fmtp:{main} {_BITRATE}")
+        if index == 1:
+            lines.append(f"a=fmtp:{main} {_BITRATE}")
         if rtx >= 0:
             lines += [f"a=rtpmap:{rtx} rtx/90000", f"a=fmtp:{rtx} apt={main}"]
     if media.direction in ("sendrecv", "sendonly") and media.ssrcs:

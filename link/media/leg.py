@@ -13,18 +13,20 @@ always one of our Python processes.
 | 4      | audio | recvonly            |                     | audio2              |
 | 5      | video | recvonly            |                     | video2              |
 
-For a page that is, in this order and before `createOffer` (`bundlePolicy: "max-bundle"`):
+For a page that is, in this order and before `setLocalDescription` (`bundlePolicy: "max-bundle"`):
 
-    pc.addTransceiver(microphoneTrack or "audio", {direction: "sendrecv"})
-    pc.addTransceiver(cameraTrack or "video", {direction: "sendrecv"})
-    pc.addTransceiver(auxiliaryTrack or "video", {direction: "sendrecv"})
+    pc.addTransceiver(microphoneTrack || "audio", {direction: "sendrecv"})
+    pc.addTransceiver("video", {direction: "sendrecv"})
+    pc.addTransceiver("video", {direction: "sendrecv"})
     pc.addTransceiver("audio", {direction: "recvonly"})
     pc.addTransceiver("audio", {direction: "recvonly"})
     pc.addTransceiver("video", {direction: "recvonly"})
 
-`pc.getTransceivers()[i].receiver.track` is then the slot of row i. A transceiver may have no track and get one later by
-`sender.replaceTrack`. Codecs are Opus and VP8; `setCodecPreferences` is not needed. Candidates are trickled: send each
-`candidate` with its `sdpMid`, and the empty candidate at the end. The answer holds all of ours.
+`pc.getTransceivers()[i].receiver.track` is then the slot of row i. Give the camera its track with
+`getTransceivers()[1].sender.replaceTrack(track)` when `connectionState` becomes `connected`: a camera that is there
+before makes Chromium start at 300 kbit/s and stay at 960x540 or less for about 10 s. Any transceiver may go without a
+track and get or lose one later. Codecs are Opus and VP8; `setCodecPreferences` is not needed. Candidates are trickled:
+send each `candidate` with its `sdpMid`, and the empty candidate at the end. The answer holds all of ours.
 """
 
 from __future__ import annotations

@@ -32,13 +32,16 @@ async ({publish}) => {
     ? await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 1280, height: 720, frameRate: 30}})
     : new MediaStream();
   pc.addTransceiver(media.getAudioTracks()[0] || "audio", {direction: "sendrecv"});
-  pc.addTransceiver(media.getVideoTracks()[0] || "video", {direction: "sendrecv"});
+  const camera = pc.addTransceiver("video", {direction: "sendrecv"});
   pc.addTransceiver("video", {direction: "sendrecv"});
   pc.addTransceiver("audio", {direction: "recvonly"});
   pc.addTransceiver("audio", {direction: "recvonly"});
   pc.addTransceiver("video", {direction: "recvonly"});
   window.pc = pc;
-  pc.onicecandidate = e => window.trickle(e.candidate ? e.candidate.candidate : "", e.candidate ? e.candidate.sdpMid : "");
+  pc.onconnectionstatechange = () => {
+    if (pc.connectionState === "connected") camera.sender.replaceTrack(media.getVideoTracks()[0] || null);
+  };
+  pc.onicecandidate = ({candidate}) => window.trickle(candidate?.candidate ?? "", candidate?.sdpMid ?? "");
   for (const t of pc.getTransceivers()) {
     const element = document.createElement(t.receiver.track.kind);
     element.autoplay = true;
