@@ -104,15 +104,24 @@ class RecordingStarted(EventBase, frozen=True):
 
 
 class TrackStarted(EventBase, frozen=True):
-    """The recorder received the first frame of a track. `kind` is `audio`, `video` or `cobrowse`."""
+    """The recorder received the first frame of a track. `kind` is `audio`, `video` or `cobrowse`.
+
+    `width` and `height` are those of the first picture, 0 where there is none.
+    """
 
     track: str
     kind: str
     codec: str
+    width: int = 0
+    height: int = 0
 
 
 class SegmentSealed(EventBase, frozen=True):
-    """A piece of a track is stored for good: its span, frames, size, SHA-256 (hex) and blob name, as encrypted."""
+    """A piece of a track is stored for good: its span, frames, size, SHA-256 (hex) and blob name, as encrypted.
+
+    `lost_ms` is what is missing inside the span in pieces too short for a gap of their own. `digest` is the digest of
+    the cipher suite where that is another than SHA-256, such as `sm3:…`.
+    """
 
     track: str
     index: int
@@ -124,6 +133,8 @@ class SegmentSealed(EventBase, frozen=True):
     blob: str
     keyframe: bool = False
     recovered: bool = False
+    lost_ms: int = 0
+    digest: str = ""
 
 
 class GapDeclared(EventBase, frozen=True):

@@ -1,0 +1,213 @@
+"""Runs the recording of one session: two tasks, one that writes and one that seals.
+
+Every 400 ms the writing task takes what the tracks were given and hands it to a worker thread, which cuts, encrypts and
+writes it; so what was heard is on the disk, encrypted, within half a second. The sealing task stores finished segments
+as blobs and posts the events that the room journals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from link.messages.errors import Unavailable
+from link.tasks import cancel, spawn
+from server.blobs.blobs import Blobs
+from server.blobs.container import Broken
+from server.blobs.vault import SessionKey
+from server.recording.segment import COBROWSE, complete
+from server.recording.track import Closed, Cutter, Item, Line, Outcome, TrackState, TrackWriter, WantKeyframe
+from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
+
+log = structlog.get_logger()
+
+WRITE_EVERY_S = 0.4
+UNSEALED = 64  # finished segments that may wait for the blob store before writing waits too
+RETRY_S = (0.5, 1.0, 2.0, 4.0)
+FINISH_S = 30.0  # how long `finish` waits for a blob store that does not answer
+
+RecordingEvent = TrackStarted | SegmentSealed | GapDeclared
+
+
+class Recorder:
+    """The recorder of one session. Made on the event loop; ended by `finish`, or by `suspend` to go on later."""
+
+    def __init__(
+        self,
+        session: str,
+        *,
+        spool: Path,
+        blobs: Blobs,
+        key: SessionKey,
+        now_ms: Callable[[], int],
+        post: Callable[[RecordingEvent], None],
+        resume: Mapping[str, TrackState] | None = None,
+    ) -> None:
+        """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned."""
+        self._log = log.bind(session=session)
+        self._spool = spool
+        self._blobs = blobs
+        self._key = key
+        self._post = post
+        # Frames carry the monotonic clock. Tying it to the session's clock once keeps steps of the wall clock out.
+        self._offset_ms = now_ms() - time.monotonic() * 1000
+        self._writers: dict[str, TrackWriter] = {}
+        self._cutters: dict[str, Cutter] = {}
+        self._resume = dict(resume or {})
+        self._closed: asyncio.Queue[Closed] = asyncio.Queue(UNSEALED)
+        self._stop = asyncio.Event()
+        self._ended: asyncio.Future[None] | None = None
+        self._writing = spawn(self._write(), name=f"recorder write {session}")
+        self._sealing = spawn(self._seal(), name=f"recorder seal {session}")
+        for name, state in self._resume.items():
+            self.track(name, state.kind)
+
+    @property
+    def tracks(self) -> list[tuple[str, str]]:
+        """Name and kind of every track that something was received on."""
+        return [(name, cutter.kind) for name, cutter in self._cutters.items() if cutter.state]
+
+    def track(self, name: str, kind: str) -> TrackWriter:
+        """Return the writer of a track, the same one each time; nothing is journaled before its first frame."""
+        writer = self._writers.get(name)
+        if writer is None:
+            writer = self._writers[name] = TrackWriter(name, kind)
+            self._cutters[name] = Cutter(
+                name,
+                kind,
+                key=self._key,
+                spool=self._spool,
+                offset_ms=self._offset_ms,
+                state=self._resume.get(name),
+            )
+        return writer
+
+    def cobrowse(self, kind: str, data: bytes | str, *, epoch: str = "", keyframe: bool = False) -> None:
+        """Record one line of the co-browse track: `rrweb` (JSON array of sanitised events), `point` or `highlight`.
+
+        `data` is JSON. `keyframe` says that an rrweb batch begins with a full snapshot, so that replay can begin there.
+        """
+        body = data.encode() if isinstance(data, str) else data
+        at = self._now_ms()
+        head = f'{{"at":{at},"kind":"{kind}","epoch":"{epoch}","keyframe":{str(keyframe).lower()},"data":'
+        self.track(COBROWSE, COBROWSE).line(Line(at, head.encode() + body.replace(b"\n", b" ") + b"}", keyframe))
+
+    def pause(self, reason: str) -> None:
+        """Pause every track (hold)."""
+        for writer in self._writers.values():
+            writer.pause(reason, self._now_ms())
+
+    def resume(self) -> None:
+        """Go on with every track."""
+        for writer in self._writers.values():
+            writer.resume()
+
+    async def finish(self) -> RecordingCompleted:
+        """Seal everything, and return the completeness statement. Call it once, and no `suspend` before."""
+        await self.suspend()
+        states = {name: cutter.state for name, cutter in self._cutters.items()}
+        return RecordingCompleted([state.summary(name) for name, state in states.items() if state])
+
+    async def suspend(self) -> None:
+        """Seal everything received so far and end the tasks; a new recorder can go on. Idempotent."""
+        if self._ended is not None:
+            await asyncio.shield(self._ended)
+            return
+        self._ended = asyncio.get_running_loop().create_future()
+        try:
+            self._stop.set()
+            async with asyncio.timeout(FINISH_S):
+                await asyncio.wait([self._writing])
+                await self._closed.join()
+        except TimeoutError:
+            # They stay in the spool, where `recover` finds them.
+            self._log.error("segments left in the spool", waiting=self._closed.qsize())
+        finally:
+            await cancel(self._writing)
+            await cancel(self._sealing)
+            self._ended.set_result(None)
+
+    def _now_ms(self) -> int:
+        return round(time.monotonic() * 1000 + self._offset_ms)
+
+    async def _write(self) -> None:
+        ending = False
+        while not ending:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), WRITE_EVERY_S)
+            batches = {name: writer.take() for name, writer in self._writers.items()}
+            ending = self._stop.is_set()
+            for name, outcome in await asyncio.to_thread(self._cut, batches, self._now_ms(), ending):
+                await self._handle(name, outcome)
+
+    def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, Outcome]]:
+        outcomes: list[tuple[str, Outcome]] = []
+        for name, items in batches.items():
+            cutter = self._cutters[name]
+            outcomes += [(name, outcome) for outcome in cutter.take(items, now_ms)]
+            if ending:
+                outcomes += [(name, outcome) for outcome in cutter.finish(now_ms)]
+        return outcomes
+
+    async def _handle(self, name: str, outcome: Outcome) -> None:
+        match outcome:
+            case Closed():
+                await self._closed.put(outcome)
+            case WantKeyframe():
+                request = self._writers[name].request_keyframe
+                if request is not None:
+                    request()
+            case _:
+                if isinstance(outcome, GapDeclared):
+                    length = outcome.end_ms - outcome.start_ms
+                    self._log.info("gap", track=name, milliseconds=length, reason=outcome.reason)
+                self._post(outcome)
+
+    async def _seal(self) -> None:
+        while True:
+            closed = await self._closed.get()
+            try:
+                await self._seal_one(closed)
+            except (Broken, OSError) as error:
+                self._log.error("segment lost", track=closed.name.track, index=closed.name.index, error=str(error))
+                self._post(GapDeclared(closed.name.track, closed.start_ms, closed.end_ms, "damaged"))
+            finally:
+                self._closed.task_done()
+
+    async def _seal_one(self, closed: Closed) -> None:
+        name = closed.name
+        done = await asyncio.to_thread(lambda: complete(self._key, name, closed.path.read_bytes()))
+        await self._store(name.blob, done.blob)
+        self._post(
+            SegmentSealed(
+                track=name.track,
+                index=name.index,
+                start_ms=closed.start_ms,
+                end_ms=closed.end_ms,
+                frames=closed.frames,
+                size=len(done.blob),
+                sha256=done.sha256,
+                blob=name.blob,
+                keyframe=closed.keyframe,
+                lost_ms=closed.lost_ms,
+                digest=done.digest,
+            )
+        )
+        await asyncio.to_thread(closed.path.unlink, missing_ok=True)
+
+    async def _store(self, name: str, blob: bytes) -> None:
+        """Store until it is stored; meanwhile the segment is safe in the spool."""
+        attempt = 0
+        while True:
+            try:
+                await self._blobs.put(name, blob)
+                return
+            except Unavailable as error:
+                self._log.warning("segment not stored yet", blob=name, attempt=attempt, error=error.message)
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                attempt += 1

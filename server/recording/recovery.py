@@ -1,0 +1,191 @@
+"""After a crash: seal what the spool holds, find what was stored but not journaled, declare what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from server.blobs.blobs import Blobs
+from server.blobs.container import Broken
+from server.blobs.vault import SessionKey
+from server.recording.segment import CODECS, OPEN_SUFFIX, Complete, Facts, SegmentName, complete, facts, kind_of
+from server.recording.track import HOLE_MS, MIN_GAP_MS, TrackState
+from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """`events` are to be journaled, in order; `tracks` is what a new `Recorder` takes as `resume`."""
+
+    events: list[Event]
+    tracks: dict[str, TrackState]
+
+    def completed(self) -> RecordingCompleted:
+        """Return the completeness statement of a session that is not recorded any further."""
+        return RecordingCompleted([state.summary(name) for name, state in sorted(self.tracks.items())])
+
+
+async def recover(
+    session: str,
+    history: Iterable[Event],
+    *,
+    spool: Path,
+    blobs: Blobs,
+    key: SessionKey,
+    until_ms: int,
+    reason: str = "restart",
+) -> Recovered:
+    """Bring a session's recording in order after its process died.
+
+    `history` are the session's journaled events. `until_ms` is the session's time up to which what is missing is
+    declared as a gap with `reason`: now, or when the call ended. Idempotent: what it did is found done the next time.
+    """
+    tracks = _Tracks.of(history)
+    if tracks.finished:
+        await asyncio.to_thread(shutil.rmtree, spool / session, ignore_errors=True)
+        return Recovered([], tracks.states)
+    found = _in_spool(session, spool) | await _in_blobs(session, blobs)
+    for name in sorted(found - tracks.known, key=lambda name: (name.track, name.index)):
+        await _save(name, tracks, spool=spool, blobs=blobs, key=key)
+    for track, state in tracks.states.items():
+        if until_ms > state.edge_ms:
+            tracks.events.append(GapDeclared(track, state.edge_ms, until_ms, reason))
+            gap = state.gap_ms + until_ms - state.edge_ms
+            tracks.states[track] = replace(state, edge_ms=until_ms, gap_ms=gap)
+    return Recovered(tracks.events, tracks.states)
+
+
+async def discard_spool(session: str, spool: Path) -> None:
+    """Remove the session's spool folder, once the events of `recover` are journaled."""
+    await asyncio.to_thread(shutil.rmtree, spool / session, ignore_errors=True)
+
+
+async def _save(name: SegmentName, tracks: _Tracks, *, spool: Path, blobs: Blobs, key: SessionKey) -> None:
+    kind = tracks.kind(name.track)
+    path = name.spool(spool)
+    try:
+        blob = await asyncio.to_thread(path.read_bytes) if path.exists() else await blobs.get(name.blob)
+        done, found = await asyncio.to_thread(_read, key, name, kind, blob)
+    except Broken as error:
+        where = {"session": name.session, "track": name.track, "index": name.index}
+        log.error("segment is damaged", **where, error=str(error))
+        tracks.skip(name)
+        return
+    if found is None:
+        return
+    await blobs.put(name.blob, done.blob)
+    tracks.add(name, found, done)
+
+
+def _read(key: SessionKey, name: SegmentName, kind: str, blob: bytes) -> tuple[Complete, Facts | None]:
+    done = complete(key, name, blob)
+    return done, facts(kind, done.data)
+
+
+def _in_spool(session: str, spool: Path) -> set[SegmentName]:
+    return {
+        SegmentName(session, path.parent.name, int(path.stem))
+        for path in (spool / session).glob(f"*/*{OPEN_SUFFIX}")
+        if path.stem.isdecimal()
+    }
+
+
+async def _in_blobs(session: str, blobs: Blobs) -> set[SegmentName]:
+    names = await blobs.names(f"sessions/{session}/tracks")
+    parts = [name.split("/") for name in names]
+    return {SegmentName(session, part[3], int(part[4])) for part in parts if len(part) == 5 and part[4].isdecimal()}
+
+
+class _Tracks:
+    """The tracks of a session as its journal tells them, and what recovery adds."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, TrackState] = {}
+        self.known: set[SegmentName] = set()
+        self.events: list[Event] = []
+        self.finished = False
+        self._kinds: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, history: Iterable[Event]) -> _Tracks:
+        tracks = cls()
+        for event in history:
+            match event:
+                case TrackStarted():
+                    tracks._kinds[event.track] = event.kind
+                case SegmentSealed():
+                    tracks._sealed(event)
+                case GapDeclared():
+                    tracks._gap(event)
+                case RecordingCompleted():
+                    tracks.finished = True
+                case _:
+                    pass
+        return tracks
+
+    def kind(self, track: str) -> str:
+        return self._kinds.get(track) or kind_of(track)
+
+    def add(self, name: SegmentName, found: Facts, done: Complete) -> None:
+        """Count a segment that was saved."""
+        kind = self.kind(name.track)
+        state = self.states.get(name.track)
+        if state is None and name.track not in self._kinds:
+            self._kinds[name.track] = kind
+            self.events.append(TrackStarted(name.track, kind, CODECS[kind]))
+        start = found.start_ms
+        if state is not None:
+            hole = start - state.edge_ms
+            start = state.edge_ms if hole <= HOLE_MS.get(kind, hole) else start
+            if start - state.edge_ms > MIN_GAP_MS:
+                self._gap(GapDeclared(name.track, state.edge_ms, start, "restart"))
+                self.events.append(GapDeclared(name.track, state.edge_ms, start, "restart"))
+        sealed = SegmentSealed(
+            track=name.track,
+            index=name.index,
+            start_ms=start,
+            end_ms=max(found.end_ms, start),
+            frames=found.frames,
+            size=len(done.blob),
+            sha256=done.sha256,
+            blob=name.blob,
+            keyframe=found.keyframe,
+            recovered=True,
+            digest=done.digest,
+        )
+        self._sealed(sealed)
+        self.events.append(sealed)
+
+    def skip(self, name: SegmentName) -> None:
+        """Leave out a damaged segment; its number is not used again."""
+        state = self.states.get(name.track)
+        if state is not None:
+            self.states[name.track] = replace(state, next_index=max(state.next_index, name.index + 1))
+
+    def _sealed(self, event: SegmentSealed) -> None:
+        self.known.add(SegmentName(event.blob.split("/")[1], event.track, event.index))
+        state = self.states.get(event.track) or TrackState(self.kind(event.track), event.start_ms, event.start_ms)
+        self.states[event.track] = replace(
+            state,
+            first_ms=min(state.first_ms, event.start_ms),
+            edge_ms=max(state.edge_ms, event.end_ms),
+            next_index=max(state.next_index, event.index + 1),
+            recorded_ms=state.recorded_ms + event.end_ms - event.start_ms - event.lost_ms,
+            gap_ms=state.gap_ms + event.lost_ms,
+            segments=state.segments + 1,
+        )
+
+    def _gap(self, event: GapDeclared) -> None:
+        state = self.states.get(event.track)
+        if state is None:
+            return
+        self.states[event.track] = replace(
+            state, edge_ms=max(state.edge_ms, event.end_ms), gap_ms=state.gap_ms + event.end_ms - event.start_ms
+        )

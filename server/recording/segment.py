@@ -1,0 +1,141 @@
+"""A segment: about two seconds of one track in one container. Its names, its contents, and how it is completed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from link.media import opus
+from server.blobs.container import Broken
+from server.blobs.vault import SessionKey
+from server.recording.webm import BadWebm, read_clusters
+
+SEGMENT_MS = 2000
+AUDIO, VIDEO, COBROWSE = "audio", "video", "cobrowse"
+CODECS = {AUDIO: "opus", VIDEO: "vp8", COBROWSE: "rrweb"}
+PICTURE_MS = 40  # how long the last picture of a segment is taken to be seen
+OPEN_SUFFIX = ".open"
+MAX_LINES_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentName:
+    """Which segment: the `index`-th of a track of a session, counted from 0."""
+
+    session: str
+    track: str
+    index: int
+
+    @property
+    def container(self) -> str:
+        """The name the container is bound to."""
+        return f"segment/{self.track}/{self.index}"
+
+    @property
+    def blob(self) -> str:
+        """The name of the sealed segment's blob."""
+        return f"{track_folder(self.session, self.track)}/{self.index:06d}"
+
+    def spool(self, spool: Path) -> Path:
+        """The file of the segment while it is open."""
+        return spool / self.session / self.track / f"{self.index:06d}{OPEN_SUFFIX}"
+
+
+def track_folder(session: str, track: str) -> str:
+    """Return the folder of a track's blobs."""
+    return f"sessions/{session}/tracks/{track}"
+
+
+def kind_of(track: str) -> str:
+    """Return the kind of a track by its name, for what a crash left before the track was journaled."""
+    source = track.rpartition(".")[2]
+    return {"microphone": AUDIO, "cobrowse": COBROWSE}.get(source, VIDEO)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a segment's contents say about it: first and last moment in session milliseconds, and how many frames."""
+
+    start_ms: int
+    end_ms: int
+    frames: int
+    keyframe: bool
+
+
+class _Line(msgspec.Struct):
+    at: int
+    kind: str
+    keyframe: bool = False
+
+
+def facts(kind: str, data: bytes) -> Facts | None:
+    """Read the facts of a segment's contents; None when there is not one frame. Raises `Broken`."""
+    try:
+        return _line_facts(data) if kind == COBROWSE else _media_facts(kind, data)
+    except (BadWebm, msgspec.MsgspecError, zstandard.ZstdError) as error:
+        raise Broken(f"contents are no {kind} segment: {error}") from error
+
+
+def _media_facts(kind: str, data: bytes) -> Facts | None:
+    blocks = list(read_clusters(data))
+    if not blocks:
+        return None
+    last = blocks[-1]
+    length = round(opus.duration(last.data) * 1000) if kind == AUDIO else PICTURE_MS
+    return Facts(blocks[0].time_ms, last.time_ms + length, len(blocks), any(block.keyframe for block in blocks))
+
+
+def _line_facts(data: bytes) -> Facts | None:
+    decoder = msgspec.json.Decoder(_Line)
+    lines = [decoder.decode(line) for line in unpack_lines(data)]
+    if not lines:
+        return None
+    return Facts(lines[0].at, lines[-1].at + 1, len(lines), any(line.keyframe for line in lines))
+
+
+def pack_lines(lines: Iterable[bytes]) -> bytes:
+    """Return JSON lines as one zstd frame (RFC 8878); frames may follow one another."""
+    return zstandard.ZstdCompressor(level=3).compress(b"".join(line + b"\n" for line in lines))
+
+
+def unpack_lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of any number of zstd frames. Raises `zstandard.ZstdError` or `Broken`."""
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        text = reader.read(MAX_LINES_BYTES + 1)
+    if len(text) > MAX_LINES_BYTES:
+        raise Broken("co-browse segment is too large")
+    yield from text.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A finished segment: the container's bytes, what it holds, and the digests that the journal keeps."""
+
+    blob: bytes
+    data: bytes
+    sha256: str
+    digest: str
+
+
+def complete(key: SessionKey, name: SegmentName, blob: bytes) -> Complete:
+    """Close an open container where its last whole chunk ends, or take a closed one. Raises `Broken`.
+
+    Reading it back checks what the disk returned before the segment is called sealed.
+    """
+    contents = key.read(name.container, blob)
+    if not contents.closed:
+        writer = key.resume(name.container, blob, contents.chunks)
+        blob = blob[: contents.length] + writer.chunk(b"", final=True)
+    return Complete(blob, contents.data, hashlib.sha256(blob).hexdigest(), suite_digest(key, blob))
+
+
+def suite_digest(key: SessionKey, blob: bytes) -> str:
+    """Return the suite's own digest with its name, or "" where the suite's digest is SHA-256."""
+    hash_name = key.suite.hash().name
+    return "" if hash_name == "sha256" else f"{hash_name}:{key.suite.digest(blob)}"

@@ -1,0 +1,414 @@
+"""One track: cut into segments by the session's clock, every hole declared with its reason.
+
+`TrackWriter` is the side that the event loop calls: it only keeps what it is given. `Cutter` is the side that runs in a
+worker thread: it cuts, encrypts and writes. Both see the same items in the same order.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from link.media.frames import EncodedFrame, MediaGap
+from server.blobs.container import ContainerWriter
+from server.blobs.vault import SessionKey
+from server.recording.segment import AUDIO, COBROWSE, CODECS, PICTURE_MS, SEGMENT_MS, VIDEO, SegmentName, pack_lines
+from server.recording.webm import Block, clusters
+from server.session.events import GapDeclared, TrackStarted, TrackSummary
+
+MIN_GAP_MS = 100  # a shorter loss is counted in its segment instead of being a gap of its own
+HOLE_MS = {AUDIO: 500, VIDEO: 1000}  # without media for longer, and without a reason, is a gap
+SEAL_AFTER_MS = 500  # a segment is closed so long after its end when nothing follows it
+SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the co-browse track, as JSON."""
+
+    at_ms: int
+    data: bytes
+    keyframe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing more is recorded until `Resume`, for this reason."""
+
+    at_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Recording goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Something was thrown away here, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantKeyframe:
+    """The cutter can go on only with a keyframe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A segment that is written and waits to be sealed."""
+
+    name: SegmentName
+    kind: str
+    path: Path
+    start_ms: int
+    end_ms: int
+    frames: int
+    keyframe: bool
+    lost_ms: int
+
+
+Item = EncodedFrame | MediaGap | Line | Pause | Resume | Dropped
+Outcome = TrackStarted | GapDeclared | Closed | WantKeyframe
+
+
+@dataclass(frozen=True, slots=True)
+class TrackState:
+    """How far a track has come; what a recorder needs to go on with it after a restart. Times in milliseconds."""
+
+    kind: str
+    first_ms: int
+    edge_ms: int  # everything before is recorded or declared
+    next_index: int = 0
+    recorded_ms: int = 0
+    gap_ms: int = 0
+    segments: int = 0
+
+    def summary(self, track: str) -> TrackSummary:
+        """Return the completeness statement."""
+        expected = self.edge_ms - self.first_ms
+        return TrackSummary(track, self.kind, expected, self.recorded_ms, self.gap_ms, self.segments)
+
+
+class TrackWriter:
+    """What a track's source calls. Every method is immediate and may be called from the event loop at any rate."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.request_keyframe: Callable[[], None] | None = None
+        self.items: list[Item] = []
+        self.bytes = 0
+        self.limit = 16 << 20
+        self._overflowed = False
+
+    def frame(self, frame: EncodedFrame) -> None:
+        """Record one encoded frame."""
+        self._keep(frame, len(frame.data))
+
+    def gap(self, gap: MediaGap) -> None:
+        """Say that media is missing before the next frame."""
+        self._keep(gap, 0)
+
+    def pause(self, reason: str, at_ms: int) -> None:
+        """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
+        self._keep(Pause(at_ms, reason), 0)
+
+    def resume(self) -> None:
+        """Record again."""
+        self._keep(Resume(), 0)
+
+    def line(self, line: Line) -> None:
+        """Record one line of the co-browse track."""
+        self._keep(line, len(line.data))
+
+    def take(self) -> list[Item]:
+        """Return what was kept since the last time."""
+        items, self.items, self.bytes, self._overflowed = self.items, [], 0, False
+        return items
+
+    def _keep(self, item: Item, size: int) -> None:
+        # The worker does not keep up (a stalled disk): memory is bounded, and the loss is declared.
+        if self.bytes + size > self.limit or len(self.items) > 100_000:
+            if not self._overflowed:
+                self._overflowed = True
+                self.items.append(Dropped("overload"))
+            if isinstance(item, EncodedFrame | Line):
+                return
+        self.items.append(item)
+        self.bytes += size
+
+
+@dataclass(slots=True)
+class _OpenSegment:
+    name: SegmentName
+    path: Path
+    descriptor: int
+    container: ContainerWriter
+    start_ms: int
+    boundary_ms: int
+    good_bytes: int = 0
+    good_edge_ms: int = 0
+    frames: int = 0
+    keyframe: bool = False
+    blocks: list[Block] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+class Cutter:
+    """Cuts one track. Not thread-safe: one call at a time, from any thread; disk and crypto happen here."""
+
+    def __init__(
+        self, track: str, kind: str, *, key: SessionKey, spool: Path, offset_ms: float, state: TrackState | None = None
+    ) -> None:
+        """`offset_ms` added to a frame's time in milliseconds gives session time; `state` continues a track."""
+        self.track = track
+        self.kind = kind
+        self.state = state
+        self._key = key
+        self._spool = spool
+        self._offset_ms = offset_ms
+        self._from_ms = state.edge_ms if state else 0
+        self._reason = "restart" if state else ""
+        self._paused = False
+        self._needs_keyframe = kind == VIDEO
+        self._next_audio_ms = -1
+        self._last_ms = -1
+        self._lost_ms = 0
+        self._open: _OpenSegment | None = None
+        self._out: list[Outcome] = []
+
+    def take(self, items: list[Item], now_ms: int) -> list[Outcome]:
+        """Take items in order, put everything on the disk, and return what came of it."""
+        for item in items:
+            self._one(item)
+        opened = self._open
+        if opened and now_ms >= opened.boundary_ms + SEAL_AFTER_MS and self.state:
+            self._close(min(self.state.edge_ms, opened.boundary_ms))
+        self._flush()
+        out, self._out = self._out, []
+        return out
+
+    def finish(self, now_ms: int) -> list[Outcome]:
+        """Close what is open and declare what is missing up to now."""
+        if self.state:
+            self._close(self.state.edge_ms)
+            if now_ms - self._from_ms > self._tolerated():
+                self._declare(now_ms, self._reason or "no_media")
+            elif self.kind == COBROWSE:
+                self._credit(now_ms)
+            self.state = replace(self.state, edge_ms=self._from_ms)
+        out, self._out = self._out, []
+        return out
+
+    def _one(self, item: Item) -> None:
+        match item:
+            case EncodedFrame():
+                if not self._paused:
+                    self._media(item)
+            case Line():
+                if not self._paused:
+                    self._line(item)
+            case MediaGap():
+                self._reason = self._reason or item.reason
+            case Pause():
+                self._pause(item)
+            case Resume():
+                self._paused = False
+                self._want_keyframe()
+            case Dropped():
+                self._reason = self._reason or item.reason
+                self._want_keyframe()
+
+    def _pause(self, pause: Pause) -> None:
+        if self.state:
+            self._close(self.state.edge_ms)
+            if self.kind == COBROWSE and not self._paused:
+                self._credit(pause.at_ms)
+        self._paused = True
+        self._reason = pause.reason
+
+    def _media(self, frame: EncodedFrame) -> None:
+        if self._needs_keyframe and not frame.keyframe:
+            return
+        self._needs_keyframe = False
+        at = self._time(frame)
+        length = round(frame.duration * 1000) if self.kind == AUDIO else PICTURE_MS
+        self._next_audio_ms = at + length
+        self._start(at, frame.width, frame.height)
+        self._roll(at)
+        if self._needs_keyframe and not frame.keyframe:
+            return  # the disk has just refused what came before
+        self._needs_keyframe = False
+        opened = self._segment(at)
+        if opened:
+            opened.blocks.append(Block(at, frame.keyframe, frame.data))
+            opened.frames += 1
+            opened.keyframe = opened.keyframe or frame.keyframe
+            self._advance(at + length)
+
+    def _line(self, line: Line) -> None:
+        at = max(line.at_ms, self._last_ms)
+        self._last_ms = at
+        self._start(at)
+        self._roll(at)
+        opened = self._segment(at)
+        if opened:
+            opened.lines.append(line)
+            opened.frames += 1
+            opened.keyframe = opened.keyframe or line.keyframe
+            self._advance(at + 1)
+
+    def _time(self, frame: EncodedFrame) -> int:
+        at = round(frame.time * 1000 + self._offset_ms)
+        if self.kind == AUDIO and not self._reason and abs(at - self._next_audio_ms) <= SNAP_MS:
+            at = self._next_audio_ms
+        at = max(0, at, self._last_ms + 1)
+        self._last_ms = at
+        return at
+
+    def _start(self, at: int, width: int = 0, height: int = 0) -> None:
+        if self.state is None:
+            self.state = TrackState(self.kind, at, at)
+            self._from_ms = at
+            self._reason = ""
+            self._out.append(TrackStarted(self.track, self.kind, CODECS[self.kind], width, height))
+
+    def _roll(self, at: int) -> None:
+        """Close the open segment if a frame at this time does not belong to it."""
+        assert self.state
+        gap = at - self.state.edge_ms > self._tolerated()
+        if self._open and (gap or at >= self._open.boundary_ms):
+            self._close(self.state.edge_ms if gap else self._open.boundary_ms)
+
+    def _segment(self, at: int) -> _OpenSegment | None:
+        """Return the segment of a frame at this time, after accounting for the hole before it."""
+        assert self.state
+        hole = at - self.state.edge_ms
+        if hole > self._tolerated():
+            self._declare(at, self._reason or "no_media")
+        elif hole > 0 and self._reason:
+            self._lost_ms += hole
+        self._reason = ""
+        if self._open is None:
+            self._begin(at)
+        return self._open
+
+    def _tolerated(self) -> int:
+        return MIN_GAP_MS if self._reason else HOLE_MS.get(self.kind, 1 << 40)
+
+    def _begin(self, at: int) -> None:
+        assert self.state
+        name = SegmentName(self._key.session, self.track, self.state.next_index)
+        path = name.spool(self._spool)
+        container = self._key.writer(name.container)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            self._failed(error)
+            return
+        start = self._from_ms
+        boundary = (at // SEGMENT_MS + 1) * SEGMENT_MS
+        self._open = _OpenSegment(name, path, descriptor, container, start, boundary, good_edge_ms=start)
+        self.state = replace(self.state, next_index=name.index + 1)
+
+    def _flush(self) -> bool:
+        """Write what the open segment holds in memory. False, with the loss noted, when the disk refuses."""
+        opened = self._open
+        if opened is None or not (opened.blocks or opened.lines):
+            return True
+        assert self.state
+        data = clusters(opened.blocks) if opened.blocks else pack_lines(line.data for line in opened.lines)
+        out = opened.container.chunk(data)
+        out = opened.container.header + out if not opened.good_bytes else out
+        opened.blocks, opened.lines = [], []
+        try:
+            _write_all(opened.descriptor, out)
+        except OSError as error:
+            self._abandon(opened, error)
+            return False
+        opened.good_bytes += len(out)
+        opened.good_edge_ms = self.state.edge_ms
+        return True
+
+    def _abandon(self, opened: _OpenSegment, error: OSError) -> None:
+        """Keep of a segment what is on the disk already; the rest is a gap."""
+        assert self.state
+        self._open = None
+        os.close(opened.descriptor)
+        self.state = replace(self.state, edge_ms=opened.good_edge_ms)
+        self._from_ms = opened.good_edge_ms
+        if opened.good_bytes:
+            self._emit(opened, opened.good_edge_ms)
+        else:
+            opened.path.unlink(missing_ok=True)
+        self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        self._reason = "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "write_error"
+        self._want_keyframe()
+
+    def _close(self, end_ms: int) -> None:
+        if self._open is None or not self._flush():
+            return
+        opened, self._open = self._open, None
+        os.close(opened.descriptor)
+        if not opened.frames:
+            opened.path.unlink(missing_ok=True)
+            return
+        self._from_ms = max(end_ms, opened.start_ms)
+        self._emit(opened, self._from_ms)
+
+    def _emit(self, opened: _OpenSegment, end_ms: int) -> None:
+        assert self.state
+        lost, self._lost_ms = min(self._lost_ms, end_ms - opened.start_ms), 0
+        self.state = replace(
+            self.state,
+            edge_ms=max(self.state.edge_ms, end_ms),
+            recorded_ms=self.state.recorded_ms + end_ms - opened.start_ms - lost,
+            gap_ms=self.state.gap_ms + lost,
+            segments=self.state.segments + 1,
+        )
+        closed = Closed(
+            opened.name, self.kind, opened.path, opened.start_ms, end_ms, opened.frames, opened.keyframe, lost
+        )
+        self._out.append(closed)
+
+    def _declare(self, until_ms: int, reason: str) -> None:
+        assert self.state
+        self._close(self.state.edge_ms)
+        start = self._from_ms
+        if until_ms <= start:
+            return
+        self._out.append(GapDeclared(self.track, start, until_ms, reason))
+        self.state = replace(self.state, edge_ms=until_ms, gap_ms=self.state.gap_ms + until_ms - start)
+        self._from_ms = until_ms
+
+    def _credit(self, until_ms: int) -> None:
+        """Count the silence of a co-browse track as recorded: nothing happened on the page."""
+        assert self.state
+        if until_ms > self._from_ms:
+            recorded = self.state.recorded_ms + until_ms - self._from_ms
+            self.state = replace(self.state, edge_ms=until_ms, recorded_ms=recorded)
+            self._from_ms = until_ms
+
+    def _advance(self, until_ms: int) -> None:
+        assert self.state
+        self.state = replace(self.state, edge_ms=max(self.state.edge_ms, until_ms))
+
+    def _want_keyframe(self) -> None:
+        if self.kind == VIDEO:
+            self._needs_keyframe = True
+            self._out.append(WantKeyframe())
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

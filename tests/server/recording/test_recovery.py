@@ -1,0 +1,114 @@
+"""A recorder killed with SIGKILL loses under half a second; what it left is sealed and the rest is declared."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from server.blobs.blobs import Blobs
+from server.recording.recovery import discard_spool, recover
+from server.recording.segment import SegmentName
+from server.recording.webm import init_segment
+from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, decode
+from tests.server.recording import media
+from tests.server.recording.live import KEY
+
+ROOT = Path(__file__).parents[3]
+
+
+def killed_recorder(folder: Path, seconds: float) -> int:
+    """Record for some seconds and kill it; return the last session millisecond handed to the recorder."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.server.recording.live", str(folder)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    sent, end = 0, None
+    for line in process.stdout:
+        sent = int(line.split()[1])
+        end = end or time.monotonic() + seconds
+        if time.monotonic() > end:
+            break
+    process.send_signal(signal.SIGKILL)
+    rest = process.stdout.read().split("sent ")
+    process.stdout.close()
+    process.wait(5)
+    return int(rest[-1]) if rest[-1].strip() else sent
+
+
+def journal(folder: Path) -> list[Event]:
+    return [decode(line) for line in (folder / "journal").read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_kill_loses_at_most_half_a_second(tmp_path: Path, seed: int) -> None:
+    sent = killed_recorder(tmp_path, random.Random(seed).uniform(2.2, 4.5))
+    history = journal(tmp_path)
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=sent + 5000)
+    everything = [*history, *found.events]
+    for track, kind in (("kiosk.camera", "video"), ("kiosk.microphone", "audio")):
+        sealed = [event for event in everything if isinstance(event, SegmentSealed) and event.track == track]
+        assert any(event.recovered for event in sealed)
+        lost = sent - sealed[-1].end_ms
+        print(track, "lost", lost, "ms")
+        assert lost <= 600
+        data = [
+            KEY.unseal(SegmentName("s1", track, event.index).container, await blobs.get(event.blob)) for event in sealed
+        ]
+        times = [time for time, _ in media.decoded(init_segment(kind, width=320, height=180) + b"".join(data), kind)]
+        assert abs(times[-1] * 1000 - sealed[-1].end_ms) < 70
+        gaps = [event for event in found.events if isinstance(event, GapDeclared) and event.track == track]
+        assert (gaps[-1].start_ms, gaps[-1].end_ms, gaps[-1].reason) == (sealed[-1].end_ms, sent + 5000, "restart")
+        summary = found.tracks[track].summary(track)
+        assert summary.expected_ms == summary.recorded_ms + summary.gap_ms
+    again = await recover("s1", everything, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=sent + 5000)
+    assert again.events == []
+    assert again.tracks == found.tracks
+    await discard_spool("s1", tmp_path / "spool")
+    assert not (tmp_path / "spool" / "s1").exists()
+
+
+async def test_segment_stored_but_not_journaled_is_found(tmp_path: Path) -> None:
+    sent = killed_recorder(tmp_path, 3.2)
+    history = [event for event in journal(tmp_path) if not isinstance(event, SegmentSealed)]
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=sent)
+    indexes = [event.index for event in found.events if isinstance(event, SegmentSealed) and "camera" in event.track]
+    assert indexes == list(range(len(indexes)))
+    assert len(indexes) >= 2
+    # Not even the start of the tracks was journaled: their kind is known by their names.
+    nothing = await recover("s1", [], spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=sent)
+    started = {(event.track, event.kind) for event in nothing.events if isinstance(event, TrackStarted)}
+    assert started == {("kiosk.camera", "video"), ("kiosk.microphone", "audio")}
+
+
+async def test_damaged_spool_is_a_gap_and_not_an_error(tmp_path: Path) -> None:
+    path = SegmentName("s1", "kiosk.camera", 1).spool(tmp_path / "spool")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a container at all, but long enough to have a header")
+    history: list[Event] = [
+        TrackStarted("kiosk.camera", "video", "vp8"),
+        SegmentSealed("kiosk.camera", 0, 0, 2000, 50, 10, "00", "sessions/s1/tracks/kiosk.camera/000000"),
+    ]
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=9000)
+    assert found.events == [GapDeclared("kiosk.camera", 2000, 9000, "restart")]
+    assert found.tracks["kiosk.camera"].next_index == 2
+    assert found.completed().tracks[0].gap_ms == 7000
+
+
+async def test_nothing_is_done_to_a_completed_recording(tmp_path: Path) -> None:
+    history: list[Event] = [TrackStarted("kiosk.camera", "video", "vp8"), RecordingCompleted([])]
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    (tmp_path / "spool" / "s1").mkdir(parents=True)
+    found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=9000)
+    assert found.events == []
+    assert not (tmp_path / "spool" / "s1").exists()

@@ -1,0 +1,282 @@
+"""Cutting one track: segments follow the session's clock, every hole is declared, nothing is counted twice."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from link.media.frames import EncodedFrame, MediaGap
+from server.blobs.suite import SUITES
+from server.blobs.vault import SessionKey
+from server.recording import track as track_module
+from server.recording.segment import SegmentName, complete, facts, unpack_lines
+from server.recording.track import (
+    Closed,
+    Cutter,
+    Dropped,
+    Item,
+    Line,
+    Outcome,
+    Pause,
+    Resume,
+    TrackState,
+    TrackWriter,
+    WantKeyframe,
+)
+from server.session.events import GapDeclared, TrackStarted
+
+KEY = SessionKey("s1", SUITES["aes-256-gcm"], bytes(32))
+
+
+def cutter(spool: Path, kind: str = "video", state: TrackState | None = None) -> Cutter:
+    name = {"video": "kiosk.camera", "audio": "kiosk.microphone", "cobrowse": "cobrowse"}[kind]
+    return Cutter(name, kind, key=KEY, spool=spool, offset_ms=0, state=state)
+
+
+def pictures(start_ms: int, end_ms: int, step_ms: int = 40, *, keyframe_first: bool = True) -> list[Item]:
+    times = range(start_ms, end_ms, step_ms)
+    return [EncodedFrame(b"picture", keyframe_first and at == start_ms, at / 1000, 0) for at in times]
+
+
+def sounds(start_ms: int, end_ms: int) -> list[Item]:
+    return [EncodedFrame(b"\xfc", True, at / 1000, 0, duration=0.02) for at in range(start_ms, end_ms, 20)]
+
+
+def spans(outcomes: list[Outcome]) -> list[tuple[int, int]]:
+    return [(item.start_ms, item.end_ms) for item in outcomes if isinstance(item, Closed)]
+
+
+def gaps(outcomes: list[Outcome]) -> list[tuple[int, int, str]]:
+    return [(item.start_ms, item.end_ms, item.reason) for item in outcomes if isinstance(item, GapDeclared)]
+
+
+def contents(closed: Outcome) -> bytes:
+    assert isinstance(closed, Closed)
+    return complete(KEY, closed.name, closed.path.read_bytes()).data
+
+
+def test_segments_are_cut_by_the_session_clock(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    out = track.take(pictures(700, 6500), 6500) + track.finish(6540)
+    assert isinstance(out[0], TrackStarted)
+    assert (out[0].track, out[0].kind, out[0].codec) == ("kiosk.camera", "video", "vp8")
+    assert spans(out) == [(700, 2000), (2000, 4000), (4000, 6000), (6000, 6500)]
+    assert gaps(out) == []
+    assert sum(item.frames for item in out if isinstance(item, Closed)) == 145
+    state = track.state
+    assert state is not None
+    summary = state.summary("kiosk.camera")
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms, summary.segments) == (5800, 5800, 0, 4)
+
+
+def test_what_is_on_the_disk_can_be_read_before_the_segment_ends(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    track.take(pictures(0, 400), 400)
+    open_file = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path)
+    found = facts("video", complete(KEY, SegmentName("s1", "kiosk.camera", 0), open_file.read_bytes()).data)
+    assert found is not None
+    assert (found.start_ms, found.end_ms, found.frames, found.keyframe) == (0, 400, 10, True)
+    assert b"picture" not in open_file.read_bytes()
+    assert open_file.stat().st_mode & 0o077 == 0
+
+
+def test_recording_begins_with_a_keyframe(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    out = track.take(pictures(0, 400, keyframe_first=False) + pictures(400, 800), 800) + track.finish(800)
+    assert spans(out) == [(400, 800)]
+
+
+def test_reported_loss_is_a_gap_with_its_reason(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    items: list[Item] = [*pictures(0, 1000), MediaGap(1.0, 1.6, "loss"), *pictures(1600, 2400)]
+    out = track.take(items, 2400) + track.finish(2400)
+    assert gaps(out) == [(1000, 1600, "loss")]
+    assert spans(out) == [(0, 1000), (1600, 2000), (2000, 2400)]
+
+
+def test_short_losses_are_counted_in_their_segment(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    items: list[Item] = [*sounds(0, 500), MediaGap(0.5, 0.54, "loss"), *sounds(540, 1000)]
+    out = track.take(items, 1000) + track.finish(1000)
+    assert gaps(out) == []
+    assert [(item.start_ms, item.end_ms, item.lost_ms) for item in out if isinstance(item, Closed)] == [(0, 1000, 40)]
+    assert track.state is not None
+    assert (track.state.recorded_ms, track.state.gap_ms) == (960, 40)
+
+
+def test_silence_of_the_network_is_a_gap_when_media_returns(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    out = track.take(sounds(0, 1000), 3000) + track.take(sounds(5000, 5200), 5200) + track.finish(5200)
+    assert spans(out) == [(0, 1000), (5000, 5200)]
+    assert gaps(out) == [(1000, 5000, "no_media")]
+
+
+def test_a_slow_picture_is_no_gap(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    out = track.take(pictures(0, 4000, 500), 4000) + track.finish(4000)
+    assert gaps(out) == []
+    assert spans(out) == [(0, 2000), (2000, 3540)]
+
+
+def test_segment_is_sealed_in_time_when_nothing_follows(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    assert spans(track.take(sounds(0, 1990), 2100)) == []
+    assert spans(track.take([], 2500)) == [(0, 2000)]
+
+
+def test_pause_is_a_gap_with_its_reason_and_needs_a_keyframe(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    items: list[Item] = [*pictures(0, 1000), Pause(1000, "hold"), *pictures(1000, 3000), Resume()]
+    out = track.take([*items, *pictures(3000, 3200, keyframe_first=False), *pictures(3200, 3600)], 3600)
+    out += track.finish(3600)
+    assert any(isinstance(item, WantKeyframe) for item in out)
+    assert gaps(out) == [(1000, 3200, "hold")]
+    assert spans(out) == [(0, 1000), (3200, 3600)]
+
+
+def test_ended_while_paused(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    out = track.take([*pictures(0, 1000), Pause(1000, "hold")], 1000) + track.finish(9000)
+    assert gaps(out) == [(1000, 9000, "hold")]
+
+
+def test_time_never_goes_back(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    out = track.take([*pictures(1000, 1400), *pictures(1200, 1500)], 1500) + track.finish(1500)
+    found = facts("video", contents(out[-1]))
+    assert found is not None
+    assert found.start_ms == 1000
+    assert found.frames == 18
+
+
+def test_clock_noise_does_not_split_sound(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    noisy: list[Item] = [
+        EncodedFrame(b"\xfc", True, (number * 20 + (number % 3) * 3) / 1000, 0, duration=0.02) for number in range(50)
+    ]
+    out = track.take(noisy, 1000) + track.finish(1000)
+    assert spans(out) == [(0, 1000)]
+
+
+def test_cobrowse_silence_is_recorded_and_lines_come_back(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "cobrowse")
+    lines: list[Item] = [Line(at, b'{"at":%d,"kind":"rrweb"}' % at, at == 100) for at in (100, 200, 60_000)]
+    out = track.take(lines, 60_000) + track.finish(61_000)
+    assert spans(out) == [(100, 2000), (2000, 60_001)]
+    assert gaps(out) == []
+    assert [item.keyframe for item in out if isinstance(item, Closed)] == [True, False]
+    assert len(list(unpack_lines(contents(out[1])))) == 2
+    assert track.state is not None
+    assert track.state.summary("cobrowse").recorded_ms == 60_900
+
+
+def test_full_disk_loses_only_what_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    track = cutter(tmp_path)
+    out = track.take(pictures(0, 400), 400)
+    real = track_module._write_all
+
+    def full(descriptor: int, data: bytes) -> None:
+        os.write(descriptor, data[:10])
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(track_module, "_write_all", full)
+    out += track.take(pictures(400, 800), 800)
+    monkeypatch.setattr(track_module, "_write_all", real)
+    out += track.take(pictures(800, 1200, keyframe_first=False) + pictures(1200, 1600), 1600) + track.finish(1600)
+    assert spans(out) == [(0, 400), (1200, 1600)]
+    assert gaps(out) == [(400, 1200, "disk_full")]
+    assert all(contents(item) for item in out if isinstance(item, Closed))
+
+
+def test_full_disk_at_a_boundary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    track = cutter(tmp_path)
+    out = track.take(pictures(0, 1600), 1600)
+    real = track_module._write_all
+    monkeypatch.setattr(track_module, "_write_all", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
+    out += track.take(pictures(1600, 2400, keyframe_first=False), 2400)
+    monkeypatch.setattr(track_module, "_write_all", real)
+    out += track.take(pictures(2400, 3000), 3000) + track.finish(3000)
+    assert spans(out) == [(0, 1600), (2400, 3000)]
+    assert gaps(out) == [(1600, 2400, "write_error")] or sum(end - start for start, end, _ in gaps(out)) == 800
+
+
+def test_writer_bounds_its_memory_and_declares_what_it_dropped(tmp_path: Path) -> None:
+    writer = TrackWriter("kiosk.camera", "video")
+    writer.limit = 100
+    for item in pictures(0, 4000):
+        assert isinstance(item, EncodedFrame)
+        writer.frame(item)
+    assert writer.bytes <= 100
+    items = writer.take()
+    assert isinstance(items[-1], Dropped)
+    track = cutter(tmp_path)
+    out = track.take(items + pictures(4000, 4400), 4400) + track.finish(4400)
+    assert gaps(out) == [(560, 4000, "overload")]
+
+
+def test_a_resumed_track_goes_on_counting(tmp_path: Path) -> None:
+    state = TrackState("video", 0, 5000, next_index=3, recorded_ms=4000, gap_ms=1000, segments=3)
+    track = cutter(tmp_path, state=state)
+    out = track.take(pictures(7000, 7400), 7400) + track.finish(7400)
+    assert not [item for item in out if isinstance(item, TrackStarted)]
+    assert gaps(out) == [(5000, 7000, "restart")]
+    closed = next(item for item in out if isinstance(item, Closed))
+    assert closed.name.index == 3
+    assert track.state is not None
+    summary = track.state.summary("kiosk.camera")
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms, summary.segments) == (7400, 4400, 3000, 4)
+
+
+def _chops(draw: st.DrawFn) -> Iterator[Item]:
+    at = draw(st.integers(0, 5000))
+    for _ in range(draw(st.integers(1, 25))):
+        action = draw(st.sampled_from(("frames", "frames", "hole", "loss", "pause")))
+        if action == "frames":
+            length = draw(st.integers(40, 3000))
+            yield from pictures(at, at + length)
+            at += length
+        elif action == "hole":
+            at += draw(st.integers(1, 4000))
+        elif action == "loss":
+            length = draw(st.integers(1, 2000))
+            yield MediaGap(at / 1000, (at + length) / 1000, "loss")
+            at += length
+        else:
+            yield Pause(at, "hold")
+            at += draw(st.integers(1, 2000))
+            yield Resume()
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Item]:
+    return list(_chops(draw))
+
+
+@given(items=histories(), cuts=st.lists(st.integers(0, 500), max_size=8))
+@settings(max_examples=80, deadline=None)
+def test_every_millisecond_is_recorded_or_declared_once(
+    tmp_path_factory: pytest.TempPathFactory, items: list[Item], cuts: list[int]
+) -> None:
+    track = cutter(tmp_path_factory.mktemp("spool"))
+    out: list[Outcome] = []
+    start = 0
+    for cut in sorted({min(cut, len(items)) for cut in cuts} | {len(items)}):
+        out += track.take(items[start:cut], 0)
+        start = cut
+    out += track.finish(0)
+    if track.state is None:
+        return
+    pieces = sorted([*spans(out), *((gap[0], gap[1]) for gap in gaps(out))])
+    assert pieces[0][0] == track.state.first_ms
+    for before, after in itertools.pairwise(pieces):
+        assert before[1] == after[0]
+    summary = track.state.summary("kiosk.camera")
+    assert summary.expected_ms == summary.recorded_ms + summary.gap_ms
+    assert pieces[-1][1] == track.state.edge_ms
