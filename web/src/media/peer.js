@@ -57,6 +57,7 @@ export class Peer extends EventTarget {
   /** @type {RTCRtpTransceiver[]} */ #lines = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {RTCIceCandidateInit[] | null} */ #early = [];
+  /** @type {MediaStreamTrack | null | undefined} The camera, held back until there is a connection. */ #camera;
 
   /**
    * @param {object} signaling
@@ -129,6 +130,11 @@ export class Peer extends EventTarget {
    */
   async replace(name, track) {
     if (track && "contentHint" in track) track.contentHint = HINTS[name];
+    if (name === "camera" && this.connection.connectionState !== "connected") {
+      // A camera that is there before the connection makes Chromium start at 300 kbit/s and stay at 960x540 or less.
+      this.#camera = track;
+      return;
+    }
     await this.#lines[LINES.findIndex(({ up }) => up === name)].sender.replaceTrack(track);
   }
 
@@ -186,6 +192,8 @@ export class Peer extends EventTarget {
     switch (this.connection.connectionState) {
       case "connected":
         clearTimeout(this.#timer);
+        if (this.#camera !== undefined) void this.#lines[1].sender.replaceTrack(this.#camera).catch(() => undefined);
+        this.#camera = undefined;
         return this.#change("connected");
       case "disconnected":
         clearTimeout(this.#timer);
