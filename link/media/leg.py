@@ -178,6 +178,7 @@ class Leg:
         self._tx: SrtpBuffer | None = None
         self._offered: list[Media] = []
         self._first_mid = ""
+        self._early_candidates: list[tuple[str, str]] = []
         self._far_end_ours = False
         self._candidates = 0
         self._far_end_complete = False
@@ -238,7 +239,11 @@ class Leg:
         parsed = parse_candidate(candidate) if candidate else None
         if self._state is LegState.CLOSED or self._far_end_complete:
             return
-        if not candidate:
+        if not self._first_mid:
+            # Trickled candidates overtake the description while we are still busy with it.
+            if len(self._early_candidates) < MAX_CANDIDATES:
+                self._early_candidates.append((candidate, mid))
+        elif not candidate:
             self._far_end_complete = True
             await self._transport.add_candidate(None)
         elif parsed is not None and mid in ("", self._first_mid) and self._candidates < MAX_CANDIDATES:
@@ -289,9 +294,11 @@ class Leg:
         for candidate in remote.candidates:
             self._candidates += 1
             await self._transport.add_candidate(candidate)
+        early, self._early_candidates = self._early_candidates, []
+        for text, mid in early:
+            await self.add_candidate(text, mid)
         if remote.complete:
-            self._far_end_complete = True
-            await self._transport.add_candidate(None)
+            await self.add_candidate("", "")
         self._transport.start(
             remote.ufrag,
             remote.password,
