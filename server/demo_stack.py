@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,11 +13,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from server.config import Config
 from server.demo_data import KIOSK, enrolment_code, password_of, seed
+from server.journal import Journal
+from server.store import Store
 
 ROOT = Path(__file__).parent.parent
 START_S = 30.0
@@ -176,6 +180,27 @@ class Stack:
         )  # fmt: skip
         output, _ = await asyncio.wait_for(process.communicate(), timeout)
         return process.returncode or 0, output.decode(errors="replace")
+
+    async def newest_session(self) -> str:
+        """Id of the session that was asked for last, as `visavis sessions` tells it.
+
+        Raises:
+            StackError: there is none.
+        """
+        code, output = await self.run_command("sessions", "--json", "--limit", "1")
+        rows = json.loads(output) if code == 0 else []
+        if not rows:
+            raise StackError(f"there is no session: {output.strip()[-300:]}")
+        return str(rows[0]["session"])
+
+    async def journal(self, session: str) -> list[tuple[str, dict[str, Any]]]:
+        """The journal of `session` so far: kind and payload of each entry."""
+        store = await Store.open(self.config.database_url)
+        try:
+            entries = await Journal(store).read(session)
+        finally:
+            await store.close()
+        return [(entry.kind, json.loads(entry.payload)) for entry in entries]
 
     def _environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("VISAVIS_")}

@@ -1,0 +1,212 @@
+"""The pages as a person uses them: what the automatic demonstration and the end-to-end tests press and read.
+
+Everything goes through what is on the screen (buttons, fields, states that the page itself shows), never around it.
+Times are bounded: a step that does not come raises Playwright's `TimeoutError`, which names what was waited for.
+"""
+
+from __future__ import annotations
+
+import time
+
+from playwright.async_api import BrowserContext, Locator, Page
+
+PATIENCE_MS = 20_000
+
+# Made up, with check digits that are right. The numbers must never be seen in a console, a recording or a log.
+FORM_DATA = {
+    "name": "演示用户",
+    "identity": "110101199001010015",
+    "card": "6222021000000000009",
+    "phone": "13800138000",
+    "amount": "20000",
+}
+
+
+async def log_in(context: BrowserContext, origin: str, path: str, login: str, password: str) -> Page:
+    """Open `path` in a new page of `context` and log in on the way."""
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    await page.goto(f"{origin}/login?next={path}")
+    await page.locator("#login").fill(login)
+    await page.locator("#password").fill(password)
+    await page.locator("#submit").click()
+    await page.wait_for_url(f"{origin}{path}*")
+    return page
+
+
+class ConsolePage:
+    """The specialist's console."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def make_available(self) -> None:
+        """Take calls from now on."""
+        presence = self.page.locator(".presence")
+        await presence.wait_for()
+        if await presence.get_attribute("data-presence") in ("away", "offline"):
+            await presence.locator("wa-switch").click()
+        await self.presence("available")
+
+    async def presence(self, wanted: str) -> None:
+        """Wait until the page shows this presence."""
+        await self.page.locator(f".presence[data-presence={wanted}]").wait_for()
+
+    @property
+    def ring(self) -> Locator:
+        """What shows while a call rings."""
+        return self.page.locator("console-ring dialog[open]")
+
+    async def answer(self) -> float:
+        """Wait until it rings and take the call; returns the moment of the click in ms since the epoch."""
+        button = self.ring.locator(".answer")
+        await button.wait_for()
+        moment = time.time() * 1000
+        await button.click()
+        return moment
+
+    async def in_call(self) -> None:
+        """Wait until the page shows the running call."""
+        await self.page.locator(".topbar .call-timer").wait_for()
+
+    async def recording(self) -> None:
+        """Wait until the page says that it is being recorded."""
+        await self.page.locator(".topbar .call-state.recording").wait_for()
+
+    async def ask_for_paper(self) -> None:
+        """Ask for the first paper of the list."""
+        await self.page.locator("console-documents .ask button").first.click()
+
+    async def paper(self, state: str) -> Locator:
+        """Wait until a paper is in this state."""
+        paper = self.page.locator(f"console-documents li[data-state={state}]").first
+        await paper.wait_for()
+        return paper
+
+    async def open_paper(self) -> None:
+        """Open the paper that has come, and wait for its picture."""
+        await (await self.paper("stored")).locator("button.paper").click()
+        await self.page.locator("dialog.viewer[open] img").wait_for()
+
+    async def accept_paper(self) -> None:
+        """Accept the open paper."""
+        await self.page.locator("dialog.viewer[open] wa-button[variant=success]").click()
+        await self.paper("accepted")
+
+    async def say(self, text: str) -> None:
+        """Write to the customer."""
+        await self.page.locator("#chat-text").fill(text)
+        await self.page.locator("#chat-text").press("Enter")
+
+    async def hears(self, text: str) -> None:
+        """Wait until the chat shows `text`."""
+        await self.page.locator("console-chat .line", has_text=text).wait_for()
+
+    async def hang_up(self) -> None:
+        """End the call (the button asks once)."""
+        button = self.page.locator(".tool.hang-up")
+        await button.click()
+        await button.click()
+
+    async def wrap_up(self) -> None:
+        """Say how the call went, by the first outcome, and take calls again."""
+        form = self.page.locator("form.wrapup")
+        await form.wait_for()
+        await form.locator(".outcome").first.click()
+        await form.locator("wa-button[type=submit]").click()
+        await form.wait_for(state="detached")
+
+
+class KioskPage:
+    """The page the customer sees."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @classmethod
+    async def open(cls, context: BrowserContext, address: str) -> KioskPage:
+        """Open the kiosk's page and wait until an expert can be asked for."""
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        await page.goto(address)
+        kiosk = cls(page)
+        await kiosk.home()
+        return kiosk
+
+    async def home(self) -> None:
+        """Wait for the idle page."""
+        await self.page.locator("kiosk-home button.expert:enabled").wait_for()
+
+    async def want_expert(self, service: int = 0) -> None:
+        """Press the expert button, then the n-th service; the recording notice shows."""
+        await self.page.locator("button.expert").click()
+        await self.page.locator("kiosk-services .choice").nth(service).click()
+        await self.page.locator("kiosk-notice .notice-text").wait_for()
+
+    async def agree(self) -> None:
+        """Agree to the recording; the waiting page shows."""
+        await self.page.locator("kiosk-notice .button.primary").click()
+        await self.page.locator("kiosk-waiting, kiosk-call").first.wait_for()
+
+    async def stop_waiting(self) -> None:
+        """Leave the queue."""
+        await self.page.locator("kiosk-waiting .actions .button.quiet").first.click()
+        await self.home()
+
+    async def in_call(self) -> None:
+        """Wait until the page shows the call."""
+        await self.page.locator("kiosk-call").wait_for()
+
+    async def open_form(self) -> None:
+        """Open the form from within the call."""
+        await self.page.locator("kiosk-desk .button.primary").click()
+        await self.form.wait_for()
+
+    @property
+    def form(self) -> Locator:
+        """The form on the page."""
+        return self.page.locator("form.form")
+
+    async def fill_form(self) -> None:
+        """Choose a product, answer the questions, enter one's data: up to the last step, which is left open."""
+        await self.form.locator(".product").first.click()
+        await self.next_step()
+        for number in range(await self.form.locator("fieldset.question").count()):
+            await self.form.locator("fieldset.question").nth(number).locator(".answer").last.click()
+        await self.next_step()
+        for name, value in FORM_DATA.items():
+            await self.form.locator(f"#field-{name}").press_sequentially(value, delay=15)
+        await self.next_step()
+        await self.form.locator(".summary").wait_for()
+
+    async def next_step(self) -> None:
+        """Press the form's "next"."""
+        await self.form.locator("button[type=submit]").click()
+
+    async def hears(self, text: str) -> None:
+        """Wait until the chat shows `text` from the specialist."""
+        await self.page.locator("kiosk-call .chat li.theirs", has_text=text).wait_for()
+
+    async def reply(self, number: int = 0) -> None:
+        """Press one of the ready-made answers."""
+        await self.page.locator("kiosk-call .replies .reply").nth(number).click()
+
+    async def show_paper(self) -> None:
+        """Agree that the paper be taken, and wait until the specialist has it."""
+        await self.page.locator("kiosk-paper .button.primary").click()
+        await self.page.locator("kiosk-paper .paper.sent").wait_for()
+
+    async def decline_paper(self) -> None:
+        """Do not show the paper."""
+        await self.page.locator("kiosk-paper .button.quiet").click()
+
+    async def hang_up(self) -> None:
+        """End the call (the page asks once); the stars show."""
+        await self.page.locator(".call-bar .button.danger").click()
+        await self.page.locator("kiosk-dialogs .button.danger").click()
+        await self.page.locator("kiosk-rating .star").first.wait_for()
+
+    async def rate(self, stars: int) -> None:
+        """Give so many stars, and finish."""
+        await self.page.locator("kiosk-rating .star").nth(stars - 1).click()
+        await self.page.locator("kiosk-thanks .button.primary").click()

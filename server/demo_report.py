@@ -1,0 +1,118 @@
+"""What the automatic demonstration reports, and what of it is not as it must be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from server.demo_browser import Received
+
+# What must be reached on two busy cores that also encode and decode for both browsers.
+LEAST_FPS = 8
+LEAST_WIDTH = 480
+LEAST_LEVEL = 0.005
+LONGEST_FREEZE_S = 2.0
+LONGEST_ANSWER_MS = 4000
+CONTINUOUS = ("kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone")
+TRACKS = (*CONTINUOUS, "cobrowse")
+
+
+@dataclass
+class Report:
+    """How the call went. `problems` says in words what is not as it must be."""
+
+    session: str = ""
+    answer_to_media_ms: int | None = None
+    kiosk: Received | None = None
+    console: Received | None = None
+    tracks: list[dict[str, Any]] = field(default_factory=list)
+    cobrowse_events: int = 0
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    replay_url: str = ""
+    verified: bool = False
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True when everything is as it must be."""
+        return not self.problems
+
+    def json(self) -> str:
+        """The report as one line."""
+        return json.dumps(
+            {
+                "ok": self.ok,
+                "session": self.session,
+                "answer_to_media_ms": self.answer_to_media_ms,
+                "kiosk": asdict(self.kiosk) if self.kiosk else None,
+                "console": asdict(self.console) if self.console else None,
+                "recording": {"tracks": self.tracks},
+                "cobrowse": {"events": self.cobrowse_events},
+                "documents": self.documents,
+                "replay_url": self.replay_url,
+                "verified": self.verified,
+                "problems": self.problems,
+            },
+            ensure_ascii=False,
+        )
+
+    def sentences(self) -> str:
+        """The report for a person."""
+        lines = [f"Session {self.session or '(none)'}"]
+        if self.answer_to_media_ms is not None:
+            lines.append(f"  from the answer to moving pictures on both sides: {self.answer_to_media_ms} ms")
+        for name, media in (("customer", self.kiosk), ("specialist", self.console)):
+            if media is not None:
+                size = f"{media.width}x{media.height}"
+                lines.append(f"  the {name} got {media.video_frames} frames of {size}, sound level {media.audio_level}")
+        lines += [
+            f"  recorded {track['name']}: {track['seconds']:.1f} s in {track['segments']} segments"
+            for track in self.tracks
+        ]
+        lines.append(f"  co-browse events: {self.cobrowse_events}, papers: {len(self.documents)}")
+        lines.append(f"  recording verified: {'yes' if self.verified else 'no'}")
+        lines += [f"  NOT AS IT MUST BE: {problem}" for problem in self.problems]
+        return "\n".join(lines)
+
+
+def judge(report: Report) -> None:
+    """Add to `problems` everything in the figures that is not as it must be."""
+    if report.answer_to_media_ms is None or report.answer_to_media_ms > LONGEST_ANSWER_MS:
+        report.problems.append(f"moving pictures came {report.answer_to_media_ms} ms after the answer")
+    for name, media in (("kiosk", report.kiosk), ("console", report.console)):
+        report.problems += [f"the {name} {problem}" for problem in _media_problems(media, report.seconds)]
+    report.problems += _recording_problems(report)
+    if report.cobrowse_events < 1:
+        report.problems.append("no co-browse event was recorded")
+    if not any(document.get("state") == "accepted" for document in report.documents):
+        report.problems.append("no paper was accepted")
+    if not report.verified:
+        report.problems.append("the recording does not verify")
+
+
+def _media_problems(media: Received | None, seconds: float) -> list[str]:
+    if media is None:
+        return ["has no statistics"]
+    problems = []
+    if media.video_frames < LEAST_FPS * seconds:
+        problems.append(f"decoded only {media.video_frames} frames in {seconds:.0f} s")
+    if media.width < LEAST_WIDTH:
+        problems.append(f"sees a picture of {media.width}x{media.height}")
+    if media.audio_level < LEAST_LEVEL:
+        problems.append(f"hears nothing (level {media.audio_level})")
+    if media.frozen_s > LONGEST_FREEZE_S:
+        problems.append(f"saw a frozen picture for {media.frozen_s} s")
+    return problems
+
+
+def _recording_problems(report: Report) -> list[str]:
+    recorded = {track["name"]: track for track in report.tracks}
+    missing = [f"{name} is not recorded" for name in TRACKS if name not in recorded]
+    short = [
+        f"{name} has only {track['seconds']:.1f} s of {report.seconds:.0f} s"
+        for name, track in recorded.items()
+        if name in CONTINUOUS and track["seconds"] < report.seconds - 1
+    ]
+    return missing + short

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from server.demo_browser import Received
+from server.demo_report import CONTINUOUS, Report, judge
+
+GOOD = Received(300, 1280, 720, 0.05, 0, 0.0, 0.0)
+
+
+def good() -> Report:
+    tracks = [{"name": name, "kind": "media", "seconds": 12.0, "segments": 6} for name in CONTINUOUS]
+    return Report(
+        session="s1",
+        answer_to_media_ms=600,
+        kiosk=GOOD,
+        console=GOOD,
+        tracks=[*tracks, {"name": "cobrowse", "kind": "cobrowse", "seconds": 11.0, "segments": 6}],
+        cobrowse_events=40,
+        documents=[{"state": "accepted"}],
+        replay_url="http://127.0.0.1/library/s1",
+        verified=True,
+        seconds=12.0,
+    )
+
+
+def test_a_good_call_has_no_problem() -> None:
+    report = good()
+    judge(report)
+    assert report.ok
+    assert report.problems == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"answer_to_media_ms": None}, "after the answer"),
+        ({"answer_to_media_ms": 9000}, "9000 ms after"),
+        ({"kiosk": None}, "the kiosk has no statistics"),
+        ({"console": dataclasses.replace(GOOD, video_frames=20)}, "the console decoded only 20 frames"),
+        ({"console": dataclasses.replace(GOOD, width=320)}, "sees a picture of 320x720"),
+        ({"kiosk": dataclasses.replace(GOOD, audio_level=0.0)}, "the kiosk hears nothing"),
+        ({"kiosk": dataclasses.replace(GOOD, frozen_s=3.5)}, "frozen picture for 3.5 s"),
+        ({"cobrowse_events": 0}, "no co-browse event"),
+        ({"documents": [{"state": "stored"}]}, "no paper was accepted"),
+        ({"verified": False}, "does not verify"),
+        ({"tracks": []}, "cobrowse is not recorded"),
+        ({"seconds": 20.0}, "kiosk.camera has only 12.0 s of 20 s"),
+    ],
+)
+def test_each_thing_that_is_missing_is_a_problem(change: dict[str, object], problem: str) -> None:
+    report = dataclasses.replace(good(), problems=[])
+    for name, value in change.items():
+        setattr(report, name, value)
+    judge(report)
+    assert not report.ok
+    assert any(problem in text for text in report.problems), report.problems
+    assert f"NOT AS IT MUST BE: {report.problems[0]}" in report.sentences()
+
+
+def test_the_report_is_one_line_with_the_agreed_fields() -> None:
+    text = good().json()
+    assert "\n" not in text
+    values = json.loads(text)
+    assert values["ok"] is True
+    assert values["kiosk"]["video_frames"] == 300
+    assert (values["console"]["width"], values["console"]["height"]) == (1280, 720)
+    assert values["console"]["audio_level"] == 0.05
+    assert {"name", "kind", "seconds", "segments"} <= values["recording"]["tracks"][0].keys()
+    assert values["cobrowse"] == {"events": 40}
+    assert {"session", "answer_to_media_ms", "documents", "replay_url", "verified"} <= values.keys()
