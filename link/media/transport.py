@@ -125,7 +125,10 @@ class Transport:
     async def add_candidate(self, candidate: Candidate | None) -> None:
         """A candidate of the far end, or None for the end of them. Returns at once; mDNS names resolve behind it."""
         if candidate is None:
-            await self._ice.addRemoteCandidate(None)
+            # aioice takes "no candidate" for "no such peer", but a peer may show where it is by calling us; and with
+            # mDNS names alone that is the usual way. Then CONNECT_TIMEOUT decides.
+            if self._connection.remote_candidates:
+                await self._ice.addRemoteCandidate(None)
             return
         remote = RTCIceCandidate(
             component=1,

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.async_api import Page, async_playwright
 
 from link.media.leg import Leg
+from tests.link.media.lossy import LossyPath
 
 FLAGS = [
     "--no-sandbox",
@@ -72,8 +73,8 @@ class Browser:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    async def connect(self, leg: Leg, *, publish: bool = True) -> None:
-        """Offer to `leg`, take its answer, trickle."""
+    async def connect(self, leg: Leg, *, publish: bool = True, path: LossyPath | None = None) -> None:
+        """Offer to `leg`, take its answer, trickle; over `path`, if there is one."""
         early: asyncio.Queue[tuple[str, str]] = asyncio.Queue(100)
         answered = False
 
@@ -83,9 +84,15 @@ class Browser:
             else:
                 early.put_nowait((candidate, mid))
 
-        await self.page.expose_function("trickle", trickle)
+        async def ignore(candidate: str, mid: str) -> None:
+            """The far end learns our address from what arrives there."""
+
+        await self.page.expose_function("trickle", ignore if path else trickle)
         offer = await self.page.evaluate(_SCRIPT, {"publish": publish})
-        answer = await leg.answer(offer)
+        answer = await leg.answer(path.hide(offer) if path else offer)
+        if path:
+            answer = await path.stand_before(answer)
+            await leg.add_candidate("", "")
         answered = True
         while not early.empty():
             await leg.add_candidate(*early.get_nowait())
