@@ -84,7 +84,9 @@ class Customer:
         if answered and self._talk_s is not None:
             self._tasks.append(spawn(self._hang_up(session.id, self._talk_s), name="customer hangs up"))
         for document in session.documents:
-            if document.state is DocumentState.REQUESTED and document.id not in self._answered:
+            if document.state not in (DocumentState.REQUESTED, DocumentState.REJECTED):
+                self._answered.discard(document.id)
+            elif document.id not in self._answered:
                 self._answered.add(document.id)
                 answer = DocumentAnswer(session.id, document.id, agreed=True)
                 self._tasks.append(spawn(self._try(answer), name="customer agrees"))

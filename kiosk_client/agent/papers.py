@@ -31,9 +31,13 @@ class Papers:
         self._one_at_a_time = asyncio.Lock()
 
     def follow(self, session: Session) -> None:
-        """Start on every document that is agreed and not yet under way."""
+        """Start on every document that is agreed and not yet under way; one asked for again is taken again."""
         for document in session.documents:
-            if document.state is DocumentState.AGREED and document.id not in self._tasks:
+            known = self._tasks.get(document.id)
+            if document.state is not DocumentState.AGREED:
+                if known is not None and known.done():
+                    del self._tasks[document.id]
+            elif known is None:
                 log.info("paper is being taken", session=session.id, document=document.id)
                 self._tasks[document.id] = spawn(self._bring(session.id, document.id), name=f"paper {document.id}")
 

@@ -1,0 +1,160 @@
+// What may leave the kiosk in a recorded event. Unmasking is explicit (`data-cobrowse-plain`); everything else is masked,
+// blocked or left out here, before it is sent, whatever the page's authors forget.
+
+/** On an input: its value may be seen. On any element: its placeholder, value and option texts may. */
+export const PLAIN = "data-cobrowse-plain";
+/** Containers that appear as an empty box. */
+export const BLOCK = "data-cobrowse-block";
+/** Containers whose text appears as stars. */
+export const MASK = "data-cobrowse-mask";
+
+export const BLOCK_SELECTOR = [
+  `[${BLOCK}]`,
+  "input[type=hidden]",
+  "[contenteditable]",
+  "video",
+  "audio",
+  "canvas",
+  "iframe",
+  "object",
+  "embed",
+].join(",");
+export const MASK_SELECTOR = `[${MASK}], option:not([${PLAIN}])`;
+
+/** The same length whatever was typed, so that the length tells nothing. */
+export const STARS = "••••••••";
+
+/** Nine digits or more, of any script, also when grouped: card, identity, account and telephone numbers. */
+const LONG_NUMBER = /\p{Nd}(?:[\s\u00a0\-\u2013.]?\p{Nd}){8,}[xX]?/gu;
+
+/** Attributes that can repeat what a person typed, where nobody looks. */
+const LEAKY = /^(?:title|alt|placeholder|value|label|content|srcdoc|ping|aria-.+|data-.+)$/i;
+/** Our own attributes that style sheets need; their values are words of ours. */
+const OURS = new Set([PLAIN, BLOCK, MASK, "data-screen", "data-tone", "data-state"]);
+/** Style sheets and images: real ones have long decimals. */
+const RAW = new Set(["_cssText", "rr_dataURL", "style"]);
+const INPUTS = new Set(["input", "textarea", "select"]);
+
+/** @param {string} text */
+export const guard = (text) => text.replace(LONG_NUMBER, STARS);
+
+/** @param {string} text */
+export const starred = (text) => (text.trim() === "" ? "" : STARS);
+
+/**
+ * rrweb's `maskInputFn`.
+ *
+ * @param {string} text
+ * @param {HTMLElement} element
+ */
+export function maskInput(text, element) {
+  const secret = element.getAttribute("type") === "password" || !element.hasAttribute(PLAIN);
+  return secret ? starred(text) : guard(text);
+}
+
+/**
+ * A copy of an rrweb event without anything that may not leave. `elementOf` finds the element of a node id.
+ *
+ * @param {any} event
+ * @param {(id: number) => Element | null} elementOf
+ * @returns {any}
+ */
+export function clean(event, elementOf) {
+  const { type, data } = event;
+  if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node) } };
+  if (type === 4) return { ...event, data: { ...data, href: address(data.href) } };
+  if (type === 3 && data.source === 0) {
+    const change = {
+      ...data,
+      texts: data.texts.map((/** @type {any} */ text) => ({
+        ...text,
+        value: isStyle(elementOf(text.id)) ? text.value : text.value === null ? null : guard(text.value),
+      })),
+      attributes: data.attributes.map((/** @type {any} */ one) => cleanChange(one, elementOf(one.id))),
+      adds: data.adds.map((/** @type {any} */ add) => ({
+        ...add,
+        node: cleanNode(add.node, isStyle(elementOf(add.parentId))),
+      })),
+    };
+    return { ...event, data: change };
+  }
+  // Rules of style sheets are no place for numbers of customers, and long decimals in them are real.
+  if (type === 3 && [8, 13, 15].includes(data.source)) return event;
+  return cleanStrings(event);
+}
+
+/**
+ * @param {any} node a serialized node
+ * @param {boolean} [inStyle]
+ * @returns {any}
+ */
+function cleanNode(node, inStyle = false) {
+  if (node.type === 2) {
+    const style = node.tagName === "style";
+    return {
+      ...node,
+      attributes: cleanAttributes(node.attributes, node.tagName, PLAIN in node.attributes, node.isSVG),
+      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, style)),
+    };
+  }
+  if (node.type === 5) return { ...node, textContent: "" };
+  if (node.type === 3) return { ...node, textContent: inStyle || node.isStyle ? node.textContent : guard(node.textContent) };
+  if (node.childNodes) return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child)) };
+  return node;
+}
+
+/**
+ * @param {any} change
+ * @param {Element | null} element
+ */
+function cleanChange(change, element) {
+  const tag = element?.tagName.toLowerCase() ?? "";
+  const plain = element?.hasAttribute(PLAIN) ?? false;
+  return { ...change, attributes: cleanAttributes(change.attributes, tag, plain, element instanceof SVGElement) };
+}
+
+/**
+ * @param {Record<string, any>} attributes
+ * @param {string} tag
+ * @param {boolean} plain
+ * @param {boolean} [drawing] attributes of a drawing are coordinates
+ */
+function cleanAttributes(attributes, tag, plain, drawing = false) {
+  /** @type {Record<string, any>} */
+  const kept = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    const leaky = LEAKY.test(name) && !OURS.has(name);
+    if (RAW.has(name) || typeof value !== "string" || (drawing && !leaky)) {
+      kept[name] = value;
+    } else if (leaky) {
+      // The value of an input has been through `maskInput` already.
+      const masked = name === "value" && INPUTS.has(tag);
+      const shown = plain && (name === "placeholder" || name === "value");
+      if (masked || shown) kept[name] = guard(value);
+    } else {
+      kept[name] = /^data:/i.test(value) ? value : guard(value);
+    }
+  }
+  return kept;
+}
+
+/** @param {Element | null} element */
+const isStyle = (element) => element?.tagName === "STYLE" || element?.parentElement?.tagName === "STYLE";
+
+/** Where the page came from matters to nobody else; its path is enough. @param {string} href */
+function address(href) {
+  try {
+    const { origin, pathname } = new URL(href);
+    return guard(origin + pathname);
+  } catch {
+    return "about:blank";
+  }
+}
+
+/** @param {any} value @returns {any} */
+function cleanStrings(value) {
+  if (typeof value === "string") return guard(value);
+  if (Array.isArray(value)) return value.map(cleanStrings);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, cleanStrings(inner)]));
+}

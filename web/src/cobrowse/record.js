@@ -1,0 +1,130 @@
+// Records the customer's page with rrweb, masked, and sends it in small batches (link/PROTOCOL.md, "Co-browsing").
+import { record } from "@rrweb/record";
+import { BLOCK_SELECTOR, MASK_SELECTOR, clean, maskInput, starred } from "./mask.js";
+
+/** Events are held this long at most before they are sent together. */
+const BATCH_MS = 40;
+/** A piece in UTF-16 units, and pieces of a batch. */
+export const PIECE_UNITS = 16_000;
+const MOST_PIECES = 512;
+/** The pause before a picture that could not be sent is taken anew. */
+const AGAIN_MS = 1000;
+
+/** @typedef {{epoch: string, batch: number, part: number, parts: number, data: string}} Piece */
+
+/** The element, or text, with this rrweb id on this page. @param {number} id @returns {Node | null} */
+export const nodeById = (id) => record.mirror.getNode(id);
+
+/** One run at a time: rrweb keeps one mirror per page. */
+export class PageRecorder {
+  /** @type {(() => void) | undefined} */ #stop;
+  /** @type {any[]} */ #events = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #repair;
+  #epoch = "";
+  #batch = 0;
+  #broken = false;
+
+  /** @param {(piece: Piece) => boolean} send hands a piece on; false: it was not accepted, the picture is torn */
+  constructor(send) {
+    this.send = send;
+  }
+
+  get running() {
+    return this.#stop !== undefined;
+  }
+
+  /** Record from now on, beginning with a full picture; does nothing while recording. */
+  start() {
+    if (this.#stop) return;
+    this.#begin();
+    this.#stop = record({
+      emit: (event) => this.#take(event),
+      maskAllInputs: true,
+      maskInputOptions: { password: true },
+      maskInputFn: maskInput,
+      maskTextSelector: MASK_SELECTOR,
+      maskTextFn: starred,
+      blockSelector: BLOCK_SELECTOR,
+      inlineImages: true,
+      recordCanvas: false,
+      collectFonts: false,
+      slimDOMOptions: { script: true, comment: true, headMetaSocial: true, headMetaRobots: true, headFavicon: true },
+      sampling: { mousemove: 50, mousemoveCallback: 50, scroll: 50 },
+      errorHandler: () => true, // A recorder's failure must never break the customer's page.
+    });
+  }
+
+  /** Take a full picture now, as the start of a new epoch. */
+  snapshot() {
+    if (!this.#stop) return;
+    this.#flush();
+    this.#begin();
+    record.takeFullSnapshot(true);
+    this.#flush();
+  }
+
+  /** Send what is held, and record no more. */
+  stop() {
+    this.#flush();
+    clearTimeout(this.#repair);
+    this.#stop?.();
+    this.#stop = undefined;
+    this.#events = [];
+  }
+
+  #begin() {
+    clearTimeout(this.#repair);
+    this.#epoch = crypto.randomUUID();
+    this.#batch = 0;
+    this.#broken = false;
+    this.#events = [];
+  }
+
+  /** @param {any} event */
+  #take(event) {
+    if (this.#broken) return;
+    this.#events.push(clean(event, (id) => /** @type {Element | null} */ (record.mirror.getNode(id))));
+    this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
+  }
+
+  #flush() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#broken || this.#events.length === 0) return;
+    const pieces = cut(JSON.stringify(this.#events));
+    this.#events = [];
+    const { length: parts } = pieces;
+    const batch = this.#batch++;
+    const whole =
+      parts <= MOST_PIECES && pieces.every((data, part) => this.send({ epoch: this.#epoch, batch, part, parts, data }));
+    if (!whole) this.#tear();
+  }
+
+  /** Something is missing: the rest of this epoch is worth nothing, so a new one follows after a pause. */
+  #tear() {
+    this.#broken = true;
+    this.#events = [];
+    clearTimeout(this.#repair);
+    this.#repair = setTimeout(() => this.snapshot(), AGAIN_MS);
+  }
+}
+
+/**
+ * Cuts a text into pieces of at most 16,000 UTF-16 units, never between the halves of a character.
+ *
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function cut(text) {
+  const pieces = [];
+  let start = 0;
+  while (start < text.length) {
+    let end = Math.min(start + PIECE_UNITS, text.length);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;
+    pieces.push(text.slice(start, end));
+    start = end;
+  }
+  return pieces;
+}

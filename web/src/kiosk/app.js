@@ -1,0 +1,108 @@
+// The kiosk page: wires the connection, the session logic and the screens together.
+import { html, nothing } from "lit";
+import { keyed } from "lit/directives/keyed.js";
+import "webawesome";
+import { language, languageEvents, t } from "../i18n.js";
+import { Connection } from "../link/connection.js";
+import { KioskElement } from "./element.js";
+import { IdleTimer } from "./idle.js";
+import { Kiosk, idleLimit } from "./kiosk.js";
+import { showHand } from "./overlay.js";
+import { isLive, screenOf } from "./state.js";
+import "./form/form.js";
+import "./screens/call.js";
+import "./screens/desk.js";
+import "./screens/dialogs.js";
+import "./screens/farewell.js";
+import "./screens/header.js";
+import "./screens/home.js";
+import "./screens/notice.js";
+import "./screens/paper.js";
+import "./screens/services.js";
+import "./screens/waiting.js";
+
+/** Draws the screen that the state asks for. An open form stays the same element through all of them. */
+class KioskApp extends KioskElement {
+  /** @override */
+  render() {
+    const { kiosk, state } = this;
+    const screen = screenOf(state);
+    const beside = screen === "call" || screen === "waiting";
+    const form = state.form && (beside || screen === "home");
+    return html`
+      <kiosk-header .kiosk=${kiosk}></kiosk-header>
+      <main class=${form ? "with-form" : ""} data-screen=${screen}>
+        ${screen === "call"
+          ? html`<kiosk-call class="stage" data-cobrowse-block .kiosk=${kiosk}></kiosk-call>`
+          : screen === "waiting"
+            ? html`<kiosk-waiting class="stage" .kiosk=${kiosk}></kiosk-waiting>`
+            : nothing}
+        <div class="work" ?hidden=${screen === "waiting" && !state.form}>
+          ${state.form
+            ? keyed(state.visit, html`<kiosk-form ?hidden=${!form} .kiosk=${kiosk}></kiosk-form>`)
+            : nothing}
+          ${form ? nothing : this.#other(screen)}
+        </div>
+      </main>
+      <kiosk-paper .kiosk=${kiosk}></kiosk-paper>
+      <kiosk-dialogs .kiosk=${kiosk}></kiosk-dialogs>
+    `;
+  }
+
+  /** @param {import("./state.js").Screen} screen */
+  #other(screen) {
+    const { kiosk } = this;
+    switch (screen) {
+      case "home":
+        return html`<kiosk-home .kiosk=${kiosk}></kiosk-home>`;
+      case "services":
+        return html`<kiosk-services .kiosk=${kiosk}></kiosk-services>`;
+      case "notice":
+        return html`<kiosk-notice .kiosk=${kiosk}></kiosk-notice>`;
+      case "call":
+        return html`<kiosk-desk .kiosk=${kiosk}></kiosk-desk>`;
+      case "rating":
+        return html`<kiosk-rating .kiosk=${kiosk}></kiosk-rating>`;
+      case "thanks":
+        return html`<kiosk-thanks .kiosk=${kiosk}></kiosk-thanks>`;
+      case "starting":
+        return html`<div class="sheet starting" role="status">
+          <span class="seal"><wa-icon name="loader"></wa-icon></span>
+          <h1>${t("One moment, please.")}</h1>
+          <p class="lead">${t("The kiosk is connecting. The lobby staff are glad to help you meanwhile.")}</p>
+        </div>`;
+      default:
+        return nothing;
+    }
+  }
+}
+
+customElements.define("kiosk-app", KioskApp);
+
+const settings = JSON.parse(document.getElementById("page-data")?.textContent ?? "{}");
+const kiosk = new Kiosk(new Connection("/ws/page"));
+const app = /** @type {KioskApp} */ (document.createElement("kiosk-app"));
+app.kiosk = kiosk;
+document.getElementById("kiosk")?.append(app);
+showHand(kiosk);
+
+new IdleTimer({
+  limit: () => idleLimit(kiosk.state, settings.idle_s ?? 90),
+  onLeft: (left) => kiosk.setIdle(left),
+  onOver: () => kiosk.finish(),
+});
+
+/** Classes that the style sheet needs on the root element. */
+function dress() {
+  const { elderly, session } = kiosk.state;
+  document.documentElement.classList.toggle("elderly", elderly);
+  document.documentElement.classList.toggle("in-call", isLive(session));
+}
+kiosk.addEventListener("change", dress);
+kiosk.addEventListener("visit", () => scrollTo(0, 0));
+languageEvents.addEventListener("change", () => (document.title = `${t("Remote expert")} · ${language()}`));
+dress();
+
+// A kiosk is no desktop: no menus, no zooming, nothing to drag away.
+for (const type of ["contextmenu", "dragstart", "gesturestart"]) addEventListener(type, (event) => event.preventDefault());
+addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });

@@ -1,0 +1,55 @@
+// Notices that nobody touches the page any more.
+
+const SIGNS = ["pointerdown", "pointermove", "keydown", "input", "wheel"];
+/** How long the customer is asked before the page starts over. */
+export const WARNING_S = 20;
+
+/**
+ * Counts seconds without a touch while `watching`. Calls `onLeft(seconds)` during the last 20 (then null when somebody
+ * touches the page), and `onOver()` at the end.
+ */
+export class IdleTimer {
+  #last = performance.now();
+  #warned = false;
+
+  /**
+   * @param {object} options
+   * @param {() => number | null} options.limit seconds allowed now; null: no limit
+   * @param {(left: number | null) => void} options.onLeft
+   * @param {() => void} options.onOver
+   */
+  constructor({ limit, onLeft, onOver }) {
+    this.limit = limit;
+    this.onLeft = onLeft;
+    this.onOver = onOver;
+    for (const sign of SIGNS) addEventListener(sign, () => this.touch(), { passive: true, capture: true });
+    setInterval(() => this.#look(), 500);
+  }
+
+  /** Somebody is there. */
+  touch() {
+    this.#last = performance.now();
+    if (this.#warned) this.#tell(null);
+  }
+
+  #look() {
+    const limit = this.limit();
+    if (limit === null) {
+      this.touch();
+      return;
+    }
+    const left = Math.ceil(limit - (performance.now() - this.#last) / 1000);
+    if (left <= 0) {
+      this.touch();
+      this.onOver();
+    } else if (left <= WARNING_S) {
+      this.#tell(left);
+    }
+  }
+
+  /** @param {number | null} left */
+  #tell(left) {
+    this.#warned = left !== null;
+    this.onLeft(left);
+  }
+}

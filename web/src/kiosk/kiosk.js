@@ -1,0 +1,295 @@
+// The kiosk's session logic: what the customer does, what the kiosk client says, and the state both lead to. No DOM.
+import { language, setLanguage } from "../i18n.js";
+import { LinkError } from "../link/connection.js";
+import { PageRecorder } from "../cobrowse/record.js";
+import { Capture } from "./capture.js";
+import { newId } from "./ids.js";
+import { freshVisit, initialState, isLive, isTalking, screenOf } from "./state.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
+/** @typedef {import("../link/messages.js").ClientMessage} ClientMessage */
+/** @typedef {import("../link/messages.js").Session} Session */
+/** @typedef {import("../link/messages.js").Service} Service */
+
+/**
+ * Fires `change` after every change of `state`, `point` (detail: {x, y} or null) and `highlight` (detail: node id or
+ * null) for the specialist's hand, and `visit` when a new customer begins.
+ */
+export class Kiosk extends EventTarget {
+  /** @type {State} */
+  state = initialState();
+  /** The session the customer is done with: whatever the server still says about it, it is not shown. */
+  #dismissed = "";
+  #request = newId();
+
+  /** @param {import("../link/connection.js").Connection} connection */
+  constructor(connection) {
+    super();
+    this.connection = connection;
+    this.capture = new Capture(connection);
+    this.recorder = new PageRecorder((piece) => this.#sendPiece(piece));
+    connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
+    connection.addEventListener("fresh", () => this.#fresh());
+    connection.addEventListener("state", () => this.#set({ link: connection.state }));
+  }
+
+  get screen() {
+    return screenOf(this.state);
+  }
+
+  // What the customer does ---------------------------------------------------------------------------------------
+
+  /** The expert button. @param {Service | null} [service] */
+  wantExpert(service = null) {
+    const services = this.state.config?.services ?? [];
+    const chosen = service ?? (services.length === 1 ? services[0] : null);
+    this.#request = newId();
+    this.#set({ service: chosen, view: chosen ? "notice" : "services", error: null });
+  }
+
+  /** Back to where the customer was. */
+  back() {
+    this.#set({ view: "home", error: null });
+  }
+
+  /** The customer agrees to the recording notice and asks for an expert. */
+  async agree() {
+    const { config, service, busy, elderly, step } = this.state;
+    if (!config || !service || busy) return;
+    this.#set({ busy: true, error: null });
+    this.capture.start();
+    try {
+      const reply = await this.connection.request({
+        type: "call_request",
+        request: this.#request,
+        service: service.id,
+        language: language(),
+        consent: { version: config.notice.version, language: language() },
+        elderly,
+        step,
+      });
+      this.#set({ busy: false, view: "home" });
+      if (reply.type === "session") this.#takeSession(reply.session);
+    } catch (error) {
+      this.#set({ busy: false, error: codeOf(error) });
+      if (!isLive(this.state.session)) this.capture.stop();
+    }
+  }
+
+  /** The customer was asked to end the call. @param {boolean} ending */
+  confirmEnding(ending) {
+    this.#set({ ending });
+  }
+
+  /** Leave the queue, or end the call. */
+  async leave() {
+    const { session } = this.state;
+    this.#set({ ending: false });
+    if (!isLive(session)) return;
+    const waiting = !isTalking(session);
+    await this.#ask({ type: "call_end", session: session.id });
+    if (waiting) this.#dismiss();
+  }
+
+  /** Ask for a person of the branch. @param {string} reason */
+  async askForHelp(reason) {
+    if (this.state.assistance.asked) return;
+    await this.#ask({ type: "assistance_request", reason });
+  }
+
+  /** @param {string} document @param {boolean} agreed */
+  async answerPaper(document, agreed) {
+    const { session } = this.state;
+    if (session) await this.#ask({ type: "document_answer", session: session.id, document, agreed });
+  }
+
+  /** @param {string} text */
+  async say(text) {
+    const { session } = this.state;
+    if (isTalking(session)) await this.#ask({ type: "chat_send", session: session.id, id: newId(), text });
+  }
+
+  /** @param {number} stars 1 to 5 */
+  async rate(stars) {
+    const { session } = this.state;
+    if (!session) return;
+    this.#dismissed = session.id;
+    this.#set({ session: null, chat: [], thanks: true });
+    await this.connection.request({ type: "rate", session: session.id, stars }).catch(() => undefined);
+  }
+
+  /** No rating. */
+  skipRating() {
+    this.#dismiss();
+    this.#set({ thanks: true });
+  }
+
+  /** @param {string} step */
+  reachStep(step) {
+    if (step === this.state.step) return;
+    this.#set({ step });
+    const { session } = this.state;
+    if (isLive(session)) this.connection.post({ type: "form_step", session: session.id, step });
+  }
+
+  openForm() {
+    this.#set({ form: true, view: "home", error: null });
+  }
+
+  closeForm() {
+    this.#set({ form: false });
+    this.reachStep("start");
+  }
+
+  /** After the thanks: go on with the form. */
+  goOn() {
+    this.#set({ thanks: false });
+  }
+
+  /** @param {boolean} elderly */
+  setElderly(elderly) {
+    this.#set({ elderly });
+  }
+
+  /** @param {number | null} idleLeft */
+  setIdle(idleLeft) {
+    if (idleLeft !== this.state.idleLeft) this.#set({ idleLeft });
+  }
+
+  /** The customer is gone: nothing stays, and the next one finds the page as it is by default. */
+  finish() {
+    if (this.state.session) this.#dismissed = this.state.session.id;
+    this.capture.stop();
+    this.recorder.stop();
+    this.#set({ ...freshVisit(), session: null, chat: [], visit: this.state.visit + 1 });
+    void setLanguage("zh-CN");
+    this.dispatchEvent(new Event("visit"));
+  }
+
+  clearError() {
+    if (this.state.error) this.#set({ error: null });
+  }
+
+  // What the kiosk client says ------------------------------------------------------------------------------------
+
+  #fresh() {
+    this.capture.lost();
+    this.recorder.snapshot();
+  }
+
+  /** @param {ServerMessage} message */
+  #hear(message) {
+    switch (message.type) {
+      case "kiosk_config":
+        return this.#set({ config: message });
+      case "page_status":
+        return this.#set({ online: message.online, documentCamera: message.document_camera ?? false });
+      case "session":
+        return this.#takeSession(message.session);
+      case "session_gone":
+        return this.#gone();
+      case "chat":
+        return this.#takeChat(message);
+      case "assistance":
+        return this.#set({ assistance: { asked: message.asked, taken_by: message.taken_by ?? "" } });
+      case "leg_lost":
+        return this.capture.lost(message.leg);
+      case "take_snapshot":
+        return this.recorder.snapshot();
+      case "point_at":
+        return this.#hand("point", message.x == null || message.y == null ? null : { x: message.x, y: message.y });
+      case "highlight_node":
+        return this.#hand("highlight", message.node ?? null);
+      default:
+        return undefined;
+    }
+  }
+
+  /** @param {Session} session */
+  #takeSession(session) {
+    if (session.id === this.#dismissed) return;
+    const before = this.state.session;
+    const chat = before?.id === session.id ? this.state.chat : [];
+    this.#set({ session, chat, thanks: false, ending: this.state.ending && isLive(session) });
+    if (before?.id !== session.id && session.elderly) this.#set({ elderly: true });
+    if (isLive(session)) {
+      this.capture.join(session.id);
+      if (before?.id !== session.id && session.step !== this.state.step) {
+        this.connection.post({ type: "form_step", session: session.id, step: this.state.step });
+      }
+    } else {
+      this.capture.stop();
+      if (!session.specialist) this.#dismiss();
+    }
+    if (isTalking(session)) this.recorder.start();
+    else if (!isLive(session)) this.recorder.stop();
+    if (!isTalking(session)) {
+      this.#hand("point", null);
+      this.#hand("highlight", null);
+    }
+  }
+
+  #gone() {
+    if (!this.state.session) return;
+    const rated = this.screen === "rating";
+    this.#dismiss();
+    if (rated) this.#set({ thanks: true });
+  }
+
+  /** The session is over for this page; an open form stays, until the customer leaves. */
+  #dismiss() {
+    if (this.state.session) this.#dismissed = this.state.session.id;
+    this.capture.stop();
+    this.recorder.stop();
+    this.#hand("point", null);
+    this.#hand("highlight", null);
+    this.#set({ session: null, chat: [], ending: false, view: "home" });
+  }
+
+  /** @param {{session: string, chat: import("./state.js").Chat}} message */
+  #takeChat({ session, chat }) {
+    if (session !== this.state.session?.id || this.state.chat.some(({ id }) => id === chat.id)) return;
+    this.#set({ chat: [...this.state.chat, chat].sort((one, other) => one.at_ms - other.at_ms) });
+  }
+
+  /** @param {import("../cobrowse/record.js").Piece} piece */
+  #sendPiece(piece) {
+    const { session } = this.state;
+    if (!isTalking(session)) return true;
+    return this.connection.post({ type: "cobrowse_piece", session: session.id, ...piece });
+  }
+
+  /** A request whose failure the customer is told about. @param {ClientMessage} body */
+  async #ask(body) {
+    try {
+      await this.connection.request(body);
+    } catch (error) {
+      this.#set({ error: codeOf(error) });
+    }
+  }
+
+  /** @param {"point" | "highlight"} type @param {object | number | null} detail */
+  #hand(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  /** @param {Partial<State>} change */
+  #set(change) {
+    this.state = { ...this.state, ...change };
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Seconds without a touch that are fine now; null where nobody is asked. @param {State} state @param {number} idle */
+export function idleLimit(state, idle) {
+  const screen = screenOf(state);
+  if (screen === "call" || screen === "waiting" || screen === "starting") return null;
+  if (screen === "rating") return Math.min(idle, 60);
+  if (screen === "thanks") return state.form ? Math.min(idle, 60) : null;
+  const untouched = screen === "home" && !state.form && !state.elderly && !state.error && language() === "zh-CN";
+  return untouched ? null : idle;
+}
+
+/** @param {unknown} error */
+const codeOf = (error) => (error instanceof LinkError ? error.code : "internal");

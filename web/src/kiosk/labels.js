@@ -1,0 +1,92 @@
+// The protocol's codes in the customer's words, in the page's language.
+import { language, msg, t } from "../i18n.js";
+
+/** @typedef {import("../link/messages.js").Service} Service */
+
+/** @type {Record<string, string>} */
+const PAPERS = {
+  identity_card: msg("Identity card"),
+  bank_card: msg("Bank card"),
+  contract: msg("Contract"),
+  income_proof: msg("Proof of income"),
+  other: msg("Other paper"),
+};
+
+/** @type {Record<string, string>} */
+const LAY = {
+  identity_card: msg("Lay your identity card flat in the middle of the tray, the side with your photograph up."),
+  bank_card: msg("Lay your bank card flat in the middle of the tray. Please cover the three digits on its back."),
+  contract: msg("Lay the page flat on the tray, its top edge towards the screen. One page at a time."),
+  income_proof: msg("Lay the page flat on the tray, its top edge towards the screen. One page at a time."),
+  other: msg("Lay the paper flat in the middle of the tray, its top edge towards the screen."),
+};
+
+/** @type {Record<string, string>} */
+const PAPER_ICONS = { identity_card: "id-card", bank_card: "credit-card", contract: "signature", income_proof: "banknote" };
+
+/** @type {Record<string, string>} */
+const PAPER_FAILURES = {
+  camera_failed: msg("The document camera gives no picture."),
+  upload_failed: msg("The picture could not be sent."),
+  too_large: msg("The picture is too large."),
+  unprocessable: msg("The picture could not be read."),
+  other: msg("The picture could not be taken."),
+};
+
+/** @type {Record<string, string>} */
+const ERRORS = {
+  unavailable: msg("The expert service cannot be reached just now. Please try again in a moment."),
+  rate_limited: msg("Please wait a moment before you try again."),
+  wrong_state: msg("This is no longer possible. Please try again."),
+  other: msg("Something went wrong. Please try again, or ask the lobby staff."),
+};
+
+/** @type {Record<string, string>} */
+const RECORDED = {
+  picture: msg("picture"),
+  sound: msg("sound"),
+  screen: msg("screen"),
+  papers: msg("papers"),
+};
+
+/** @type {Record<string, keyof typeof RECORDED>} */
+const TRACK_GROUPS = {
+  "kiosk.camera": "picture",
+  "specialist.camera": "picture",
+  "kiosk.microphone": "sound",
+  "specialist.microphone": "sound",
+  cobrowse: "screen",
+  "kiosk.auxiliary": "papers",
+};
+
+/** @param {string} code */
+export const paperName = (code) => t(PAPERS[code] ?? PAPERS.other);
+/** @param {string} code */
+export const howToLay = (code) => t(LAY[code] ?? LAY.other);
+/** @param {string} code */
+export const paperIcon = (code) => PAPER_ICONS[code] ?? "file-text";
+/** @param {string} code */
+export const paperFailure = (code) => t(PAPER_FAILURES[code] ?? PAPER_FAILURES.other);
+/** @param {string} code */
+export const errorText = (code) => t(ERRORS[code] ?? ERRORS.other);
+
+/** @param {Service} service */
+export const serviceName = (service) => (language() === "en" ? service.name_en : service.name_zh);
+/** The same in the other language, for the second line of a bilingual button. @param {Service} service */
+export const serviceOtherName = (service) => (language() === "en" ? service.name_zh : service.name_en);
+
+/**
+ * What is being recorded, in words, in a fixed order.
+ *
+ * @param {import("../link/messages.js").RecordedTrack[]} tracks
+ * @returns {string[]}
+ */
+export function recorded(tracks) {
+  const groups = new Set(tracks.map(({ name }) => TRACK_GROUPS[name]));
+  return Object.keys(RECORDED)
+    .filter((group) => groups.has(group))
+    .map((group) => t(RECORDED[group]));
+}
+
+/** An amount of money with thousands separators. @param {number} amount */
+export const money = (amount) => new Intl.NumberFormat(language(), { maximumFractionDigits: 2 }).format(amount);

@@ -1,0 +1,128 @@
+// The call: the specialist large, the customer small, what is recorded, what the specialist writes, and the way out.
+import { html, nothing } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { formatDuration, msg, t } from "../../i18n.js";
+import { Elapsed, KioskElement, Ticker } from "../element.js";
+import { recorded } from "../labels.js";
+import { deviceNote, errorNote } from "./parts.js";
+
+const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("I did not understand"), msg("Thank you")];
+const LINES_SHOWN = 4;
+
+class KioskCall extends KioskElement {
+  #elapsed = new Elapsed();
+  /** The browser waits for a touch before it plays sound (a page that was loaded again in a call). */
+  #silent = false;
+
+  constructor() {
+    super();
+    new Ticker(this);
+  }
+
+  /** @override */
+  render() {
+    const { session } = this.state;
+    if (!session) return nothing;
+    const held = session.state === "held";
+    return html`
+      <div class="screen-of-call ${held ? "held" : ""}">
+        <video class="remote" autoplay playsinline .srcObject=${this.kiosk.capture.remote}
+          @loadedmetadata=${this.#play}></video>
+        ${this.#veil(session)}
+        <div class="name-plate">
+          <wa-icon name="user-round"></wa-icon><b>${session.specialist_name}</b>
+          <span class="number">${formatDuration(this.#elapsed.now(session.active_s))}</span>
+        </div>
+        ${this.kiosk.capture.self
+          ? html`<video class="self" autoplay muted playsinline .srcObject=${this.kiosk.capture.self}></video>`
+          : html`<div class="self none"><wa-icon name="camera-off"></wa-icon></div>`}
+        ${this.#silent
+          ? html`<button class="button primary hear" type="button" @click=${this.#play}>
+              <wa-icon name="volume-2"></wa-icon>${t("Touch to hear the expert")}
+            </button>`
+          : nothing}
+      </div>
+      <div class="call-bar">
+        ${this.#recording(session)}
+        <button class="button danger" type="button" @click=${() => this.kiosk.confirmEnding(true)}>
+          <wa-icon name="phone-off"></wa-icon>${t("End the call")}
+        </button>
+      </div>
+      ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
+    `;
+  }
+
+  /** @param {import("../state.js").Session} session */
+  #veil(session) {
+    const { online } = this.state;
+    if (session.state === "held") {
+      return this.#curtain("pause", t("Please hold on a moment"), t("The expert will be back in a moment. Nobody hears or sees you now."));
+    }
+    if (!online) {
+      return this.#curtain("wifi-off", t("The connection is interrupted"), t("We are restoring it. Please stay here."));
+    }
+    if (!session.specialist_connected) {
+      return this.#curtain("loader", t("Connecting you to the expert"), t("One moment, please."));
+    }
+    if (!this.kiosk.capture.connected) {
+      return this.#curtain("loader", t("Connecting camera and microphone"), t("One moment, please."));
+    }
+    return nothing;
+  }
+
+  /** @param {string} icon @param {string} title @param {string} text */
+  #curtain(icon, title, text) {
+    return html`<div class="veil" role="status">
+      <wa-icon name=${icon}></wa-icon>
+      <h2>${title}</h2>
+      <p>${text}</p>
+    </div>`;
+  }
+
+  /** @param {import("../state.js").Session} session */
+  #recording(session) {
+    const what = recorded(session.recording);
+    return html`<p class="recording" role="status">
+      <span class="recording-dot"></span>
+      <span>${
+        what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : t("The recording is being started")
+      }</span>
+    </p>`;
+  }
+
+  #chat() {
+    const { chat } = this.state;
+    if (chat.length === 0) return nothing;
+    return html`<section class="chat" aria-label=${t("Messages")}>
+      <ol aria-live="polite">
+        ${repeat(
+          chat.slice(-LINES_SHOWN),
+          ({ id }) => id,
+          ({ sender, text }) => html`<li class=${sender === "kiosk" ? "mine" : "theirs"}>${text}</li>`,
+        )}
+      </ol>
+      <div class="replies">
+        ${REPLIES.map(
+          (reply) =>
+            html`<button class="reply" type="button" @click=${() => void this.kiosk.say(t(reply))}>${t(reply)}</button>`,
+        )}
+      </div>
+    </section>`;
+  }
+
+  #play = () => {
+    const video = /** @type {HTMLVideoElement | null} */ (this.querySelector("video.remote"));
+    video
+      ?.play()
+      .then(() => this.#hear(false))
+      .catch((error) => this.#hear(error instanceof DOMException && error.name === "NotAllowedError"));
+  };
+
+  /** @param {boolean} silent */
+  #hear(silent) {
+    this.#silent = silent;
+    this.requestUpdate();
+  }
+}
+
+customElements.define("kiosk-call", KioskCall);

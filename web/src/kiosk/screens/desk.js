@@ -1,0 +1,52 @@
+// Beside the specialist when no form is open: what can be done together, and the papers shown so far.
+import { html, nothing } from "lit";
+import { msg, t } from "../../i18n.js";
+import { KioskElement } from "../element.js";
+import { hasForm } from "../form/catalogue.js";
+import { paperIcon, paperName, serviceName } from "../labels.js";
+
+/** @type {Record<string, string>} */
+const STATES = {
+  stored: msg("The expert is reading it"),
+  accepted: msg("Checked and fine"),
+  rejected: msg("Needed once more"),
+  declined: msg("Not shown"),
+};
+
+class KioskDesk extends KioskElement {
+  /** @override */
+  render() {
+    const { session } = this.state;
+    if (!session) return nothing;
+    const papers = session.documents.filter(({ state }) => state in STATES);
+    return html`<div class="sheet desk">
+      <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
+      <h1>${t("Your expert is with you")}</h1>
+      <ul class="together">
+        <li><wa-icon name="message-circle"></wa-icon>${t("Just talk. The expert hears and sees you.")}</li>
+        <li><wa-icon name="scan-line"></wa-icon>${t("Show papers under the document camera when you are asked.")}</li>
+        <li><wa-icon name="mouse-pointer-click"></wa-icon>${t("The expert can point at this screen, but only you can touch it.")}</li>
+      </ul>
+      ${hasForm(session.service)
+        ? html`<div class="actions">
+            <button class="button primary" type="button" @click=${() => this.kiosk.openForm()}>
+              <wa-icon name="square-pen"></wa-icon>${t("Open the form")}
+            </button>
+          </div>`
+        : nothing}
+      ${papers.length
+        ? html`<h2>${t("Your papers")}</h2>
+            <ul class="papers">
+              ${papers.map(
+                (paper) => html`<li>
+                  <wa-icon name=${paperIcon(paper.label)}></wa-icon><b>${paperName(paper.label)}</b>
+                  <span class="chip ${paper.state === "accepted" ? "success" : ""}">${t(STATES[paper.state])}</span>
+                </li>`,
+              )}
+            </ul>`
+        : nothing}
+    </div>`;
+  }
+}
+
+customElements.define("kiosk-desk", KioskDesk);

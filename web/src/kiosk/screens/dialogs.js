@@ -1,0 +1,64 @@
+// Questions that lie over everything else: end the call? still there?
+import { html, nothing } from "lit";
+import { t } from "../../i18n.js";
+import { KioskElement } from "../element.js";
+
+class KioskDialogs extends KioskElement {
+  /** @override */
+  render() {
+    const { ending, idleLeft } = this.state;
+    if (ending) {
+      return this.#dialog(
+        "phone-off",
+        t("End the call?"),
+        t("The expert will no longer see or hear you."),
+        html`<button class="button big" type="button" data-first @click=${() => this.kiosk.confirmEnding(false)}>
+            ${t("Go on talking")}
+          </button>
+          <button class="button danger big" type="button" @click=${() => void this.kiosk.leave()}>
+            <wa-icon name="phone-off"></wa-icon>${t("Yes, end the call")}
+          </button>`,
+      );
+    }
+    if (idleLeft !== null) {
+      return this.#dialog(
+        "hourglass",
+        t("Are you still there?"),
+        t("In {seconds} seconds everything you entered is erased.", { seconds: idleLeft }),
+        html`<button class="button quiet big" type="button" @click=${() => this.kiosk.finish()}>${t("I am done")}</button>
+          <button class="button primary big" type="button" data-first @click=${() => this.kiosk.setIdle(null)}>
+            ${t("I am still here")}
+          </button>`,
+      );
+    }
+    return nothing;
+  }
+
+  /**
+   * @param {string} icon
+   * @param {string} title
+   * @param {string} text
+   * @param {unknown} buttons
+   */
+  #dialog(icon, title, text, buttons) {
+    return html`<div class="backdrop">
+      <div class="dialog" role="alertdialog" aria-modal="true" aria-labelledby="dialog-title" aria-describedby="dialog-text">
+        <span class="seal"><wa-icon name=${icon}></wa-icon></span>
+        <h1 id="dialog-title">${title}</h1>
+        <p id="dialog-text" class="lead number">${text}</p>
+        <div class="actions">${buttons}</div>
+      </div>
+    </div>`;
+  }
+
+  /** The keyboard begins at the button that changes nothing. */
+  /** @override */
+  updated() {
+    const open = this.querySelector(".dialog");
+    if (open && !open.contains(document.activeElement)) {
+      /** @type {HTMLElement | null} */ (open.querySelector("[data-first]"))?.focus({ preventScroll: true });
+    }
+  }
+}
+
+customElements.define("kiosk-dialogs", KioskDialogs);

@@ -1,0 +1,37 @@
+// The bar on top: whose kiosk this is, the time, larger type, the other language.
+import { html } from "lit";
+import { language, setLanguage, t } from "../../i18n.js";
+import { KioskElement, Ticker } from "../element.js";
+
+class KioskHeader extends KioskElement {
+  constructor() {
+    super();
+    new Ticker(this);
+  }
+
+  /** @override */
+  render() {
+    const { config, elderly } = this.state;
+    const english = language() === "en";
+    const branch = config ? (english ? config.branch_en : config.branch_zh) : "";
+    const time = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false }).format(new Date());
+    return html`
+      <img class="logo" src="/static/images/visavis.svg" alt="" />
+      <div class="whose">
+        <strong>${t("Remote expert")}</strong>
+        <span>${branch}</span>
+      </div>
+      <time>${time}</time>
+      <button class="bar-button" type="button" aria-pressed=${elderly ? "true" : "false"}
+        @click=${() => this.kiosk.setElderly(!elderly)}>
+        <wa-icon name="a-large-small"></wa-icon>${elderly ? t("Standard type") : t("Larger type")}
+      </button>
+      <button class="bar-button" type="button" lang=${english ? "zh-CN" : "en"}
+        @click=${() => void setLanguage(english ? "zh-CN" : "en")}>
+        <wa-icon name="languages"></wa-icon>${english ? "中文" : "English"}
+      </button>
+    `;
+  }
+}
+
+customElements.define("kiosk-header", KioskHeader);

@@ -1,0 +1,108 @@
+// The specialist asks for a paper: what, how to lay it, yes or no; then how it went.
+import { html, nothing } from "lit";
+import { t } from "../../i18n.js";
+import { KioskElement } from "../element.js";
+import { howToLay, paperFailure, paperIcon, paperName } from "../labels.js";
+import { openPaper } from "../state.js";
+
+/** How long "it is there" stays on the screen. */
+const DONE_MS = 5000;
+
+class KioskPaper extends KioskElement {
+  #last = "";
+  /** @type {{name: string, at: number} | null} */ #done = null;
+  #busy = "";
+
+  /** @override */
+  render() {
+    const paper = openPaper(this.state.session);
+    this.#notice(paper);
+    if (paper) return this.#ask(paper);
+    if (this.#done) return this.#thanks(this.#done.name);
+    return nothing;
+  }
+
+  /** Remember a paper that just arrived, to say so for a while. @param {import("../state.js").Document | null} paper */
+  #notice(paper) {
+    if (paper) {
+      this.#last = paper.id;
+      this.#done = null;
+      if (this.#busy !== `${paper.id} ${paper.state}`) this.#busy = "";
+      return;
+    }
+    const stored = this.state.session?.documents.find(({ id }) => id === this.#last);
+    this.#last = "";
+    if (!stored || !["stored", "accepted"].includes(stored.state)) return;
+    this.#done = { name: paperName(stored.label), at: performance.now() };
+    setTimeout(() => {
+      this.#done = null;
+      this.requestUpdate();
+    }, DONE_MS);
+  }
+
+  /** @param {import("../state.js").Document} paper */
+  #ask(paper) {
+    const { documentCamera } = this.state;
+    const taking = paper.state === "agreed";
+    const again = paper.state === "rejected" || paper.state === "failed";
+    return html`<section class="paper" role="dialog" aria-labelledby="paper-title" aria-live="assertive">
+      <span class="tile-icon"><wa-icon name=${paperIcon(paper.label)}></wa-icon></span>
+      <div class="paper-text">
+        <h2 id="paper-title">
+          ${taking
+            ? t("Your paper is being taken: {name}", { name: paperName(paper.label) })
+            : again
+              ? t("Once more, please: {name}", { name: paperName(paper.label) })
+              : t("The expert asks to see: {name}", { name: paperName(paper.label) })}
+        </h2>
+        ${paper.note && !again ? html`<blockquote>${paper.note}</blockquote>` : nothing}
+        ${paper.state === "rejected" && paper.reason ? html`<blockquote>${paper.reason}</blockquote>` : nothing}
+        ${paper.state === "failed" ? html`<blockquote>${paperFailure(paper.reason)}</blockquote>` : nothing}
+        ${taking
+          ? html`<p>${t("Please leave it where it is.")}</p>
+              <div class="progress" role="progressbar" aria-label=${t("Your paper is being taken")}><i></i></div>`
+          : documentCamera
+            ? html`<p>${howToLay(paper.label)}</p>`
+            : html`<p>${t("This kiosk has no document camera. Please tell the expert.")}</p>`}
+      </div>
+      ${taking ? nothing : this.#buttons(paper, again)}
+    </section>`;
+  }
+
+  /** @param {import("../state.js").Document} paper @param {boolean} again */
+  #buttons(paper, again) {
+    const busy = this.#busy !== "";
+    return html`<div class="actions">
+      <button class="button quiet" type="button" ?disabled=${busy} @click=${() => this.#answer(paper, false)}>
+        ${t("No, thank you")}
+      </button>
+      ${this.state.documentCamera
+        ? html`<button class="button primary big" type="button" ?disabled=${busy} @click=${() => this.#answer(paper, true)}>
+            <wa-icon name="camera"></wa-icon>${again ? t("It lies there, take it again") : t("It lies there, take it")}
+          </button>`
+        : nothing}
+    </div>`;
+  }
+
+  /** @param {string} name */
+  #thanks(name) {
+    return html`<section class="paper sent" role="status">
+      <span class="tile-icon"><wa-icon name="check"></wa-icon></span>
+      <div class="paper-text">
+        <h2>${t("The expert has it: {name}", { name })}</h2>
+        <p>${t("Please take your paper back.")}</p>
+      </div>
+    </section>`;
+  }
+
+  /** @param {import("../state.js").Document} paper @param {boolean} agreed */
+  async #answer(paper, agreed) {
+    this.#busy = `${paper.id} ${paper.state}`;
+    this.requestUpdate();
+    await this.kiosk.answerPaper(paper.id, agreed);
+    this.#busy = "";
+    this.requestUpdate();
+  }
+}
+
+customElements.define("kiosk-paper", KioskPaper);

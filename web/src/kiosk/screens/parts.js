@@ -1,0 +1,60 @@
+// Small pieces that several screens use.
+import { html, nothing } from "lit";
+import { t } from "../../i18n.js";
+import { errorText } from "../labels.js";
+
+/** @typedef {import("../kiosk.js").Kiosk} Kiosk */
+
+/**
+ * Asks for a person of the branch; says so once one was asked, and who comes.
+ *
+ * @param {Kiosk} kiosk
+ * @param {string} reason
+ */
+export function helpButton(kiosk, reason) {
+  const { asked, taken_by: name } = kiosk.state.assistance;
+  if (asked) {
+    return html`<p class="help-asked" role="status">
+      <wa-icon name=${name ? "user-check" : "bell-ring"}></wa-icon>
+      ${name ? t("{name} is coming to you.", { name }) : t("The lobby staff know. Somebody will come to you.")}
+    </p>`;
+  }
+  return html`<button class="button quiet" type="button" ?disabled=${!kiosk.state.online}
+    @click=${() => void kiosk.askForHelp(reason)}>
+    <wa-icon name="hand-helping"></wa-icon>${t("Ask the lobby staff")}
+  </button>`;
+}
+
+export function offlineNote() {
+  return html`<div class="note warning" role="status">
+    <wa-icon name="wifi-off"></wa-icon>
+    <p>${t("The expert service cannot be reached just now. We keep trying. The lobby staff are glad to help you.")}</p>
+  </div>`;
+}
+
+/** What last went wrong, in words. @param {Kiosk} kiosk */
+export function errorNote(kiosk) {
+  const { error } = kiosk.state;
+  if (!error) return nothing;
+  return html`<div class="note danger" role="alert">
+    <wa-icon name="circle-alert"></wa-icon>
+    <p>${errorText(error)}</p>
+  </div>`;
+}
+
+/** What is missing of camera and microphone, in plain words. @param {Kiosk} kiosk */
+export function deviceNote(kiosk) {
+  const { camera, microphone } = kiosk.capture.devices;
+  const missing = (/** @type {string} */ state) => !["on", "asking", "off"].includes(state);
+  if (!missing(camera) && !missing(microphone)) return nothing;
+  const text =
+    missing(camera) && missing(microphone)
+      ? t("This kiosk's camera and microphone do not work just now. You see and hear the expert, and can answer by the buttons.")
+      : missing(camera)
+        ? t("This kiosk's camera does not work just now. The expert hears you but does not see you.")
+        : t("This kiosk's microphone does not work just now. The expert sees you but does not hear you. Please answer by the buttons.");
+  return html`<div class="note warning" role="status">
+    <wa-icon name=${missing(microphone) ? "mic-off" : "camera-off"}></wa-icon>
+    <p>${text}</p>
+  </div>`;
+}

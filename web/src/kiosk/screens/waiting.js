@@ -1,0 +1,88 @@
+// Waiting for an expert: where the customer stands, how long it may take, and what else there is to do.
+import { html, nothing } from "lit";
+import { formatDuration, t } from "../../i18n.js";
+import { Elapsed, KioskElement, Ticker } from "../element.js";
+import { serviceName } from "../labels.js";
+import { deviceNote, errorNote, helpButton, offlineNote } from "./parts.js";
+import { hasForm } from "../form/catalogue.js";
+
+class KioskWaiting extends KioskElement {
+  #elapsed = new Elapsed();
+
+  constructor() {
+    super();
+    new Ticker(this);
+  }
+
+  /** @override */
+  render() {
+    const { session, form, online, elderly } = this.state;
+    if (!session) return nothing;
+    const ringing = session.state === "ringing";
+    return html`
+      <div class="sheet waiting" data-tone=${session.staffed ? "calm" : "alone"}>
+        <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
+        <div class="waiting-main">
+          <div class="place ${ringing ? "ringing" : ""}" aria-hidden="true">
+            ${ringing || !session.staffed || session.position === 0
+              ? html`<wa-icon name=${ringing ? "phone-call" : session.staffed ? "hourglass" : "users-round"}></wa-icon>`
+              : html`<b>${session.position}</b>`}
+          </div>
+          <div class="waiting-text" role="status" aria-live="polite">
+            <h1>${this.#headline(session)}</h1>
+            <p class="lead">${this.#detail(session)}</p>
+          </div>
+        </div>
+        ${online ? nothing : offlineNote()} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)}
+        <p class="waited">
+          <wa-icon name="clock"></wa-icon>${t("You have been waiting for {time}", {
+            time: formatDuration(this.#elapsed.now(session.waited_s)),
+          })}
+        </p>
+        ${form || elderly ? nothing : this.#selfView()}
+        <div class="actions">
+          <button class="button quiet" type="button" @click=${() => void this.kiosk.leave()}>
+            <wa-icon name="x"></wa-icon>${t("Stop waiting")}
+          </button>
+          ${helpButton(this.kiosk, session.staffed ? "help" : "nobody_available")}
+          ${!form && hasForm(session.service)
+            ? html`<button class="button" type="button" @click=${() => this.kiosk.openForm()}>
+                <wa-icon name="square-pen"></wa-icon>${t("Begin with the form")}
+              </button>`
+            : nothing}
+        </div>
+      </div>
+    `;
+  }
+
+  /** @param {import("../state.js").Session} session */
+  #headline(session) {
+    if (session.state === "ringing") return t("An expert is being called");
+    if (session.requeued) return t("The connection to your expert was lost. You are next.");
+    if (!session.staffed) return t("No expert for this is on duty just now");
+    if (session.position <= 1) return t("You are next");
+    return t("You are number {position} in line", { position: session.position });
+  }
+
+  /** @param {import("../state.js").Session} session */
+  #detail(session) {
+    if (session.state === "ringing") return t("Please stay in front of the screen. It takes a few seconds.");
+    if (!session.staffed) {
+      return t("You can keep your place: you are called as soon as an expert comes. Or let the lobby staff help you now.");
+    }
+    if (session.wait_s === null) return t("We cannot say yet how long it will take. Thank you for your patience.");
+    if (session.wait_s < 60) return t("It will take less than a minute.");
+    return t("It will take about {minutes} minutes.", { minutes: Math.ceil(session.wait_s / 60) });
+  }
+
+  #selfView() {
+    const { self } = this.kiosk.capture;
+    if (!self) return nothing;
+    return html`<figure class="preview">
+      <video class="self" autoplay muted playsinline .srcObject=${self}></video>
+      <figcaption>${t("This is how the expert will see you. Nobody sees you yet.")}</figcaption>
+    </figure>`;
+  }
+}
+
+customElements.define("kiosk-waiting", KioskWaiting);

@@ -1,0 +1,101 @@
+// What the kiosk page knows, and which screen follows from it. No DOM, no network.
+
+/** @typedef {import("../link/messages.js").Session} Session */
+/** @typedef {import("../link/messages.js").Service} Service */
+/** @typedef {import("../link/messages.js").Document} Document */
+/** @typedef {import("../link/messages.js").Chat} Chat */
+/** @typedef {import("../link/messages.js").KioskConfig} KioskConfig */
+/** @typedef {import("../link/connection.js").ConnectionState} ConnectionState */
+
+/** Where the customer is while there is no call. @typedef {"home" | "services" | "notice"} View */
+/** @typedef {"starting" | "home" | "services" | "notice" | "waiting" | "call" | "rating" | "thanks"} Screen */
+
+/**
+ * @typedef {object} State
+ * @property {ConnectionState} link the page's stream to the kiosk client
+ * @property {boolean} online whether the kiosk client reaches the server
+ * @property {boolean} documentCamera
+ * @property {KioskConfig | null} config
+ * @property {Session | null} session
+ * @property {Chat[]} chat
+ * @property {{asked: boolean, taken_by: string}} assistance
+ * @property {View} view
+ * @property {Service | null} service what the customer wants to talk about
+ * @property {boolean} form whether a form is open
+ * @property {string} step the form's step
+ * @property {number} visit counts customers, so that nothing of one is drawn for the next
+ * @property {boolean} busy a request is under way that the customer waits for
+ * @property {string | null} error code of what last went wrong
+ * @property {boolean} thanks
+ * @property {boolean} elderly
+ * @property {boolean} ending the customer is asked whether to end the call
+ * @property {number | null} idleLeft seconds until the page starts over; null: nobody needs to be asked
+ */
+
+/** @returns {State} */
+export function initialState() {
+  return {
+    link: "connecting",
+    online: false,
+    documentCamera: false,
+    config: null,
+    session: null,
+    chat: [],
+    assistance: { asked: false, taken_by: "" },
+    visit: 0,
+    ...freshVisit(),
+  };
+}
+
+/** What a new customer finds. */
+export function freshVisit() {
+  return {
+    /** @type {View} */
+    view: "home",
+    /** @type {Service | null} */
+    service: null,
+    form: false,
+    step: "start",
+    busy: false,
+    /** @type {string | null} */
+    error: null,
+    thanks: false,
+    elderly: false,
+    ending: false,
+    /** @type {number | null} */
+    idleLeft: null,
+  };
+}
+
+/** @typedef {Session & {state: "waiting" | "ringing" | "active" | "held"}} LiveSession */
+/** @typedef {Session & {state: "active" | "held"}} TalkingSession */
+
+/** @param {Session | null} session @returns {session is LiveSession} */
+export const isLive = (session) =>
+  session !== null && ["waiting", "ringing", "active", "held"].includes(session.state);
+
+/** @param {Session | null} session @returns {session is TalkingSession} */
+export const isTalking = (session) => session !== null && (session.state === "active" || session.state === "held");
+
+/** @param {State} state @returns {Screen} */
+export function screenOf(state) {
+  const { session } = state;
+  if (isTalking(session)) return "call";
+  if (isLive(session)) return "waiting";
+  if (state.thanks) return "thanks";
+  if (session && session.specialist && session.rated === null) return "rating";
+  if (!state.config) return "starting";
+  return state.view;
+}
+
+/** The last paper that still needs the customer, if any. @param {Session | null} session @returns {Document | null} */
+export function openPaper(session) {
+  if (!isTalking(session)) return null;
+  const open = session.documents.filter(({ state }) => ["requested", "rejected", "failed", "agreed"].includes(state));
+  return open.at(-1) ?? null;
+}
+
+/** Whether a new customer would find anything of the one before. @param {State} state */
+export function isUntouched(state) {
+  return state.view === "home" && !state.form && !state.session && !state.thanks && !state.elderly && !state.error;
+}
