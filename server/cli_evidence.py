@@ -62,13 +62,20 @@ def _row(row: SessionRow) -> dict[str, object]:
 
 
 def _audit(config: Config, options: argparse.Namespace) -> int:
-    async def run() -> int | None:
+    async def run() -> dict[str, object]:
         store = await Store.open(config.database_url)
         try:
-            return await Audit(store).verify()
+            audit = Audit(store)
+            broken, head = await audit.verify(), await audit.head()
         finally:
             await store.close()
+        return {
+            "sound": broken is None,
+            "broken_at": broken,
+            "entries": 0 if head is None else head.seq,
+            "last_hash": None if head is None else head.hash.hex(),
+        }
 
-    broken = asyncio.run(run())
-    answer({"sound": broken is None, "broken_at": broken}, as_json=options.json)
-    return 0 if broken is None else 1
+    result = asyncio.run(run())
+    answer(result, as_json=options.json)
+    return 0 if result["sound"] else 1

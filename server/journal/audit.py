@@ -69,6 +69,13 @@ class Audit:
         async with self._store.database.read() as connection:
             return [AuditEntry(**row) for row in (await connection.execute(query)).mappings()]
 
+    async def head(self) -> AuditEntry | None:
+        """The last entry: note its hash where the administrators of this server cannot write."""
+        query = select(tables.audit).order_by(tables.audit.c.seq.desc()).limit(1)
+        async with self._store.database.read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else AuditEntry(**row)
+
     async def verify(self) -> int | None:
         """Check the whole chain; return the number of the first broken entry, or None when it is sound."""
         previous, expected = ORIGIN, 1

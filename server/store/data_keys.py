@@ -53,7 +53,11 @@ class DataKeys:
         return key
 
     async def destroy(self, session: str) -> None:
-        """Destroy the session's key, for good; a second time is no error."""
+        """Destroy the session's key, for good; a second time is no error.
+
+        Raises:
+            Unavailable: it may still be in the database's log; call this again.
+        """
         table = tables.data_key
         async with self._database.write() as connection:
             await connection.execute(
@@ -61,3 +65,4 @@ class DataKeys:
                 .where(table.c.session == session, table.c.destroyed_us.is_(None))
                 .values(wrapped=b"", destroyed_us=now_us())
             )
+        await self._database.forget()

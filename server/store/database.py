@@ -71,17 +71,41 @@ class Database:
             Unavailable: nothing was written; the database is locked, full or gone, or too many writes wait.
             IntegrityError: a row contradicts another (SQLAlchemy's own, for repositories to translate).
         """
+        async with self._turn():
+            with _failures():
+                async with self._engine.connect() as connection:
+                    await connection.execution_options(visavis_write=True)
+                    async with connection.begin():
+                        yield connection
+
+    async def forget(self) -> None:
+        """Empty SQLite's write-ahead log, so that overwritten values are not in it any more either.
+
+        Raises:
+            Unavailable: somebody read all the time; call it again.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        async with self._turn():
+            for pause in (0.05, 0.2, 0.5, 1.0):
+                with _failures():
+                    async with self._engine.connect() as connection:
+                        await connection.execution_options(visavis_bare=True)
+                        done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                        if done.scalar_one() == 0:
+                            return
+                await asyncio.sleep(pause)
+        raise Unavailable("the database's log could not be emptied")
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(WRITER_S):
                 await self._writer.acquire()
         except TimeoutError as error:
             raise Unavailable("too many writes wait for the database") from error
         try:
-            with _failures():
-                async with self._engine.connect() as connection:
-                    await connection.execution_options(visavis_write=True)
-                    async with connection.begin():
-                        yield connection
+            yield
         finally:
             self._writer.release()
 
@@ -120,8 +144,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     # A writer takes the lock at once: a transaction that reads first and writes later could not wait for it.
-    write = connection.get_execution_options().get("visavis_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("visavis_bare"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("visavis_write") else "BEGIN")
 
 
 def sqlite_file(url: str) -> Path | None:

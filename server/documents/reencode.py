@@ -1,0 +1,114 @@
+"""Decoding and encoding an image anew in a limited process of its own (`child.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from link.messages.errors import Unprocessable
+from link.tasks import cancel, spawn
+
+log = structlog.get_logger()
+
+CHILD = Path(__file__).with_name("child.py")
+TIMEOUT_S = 12.0
+AT_ONCE = 2
+_MAX_OUT = 49 * 1024 * 1024
+
+
+class BadImage(Unprocessable):
+    """The bytes are not an image that is taken: another kind, broken, or of more than 25 million pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A clean image: JPEG or PNG, right way up, nothing in it but the picture. Sizes in pixels."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+
+
+class _Answer(msgspec.Struct):
+    media_type: str = ""
+    width: int = 0
+    height: int = 0
+    refused: str = ""
+
+
+class Reencoder:
+    """Runs the limited processes; at most two at a time, the rest wait."""
+
+    def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def reencode(self, data: bytes) -> View:
+        """A clean copy of the image in `data`.
+
+        Raises:
+            BadImage: it is none, or the process died or took too long over it.
+        """
+        async with self._turns:
+            out = await self._run(data)
+        head, _, content = out.partition(b"\n")
+        try:
+            answer = msgspec.json.decode(head, type=_Answer)
+        except msgspec.MsgspecError:
+            answer = _Answer(refused="broken_image")
+        if answer.refused or not content:
+            raise BadImage(answer.refused or "broken_image")
+        return View(content, answer.media_type, answer.width, answer.height)
+
+    async def _run(self, data: bytes) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            str(CHILD),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={},
+            cwd="/",
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        feeding = spawn(_feed(process.stdin, data), name="image to child")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                out = await _read(process.stdout)
+                await process.wait()
+                return out
+        except TimeoutError:
+            log.warning("image took too long", size=len(data))
+            return b""
+        finally:
+            await cancel(feeding)
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
+    try:
+        stdin.write(data)
+        await stdin.drain()
+    except ConnectionError:
+        pass  # the child has seen enough
+    finally:
+        stdin.close()
+
+
+async def _read(stdout: asyncio.StreamReader) -> bytes:
+    out = bytearray()
+    while chunk := await stdout.read(1 << 16):
+        out += chunk
+        if len(out) > _MAX_OUT:
+            return b""
+    return bytes(out)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from link.messages.errors import Unavailable
+from server.journal import Journal, verify_chain
+from server.store import Store, tables
+from server.store.sessions import Projection
+
+START: Projection = {
+    "state": "waiting",
+    "kiosk": "k1",
+    "kiosk_name": "一号机",
+    "branch": "riverside",
+    "branch_zh": "滨江支行",
+    "branch_en": "Riverside",
+    "service": "wealth",
+    "service_zh": "理财",
+    "service_en": "Wealth",
+    "language": "zh-CN",
+    "requested_us": 7,
+}
+
+
+async def test_entries_are_numbered_chained_and_read_back(store: Store) -> None:
+    journal = Journal(store)
+    first = await journal.append("s1", [("session_requested", b'{"a":1}'), ("consent_given", b"{}")], at_us=10)
+    second = await journal.append("s1", [("chat_sent", "你好".encode())])
+    assert [entry.seq for entry in (*first, *second)] == [1, 2, 3]
+    assert first[0].at_us == first[1].at_us == 10
+    assert await journal.read("s1") == [*first, *second]
+    assert await journal.read("s1", after=2) == second
+    assert await journal.read("s2") == []
+    assert verify_chain(await journal.read("s1")) is None
+    assert await journal.append("s1", []) == []
+
+
+async def test_the_sessions_row_changes_with_the_entries(store: Store) -> None:
+    journal = Journal(store)
+    await journal.append("s1", [("session_requested", b"{}")], projection=START)
+    await journal.append("s1", [("answered", b"{}")], projection={"state": "active", "specialist": "p1"})
+    row = await store.sessions.get("s1")
+    assert row is not None
+    assert (row.state, row.specialist, row.branch, row.requested_us) == ("active", "p1", "riverside", 7)
+    assert await journal.open_sessions() == ["s1"]
+    await journal.append("s1", [("closed", b"{}")], projection={"state": "closed"})
+    assert await journal.open_sessions() == []
+
+
+async def test_entries_are_not_kept_without_their_projection(store: Store) -> None:
+    """The two are one transaction: a row that cannot be made takes the entries back."""
+    journal = Journal(store)
+    with pytest.raises(Unavailable):
+        await journal.append("s1", [("session_requested", b"{}")], projection={"state": "waiting"})
+    assert await journal.read("s1") == []
+
+
+async def test_many_sessions_append_at_once(store: Store) -> None:
+    journal = Journal(store)
+
+    async def talk(session: str) -> None:
+        for number in range(10):
+            await journal.append(session, [("chat_sent", b"%d" % number)])
+
+    await asyncio.gather(*(talk(f"s{number}") for number in range(10)))
+    for number in range(10):
+        entries = await journal.read(f"s{number}")
+        assert len(entries) == 10
+        assert verify_chain(entries) is None
+
+
+async def test_a_tampered_row_is_found(store: Store) -> None:
+    journal = Journal(store)
+    await journal.append("s1", [("chat_sent", b"%d" % number) for number in range(5)])
+    table = tables.journal
+    async with store.database.write() as connection:
+        await connection.execute(update(table).where(table.c.seq == 3).values(payload=b"9"))
+    assert verify_chain(await journal.read("s1")) == 3
+
+
+async def test_a_locked_database_refuses_the_append(store: Store, tmp_path: Path) -> None:
+    journal = Journal(store)
+    await journal.append("s1", [("a", b"{}")])
+    other = sqlite3.connect(tmp_path / "visavis.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable):
+        await journal.append("s1", [("b", b"{}")])
+    assert len(await journal.read("s1")) == 1
+    other.execute("ROLLBACK")
+    other.close()
+    assert (await journal.append("s1", [("b", b"{}")]))[0].seq == 2
+
+
+WRITER = """
+import asyncio, sys
+from server.journal import Journal
+from server.store import Store
+
+async def main():
+    journal = Journal(await Store.open(sys.argv[1]))
+    while True:
+        for entry in await journal.append("s1", [("chat_sent", b"x" * 100)] * 3):
+            print(entry.seq, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_append_returned_survives_kill_9(database_url: str) -> None:
+    for _ in range(3):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITER, database_url, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        acknowledged = [int(await asyncio.wait_for(process.stdout.readline(), 20)) for _ in range(30)]
+        process.kill()
+        acknowledged += [int(line) for line in (await process.stdout.read()).splitlines() if line]
+        await process.wait()
+        store = await Store.open(database_url)
+        entries = await Journal(store).read("s1")
+        await store.close()
+        assert verify_chain(entries) is None
+        assert entries[-1].seq >= acknowledged[-1]
+        assert len(entries) % 3 == 0, "a batch is whole or not there"

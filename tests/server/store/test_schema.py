@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from link.messages.errors import Unavailable
+from server.store import schema
+from server.store.tables import metadata
+
+
+def test_a_new_database_gets_every_migration_and_a_current_one_none(database_url: str) -> None:
+    assert schema.migrate(database_url) == (None, "0001")
+    assert schema.migrate(database_url) == ("0001", "0001")
+
+
+def test_the_migrations_and_the_tables_say_the_same(database_url: str, tmp_path: Path) -> None:
+    schema.migrate(database_url)
+    engine = create_engine(f"sqlite:///{tmp_path / 'visavis.sqlite3'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_a_newer_database_is_left_alone(database_url: str, tmp_path: Path) -> None:
+    schema.migrate(database_url)
+    with sqlite3.connect(tmp_path / "visavis.sqlite3") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(schema.SchemaTooNew, match="9999"):
+        schema.migrate(database_url)
+
+
+def test_two_that_migrate_at_once_do_not_meet(database_url: str) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        results = list(threads.map(schema.migrate, [database_url] * 2))
+    assert sorted(results, key=str) == [("0001", "0001"), (None, "0001")]
+
+
+def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "visavis.sqlite3").mkdir()
+    with pytest.raises(Unavailable):
+        schema.migrate(f"sqlite+aiosqlite:///{tmp_path / 'visavis.sqlite3'}")
+
+
+def test_an_unknown_engine_is_told() -> None:
+    with pytest.raises(Unavailable, match="mssql"):
+        schema.migrate("mssql+aioodbc://host/db")
