@@ -1,0 +1,129 @@
+// The whole console: which parts are there in which state, what is said at the edges, and the keys.
+import { html, nothing } from "lit";
+import { keyed } from "lit/directives/keyed.js";
+import { t } from "../i18n.js";
+import { deviceTrouble, troubleSummary } from "./devices.js";
+import { ConsoleElement } from "./element.js";
+import { errorText } from "./labels.js";
+import { inCall, inWrapUp } from "./state.js";
+import "./chat.js";
+import "./customer.js";
+import "./documents.js";
+import "./help.js";
+import "./idle.js";
+import "./notes.js";
+import "./queue.js";
+import "./ring.js";
+import "./stage.js";
+import "./topbar.js";
+import "./viewer.js";
+import "./wrapup.js";
+
+export class ConsoleApp extends ConsoleElement {
+  /** Papers whose arrival has been said. @type {Set<string>} */ #announced = new Set();
+
+  willUpdate() {
+    for (const { id, state } of this.state.session?.documents ?? []) {
+      if (state !== "stored" || this.#announced.has(id)) continue;
+      this.#announced.add(id);
+      this.app.store.notify("info", t("A paper has arrived. Press F4 to look at it."));
+    }
+  }
+
+  render() {
+    const { session, closed } = this.state;
+    const { app } = this;
+    const phase = closed ? "closed" : inCall(session) ? "call" : inWrapUp(session) ? "wrapup" : "idle";
+    return html`
+      <console-topbar class="topbar" .app=${app}></console-topbar>
+      <div class="edges" aria-live="polite">${this.#edge()}</div>
+      <div class="console-grid" data-phase=${phase}>
+        <aside class="left" aria-label=${t("Availability and waiting customers")}><console-queue .app=${app}></console-queue></aside>
+        <main class="centre">${this.#centre(phase)}</main>
+        ${session
+          ? html`<aside class="right" aria-label=${t("This call")}>
+              ${keyed(
+                session.id,
+                html`<console-customer .app=${app}></console-customer>
+                  <console-documents .app=${app}></console-documents>
+                  <console-chat .app=${app}></console-chat>
+                  ${phase === "call" ? html`<console-notes .app=${app}></console-notes>` : nothing}`,
+              )}
+            </aside>`
+          : nothing}
+      </div>
+      <console-ring .app=${app}></console-ring>
+      <console-viewer .app=${app}></console-viewer>
+      <console-help .app=${app}></console-help>
+      ${this.#notices()}
+    `;
+  }
+
+  /** @param {string} phase */
+  #centre(phase) {
+    const { session, closed } = this.state;
+    const { app } = this;
+    if (closed) return this.#closed(closed);
+    if (phase === "call") return keyed(session?.id, html`<console-stage .app=${app}></console-stage>`);
+    if (phase === "wrapup") return keyed(session?.id, html`<console-wrapup .app=${app}></console-wrapup>`);
+    return html`<console-idle .app=${app}></console-idle>`;
+  }
+
+  /** What concerns the whole window: the connection, and devices that do not work during a call. */
+  #edge() {
+    const { link, session, config } = this.state;
+    const { media } = this.app;
+    if (link === "lost") {
+      const text = inCall(session)
+        ? t("The connection to the server is lost. Trying again; you return into this call by yourself.")
+        : t("The connection to the server is lost. Trying again…");
+      return html`<div class="banner danger"><wa-icon name="wifi-off"></wa-icon>${text}<wa-spinner></wa-spinner></div>`;
+    }
+    if (link === "connecting" || !config) {
+      return link === "closed" ? nothing : html`<div class="banner info"><wa-spinner></wa-spinner>${t("Connecting…")}</div>`;
+    }
+    const summary = troubleSummary(media.devices);
+    if (inCall(session) && summary) {
+      const causes = [deviceTrouble(media.devices, "microphone"), deviceTrouble(media.devices, "camera")].filter(Boolean);
+      return html`<div class="banner warning">
+        <wa-icon name="triangle-alert"></wa-icon>${causes.join(" ")} ${summary}
+        <button class="inline-action" @click=${() => void media.warmUp()}>${t("Try again")}</button>
+      </div>`;
+    }
+    return nothing;
+  }
+
+  /** @param {string} code */
+  #closed(code) {
+    const login = code === "not_authenticated";
+    return html`<section class="closed card" role="alert">
+      <wa-icon name=${login ? "lock" : code === "replaced" ? "copy" : "unplug"}></wa-icon>
+      <h1>${errorText(code)}</h1>
+      <p class="muted">
+        ${code === "replaced"
+          ? t("Only one window takes calls at a time. Calls ring in the other one.")
+          : login
+            ? t("A call that was running waits for you for a moment.")
+            : t("If this happens again, tell your administrator.")}
+      </p>
+      <wa-button variant="brand" appearance="accent" size="l" href=${login ? "/login?next=/console" : "/console"}>
+        ${login ? t("Sign in") : code === "replaced" ? t("Use this window") : t("Load again")}
+      </wa-button>
+    </section>`;
+  }
+
+  #notices() {
+    /** @type {Record<string, string>} */
+    const icons = { info: "info", success: "circle-check", warning: "triangle-alert", danger: "circle-alert" };
+    return html`<div class="notices" role="status" aria-live="polite">
+      ${this.state.notices.map(
+        ({ id, kind, text }) => html`<div class="notice ${kind}">
+          <wa-icon name=${icons[kind]}></wa-icon><span>${text}</span>
+          <button class="icon" aria-label=${t("Close")} @click=${() => this.app.store.dismiss(id)}><wa-icon name="x"></wa-icon></button>
+        </div>`,
+      )}
+    </div>`;
+  }
+}
+
+customElements.define("console-app", ConsoleApp);

@@ -1,0 +1,116 @@
+// Papers of the call: ask for one, see how far each is, open it.
+import { html, nothing } from "lit";
+import { t } from "../i18n.js";
+import { ConsoleElement } from "./element.js";
+import { documentIcon, documentLabel, documentState } from "./labels.js";
+import { inCall } from "./state.js";
+
+/** @typedef {import("../link/messages.js").Document} Paper */
+
+/** @type {Record<string, string>} */
+const COLOURS = { stored: "warning", accepted: "success", declined: "danger", failed: "danger", rejected: "" };
+
+/** Whether there is a picture to look at. @param {Paper} paper */
+export const hasPicture = ({ state }) => state === "stored" || state === "accepted" || state === "rejected";
+
+/** Where the server serves it. @param {string} session @param {string} paper */
+export const pictureUrl = (session, paper) => `/api/sessions/${session}/documents/${paper}`;
+
+export class ConsoleDocuments extends ConsoleElement {
+  /** @type {import("lit").PropertyDeclarations} */
+  static properties = { other: { state: true } };
+
+  constructor() {
+    super();
+    /** Whether the field for what other paper is wanted is open. */
+    this.other = false;
+  }
+
+  /** Put the keyboard on the first paper that can be asked for. */
+  focusAsk() {
+    /** @type {HTMLElement | null} */ (this.querySelector(".ask button"))?.focus();
+  }
+
+  /** @param {string} label */
+  #ask(label) {
+    if (label === "other") {
+      this.other = !this.other;
+      void this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector("#other-paper"))?.focus());
+      return;
+    }
+    void this.app.desk.askDocument(label, "");
+  }
+
+  /** @param {SubmitEvent} event */
+  #askOther(event) {
+    event.preventDefault();
+    const field = /** @type {HTMLInputElement} */ (this.querySelector("#other-paper"));
+    if (!field.value.trim()) return;
+    void this.app.desk.askDocument("other", field.value.trim());
+    this.other = false;
+  }
+
+  render() {
+    const { session, config } = this.state;
+    if (!session) return nothing;
+    const active = inCall(session);
+    const papers = [...session.documents].reverse();
+    return html`<section class="panel documents" aria-labelledby="documents-title">
+      <header class="panel-head">
+        <h2 id="documents-title">${t("Papers")}</h2>
+        ${active ? html`<kbd aria-hidden="true">D</kbd>` : nothing}
+      </header>
+      ${active
+        ? html`<div class="ask" role="group" aria-label=${t("Ask the customer for")}>
+              ${(config?.document_labels ?? []).map(
+                (label) => html`<button aria-expanded=${label === "other" ? String(this.other) : nothing} @click=${() => this.#ask(label)}>
+                  <wa-icon name=${documentIcon(label)}></wa-icon>${documentLabel(label)}
+                </button>`,
+              )}
+            </div>
+            ${this.other
+              ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#askOther(event)}>
+                  <label class="visually-hidden" for="other-paper">${t("Which paper?")}</label>
+                  <input id="other-paper" maxlength="200" placeholder=${t("Which paper?")} autocomplete="off" />
+                  <button class="icon" aria-label=${t("Ask")}><wa-icon name="send"></wa-icon></button>
+                </form>`
+              : nothing}`
+        : nothing}
+      ${papers.length
+        ? html`<ul class="papers" aria-live="polite">
+            ${papers.map((paper) => this.#paper(session.id, paper))}
+          </ul>`
+        : html`<p class="hint">${t("Nothing has been asked for yet. The customer must agree to each paper.")}</p>`}
+    </section>`;
+  }
+
+  /**
+   * @param {string} session
+   * @param {Paper} paper
+   */
+  #paper(session, paper) {
+    const picture = hasPicture(paper);
+    const detail = paper.reason || paper.note;
+    const body = html`
+      <span class="thumbnail">
+        ${picture
+          ? html`<img src=${pictureUrl(session, paper.id)} alt="" loading="lazy" />`
+          : html`<wa-icon name=${documentIcon(paper.label)}></wa-icon>`}
+      </span>
+      <span class="what">
+        <strong>${documentLabel(paper.label)}</strong>
+        <span class="chip ${COLOURS[paper.state] ?? ""}">${paper.state === "agreed" ? html`<wa-spinner></wa-spinner>` : nothing}${documentState(paper.state)}</span>
+        ${detail ? html`<small>${detail}</small>` : nothing}
+      </span>
+    `;
+    return html`<li data-state=${paper.state}>
+      ${picture
+        ? html`<button class="paper" @click=${() => this.app.store.set({ document: paper.id })}>
+            ${body}<wa-icon class="open" name="maximize" label=${t("Open at full size")}></wa-icon>
+          </button>`
+        : html`<div class="paper">${body}</div>`}
+    </li>`;
+  }
+}
+
+customElements.define("console-documents", ConsoleDocuments);

@@ -1,0 +1,115 @@
+// The console's keys: one table, which works them and which the help dialog shows.
+import { msg } from "../i18n.js";
+import { hasPicture } from "./documents.js";
+import { inCall, inWrapUp } from "./state.js";
+
+/** @typedef {import("./element.js").App} App */
+/** @typedef {HTMLElement & {hangUp(): void}} Topbar */
+/** @typedef {{root: HTMLElement, app: App}} Context */
+/**
+ * `code` is a KeyboardEvent.code; `shown` what stands on the key. A letter works alone where nothing is being typed, and
+ * with Alt everywhere; a function key works everywhere.
+ *
+ * @typedef {{code: string, shown: string, text: string, when: (app: App) => boolean, act: (context: Context) => void}} Key
+ */
+
+/** @param {App} app */
+const call = (app) => inCall(app.store.state.session);
+/** @param {App} app */
+const open = (app) => app.store.state.session !== null;
+
+/**
+ * @template T
+ * @param {HTMLElement} root
+ * @param {string} selector
+ * @returns {T | null}
+ */
+const part = (root, selector) => /** @type {T | null} */ (/** @type {unknown} */ (root.querySelector(selector)));
+
+/** @param {App} app */
+function openPaper(app) {
+  const papers = app.store.state.session?.documents.filter(hasPicture) ?? [];
+  const wanted = papers.findLast(({ state }) => state === "stored") ?? papers.at(-1);
+  if (wanted) app.store.set({ document: wanted.id });
+}
+
+/** @param {App} app */
+function switchPresence(app) {
+  const { presence } = app.store.state;
+  if (presence === "available") void app.desk.setAvailable(false);
+  else if (presence === "away" || presence === "offline") void app.desk.setAvailable(true);
+}
+
+/** @type {Key[]} */
+export const KEYS = [
+  { code: "F1", shown: "F1", text: msg("Customer's screen large"), when: call, act: ({ app }) => app.store.set({ emphasis: "screen" }) },
+  { code: "F2", shown: "F2", text: msg("Customer large"), when: call, act: ({ app }) => app.store.set({ emphasis: "customer" }) },
+  { code: "F3", shown: "F3", text: msg("Document camera large"), when: call, act: ({ app }) => app.store.set({ emphasis: "camera" }) },
+  { code: "F4", shown: "F4", text: msg("Open the paper that waits for a decision"), when: open, act: ({ app }) => openPaper(app) },
+  {
+    code: "KeyP",
+    shown: "P",
+    text: msg("Show or hide my pointer"),
+    when: call,
+    act: ({ root }) => part(root, "console-stage")?.togglePointer(),
+  },
+  { code: "KeyX", shown: "X", text: msg("Clear the outline"), when: call, act: ({ app }) => app.desk.highlight(null) },
+  { code: "KeyD", shown: "D", text: msg("Ask for a paper"), when: call, act: ({ root }) => part(root, "console-documents")?.focusAsk() },
+  { code: "KeyC", shown: "C", text: msg("Write in the chat"), when: call, act: ({ root }) => part(root, "console-chat")?.focusField() },
+  { code: "KeyN", shown: "N", text: msg("Write notes"), when: call, act: ({ root }) => part(root, "console-notes")?.focusField() },
+  { code: "KeyM", shown: "M", text: msg("Microphone on or off"), when: call, act: ({ app }) => app.media.toggle("microphone") },
+  { code: "KeyV", shown: "V", text: msg("Camera on or off"), when: call, act: ({ app }) => app.media.toggle("camera") },
+  {
+    code: "KeyH",
+    shown: "H",
+    text: msg("Hold or resume"),
+    when: call,
+    act: ({ app }) => void app.desk.hold(app.store.state.session?.state !== "held"),
+  },
+  { code: "KeyE", shown: "E", text: msg("End the call (press twice)"), when: call, act: ({ root }) => part(root, "console-topbar")?.hangUp() },
+  { code: "KeyA", shown: "A", text: msg("Take calls, or take none"), when: (app) => !open(app), act: ({ app }) => switchPresence(app) },
+];
+
+/** Keys that parts of the console work themselves; here for the help dialog. */
+export const OTHER_KEYS = [
+  { shown: "Enter", text: msg("Answer a ringing call") },
+  { shown: "Esc", text: msg("Decline a ringing call; close what is open") },
+  { shown: "1–9", text: msg("After the call: choose the outcome") },
+  { shown: "+ − 0 1 R", text: msg("In a paper: zoom, fit, full resolution, rotate") },
+  { shown: "A / J", text: msg("In a paper: accept it, or ask again") },
+  { shown: "?", text: msg("Show this help") },
+];
+
+/** Whether what the person types is text. @param {EventTarget | null} target */
+function typing(target) {
+  return target instanceof HTMLElement && (target.matches("textarea, select") || (target.matches("input") && !target.matches("[type=radio]")));
+}
+
+/**
+ * Work the keys of the console in `root` from now on.
+ *
+ * @param {Context} context
+ */
+export function listen(context) {
+  addEventListener("keydown", (event) => {
+    if (event.repeat || event.ctrlKey || event.metaKey || event.isComposing || context.root.querySelector("dialog[open]")) return;
+    const words = typing(event.target);
+    if (event.key === "?" && !words) {
+      event.preventDefault();
+      context.app.store.set({ help: true });
+      return;
+    }
+    const { session } = context.app.store.state;
+    if (inWrapUp(session) && /^[1-9]$/.test(event.key) && !words) {
+      event.preventDefault();
+      part(context.root, "console-wrapup")?.choose(Number(event.key));
+      return;
+    }
+    const key = KEYS.find(({ code }) => code === event.code);
+    if (!key || !key.when(context.app)) return;
+    const plain = !event.altKey && !event.shiftKey;
+    if (event.code.startsWith("F") ? !plain : !(event.altKey && !event.shiftKey) && !(plain && !words)) return;
+    event.preventDefault();
+    key.act(context);
+  });
+}

@@ -1,0 +1,152 @@
+// Words for the protocol's codes, and names of things in the page's language. A code that is not known is shown as it is.
+import { language, msg, t } from "../i18n.js";
+
+/** @typedef {import("../link/messages.js").Session} Session */
+/** @typedef {import("../link/messages.js").Service} Service */
+
+/** @type {Record<string, string>} */
+const DOCUMENTS = {
+  identity_card: msg("Identity card"),
+  bank_card: msg("Bank card"),
+  contract: msg("Contract"),
+  income_proof: msg("Proof of income"),
+  other: msg("Other paper"),
+};
+
+/** @type {Record<string, string>} */
+const DOCUMENT_ICONS = {
+  identity_card: "id-card",
+  bank_card: "credit-card",
+  contract: "signature",
+  income_proof: "banknote",
+  other: "file-text",
+};
+
+/** @type {Record<string, string>} */
+const DOCUMENT_STATES = {
+  requested: msg("Waiting for the customer"),
+  agreed: msg("Being taken"),
+  declined: msg("Declined by the customer"),
+  failed: msg("Could not be taken"),
+  stored: msg("Please check"),
+  accepted: msg("Accepted"),
+  rejected: msg("Asked again"),
+};
+
+/** @type {Record<string, string>} */
+const OUTCOMES = {
+  resolved: msg("Resolved"),
+  completed: msg("Completed"),
+  sold: msg("Product bought"),
+  follow_up: msg("Follow-up agreed"),
+  appointment: msg("Appointment made"),
+  referred: msg("Referred to the branch"),
+  branch: msg("Referred to the branch"),
+  declined: msg("Customer decided against it"),
+  refused: msg("Customer decided against it"),
+  unresolved: msg("Not resolved"),
+  interrupted: msg("Interrupted"),
+  technical: msg("Technical problem"),
+  other: msg("Something else"),
+};
+
+/** @type {Record<string, string>} */
+const STEPS = {
+  start: msg("Start page"),
+  home: msg("Start page"),
+  product: msg("Choosing a product"),
+  amount: msg("Amount"),
+  details: msg("Personal details"),
+  identity: msg("Personal details"),
+  risk: msg("Risk questions"),
+  account: msg("Account"),
+  review: msg("Review"),
+  confirm: msg("Confirmation"),
+  signature: msg("Signature"),
+  done: msg("Finished"),
+};
+
+/** @type {Record<string, string>} */
+const REASONS = {
+  customer: msg("The customer ended the call."),
+  specialist: msg("You ended the call."),
+  interrupted: msg("The customer's kiosk was lost and did not come back."),
+  kiosk_lost: msg("The customer's kiosk was lost and did not come back."),
+  lost: msg("The customer's kiosk was lost and did not come back."),
+};
+
+/** @type {Record<string, string>} */
+const ERRORS = {
+  not_authenticated: msg("Your login has expired. Please sign in again."),
+  not_allowed: msg("You may not do this."),
+  not_found: msg("This call no longer exists."),
+  wrong_state: msg("This is no longer possible: the call has moved on."),
+  rate_limited: msg("Too many requests. Please wait a moment."),
+  unavailable: msg("The server could not be reached. Please try again."),
+  slow_consumer: msg("The connection is too slow. Please try again."),
+  too_large: msg("This is too long."),
+  bad_message: msg("The server did not understand the request."),
+  replaced: msg("The console was opened in another window."),
+};
+
+/** @type {Record<string, string>} */
+const PRESENCES = {
+  offline: msg("Not available"),
+  away: msg("Not available"),
+  available: msg("Available"),
+  ringing: msg("Ringing"),
+  busy: msg("In a call"),
+  wrap_up: msg("After the call"),
+};
+
+/** @type {Record<string, string>} */
+const TRACKS = {
+  "kiosk.microphone": msg("Customer's voice"),
+  "kiosk.camera": msg("Customer's camera"),
+  "kiosk.auxiliary": msg("Document camera"),
+  "specialist.microphone": msg("Your voice"),
+  "specialist.camera": msg("Your camera"),
+  cobrowse: msg("Customer's screen"),
+};
+
+/** @param {Record<string, string>} table @param {string} code */
+const say = (table, code) => (table[code] ? t(table[code]) : code.replaceAll(/[_.-]+/g, " "));
+
+/** @param {string} code */
+export const documentLabel = (code) => say(DOCUMENTS, code);
+/** @param {string} code */
+export const documentIcon = (code) => DOCUMENT_ICONS[code] ?? "file-text";
+/** @param {string} code */
+export const documentState = (code) => say(DOCUMENT_STATES, code);
+/** @param {string} code */
+export const outcomeLabel = (code) => say(OUTCOMES, code);
+/** @param {string} code */
+export const stepLabel = (code) => say(STEPS, code);
+/** @param {string} code */
+export const presenceLabel = (code) => say(PRESENCES, code);
+/** @param {string} code */
+export const trackLabel = (code) => say(TRACKS, code);
+/** @param {string} code */
+export const errorText = (code) => (ERRORS[code] ? t(ERRORS[code]) : t("Something went wrong. Please try again."));
+
+/** Why a call ended, as one sentence. @param {Session} session */
+export function endText(session) {
+  const code = session.ended_by === "specialist" ? "specialist" : (session.end_reason ?? "");
+  return REASONS[code] ? t(REASONS[code]) : t("The call has ended.");
+}
+
+/** @param {Service} service */
+export const serviceName = (service) => (language() === "en" ? service.name_en : service.name_zh);
+/** @param {{branch_zh: string, branch_en: string}} where */
+export const branchName = (where) => (language() === "en" ? where.branch_en : where.branch_zh);
+/** A language by its own name. @param {string} code */
+export const languageName = (code) => (code === "en" ? "English" : "中文");
+
+/** Reasons to ask for a paper again, said to the customer in the customer's own language. */
+export const REJECTIONS = [
+  { "zh-CN": "照片模糊，请重新拍摄", en: "The picture is blurred. Please take it again." },
+  { "zh-CN": "有反光，请调整角度", en: "There is glare. Please tilt the paper a little." },
+  { "zh-CN": "证件未完整显示", en: "Part of the paper is cut off." },
+  { "zh-CN": "不是所需的证件", en: "This is not the paper that is needed." },
+  { "zh-CN": "证件已过期", en: "This paper has expired." },
+];

@@ -1,0 +1,234 @@
+// The specialist's camera and microphone, and the peer connection of the call, apart from any DOM.
+import { Peer } from "../media/peer.js";
+import { inCall } from "./state.js";
+import { newId } from "./session.js";
+
+/** @typedef {import("./session.js").Desk} Desk */
+/** @typedef {"off" | "asking" | "on" | "denied" | "missing" | "busy"} DeviceState */
+/** @typedef {import("../media/peer.js").PeerState} PeerState */
+
+/** @type {MediaTrackConstraints} */
+const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+/** @type {MediaTrackConstraints} */
+const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
+const RETRY_MS = [300, 1000, 2000, 4000];
+
+/** @param {unknown} error @returns {DeviceState} */
+function deviceState(error) {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError" || name === "SecurityError") return "denied";
+  if (name === "NotReadableError" || name === "AbortError") return "busy";
+  return "missing";
+}
+
+/**
+ * Fires `change` when a device, a mute or the connection changed. A call works with either device, or with neither; which
+ * of them is missing, and why, is in `devices`.
+ */
+export class Media extends EventTarget {
+  /** @type {Record<"microphone" | "camera", MediaStreamTrack | null>} */
+  local = { microphone: null, camera: null };
+  /** @type {Record<"microphone" | "camera", DeviceState>} */
+  devices = { microphone: "off", camera: "off" };
+  /** What the specialist switched off. */
+  muted = { microphone: false, camera: false };
+  /** @type {Peer | null} */
+  peer = null;
+  /** @type {PeerState} */
+  connection = "new";
+  /** Milliseconds from answering to a connected leg, for the last call. @type {number | null} */
+  setupMs = null;
+
+  /** @type {Promise<void> | null} */ #warming = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
+  #failures = 0;
+  #began = 0;
+  #leg = "";
+  #session = "";
+
+  /** @param {Desk} desk */
+  constructor(desk) {
+    super();
+    this.desk = desk;
+    desk.addEventListener("fresh", () => this.#drop());
+    desk.addEventListener("leg-lost", (event) => {
+      if (/** @type {CustomEvent} */ (event).detail === this.#leg) this.#again();
+    });
+    desk.store.addEventListener("change", () => this.#follow());
+    navigator.mediaDevices?.addEventListener("devicechange", () => {
+      if (Object.values(this.devices).includes("missing") && this.#wanted()) void this.warmUp();
+    });
+    addEventListener("pagehide", () => this.peer?.close());
+  }
+
+  /** Get the devices now, so that an answer does not wait for them. Never rejects: see `devices`. */
+  warmUp() {
+    this.#warming ??= this.#acquire().finally(() => {
+      this.#warming = null;
+    });
+    return this.#warming;
+  }
+
+  /** Switch a device off or on again for the customer. @param {"microphone" | "camera"} name */
+  toggle(name) {
+    this.muted = { ...this.muted, [name]: !this.muted[name] };
+    this.#enable();
+    this.#changed();
+  }
+
+  #wanted() {
+    const { session, presence } = this.desk.store.state;
+    return inCall(session) || presence === "available" || presence === "ringing";
+  }
+
+  #follow() {
+    const { session, link, presence } = this.desk.store.state;
+    if (this.#wanted() && !this.local.microphone && this.devices.microphone === "off") void this.warmUp();
+    if (presence !== "busy" && presence !== "wrap_up" && !this.#wanted()) this.#release();
+    this.#enable();
+    if (!session || !inCall(session)) {
+      this.#drop();
+      this.muted = { microphone: false, camera: false };
+    } else if (link === "open" && (session.id !== this.#session || !this.peer)) {
+      if (session.id !== this.#session) this.#drop();
+      if (this.#retry === undefined) void this.#connect(session.id);
+    }
+  }
+
+  async #acquire() {
+    this.devices = { microphone: "asking", camera: "asking" };
+    this.#changed();
+    try {
+      const both = await navigator.mediaDevices.getUserMedia({ audio: MICROPHONE, video: CAMERA });
+      this.#take("microphone", both.getAudioTracks()[0] ?? null);
+      this.#take("camera", both.getVideoTracks()[0] ?? null);
+    } catch {
+      // One of the two may still be had; each says for itself why not.
+      await this.#acquireOne("microphone", { audio: MICROPHONE });
+      await this.#acquireOne("camera", { video: CAMERA });
+    }
+    if (!this.#wanted()) this.#release();
+  }
+
+  /**
+   * @param {"microphone" | "camera"} name
+   * @param {MediaStreamConstraints} constraints
+   */
+  async #acquireOne(name, constraints) {
+    try {
+      if (!navigator.mediaDevices) throw new DOMException("insecure page", "SecurityError");
+      const stream = await navigator.mediaDevices.getUserMedia(constraints);
+      this.#take(name, stream.getTracks()[0] ?? null);
+    } catch (error) {
+      this.devices = { ...this.devices, [name]: deviceState(error) };
+      this.#changed();
+    }
+  }
+
+  /**
+   * @param {"microphone" | "camera"} name
+   * @param {MediaStreamTrack | null} track
+   */
+  #take(name, track) {
+    this.local[name]?.stop();
+    this.local = { ...this.local, [name]: track };
+    this.devices = { ...this.devices, [name]: track ? "on" : "missing" };
+    track?.addEventListener("ended", () => {
+      this.local = { ...this.local, [name]: null };
+      this.devices = { ...this.devices, [name]: "missing" };
+      this.#changed();
+    });
+    this.#enable();
+    void this.peer?.replace(name, track).catch(() => undefined);
+    this.#changed();
+  }
+
+  /** While held nothing may go out, whatever happens on the way. */
+  #enable() {
+    const held = this.desk.session?.state === "held";
+    for (const name of /** @type {const} */ (["microphone", "camera"])) {
+      const track = this.local[name];
+      if (track) track.enabled = !held && !this.muted[name];
+    }
+  }
+
+  #release() {
+    if (this.#warming || !(this.local.microphone || this.local.camera)) return;
+    for (const track of Object.values(this.local)) track?.stop();
+    this.local = { microphone: null, camera: null };
+    this.devices = { microphone: "off", camera: "off" };
+    this.#changed();
+  }
+
+  /** @param {string} session */
+  async #connect(session) {
+    const leg = newId("leg");
+    const { connection, store } = this.desk;
+    const servers = store.state.config?.ice_servers ?? [];
+    if (session !== this.#session) this.#began = performance.now();
+    this.#session = session;
+    this.#leg = leg;
+    const peer = new Peer(
+      {
+        offer: async (sdp) => {
+          const reply = await connection.request({ type: "leg_offer", session, leg, sdp });
+          if (reply.type !== "leg_answer") throw new Error(`unexpected reply ${reply.type}`);
+          return reply.sdp;
+        },
+        candidate: (candidate, mid) => connection.post({ type: "leg_candidate", leg, candidate, mid }),
+      },
+      servers.map(({ urls, username, credential }) => ({ urls, username: username ?? "", credential: credential ?? "" })),
+    );
+    this.peer = peer;
+    peer.addEventListener("state", () => this.#peerChanged(peer));
+    this.#changed();
+    if (this.#warming) await this.#warming;
+    if (this.peer === peer) await peer.start(this.local).catch(() => undefined); // Its state says "lost" too.
+  }
+
+  /** @param {Peer} peer */
+  #peerChanged(peer) {
+    if (this.peer !== peer) return;
+    this.connection = peer.state;
+    if (peer.state === "connected") {
+      this.#failures = 0;
+      this.setupMs ??= performance.now() - this.#began;
+    }
+    if (peer.state === "lost") this.#again();
+    this.#changed();
+  }
+
+  /** A new peer connection under the same participant, after a short pause. */
+  #again() {
+    const peer = this.peer;
+    this.peer = null;
+    peer?.close();
+    this.connection = "connecting";
+    clearTimeout(this.#retry);
+    const pause = RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)];
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#follow();
+    }, pause);
+    this.#changed();
+  }
+
+  #drop() {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#failures = 0;
+    this.#session = "";
+    this.#leg = "";
+    this.setupMs = null;
+    if (!this.peer && this.connection === "new") return;
+    const peer = this.peer;
+    this.peer = null;
+    peer?.close();
+    this.connection = "new";
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,114 @@
+// A call rings: who it is, what they want, how long is left; Enter answers, Esc declines.
+import { html, nothing } from "lit";
+import { formatDuration, t } from "../i18n.js";
+import { ConsoleElement } from "./element.js";
+import { branchName, languageName, serviceName, stepLabel } from "./labels.js";
+
+const RADIUS = 34;
+const LENGTH = 2 * Math.PI * RADIUS;
+
+export class ConsoleRing extends ConsoleElement {
+  static ticking = true;
+
+  #shown = "";
+
+  get #dialog() {
+    return /** @type {HTMLDialogElement | null} */ (this.querySelector("dialog"));
+  }
+
+  updated() {
+    const { ring } = this.state;
+    const dialog = this.#dialog;
+    const shown = ring?.session.id ?? "";
+    if (shown === this.#shown || !dialog) return;
+    this.#shown = shown;
+    if (ring) {
+      this.app.ringtone.start(t("Incoming call"));
+      dialog.showModal();
+      // The widget draws itself a moment later than we do; focus goes there once it can take it.
+      const answer = /** @type {HTMLElement & {updateComplete?: Promise<unknown>}} */ (dialog.querySelector(".answer"));
+      void Promise.resolve(answer.updateComplete).then(() => answer.focus());
+    } else {
+      this.app.ringtone.stop();
+      dialog.close();
+    }
+  }
+
+  render() {
+    const { ring } = this.state;
+    return html`<dialog
+      class="ring"
+      aria-labelledby="ring-title"
+      aria-describedby="ring-facts"
+      @cancel=${(/** @type {Event} */ event) => {
+        event.preventDefault();
+        void this.app.desk.decline();
+      }}
+    >
+      ${ring ? this.#content(ring) : nothing}
+    </dialog>`;
+  }
+
+  /** @param {import("./state.js").RingView} ring */
+  #content({ session, deadline, total }) {
+    const left = Math.max(0, deadline - performance.now());
+    const waited = session.waited_s + (total - left) / 1000;
+    return html`
+      <div class="ring-head">
+        <div class="ring-clock" role="timer" aria-label=${t("Seconds left to answer")}>
+          <svg viewBox="0 0 80 80" aria-hidden="true">
+            <circle cx="40" cy="40" r=${RADIUS} class="track"></circle>
+            <circle
+              cx="40"
+              cy="40"
+              r=${RADIUS}
+              class="remaining"
+              stroke-dasharray=${LENGTH}
+              stroke-dashoffset=${LENGTH * (1 - left / total)}
+            ></circle>
+          </svg>
+          <span class="number">${Math.ceil(left / 1000)}</span>
+        </div>
+        <div>
+          <h2 id="ring-title">${t("Incoming call")}</h2>
+          <p class="ring-service"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
+        </div>
+      </div>
+      <dl id="ring-facts" class="facts">
+        ${fact("building-2", t("Branch"), branchName(session))} ${fact("monitor-smartphone", t("Kiosk"), session.kiosk_name)}
+        ${fact("languages", t("Language"), languageName(session.language))}
+        ${fact("text-cursor-input", t("Form step"), stepLabel(session.step))}
+        ${fact("clock", t("Has waited"), formatDuration(waited))}
+      </dl>
+      ${session.elderly || session.requeued
+        ? html`<div class="ring-flags">
+            ${session.elderly
+              ? html`<span class="chip warning"><wa-icon name="accessibility"></wa-icon>${t("Uses the elderly mode: speak slowly")}</span>`
+              : nothing}
+            ${session.requeued
+              ? html`<span class="chip danger"><wa-icon name="rotate-ccw"></wa-icon>${t("Was cut off from a colleague")}</span>`
+              : nothing}
+          </div>`
+        : nothing}
+      <div class="ring-actions">
+        <wa-button class="decline" appearance="outlined" variant="neutral" size="l" @click=${() => void this.app.desk.decline()}>
+          <wa-icon slot="start" name="phone-missed"></wa-icon>${t("Decline")}<kbd aria-hidden="true">Esc</kbd>
+        </wa-button>
+        <wa-button class="answer" variant="success" appearance="accent" size="l" autofocus @click=${() => void this.app.desk.answer()}>
+          <wa-icon slot="start" name="phone-call"></wa-icon>${t("Answer")}<kbd aria-hidden="true">Enter</kbd>
+        </wa-button>
+      </div>
+    `;
+  }
+}
+
+/**
+ * @param {string} icon
+ * @param {string} name
+ * @param {string} value
+ */
+function fact(icon, name, value) {
+  return html`<div><dt><wa-icon name=${icon}></wa-icon>${name}</dt><dd>${value}</dd></div>`;
+}
+
+customElements.define("console-ring", ConsoleRing);

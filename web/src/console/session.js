@@ -1,0 +1,251 @@
+// What a specialist can do, apart from any DOM: each act sends its message and takes the answer into the store.
+import { LinkError } from "../link/connection.js";
+import { t } from "../i18n.js";
+import { errorText } from "./labels.js";
+import { inCall } from "./state.js";
+
+/** @typedef {import("../link/connection.js").Connection} Connection */
+/** @typedef {import("../link/messages.js").ClientMessage} ClientMessage */
+/** @typedef {import("../link/messages.js").CobrowseBatch} CobrowseBatch */
+/** @typedef {import("./state.js").Store} Store */
+
+const NOTE_PAUSE_MS = 800;
+const POINT_MS = 33;
+const REFRESH_MS = 2000;
+
+/** Ids that nobody guesses and that fit the protocol's pattern. @param {string} prefix */
+export function newId(prefix) {
+  return `${prefix}-${crypto.randomUUID()}`;
+}
+
+/**
+ * The specialist's side of sessions.
+ *
+ * Events: `cobrowse` (detail: CobrowseBatch), `cobrowse-reset`, `leg-lost` (detail: leg id), `fresh`, `ring-stop`
+ * (detail: reason).
+ */
+export class Desk extends EventTarget {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #noteTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #pointTimer;
+  /** @type {{x: number, y: number} | null} */ #pointAt = null;
+  #refreshed = -Infinity;
+  #fresh = false;
+
+  /**
+   * @param {Connection} connection
+   * @param {Store} store
+   */
+  constructor(connection, store) {
+    super();
+    this.connection = connection;
+    this.store = store;
+    connection.addEventListener("state", () => this.#linkChanged());
+    connection.addEventListener("fresh", () => this.#began());
+    connection.addEventListener("message", (event) => this.#receive(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  get session() {
+    return this.store.state.session;
+  }
+
+  #linkChanged() {
+    const { state, reason } = this.connection;
+    this.store.set({ link: state, closed: state === "closed" ? (reason?.code ?? "unavailable") : null });
+  }
+
+  #began() {
+    this.store.fresh();
+    this.#fresh = true;
+    this.dispatchEvent(new Event("cobrowse-reset"));
+    this.dispatchEvent(new Event("fresh"));
+  }
+
+  /** @param {import("../link/messages.js").ServerMessage} message */
+  #receive(message) {
+    const before = this.session;
+    this.store.apply(message);
+    switch (message.type) {
+      case "cobrowse":
+        if (message.session === this.session?.id) {
+          this.dispatchEvent(new CustomEvent("cobrowse", { detail: message }));
+        }
+        break;
+      case "leg_lost":
+        this.dispatchEvent(new CustomEvent("leg-lost", { detail: message.leg }));
+        break;
+      case "ring_stop":
+        this.#ringStopped(message.reason);
+        break;
+      case "session_gone":
+        this.dispatchEvent(new Event("cobrowse-reset"));
+        break;
+    }
+    const now = this.session;
+    if (now && inCall(now) && (now.id !== before?.id || this.#fresh)) this.#joined();
+  }
+
+  /** In a call whose picture is not known here: just answered, or back after a reload or a restart. */
+  #joined() {
+    this.#fresh = false;
+    this.#refreshed = -Infinity;
+    this.dispatchEvent(new Event("cobrowse-reset"));
+    this.refresh();
+    if (this.store.state.noteState === "failed") this.saveNote(this.store.state.note);
+  }
+
+  /** @param {string} reason */
+  #ringStopped(reason) {
+    this.dispatchEvent(new CustomEvent("ring-stop", { detail: reason }));
+    if (reason === "timeout") this.store.notify("warning", t("The call was not answered in time and goes to the next specialist."));
+    else if (reason === "left" || reason === "lost") this.store.notify("info", t("The customer left before the call was answered."));
+  }
+
+  /**
+   * Send a request; a refusal is told to the specialist and gives null.
+   *
+   * @param {ClientMessage} message
+   */
+  async #ask(message) {
+    try {
+      return await this.connection.request(message);
+    } catch (error) {
+      const code = error instanceof LinkError ? error.code : "internal";
+      this.store.notify("danger", errorText(code));
+      return null;
+    }
+  }
+
+  /** @param {boolean} available */
+  async setAvailable(available) {
+    const reply = await this.#ask({ type: "set_presence", available });
+    if (reply) this.store.apply(reply);
+  }
+
+  async answer() {
+    const { ring } = this.store.state;
+    if (!ring) return;
+    this.store.set({ ring: null });
+    const reply = await this.#ask({ type: "answer", session: ring.session.id });
+    if (reply) this.#receive(reply);
+  }
+
+  async decline() {
+    const { ring } = this.store.state;
+    if (!ring) return;
+    this.store.set({ ring: null });
+    await this.#ask({ type: "decline", session: ring.session.id });
+  }
+
+  /** @param {boolean} held */
+  async hold(held) {
+    if (this.session) await this.#ask({ type: "hold", session: this.session.id, held });
+  }
+
+  async hangUp() {
+    if (this.session) await this.#ask({ type: "hang_up", session: this.session.id });
+  }
+
+  /**
+   * Save how the call went. Returns whether it was saved.
+   *
+   * @param {string} outcome
+   * @param {string} note
+   */
+  async dispose(outcome, note) {
+    const { session } = this;
+    if (!session) return false;
+    clearTimeout(this.#noteTimer);
+    const reply = await this.#ask({ type: "dispose", session: session.id, outcome, note });
+    if (!reply) return false;
+    if (this.session?.id === session.id) this.store.apply({ type: "session_gone" });
+    this.store.notify("success", t("The outcome has been saved."));
+    return true;
+  }
+
+  /** Keep what was typed, and save it after a pause. @param {string} text */
+  typeNote(text) {
+    this.store.set({ note: text, noteState: "typing" });
+    clearTimeout(this.#noteTimer);
+    this.#noteTimer = setTimeout(() => this.saveNote(text), NOTE_PAUSE_MS);
+  }
+
+  /** @param {string} text */
+  async saveNote(text) {
+    const { session } = this;
+    if (!session || !(inCall(session) || session.state === "ended")) return;
+    clearTimeout(this.#noteTimer);
+    this.store.set({ noteState: "saving" });
+    try {
+      await this.connection.request({ type: "note_save", session: session.id, text });
+      if (this.store.state.note === text) this.store.set({ noteState: "saved" });
+    } catch {
+      this.store.set({ noteState: "failed" });
+    }
+  }
+
+  /** @param {string} text */
+  async sendChat(text) {
+    const { session } = this;
+    if (!session || !text.trim()) return;
+    const line = { id: newId("chat"), sender: "specialist", text: text.trim(), at_ms: 0 };
+    this.store.set({ chat: [...this.store.state.chat, { ...line, pending: true }] });
+    const reply = await this.#ask({ type: "chat_send", session: session.id, id: line.id, text: line.text });
+    const failed = reply === null;
+    const chat = this.store.state.chat.map((known) =>
+      known.id === line.id && known.pending ? { ...known, pending: false, failed } : known,
+    );
+    this.store.set({ chat });
+  }
+
+  /**
+   * @param {string} label
+   * @param {string} note
+   */
+  async askDocument(label, note) {
+    if (!this.session) return;
+    const reply = await this.#ask({ type: "document_request", session: this.session.id, label, note });
+    if (reply) this.store.apply(reply);
+  }
+
+  /**
+   * @param {string} document
+   * @param {boolean} accepted
+   * @param {string} reason
+   */
+  async decide(document, accepted, reason) {
+    if (!this.session) return;
+    await this.#ask({ type: "document_decide", session: this.session.id, document, accepted, reason });
+  }
+
+  /** Show this pointer to the customer; at most 30 messages a second. @param {{x: number, y: number} | null} at */
+  point(at) {
+    this.#pointAt = at;
+    if (this.#pointTimer !== undefined) return;
+    this.#sendPoint();
+    this.#pointTimer = setTimeout(() => {
+      this.#pointTimer = undefined;
+      if (this.#pointAt !== at) this.point(this.#pointAt);
+    }, POINT_MS);
+  }
+
+  #sendPoint() {
+    if (!this.session || this.connection.state !== "open") return;
+    const { x = null, y = null } = this.#pointAt ?? {};
+    this.connection.post({ type: "point", session: this.session.id, x, y });
+  }
+
+  /** @param {number | null} node rrweb id */
+  highlight(node) {
+    if (!this.session) return;
+    this.store.set({ highlighted: node });
+    this.connection.post({ type: "highlight", session: this.session.id, node });
+  }
+
+  /** Ask for the whole picture of the customer's page, not more often than every 2 s. */
+  refresh() {
+    const now = performance.now();
+    if (!this.session || now - this.#refreshed < REFRESH_MS) return;
+    this.#refreshed = now;
+    this.connection.post({ type: "cobrowse_refresh", session: this.session.id });
+  }
+}

@@ -1,0 +1,204 @@
+// What the console knows, apart from any DOM: one plain object, changed only here, and an event when it changed.
+
+/** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
+/** @typedef {import("../link/messages.js").Session} Session */
+/** @typedef {import("../link/messages.js").WaitingCall} WaitingCall */
+/** @typedef {import("../link/messages.js").Chat} Chat */
+/** @typedef {import("../link/messages.js").ConsoleConfig} ConsoleConfig */
+/** @typedef {import("../link/messages.js").Presence} Presence */
+/** @typedef {import("../link/connection.js").ConnectionState} ConnectionState */
+/** @typedef {"screen" | "customer" | "camera" | "both"} Emphasis */
+/** @typedef {"saved" | "typing" | "saving" | "failed"} SaveState */
+/** @typedef {{id: number, kind: "info" | "success" | "warning" | "danger", text: string}} Notice */
+/** @typedef {{session: Session, deadline: number, total: number}} RingView deadline on the performance clock, ms */
+/** @typedef {Chat & {pending?: boolean, failed?: boolean}} ChatLine */
+
+/**
+ * @typedef {object} ConsoleState
+ * @property {ConnectionState} link
+ * @property {string | null} closed why the connection is closed for good
+ * @property {ConsoleConfig | null} config
+ * @property {Presence} presence
+ * @property {{waiting: number, available: number, calls: WaitingCall[], at: number}} queue
+ * @property {RingView | null} ring
+ * @property {Session | null} session the call, from the answer until its outcome is saved
+ * @property {number} sessionAt when `session` arrived, on the performance clock
+ * @property {ChatLine[]} chat
+ * @property {number} unread chat lines of the customer not looked at yet
+ * @property {string} note
+ * @property {SaveState} noteState
+ * @property {Emphasis} emphasis
+ * @property {boolean} pointing whether the customer sees this pointer
+ * @property {number | null} highlighted rrweb id of the outlined element
+ * @property {boolean} shown whether the customer's page is drawn
+ * @property {string | null} document the paper that is open at full size
+ * @property {boolean} help
+ * @property {Notice[]} notices
+ */
+
+/** @returns {ConsoleState} */
+function initial() {
+  return {
+    link: "connecting",
+    closed: null,
+    config: null,
+    presence: "offline",
+    queue: { waiting: 0, available: 0, calls: [], at: 0 },
+    ring: null,
+    session: null,
+    sessionAt: 0,
+    chat: [],
+    unread: 0,
+    note: "",
+    noteState: "saved",
+    emphasis: "screen",
+    pointing: true,
+    highlighted: null,
+    shown: false,
+    document: null,
+    help: false,
+    notices: [],
+  };
+}
+
+/** Nothing of a call, for when it is over or another begins. @returns {Partial<ConsoleState>} */
+const nothing = () => ({
+  session: null,
+  chat: [],
+  unread: 0,
+  note: "",
+  noteState: "saved",
+  emphasis: "screen",
+  pointing: true,
+  highlighted: null,
+  shown: false,
+  document: null,
+});
+
+/** @param {Session | null} session whether both ends are in the call */
+export function inCall(session) {
+  return session?.state === "active" || session?.state === "held";
+}
+
+/** @param {Session | null} session whether the call is over and its outcome is still to be said */
+export function inWrapUp(session) {
+  return session?.state === "ended" && !session.outcome;
+}
+
+/** Fires `change` once per turn of the event loop in which anything changed, and `second` every second. */
+export class Store extends EventTarget {
+  #pending = false;
+  #notices = 0;
+
+  constructor() {
+    super();
+    this.state = initial();
+    setInterval(() => this.dispatchEvent(new Event("second")), 1000);
+  }
+
+  /** @param {Partial<ConsoleState>} changes */
+  set(changes) {
+    Object.assign(this.state, changes);
+    if (this.#pending) return;
+    this.#pending = true;
+    queueMicrotask(() => {
+      this.#pending = false;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+
+  /**
+   * Say something for a few seconds; a `danger` stays until it is closed.
+   *
+   * @param {Notice["kind"]} kind
+   * @param {string} text
+   */
+  notify(kind, text) {
+    const id = ++this.#notices;
+    const others = this.state.notices.filter((notice) => notice.text !== text).slice(-2);
+    this.set({ notices: [...others, { id, kind, text }] });
+    if (kind !== "danger") setTimeout(() => this.dismiss(id), 7000);
+  }
+
+  /** @param {number} id */
+  dismiss(id) {
+    this.set({ notices: this.state.notices.filter((notice) => notice.id !== id) });
+  }
+
+  /** A new stream: all state comes again. What is typed and not saved yet stays. */
+  fresh() {
+    const { note, noteState } = this.state;
+    this.set({ ring: null, chat: [], unread: 0, shown: false, ...(noteState === "saved" ? {} : { note, noteState }) });
+  }
+
+  /**
+   * Take a message into the state. Messages that are not about state (media, co-browse) change nothing.
+   *
+   * @param {ServerMessage} message
+   */
+  apply(message) {
+    const now = performance.now();
+    switch (message.type) {
+      case "console_config":
+        return this.set({ config: message });
+      case "presence":
+        return this.set({ presence: message.presence });
+      case "queue": {
+        const { waiting, available, calls } = message;
+        return this.set({ queue: { waiting, available: available ?? 0, calls, at: now } });
+      }
+      case "ring":
+        return this.#ring(message.session, message.remaining_s, now);
+      case "ring_stop":
+        if (this.state.ring?.session.id === message.session) this.set({ ring: null });
+        return undefined;
+      case "session":
+        return this.#session(message.session, now);
+      case "session_gone":
+        return this.set(nothing());
+      case "chat":
+        return this.#chat(message.session, message.chat);
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * @param {Session} session
+   * @param {number} remaining seconds
+   * @param {number} now
+   */
+  #ring(session, remaining, now) {
+    const total = Math.max(remaining, this.state.config?.ring_s ?? 20) * 1000;
+    this.set({ ring: { session, deadline: now + remaining * 1000, total } });
+  }
+
+  /**
+   * @param {Session} session
+   * @param {number} now
+   */
+  #session(session, now) {
+    const { session: before, config, note, noteState } = this.state;
+    const mine = !config || session.specialist === config.person;
+    const over = session.state === "closed" || (session.state === "ended" && Boolean(session.outcome));
+    if (!mine || over || session.state === "waiting" || session.state === "ringing") {
+      if (before?.id === session.id) this.set(nothing());
+      return;
+    }
+    const changes = before && before.id !== session.id ? nothing() : {};
+    const kept = before?.id === session.id && noteState !== "saved";
+    this.set({ ...changes, session, sessionAt: now, ring: null, note: kept ? note : (session.note ?? "") });
+  }
+
+  /**
+   * @param {string} session
+   * @param {Chat} line
+   */
+  #chat(session, line) {
+    const { chat, unread } = this.state;
+    if (this.state.session && this.state.session.id !== session) return;
+    const known = chat.findIndex(({ id }) => id === line.id);
+    if (known >= 0) this.set({ chat: chat.with(known, line) });
+    else this.set({ chat: [...chat, line], unread: unread + (line.sender === "kiosk" ? 1 : 0) });
+  }
+}

@@ -1,0 +1,116 @@
+// The bar on top: whose call this is, how long it lasts, that it is recorded, and what can be done to the call itself.
+import { html, nothing } from "lit";
+import { LANGUAGES, formatDuration, language, setLanguage, t } from "../i18n.js";
+import { ConsoleElement } from "./element.js";
+import { branchName, trackLabel } from "./labels.js";
+import { inCall } from "./state.js";
+
+const ARMED_MS = 4000;
+
+export class ConsoleTopbar extends ConsoleElement {
+  static ticking = true;
+  /** @type {import("lit").PropertyDeclarations} */
+  static properties = { armed: { state: true } };
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #disarm;
+
+  constructor() {
+    super();
+    /** Ending takes two presses, so that one slip does not end a customer's call. */
+    this.armed = false;
+  }
+
+  /** First press: ask; second press within a few seconds: end the call. */
+  hangUp() {
+    clearTimeout(this.#disarm);
+    if (this.armed) {
+      this.armed = false;
+      void this.app.desk.hangUp();
+      return;
+    }
+    this.armed = true;
+    this.#disarm = setTimeout(() => {
+      this.armed = false;
+    }, ARMED_MS);
+  }
+
+  render() {
+    const { session } = this.state;
+    return html`
+      <a class="brand" href="/console"><img src="/static/images/visavis.svg" alt="" />Visavis</a>
+      <div class="topbar-call">${session && inCall(session) ? this.#call() : nothing}</div>
+      <div class="topbar-actions">${session && inCall(session) ? this.#actions() : nothing}</div>
+      ${this.#person()}
+    `;
+  }
+
+  #call() {
+    const { session, sessionAt } = this.state;
+    if (!session) return nothing;
+    const seconds = session.active_s + (performance.now() - sessionAt) / 1000;
+    const tracks = session.recording.map(({ name }) => trackLabel(name));
+    return html`
+      <span class="call-timer number" role="timer" aria-label=${t("Call time")}>${formatDuration(seconds)}</span>
+      <span class="call-where">${session.kiosk_name}<small>${branchName(session)}</small></span>
+      ${session.state === "held"
+        ? html`<span class="call-state held"><wa-icon name="pause"></wa-icon>${t("On hold")}</span>`
+        : tracks.length
+          ? html`<span class="call-state recording" title=${tracks.join(", ")}>
+              <span class="recording-dot"></span>${t("Recording")}<small>${t("{count} tracks", { count: tracks.length })}</small>
+            </span>`
+          : html`<span class="call-state waiting"><wa-icon name="hourglass"></wa-icon>${t("Recording starts…")}</span>`}
+    `;
+  }
+
+  #actions() {
+    const { desk, media } = this.app;
+    const held = this.state.session?.state === "held";
+    const { microphone, camera } = media.muted;
+    return html`
+      ${this.#tool(microphone ? "mic-off" : "mic", microphone ? t("Microphone is off") : t("Microphone"), "M", microphone, () =>
+        media.toggle("microphone"),
+      )}
+      ${this.#tool(camera ? "video-off" : "video", camera ? t("Camera is off") : t("Camera"), "V", camera, () =>
+        media.toggle("camera"),
+      )}
+      ${this.#tool(held ? "play" : "pause", held ? t("Resume") : t("Hold"), "H", held, () => void desk.hold(!held))}
+      <button class="tool hang-up ${this.armed ? "armed" : ""}" @click=${() => this.hangUp()} aria-keyshortcuts="E Alt+E">
+        <wa-icon name="phone-off"></wa-icon><span>${this.armed ? t("Press again to end") : t("End call")}</span><kbd aria-hidden="true">E</kbd>
+      </button>
+    `;
+  }
+
+  /**
+   * @param {string} icon
+   * @param {string} label
+   * @param {string} key
+   * @param {boolean} pressed
+   * @param {() => void} act
+   */
+  #tool(icon, label, key, pressed, act) {
+    return html`<button class="tool" aria-pressed=${pressed} aria-keyshortcuts="${key} Alt+${key}" @click=${act}>
+      <wa-icon name=${icon}></wa-icon><span>${label}</span><kbd aria-hidden="true">${key}</kbd>
+    </button>`;
+  }
+
+  #person() {
+    const { config } = this.state;
+    const other = language() === "en" ? "zh-CN" : "en";
+    return html`<div class="topbar-person">
+      <button class="quiet" lang=${other} @click=${() => void setLanguage(other)}>
+        <wa-icon name="languages"></wa-icon>${LANGUAGES[other]}
+      </button>
+      <button class="quiet" aria-keyshortcuts="?" aria-label=${t("Keyboard shortcuts")} @click=${() => this.app.store.set({ help: true })}>
+        <wa-icon name="circle-help"></wa-icon><kbd aria-hidden="true">?</kbd>
+      </button>
+      <span class="person"><wa-icon name="circle-user"></wa-icon>${config?.name ?? ""}</span>
+      <form method="post" action="/logout">
+        <button class="quiet" ?disabled=${inCall(this.state.session)} title=${t("Sign out")} aria-label=${t("Sign out")}>
+          <wa-icon name="log-out"></wa-icon>
+        </button>
+      </form>
+    </div>`;
+  }
+}
+
+customElements.define("console-topbar", ConsoleTopbar);

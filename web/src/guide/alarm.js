@@ -1,0 +1,41 @@
+// Calls the guide's attention: sound, vibration and title, until somebody goes; and keeps the phone's screen on.
+import { Ringtone } from "../media/ringtone.js";
+
+const VIBRATION = [300, 150, 300, 150, 600];
+const PERIOD_MS = 4000;
+
+export class Alarm {
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
+  #ringtone = new Ringtone();
+  /** Switched off by the guide, who looks at the page anyway. */
+  silent = false;
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => void this.#stayAwake());
+    void this.#stayAwake();
+  }
+
+  /** @param {string} title */
+  start(title) {
+    if (this.#timer !== undefined || this.silent) return;
+    this.#ringtone.start(title);
+    this.#vibrate();
+    this.#timer = setInterval(() => this.#vibrate(), PERIOD_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#ringtone.stop();
+  }
+
+  #vibrate() {
+    // A browser refuses before the first touch of the page; then sound and screen must do.
+    if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATION);
+  }
+
+  async #stayAwake() {
+    if (document.visibilityState !== "visible") return;
+    await navigator.wakeLock?.request("screen").catch(() => undefined);
+  }
+}

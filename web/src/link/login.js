@@ -1,0 +1,20 @@
+// Whether the person at this page is still logged in, and staying so while the page is open.
+
+const RENEW_S = 300;
+
+/** What the template put into the page for its script. @returns {Record<string, any>} */
+export function pageData() {
+  return JSON.parse(document.querySelector("#page-data")?.textContent || "{}");
+}
+
+/** Ask the server who we are, which also renews the login. Rejects when the server cannot be reached. */
+export async function loggedIn() {
+  const response = await fetch("/api/me", { cache: "no-store" });
+  return response.status !== 401 && response.status !== 403;
+}
+
+/** Renew the login now and then: a WebSocket brings no cookie back, so an open page alone would expire. */
+export function stayLoggedIn() {
+  const { renew_s: seconds = RENEW_S } = pageData();
+  setInterval(() => void loggedIn().catch(() => true), seconds * 1000);
+}
