@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from link.messages.errors import RateLimited
+from server.identity.attempts import KEYS, QUIET_S, Attempts
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def wait(attempts: Attempts, key: str = "li") -> float:
+    """Seconds until the next attempt is taken; 0 when it was taken now."""
+    try:
+        attempts.begin(key)
+    except RateLimited as error:
+        return error.retry_after
+    return 0.0
+
+
+def test_a_few_are_free_and_then_each_costs_twice() -> None:
+    clock = Clock()
+    attempts = Attempts(free=5, longest_s=60, clock=clock)
+    assert [wait(attempts) for _ in range(5)] == [0.0] * 5
+    waits = []
+    for _ in range(8):
+        waits.append(wait(attempts))
+        clock.now += waits[-1]
+        assert wait(attempts) == 0.0
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_many_at_once_are_no_way_around() -> None:
+    attempts = Attempts(free=5, clock=Clock())
+    assert sum(wait(attempts) == 0 for _ in range(100)) == 5
+
+
+def test_refused_attempts_do_not_count() -> None:
+    clock = Clock()
+    attempts = Attempts(free=1, clock=clock)
+    wait(attempts)
+    for _ in range(50):
+        assert wait(attempts) == 1
+    clock.now += 1
+    assert wait(attempts) == 0
+
+
+def test_success_and_quiet_start_afresh_and_keys_are_apart() -> None:
+    clock = Clock()
+    attempts = Attempts(free=2, clock=clock)
+    wait(attempts), wait(attempts)
+    assert wait(attempts, "wang") == 0
+    attempts.succeeded("li")
+    assert wait(attempts) == 0
+    assert wait(attempts) == 0
+    assert wait(attempts) > 0
+    clock.now += QUIET_S + 1
+    assert wait(attempts) == 0
+    assert wait(attempts) == 0
+
+
+def test_memory_is_bounded() -> None:
+    attempts = Attempts(clock=Clock())
+    for number in range(KEYS + 100):
+        attempts.begin(str(number))
+    assert len(attempts._counts) == KEYS
+
+
+def test_the_error_says_when() -> None:
+    attempts = Attempts(free=1, clock=Clock())
+    attempts.begin("li")
+    with pytest.raises(RateLimited) as caught:
+        attempts.begin("li")
+    assert caught.value.retry_after == 1.0
