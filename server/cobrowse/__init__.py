@@ -1,0 +1,11 @@
+"""What a kiosk's page says about itself, made safe to show and to keep: `sanitise`.
+
+* :mod:`server.cobrowse.events` checks the structure of rrweb events and rebuilds them from what it knows.
+* :mod:`server.cobrowse.nodes` makes elements and attributes harmless.
+* :mod:`server.cobrowse.css` takes out of style sheets what would load something.
+* :mod:`server.cobrowse.numbers` hides card and identity numbers that the kiosk let through.
+"""
+
+from server.cobrowse.events import sanitise
+
+__all__ = ["sanitise"]
