@@ -7,21 +7,32 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from server.blobs.vault import read_or_make_site_key
+from link.signaling.host import Host
+from server.blobs.blobs import Blobs
+from server.blobs.vault import Vault, load_site_key, read_or_make_site_key
+from server.bus import LocalBus
+from server.cobrowse import sanitise
 from server.config import Config
-from server.handlers import auth, health, kiosk_api, pages
+from server.handlers import auth, health, kiosk_api, pages, sockets
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
 from server.journal import Audit, Journal
-from server.keys import AUDIT, CONFIG, IDENTITY, JOURNAL, NOTICE, STORE
+from server.keys import AUDIT, BLOBS, BUS, CONFIG, HOST, IDENTITY, JOURNAL, LOBBY, NOTICE, ROOMS, STORE, VAULT
 from server.notice import load_notice
+from server.recording.space import DiskFloor
+from server.rooms.legs import leg_maker
+from server.rooms.lobby import Lobby
+from server.rooms.recordings import Recordings
+from server.rooms.rooms import Rooms
+from server.session.machine import Graces
 from server.store import Store
+from server.store.stamps import new_id
 from web import pages as web_pages
 from web.assets import serve_asset
 
 SHUTDOWN_S = 5.0
-ROUTES = [*auth.ROUTES, *pages.ROUTES, *kiosk_api.ROUTES, *health.ROUTES]
+ROUTES = [*auth.ROUTES, *pages.ROUTES, *kiosk_api.ROUTES, *health.ROUTES, *sockets.ROUTES]
 
 
 def make_app(config: Config) -> web.Application:
@@ -37,8 +48,14 @@ def make_app(config: Config) -> web.Application:
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
     add_routes(app, ROUTES)
-    app.cleanup_ctx.extend([_store, _identity])
+    app.on_shutdown.append(_hang_up)
+    app.cleanup_ctx.extend([_store, _identity, _blobs, _rooms])
     return app
+
+
+async def _hang_up(app: web.Application) -> None:
+    """Tell every client to come back later, before the server waits for their WebSockets to end."""
+    await app[HOST].stop()
 
 
 async def _store(app: web.Application) -> AsyncIterator[None]:
@@ -60,3 +77,34 @@ async def _identity(app: web.Application) -> AsyncIterator[None]:
     await identity.start()
     yield
     await identity.close()
+
+
+async def _blobs(app: web.Application) -> AsyncIterator[None]:
+    config = app[CONFIG]
+    app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
+    app[VAULT] = Vault(app[STORE].data_keys, await load_site_key(config.site_key_file), config.suite)
+    yield
+
+
+async def _rooms(app: web.Application) -> AsyncIterator[None]:
+    config, store = app[CONFIG], app[STORE]
+    app[BUS] = bus = LocalBus()
+    app[HOST] = Host(heartbeat_s=config.heartbeat_s)
+    floor = DiskFloor(config.spool, config.minimum_free_mb * 1024 * 1024)
+    app[ROOMS] = rooms = Rooms(
+        node=new_id(),
+        store=store,
+        journal=app[JOURNAL],
+        notice=app[NOTICE],
+        bus=bus,
+        recordings=Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor),
+        sanitise=sanitise,
+        new_leg=leg_maker(config),
+        graces=Graces(config.ring_s, config.specialist_grace_s, config.kiosk_grace_s, config.closing_s),
+    )
+    app[LOBBY] = lobby = Lobby(store, bus, rooms.phase_of_kiosk)
+    rooms.on_change = lobby.changed
+    await rooms.start()
+    yield
+    lobby.close()
+    await rooms.stop()

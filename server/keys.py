@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from link.signaling.host import Host
+    from server.blobs.blobs import Blobs
+    from server.blobs.vault import Vault
+    from server.bus import Bus
     from server.config import Config
     from server.identity import Identity
     from server.journal import Audit, Journal
     from server.notice import RecordingNotice
+    from server.rooms.lobby import Lobby
+    from server.rooms.rooms import Rooms
     from server.store import Store
 
 CONFIG: web.AppKey[Config] = web.AppKey("config")
@@ -22,3 +28,9 @@ STORE: web.AppKey[Store] = web.AppKey("store")
 JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
 AUDIT: web.AppKey[Audit] = web.AppKey("audit")
 IDENTITY: web.AppKey[Identity] = web.AppKey("identity")
+BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")
+VAULT: web.AppKey[Vault] = web.AppKey("vault")
+BUS: web.AppKey[Bus] = web.AppKey("bus")
+HOST: web.AppKey[Host] = web.AppKey("host")
+ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
+LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")

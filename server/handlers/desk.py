@@ -1,0 +1,172 @@
+"""A desk is one client's channel and what it may touch; every message type names the method that carries it out.
+
+The channel has already checked that the message's `faces` include the client's; anything of somebody else's is
+`not_found`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Final
+
+import structlog
+from aiohttp import web
+
+from link.messages import client as m
+from link.messages.errors import NotAllowed, NotAuthenticated, NotFound, RateLimited, VisavisError
+from link.messages.server import Done, LegAnswer, ServerMessage
+from link.messages.values import Face
+from link.signaling.channel import Channel, Incoming
+from link.signaling.host import Host
+from link.tasks import cancel, spawn
+from server.bus import Bus
+from server.keys import BUS, HOST, LOBBY, ROOMS
+from server.rooms.lobby import Lobby
+from server.rooms.rates import Bucket
+from server.rooms.room import Room
+from server.rooms.rooms import Rooms
+from server.session import events as e
+
+log = structlog.get_logger()
+
+CHAT_PER_S, CHAT_BURST = 2.0, 10.0
+LEGS: Final = 16
+
+Reply = ServerMessage | None
+Handle = Callable[[Any, Any], Awaitable[Reply]]
+
+
+class Desk:
+    """One channel from its first to its last message."""
+
+    handlers: ClassVar[dict[type, Handle]] = {}
+    face: ClassVar[Face]
+
+    def __init__(self, app: web.Application, channel: Channel, key: str, topic: str | None) -> None:
+        self.channel = channel
+        self.key = key
+        self.rooms: Rooms = app[ROOMS]
+        self.lobby: Lobby = app[LOBBY]
+        self._app = app
+        self._bus: Bus = app[BUS]
+        self._topic = topic
+        self._host: Host = app[HOST]
+
+    async def run(self, revoked: asyncio.Event) -> None:
+        """Serve the channel until it is closed; `revoked` ends it at once."""
+        subscribed = None if self._topic is None else self._bus.subscribe(self._topic, self.channel.post)
+        watching = spawn(self._end_when(revoked), name=f"revocation {self.face} {self.key}")
+        self.channel.watch(self._connection_changed)
+        try:
+            await self.begin()
+            async for incoming in self.channel:
+                await self._take(incoming)
+        finally:
+            if subscribed is not None:
+                subscribed()
+            await cancel(watching)
+            if self._current:
+                self.end()
+
+    async def begin(self) -> None:
+        """Tell the client everything: its stream is new."""
+
+    def connected(self, connected: bool) -> None:
+        """The client's WebSocket came or went."""
+
+    def end(self) -> None:
+        """The client is gone for good, and no newer one took its place."""
+
+    @property
+    def _current(self) -> bool:
+        """Whether no newer stream of the same identity has taken over."""
+        newest = self._host.channel(self.face, self.key)
+        return newest is None or newest is self.channel
+
+    def _connection_changed(self, connected: bool) -> None:
+        if self._current:
+            self.connected(connected)
+
+    async def _end_when(self, revoked: asyncio.Event) -> None:
+        await revoked.wait()
+        log.info("access ended", face=self.face, key=self.key)
+        self.channel.close(NotAuthenticated("access ended"))
+
+    async def _take(self, incoming: Incoming) -> None:
+        handle = self.handlers.get(type(incoming.body))
+        try:
+            if handle is None:
+                raise NotAllowed("this message is not for this face")
+            reply = await handle(self, incoming.body)
+        except VisavisError as error:
+            self.channel.fail(incoming, error)
+        except Exception:
+            log.exception("message failed", face=self.face, type=type(incoming.body).__name__)
+            self.channel.fail(incoming, VisavisError())
+        else:
+            self.channel.reply(incoming, reply or Done())
+
+
+class Party(Desk):
+    """A desk that takes part in sessions: the kiosk's or the specialist's."""
+
+    participant: ClassVar[str]
+
+    def __init__(self, app: web.Application, channel: Channel, key: str, topic: str) -> None:
+        super().__init__(app, channel, key, topic)
+        self._chat = Bucket(CHAT_PER_S, CHAT_BURST)
+        self._legs: dict[str, Room] = {}
+
+    def room(self, session: str) -> Room:
+        """The session with this id, if it is this party's. Raises `NotFound`."""
+        raise NotImplementedError
+
+    async def do(self, session: str, *events: e.Event) -> Room:
+        """Let this happen in this party's session. Raises `NotFound`."""
+        raise NotImplementedError
+
+    async def leg_offer(self, message: m.LegOffer) -> Reply:
+        """A new peer connection; the old one is closed first, as the journal says."""
+        room = await self.do(message.session, e.LegOpened(self.participant, message.leg))
+        self._legs[message.leg] = room
+        while len(self._legs) > LEGS:
+            del self._legs[next(iter(self._legs))]
+        try:
+            answer = await room.stage.open(self.participant, message.leg, message.sdp)
+        except VisavisError:
+            room.post(e.LegClosed(self.participant, message.leg, "closed"))
+            raise
+        current = room.state.legs.get(self.participant)
+        if current is None or current.leg != message.leg:
+            room.stage.close(self.participant, message.leg)
+            raise NotFound("the leg was closed meanwhile")
+        return LegAnswer(message.leg, answer)
+
+    async def leg_candidate(self, message: m.LegCandidate) -> Reply:
+        await self._leg(message.leg).stage.candidate(self.participant, message.leg, message.candidate, message.mid)
+        return None
+
+    async def leg_close(self, message: m.LegClose) -> Reply:
+        room = self._leg(message.leg)
+        await self.do(room.session, e.LegClosed(self.participant, message.leg, "closed"))
+        return None
+
+    def _leg(self, leg: str) -> Room:
+        room = self._legs.get(leg)
+        if room is None:
+            raise NotFound("no such leg")
+        return room
+
+    async def chat_send(self, message: m.ChatSend) -> Reply:
+        if not self._chat.take():
+            raise RateLimited("too many chat lines", retry_after=1 / CHAT_PER_S)
+        await self.do(message.session, e.ChatSent(message.id, self.participant, message.text))
+        return None
+
+    handlers: ClassVar[dict[type, Handle]] = {
+        m.LegOffer: leg_offer,
+        m.LegCandidate: leg_candidate,
+        m.LegClose: leg_close,
+        m.ChatSend: chat_send,
+    }

@@ -1,0 +1,52 @@
+"""The WebSockets of kiosks, consoles and guides' pages: each new stream gets a desk of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from link.messages.values import Face
+from server.handlers.console_desk import ConsoleDesk
+from server.handlers.desk import Desk
+from server.handlers.guide_desk import GuideDesk
+from server.handlers.kiosk_desk import KioskDesk
+from server.handlers.route import KIOSK, LOGIN, PERSON, Allow, Route
+from server.identity import Role
+from server.keys import HOST, IDENTITY
+
+DESKS: Final[dict[Face, type[Desk]]] = {Face.KIOSK: KioskDesk, Face.CONSOLE: ConsoleDesk, Face.GUIDE: GuideDesk}
+
+
+async def kiosk_socket(request: web.Request) -> web.StreamResponse:
+    """A kiosk client's stream."""
+    kiosk = request[KIOSK]
+    revoked = request.app[IDENTITY].watch(kiosk.id)
+    return await request.app[HOST].serve(
+        request, Face.KIOSK, kiosk.id, lambda channel: KioskDesk(request.app, channel, kiosk).run(revoked)
+    )
+
+
+async def console_socket(request: web.Request) -> web.StreamResponse:
+    """A specialist's stream."""
+    person = request[PERSON]
+    revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
+    return await request.app[HOST].serve(
+        request, Face.CONSOLE, person.id, lambda channel: ConsoleDesk(request.app, channel, person).run(revoked)
+    )
+
+
+async def guide_socket(request: web.Request) -> web.StreamResponse:
+    """A guide's stream."""
+    person = request[PERSON]
+    revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
+    return await request.app[HOST].serve(
+        request, Face.GUIDE, person.id, lambda channel: GuideDesk(request.app, channel, person).run(revoked)
+    )
+
+
+ROUTES: Final = [
+    Route("GET", "/ws/kiosk", kiosk_socket, Allow.device(), upgrade=True),
+    Route("GET", "/ws/console", console_socket, Allow.people(Role.SPECIALIST), upgrade=True),
+    Route("GET", "/ws/guide", guide_socket, Allow.people(Role.GUIDE), upgrade=True),
+]

@@ -1,0 +1,51 @@
+"""Recordings as rooms use them: begun, taken up after a restart, completed after one that came after the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from server.blobs.blobs import Blobs
+from server.blobs.vault import Vault
+from server.journal import Journal
+from server.recording.recorder import Recorder
+from server.recording.recovery import Recovered, discard_spool, recover
+from server.recording.space import DiskFloor
+from server.session.events import Event, RecordingStarted, decode
+
+Post = Callable[[Event], None]
+
+
+class Recordings:
+    """Makes the recorders of this process's sessions."""
+
+    def __init__(self, journal: Journal, vault: Vault, blobs: Blobs, spool: Path, floor: DiskFloor) -> None:
+        self.floor = floor
+        self._journal = journal
+        self._vault = vault
+        self._blobs = blobs
+        self._spool = spool
+
+    async def start(self, session: str, now_ms: Callable[[], int], post: Post) -> tuple[Recorder, RecordingStarted]:
+        """Begin. Raises if the recording cannot be kept: the call must then not go on."""
+        key = await self._vault.create(session)
+        recorder = Recorder(session, spool=self._spool, blobs=self._blobs, key=key, now_ms=now_ms, post=post)
+        return recorder, RecordingStarted(key.suite.name, session)
+
+    async def recover(self, session: str, until_ms: int) -> Recovered:
+        """What a process that died left: journal its events, then `resume` or `discard`. Idempotent."""
+        history = [decode(entry.payload) for entry in await self._journal.read(session)]
+        key = await self._vault.open(session)
+        return await recover(session, history, spool=self._spool, blobs=self._blobs, key=key, until_ms=until_ms)
+
+    async def resume(self, session: str, recovered: Recovered, now_ms: Callable[[], int], post: Post) -> Recorder:
+        """Go on recording where the journal, which has the recovered events by now, breaks off."""
+        await self.discard(session)
+        key = await self._vault.open(session)
+        return Recorder(
+            session, spool=self._spool, blobs=self._blobs, key=key, now_ms=now_ms, post=post, resume=recovered.tracks
+        )
+
+    async def discard(self, session: str) -> None:
+        """Empty the session's spool: everything in it is sealed and journaled."""
+        await discard_spool(session, self._spool)

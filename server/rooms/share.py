@@ -1,0 +1,132 @@
+"""Co-browsing inside one session: the kiosk page's recording to the specialist and the recorder, the pointer back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from link.messages.client import CobrowsePiece
+from link.messages.errors import VisavisError
+from link.messages.server import CobrowseBatch, HighlightNode, PointAt, ServerMessage
+from server.rooms.rates import Bucket
+
+log = structlog.get_logger()
+
+UNITS: Final = 16000
+MAX_BATCH: Final = 4 * 1024 * 1024
+INLINE: Final = 16 * 1024
+BYTES_PER_S: Final = 512 * 1024
+BYTES_BURST: Final = 8 * 1024 * 1024
+POINTS_PER_S: Final = 30.0
+Sanitise = Callable[[bytes], bytes]
+"""Checks and cleans a JSON array of rrweb events; raises VisavisError or ValueError for what cannot be shown."""
+
+
+class Record(Protocol):
+    """Keeps one line of the co-browse track."""
+
+    def __call__(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None: ...
+
+
+class Share:
+    """Puts batches together, has them sanitised, hands them on. Batches of an epoch arrive in order or not at all."""
+
+    def __init__(
+        self,
+        session: str,
+        sanitise: Sanitise,
+        tell_specialist: Callable[[ServerMessage], None],
+        record: Record,
+        take_snapshot: Callable[[], None],
+    ) -> None:
+        self._session = session
+        self._sanitise = sanitise
+        self._tell_specialist = tell_specialist
+        self._record = record
+        self._take_snapshot = take_snapshot
+        self._forwarding = False
+        self._epoch = ""
+        self._batch = 0
+        self._parts: list[str] = []
+        self._size = 0
+        self._bytes = Bucket(BYTES_PER_S, BYTES_BURST)
+        self._points = Bucket(POINTS_PER_S, POINTS_PER_S)
+        self._snapshots = Bucket(1.0, 2.0)
+
+    def forward(self, on: bool) -> None:
+        """Pass on what comes, or drop it. What was dropped is made up for by a new snapshot."""
+        self._forwarding = on
+        if not on:
+            self._reset("")
+
+    async def accept(self, piece: CobrowsePiece) -> None:
+        """Take the kiosk's next piece. A hole, nonsense or too much costs the epoch: a snapshot starts a new one."""
+        if not self._forwarding:
+            return
+        if piece.epoch != self._epoch and piece.batch == 0 and piece.part == 0:
+            self._reset(piece.epoch)
+        if (piece.epoch, piece.batch, piece.part) != (self._epoch, self._batch, len(self._parts)):
+            self._lose("hole")
+            return
+        self._size += len(piece.data)
+        if self._size > MAX_BATCH or not self._bytes.take(len(piece.data)):
+            self._lose("too much")
+            return
+        self._parts.append(piece.data)
+        if len(self._parts) < piece.parts:
+            return
+        text, epoch, batch = "".join(self._parts), self._epoch, self._batch
+        self._parts, self._size, self._batch = [], 0, self._batch + 1
+        try:
+            clean = await self._clean(text.encode())
+        except (VisavisError, UnicodeEncodeError, ValueError):
+            self._lose("not acceptable")
+            return
+        # Held or ended while the batch was checked.
+        if self._forwarding:
+            self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0)
+            self._pass_on(clean.decode(), epoch, batch)
+
+    def refresh(self) -> None:
+        """Ask the kiosk's page for the whole picture, at most once a second."""
+        if self._forwarding and self._snapshots.take():
+            self._take_snapshot()
+
+    def point(self, x: float | None, y: float | None) -> PointAt | None:
+        """The specialist's pointer, kept for the record; None while nothing is shared, and over 30 a second."""
+        if not self._forwarding or not self._points.take():
+            return None
+        self._record("point", msgspec.json.encode({"x": x, "y": y}))
+        return PointAt(self._session, x, y)
+
+    def highlight(self, node: int | None) -> HighlightNode | None:
+        """The specialist's outline, kept for the record; None while nothing is shared, and over 30 a second."""
+        if not self._forwarding or not self._points.take():
+            return None
+        self._record("highlight", msgspec.json.encode({"node": node}))
+        return HighlightNode(self._session, node)
+
+    async def _clean(self, data: bytes) -> bytes:
+        """Off the event loop when it would take long."""
+        if len(data) <= INLINE:
+            return self._sanitise(data)
+        return await asyncio.to_thread(self._sanitise, data)
+
+    def _pass_on(self, text: str, epoch: str, batch: int) -> None:
+        step = UNITS if text.isascii() or max(text) <= "\uffff" else UNITS // 2
+        parts = [text[start : start + step] for start in range(0, len(text), step)] or [""]
+        for part, data in enumerate(parts):
+            self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(parts), data))
+
+    def _lose(self, reason: str) -> None:
+        if self._epoch:
+            log.info("co-browsing epoch lost", session=self._session, reason=reason)
+        self._reset("")
+        self.refresh()
+
+    def _reset(self, epoch: str) -> None:
+        self._epoch, self._batch, self._parts, self._size = epoch, 0, [], 0

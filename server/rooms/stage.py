@@ -1,0 +1,233 @@
+"""The media of one session: its legs, what is forwarded between them, and what the recorder taps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+
+from link.media.description import InvalidDescription
+from link.media.leg import AUXILIARY, CAMERA, MICROPHONE, Leg, LegState
+from link.media.relay import Relay, Tap
+from link.messages.errors import InvalidMedia, NotFound, WrongState
+from link.tasks import cancel, spawn
+from server.recording.recorder import Recorder
+from server.recording.track import TrackWriter
+from server.session.events import KIOSK, SPECIALIST
+
+log = structlog.get_logger()
+
+SILENT_S: Final = 1.0  # after the 2 s that a leg takes to call itself silent
+CONNECT_S: Final = 15.0
+TRACKS: Final = {KIOSK: (MICROPHONE, CAMERA, AUXILIARY), SPECIALIST: (MICROPHONE, CAMERA)}
+# What a participant publishes, and the slot of the other participant's leg that it feeds.
+ROUTES: Final = {
+    KIOSK: {MICROPHONE: "audio0", CAMERA: "video0", AUXILIARY: "video1"},
+    SPECIALIST: {MICROPHONE: "audio0", CAMERA: "video0"},
+}
+OTHER: Final = {KIOSK: SPECIALIST, SPECIALIST: KIOSK}
+
+
+class NewLeg(Protocol):
+    """Makes a leg as answerer."""
+
+    def __call__(self, name: str, on_state: Callable[[LegState], None]) -> Leg: ...
+
+
+class OnLeg(Protocol):
+    """Is told that a leg is `connected`, or that it has to go: `silent`, `failed`, `closed`."""
+
+    def __call__(self, participant: str, leg: str, what: str) -> None: ...
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A participant's leg and everything that hangs on it."""
+
+    participant: str
+    id: str
+    leg: Leg
+    taps: list[Tap] = field(default_factory=list)
+    deadline: asyncio.TimerHandle | None = None
+    connected: bool = False
+
+    def stop_deadline(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+
+class Stage:
+    """Owned by a room; all methods are called on the event loop and only `open` and `stop` wait."""
+
+    def __init__(self, session: str, new_leg: NewLeg, on_leg: OnLeg, now_ms: Callable[[], int]) -> None:
+        self._session = session
+        self._new_leg = new_leg
+        self._on_leg = on_leg
+        self._now_ms = now_ms
+        self._relay = Relay()
+        self._seats: dict[str, _Seat] = {}
+        self._writers: dict[str, TrackWriter] = {}
+        self._recorder: Recorder | None = None
+        self._paused = False
+        self._forwarding = False
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def open(self, participant: str, leg: str, sdp: str) -> str:
+        """Make a leg, answer its offer and put it to use instead of the participant's earlier one.
+
+        Raises `InvalidMedia` for an offer that cannot be answered, `WrongState` if the leg was closed meanwhile.
+        """
+        seat = _Seat(participant, leg, self._new_leg(f"{self._session} {participant}", lambda s: self._state(seat, s)))
+        old = self._seats.get(participant)
+        if old is not None:
+            self.close(participant, old.id)
+        self._seats[participant] = seat
+        try:
+            answer = await seat.leg.answer(sdp)
+        except InvalidDescription as error:
+            self.close(participant, leg)
+            raise InvalidMedia("the offer cannot be answered") from error
+        except BaseException:
+            self.close(participant, leg)
+            raise
+        if self._seats.get(participant) is not seat:
+            raise WrongState("the leg was replaced or closed")
+        if not seat.connected:
+            self._expect(seat, CONNECT_S, "failed")
+        self._wire()
+        self._tap(seat)
+        return answer
+
+    async def candidate(self, participant: str, leg: str, candidate: str, mid: str) -> None:
+        """Add a trickled candidate. Raises `NotFound` for a leg that is not there and `InvalidMedia` for nonsense."""
+        seat = self._seats.get(participant)
+        if seat is None or seat.id != leg:
+            raise NotFound("no such leg")
+        try:
+            await seat.leg.add_candidate(candidate, mid)
+        except InvalidDescription as error:
+            raise InvalidMedia("the candidate cannot be used") from error
+
+    def close(self, participant: str, leg: str) -> None:
+        """Close this leg if it is there; what it published is a gap from now on."""
+        seat = self._seats.get(participant)
+        if seat is None or seat.id != leg:
+            return
+        del self._seats[participant]
+        seat.stop_deadline()
+        for tap in seat.taps:
+            tap.close()
+        for name, slot in ROUTES[participant].items():
+            other = self._seats.get(OTHER[participant])
+            if other is not None and name in seat.leg.flows:
+                self._relay.disconnect(other.leg, slot)
+        self._pause_tracks(participant, "disconnected")
+        task = spawn(self._close(seat), name=f"close leg {self._session} {participant}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def forward(self, on: bool) -> None:
+        """Let the participants hear and see each other, or not."""
+        self._forwarding = on
+        self._wire()
+
+    def record(self, recorder: Recorder | None) -> None:
+        """Tap every track for this recorder from now on; None: for none."""
+        self._recorder = recorder
+        self._writers.clear()
+        for seat in self._seats.values():
+            for tap in seat.taps:
+                tap.close()
+            seat.taps.clear()
+            self._tap(seat)
+
+    def pause(self, reason: str) -> None:
+        """Record nothing until `resume`."""
+        self._paused = True
+        for writer in self._writers.values():
+            writer.pause(reason, self._now_ms())
+
+    def resume(self) -> None:
+        """Record again what is connected."""
+        self._paused = False
+        for participant in TRACKS:
+            self._resume_tracks(participant)
+            if participant not in self._seats:
+                self._pause_tracks(participant, "disconnected")
+
+    async def stop(self) -> None:
+        """Close everything. Idempotent."""
+        for seat in list(self._seats.values()):
+            self.close(seat.participant, seat.id)
+        for task in list(self._closing):
+            await asyncio.wait([task], timeout=3)
+            await cancel(task)
+
+    async def _close(self, seat: _Seat) -> None:
+        try:
+            async with asyncio.timeout(3):
+                await seat.leg.close()
+        except TimeoutError:
+            log.warning("leg does not close", session=self._session, participant=seat.participant)
+
+    def _wire(self) -> None:
+        for participant, routes in ROUTES.items():
+            source, sink = self._seats.get(participant), self._seats.get(OTHER[participant])
+            if sink is None:
+                continue
+            for name, slot in routes.items():
+                if self._forwarding and source is not None:
+                    self._relay.connect(source.leg.flows[name], sink.leg, slot)
+                else:
+                    self._relay.disconnect(sink.leg, slot)
+
+    def _tap(self, seat: _Seat) -> None:
+        if self._recorder is None:
+            return
+        for name in TRACKS[seat.participant]:
+            track, flow = f"{seat.participant}.{name}", seat.leg.flows[name]
+            writer = self._writers.get(track)
+            if writer is None:
+                writer = self._writers[track] = self._recorder.track(track, flow.kind)
+                if self._paused:
+                    writer.pause("hold", self._now_ms())
+            tap = self._relay.tap(flow, writer.frame, writer.gap)
+            writer.request_keyframe = tap.request_keyframe
+            seat.taps.append(tap)
+        self._resume_tracks(seat.participant)
+
+    def _pause_tracks(self, participant: str, reason: str) -> None:
+        for name in TRACKS[participant]:
+            writer = self._writers.get(f"{participant}.{name}")
+            if writer is not None and not self._paused:
+                writer.pause(reason, self._now_ms())
+
+    def _resume_tracks(self, participant: str) -> None:
+        for name in TRACKS[participant]:
+            writer = self._writers.get(f"{participant}.{name}")
+            if writer is not None and not self._paused:
+                writer.resume()
+
+    def _state(self, seat: _Seat, state: LegState) -> None:
+        if self._seats.get(seat.participant) is not seat:
+            return
+        log.info("leg state", session=self._session, participant=seat.participant, leg=seat.id, state=state)
+        if state is LegState.CONNECTED:
+            seat.stop_deadline()
+            if not seat.connected:
+                seat.connected = True
+                self._on_leg(seat.participant, seat.id, "connected")
+        elif state is LegState.SILENT:
+            self._expect(seat, SILENT_S, "silent")
+        elif state is LegState.CLOSED:
+            self._on_leg(seat.participant, seat.id, "failed")
+
+    def _expect(self, seat: _Seat, seconds: float, reason: str) -> None:
+        """Unless the leg gets connected within `seconds`, it has to go."""
+        seat.stop_deadline()
+        loop = asyncio.get_running_loop()
+        seat.deadline = loop.call_later(seconds, self._on_leg, seat.participant, seat.id, reason)

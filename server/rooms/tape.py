@@ -1,0 +1,141 @@
+"""The recording of one session as its room sees it: begun, taken up again, completed, always one thing at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import structlog
+
+from link.messages.errors import Unavailable, VisavisError
+from link.tasks import cancel, spawn
+from server.recording.recorder import Recorder
+from server.rooms.clock import Clock
+from server.rooms.recordings import Recordings
+from server.rooms.stage import Stage
+from server.session import events as e
+from server.session.state import Recording, State
+
+log = structlog.get_logger()
+
+TRIES: Final = 5
+RETRY_S: Final = 0.5
+RETRY_MOST_S: Final = 30.0
+
+
+class Journaled(Protocol):
+    """What the tape needs of its room: the state, and ways to let events happen."""
+
+    session: str
+    clock: Clock
+
+    @property
+    def state(self) -> State: ...
+
+    async def submit(self, *events: e.Event) -> State: ...
+
+    def post(self, *events: e.Event) -> None: ...
+
+
+class Tape:
+    """Owns the recorder. `start` and `finish` return at once; what they lead to comes as events."""
+
+    def __init__(self, room: Journaled, recordings: Recordings, stage: Stage) -> None:
+        self._room = room
+        self._recordings = recordings
+        self._stage = stage
+        self._recorder: Recorder | None = None
+        self._turn = asyncio.Lock()
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    def cobrowse(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None:
+        """Record one line of the co-browse track, if anything is recorded now."""
+        if self._recorder is not None:
+            self._recorder.cobrowse(kind, data, epoch=epoch, keyframe=keyframe)
+
+    def start(self) -> None:
+        """Begin, or go on after a restart. If that is impossible the session ends: an unrecorded call must not be."""
+        self._job(self._start, "start")
+
+    def finish(self) -> None:
+        """Seal everything and post `RecordingCompleted`; tried until it works, for the spool keeps everything."""
+        self._job(self._finish, "finish")
+
+    async def stop(self) -> None:
+        """Stop without completing: everything received is sealed and posted, and another recorder can go on."""
+        for job in list(self._jobs):
+            await cancel(job)
+        if self._recorder is not None:
+            self._stage.record(None)
+            await self._recorder.suspend()
+            self._recorder = None
+
+    def _job(self, work: Callable[[], Awaitable[None]], what: str) -> None:
+        job = spawn(self._in_turn(work), name=f"{what} recording {self._room.session}")
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def _in_turn(self, work: Callable[[], Awaitable[None]]) -> None:
+        async with self._turn:
+            await work()
+
+    async def _start(self) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._recorder = await (self._resume() if self._room.state.recording is Recording.ON else self._begin())
+                break
+            except Unavailable:
+                if attempt < TRIES:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                log.error("recording impossible", session=self._room.session)
+            except VisavisError as error:
+                log.info("recording not begun", session=self._room.session, reason=error.message)
+                return
+            except Exception:
+                log.exception("recording impossible", session=self._room.session)
+            self._room.post(e.Ended("system", "recording_failed"))
+            return
+        self._stage.record(self._recorder)
+
+    async def _begin(self) -> Recorder:
+        room = self._room
+        recorder, started = await self._recordings.start(room.session, room.clock.now_ms, room.post)
+        try:
+            await room.submit(started)
+        except BaseException:
+            await recorder.suspend()
+            raise
+        return recorder
+
+    async def _resume(self) -> Recorder | None:
+        room = self._room
+        if not room.state.open:
+            return None
+        recovered = await self._recordings.recover(room.session, room.clock.now_ms())
+        await room.submit(*recovered.events)
+        return await self._recordings.resume(room.session, recovered, room.clock.now_ms, room.post)
+
+    async def _finish(self) -> None:
+        pause = RETRY_S
+        while True:
+            try:
+                await self._complete()
+                return
+            except Exception:
+                log.exception("recording not completed", session=self._room.session)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_MOST_S)
+
+    async def _complete(self) -> None:
+        self._stage.record(None)
+        room, recorder = self._room, self._recorder
+        if recorder is not None:
+            completed = await recorder.finish()
+            self._recorder = None
+            room.post(completed)
+            return
+        recovered = await self._recordings.recover(room.session, room.state.since_ms)
+        await room.submit(*recovered.events, recovered.completed())
+        await self._recordings.discard(room.session)
