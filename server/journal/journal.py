@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -55,10 +55,12 @@ class Journal:
             raise Unavailable("the entries contradict what the journal holds") from error
         return entries
 
-    async def read(self, session: str, after: int = 0) -> list[Entry]:
-        """The session's entries with a sequence number above `after`, in order."""
+    async def read(self, session: str, after: int = 0, *, kinds: Collection[str] | None = None) -> list[Entry]:
+        """The session's entries with a sequence number above `after`, in order; with `kinds`, only of those."""
         table = tables.journal
         query = select(table).where(table.c.session == session, table.c.seq > after).order_by(table.c.seq)
+        if kinds is not None:
+            query = query.where(table.c.kind.in_(sorted(kinds)))
         async with self._store.database.read() as connection:
             return [Entry(**row) for row in (await connection.execute(query)).mappings()]
 

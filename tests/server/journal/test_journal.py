@@ -36,6 +36,7 @@ async def test_entries_are_numbered_chained_and_read_back(store: Store) -> None:
     assert first[0].at_us == first[1].at_us == 10
     assert await journal.read("s1") == [*first, *second]
     assert await journal.read("s1", after=2) == second
+    assert await journal.read("s1", kinds=["chat_sent"]) == second
     assert await journal.read("s2") == []
     assert verify_chain(await journal.read("s1")) is None
     assert await journal.append("s1", []) == []

@@ -1,0 +1,117 @@
+"""Papers over HTTP: kiosks deliver what was asked for and agreed to, people of the session and its branch look."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from link.messages.errors import BadMessage, NotFound, VisavisError, WrongState
+from server.blobs.blobs import Missing
+from server.blobs.container import Broken
+from server.blobs.vault import NoKey
+from server.documents import MAX_BYTES, check_digest
+from server.documents.digest import read_digest
+from server.handlers.body import read_body
+from server.handlers.route import KIOSK, PERSON, Allow, Foreign, Route
+from server.identity import Person, Role
+from server.keys import AUDIT, JOURNAL, PAPERS, ROOMS, STORE
+from server.session import events as e
+
+log = structlog.get_logger()
+
+TYPES: Final = frozenset({"image/jpeg", "image/png"})
+STORED: Final = "document_stored"
+
+
+async def deliver(request: web.Request) -> web.StreamResponse:
+    """Take a paper: 201 when it is stored and journaled, 200 when the very same was before.
+
+    Raises:
+        TooLarge: over 20 MiB.
+        Unprocessable: the bytes have another digest than the header says, or are no image that is taken.
+        WrongState: nobody agreed to it, or another paper was delivered for it.
+    """
+    kiosk, rooms = request[KIOSK].id, request.app[ROOMS]
+    session, document = request.match_info["session"], request.match_info["document"]
+    expected = read_digest(request.headers.get("Content-Digest", "")).hex()
+    if request.content_type not in TYPES:
+        raise BadMessage("a JPEG or PNG image is expected")
+    known = rooms.kiosks_room(kiosk, session).state.stored.get(document)
+    if known is not None:
+        if known.sha256 != expected:
+            raise WrongState("another paper was delivered before")
+        return _receipt(known, status=200)
+    rooms.document(kiosk, session, document)
+    content = await read_body(request, MAX_BYTES)
+    sha256 = await asyncio.to_thread(check_digest, request.headers["Content-Digest"], content)
+    paper = await request.app[PAPERS].keep(session, document, content, sha256)
+    event = e.DocumentStored(document=document, **asdict(paper))
+    try:
+        await rooms.document_stored(kiosk, session, event)
+    except BaseException:
+        await request.app[PAPERS].discard(paper)
+        raise
+    taken = rooms.kiosks_room(kiosk, session).state.stored[document]
+    if taken != event:
+        await request.app[PAPERS].discard(paper)  # the same paper, delivered twice at once
+    log.info("document stored", session=session, document=document, size=taken.size)
+    return _receipt(taken, status=201 if taken == event else 200)
+
+
+async def look(request: web.Request) -> web.StreamResponse:
+    """A paper's clean view, or with `?original=1` the bytes as delivered; every look is audited."""
+    session, document = request.match_info["session"], request.match_info["document"]
+    original = request.query.get("original") == "1"
+    stored = await _find(request, session, document)
+    detail = {"original": original}
+    await request.app[AUDIT].record(
+        f"person:{request[PERSON].id}", "document.view", f"session:{session}/{document}", detail
+    )
+    try:
+        content = await request.app[PAPERS].read(session, stored.original_blob if original else stored.blob)
+    except NoKey as error:
+        raise NotFound from error
+    except (Missing, Broken) as error:
+        log.error("document cannot be read", session=session, document=document, error=type(error).__name__)
+        raise VisavisError("the stored document is damaged") from error
+    suffix = stored.media_type.rpartition("/")[2]
+    disposition = f'{"attachment" if original else "inline"}; filename="{document}.{suffix}"'
+    return web.Response(body=content, content_type=stored.media_type, headers={hdrs.CONTENT_DISPOSITION: disposition})
+
+
+async def _find(request: web.Request, session: str, document: str) -> e.DocumentStored:
+    row = await request.app[STORE].sessions.get(session)
+    if row is None:
+        raise NotFound
+    if not may_look(request[PERSON], row.branch, row.specialist):
+        raise Foreign(f"session:{session}/{document}")
+    for entry in await request.app[JOURNAL].read(session, kinds={STORED}):
+        event = e.decode(entry.payload)
+        if isinstance(event, e.DocumentStored) and event.document == document:
+            return event
+    raise NotFound
+
+
+def may_look(person: Person, branch: str, specialist: str | None) -> bool:
+    """True for the session's own specialist and for supervisors of its branch."""
+    return person.may(Role.SUPERVISOR, branch) or (person.id == specialist and Role.SPECIALIST in person.roles)
+
+
+def _receipt(stored: e.DocumentStored, *, status: int) -> web.Response:
+    body = {"document": stored.document, "sha256": stored.sha256, "width": stored.width, "height": stored.height}
+    return web.json_response(body, status=status)
+
+
+ROUTES = [
+    Route("PUT", "/api/kiosk/sessions/{session}/documents/{document}", deliver, Allow.device()),
+    Route(
+        "GET",
+        "/api/sessions/{session}/documents/{document}",
+        look,
+        Allow.people(Role.SPECIALIST, Role.SUPERVISOR),
+    ),
+]
