@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from server.blobs.vault import Vault
     from server.bus import Bus
     from server.config import Config
+    from server.documents import Papers
     from server.identity import Identity
     from server.journal import Audit, Journal
     from server.notice import RecordingNotice
@@ -30,6 +31,7 @@ AUDIT: web.AppKey[Audit] = web.AppKey("audit")
 IDENTITY: web.AppKey[Identity] = web.AppKey("identity")
 BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")
 VAULT: web.AppKey[Vault] = web.AppKey("vault")
+PAPERS: web.AppKey[Papers] = web.AppKey("papers")
 BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
