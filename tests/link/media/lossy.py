@@ -19,7 +19,7 @@ class _Side(asyncio.DatagramProtocol):
         self.peer: tuple[str, int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.DatagramTransport, transport)
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
         if self.towards == "answerer":

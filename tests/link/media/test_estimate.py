@@ -1,0 +1,89 @@
+"""The bandwidth estimator: quiet on a good path, quick on a full one, back up afterwards."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from link.media.estimate import MAXIMUM, MINIMUM, BandwidthEstimator
+
+
+class Link:
+    """A bottleneck of `rate` bit/s with an endless queue."""
+
+    def __init__(self, rate: float, *, jitter: float = 0.0, offset: float = 60.0) -> None:
+        self.rate = rate
+        self.jitter = jitter
+        self.estimator = BandwidthEstimator()
+        self.now = 1000.0
+        self._free = 0.0
+        self._offset = offset  # of the sender's clock, so that abs-send-time wraps on the way
+        self._random = random.Random(3)
+        self._last = 0.0
+
+    def send(self, bitrate: float, seconds: float, *, adapt: bool = False) -> None:
+        """30 frames a second of packets of 1,200 bytes; with `adapt` the sender obeys the estimate."""
+        end = self.now + seconds
+        while self.now < end:
+            target = min(bitrate, self.estimator.estimate) if adapt else bitrate
+            for _ in range(max(1, round(target / 30 / 9600))):
+                self._free = max(self._free, self.now) + 9600 / self.rate
+                arrival = max(self._last, self._free + 0.02 + self._random.random() * self.jitter)
+                self._last = arrival
+                stamp = int((self.now + self._offset) * 262144) & 0xFFFFFF
+                self.estimator.add(stamp, arrival, 1200)
+                self.now += 0.0005
+            self.now += 1 / 30
+
+
+def test_a_good_path_is_left_alone() -> None:
+    link = Link(50e6)
+    link.send(1.5e6, 20)
+    assert link.estimator.estimate == MAXIMUM
+    assert link.estimator.incoming == pytest.approx(1.5e6, rel=0.1)
+
+
+def test_so_is_a_path_with_jitter() -> None:
+    link = Link(50e6, jitter=0.015)
+    link.send(1.5e6, 30)
+    assert link.estimator.estimate > 2e6
+
+
+def test_a_full_path_is_noticed() -> None:
+    link = Link(1e6)
+    link.send(1.5e6, 4)
+    assert MINIMUM <= link.estimator.estimate < 1.05e6
+
+
+def test_a_sender_that_obeys_settles_below_the_bottleneck() -> None:
+    link = Link(1e6)
+    link.send(3e6, 40, adapt=True)
+    assert 0.4e6 < link.estimator.estimate < 1.3e6
+    assert link._free - link.now < 1.0, "the queue stays short"
+
+
+def test_goes_up_again_when_the_path_is_free() -> None:
+    link = Link(0.6e6)
+    link.send(3e6, 10, adapt=True)
+    low = link.estimator.estimate
+    assert low < 0.8e6
+    link.rate = 50e6
+    link.send(3e6, 30, adapt=True)
+    assert link.estimator.estimate > 2 * low
+
+
+def test_a_pause_is_not_congestion() -> None:
+    link = Link(50e6)
+    link.send(1e6, 5)
+    link.now += 30
+    link.send(1e6, 5)
+    assert link.estimator.estimate == MAXIMUM
+
+
+def test_reordered_and_absurd_times_do_no_harm() -> None:
+    chance = random.Random(1)
+    estimator = BandwidthEstimator()
+    for step in range(5000):
+        estimator.add(chance.randrange(1 << 24), 10 + step * 0.001, 1200)
+    assert MINIMUM <= estimator.estimate <= MAXIMUM

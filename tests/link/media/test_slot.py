@@ -1,0 +1,275 @@
+"""What a far end sees of a slot: one steady stream, whatever feeds it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from link.media.flow import Flow
+from link.media.rtp import Report, Rtp, SenderReport, find_extension, parse_rtcp, parse_rtp
+from link.media.slot import Slot
+from link.media.vp8 import packetise, parse_descriptor
+
+KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02" + bytes(3000)
+DELTA = b"\x11\x00\x00" + bytes(1500)
+
+
+class FarEnd:
+    """Reads what a slot sends, as a receiver with payload types 96 and 97 would."""
+
+    def __init__(self, kind: str = "video", *, rtx: bool = True, extension: int = 3) -> None:
+        self.slot = Slot(kind, "video0")
+        self.packets: list[Rtp] = []
+        self.raw: list[bytes] = []
+        self.slot.open(self._take, 96, 97 if rtx else -1, extension)
+
+    def _take(self, header: bytes, payload: bytes) -> None:
+        data = header + payload
+        self.raw.append(data)
+        self.packets.append(parse_rtp(data, len(data)))
+
+    @property
+    def media(self) -> list[Rtp]:
+        return [packet for packet in self.packets if packet.payload_type == 96]
+
+
+class Camera:
+    """Feeds a flow frame by frame with numbers of its own."""
+
+    def __init__(self, sequence: int = 40_000, stamp: int = 5, picture: int = 77, kind: str = "video") -> None:
+        self.flow = Flow(kind)
+        self.keyframes = 0
+        self.flow.on_keyframe = self._keyframe
+        self.sequence, self.stamp, self.picture = sequence, stamp, picture
+
+    def _keyframe(self) -> None:
+        self.keyframes += 1
+
+    def push(self, frame: bytes, now: float, *, drop: frozenset[int] = frozenset()) -> None:
+        payloads = packetise(frame, self.picture) if self.flow.kind == "video" else [frame]
+        for index, payload in enumerate(payloads):
+            if index not in drop:
+                self.flow.receive(
+                    self.sequence & 0xFFFF, self.stamp & 0xFFFFFFFF, index == len(payloads) - 1, payload, now
+                )
+            self.sequence += 1
+        self.stamp += 3000
+        self.picture = (self.picture + 1) & 0x7FFF
+
+
+def sequences(packets: list[Rtp]) -> list[int]:
+    """Unwrapped by signed difference from the first."""
+    found = [packets[0].sequence]
+    for packet in packets[1:]:
+        found.append(found[-1] + ((packet.sequence - found[-1] + 0x8000) & 0xFFFF) - 0x8000)
+    return found
+
+
+def test_headers_are_the_far_ends_own() -> None:
+    far, camera = FarEnd(), Camera()
+    far.slot.attach(camera.flow, 0.0)
+    camera.push(KEYFRAME, 2.5)
+    first = far.packets[0]
+    assert first.ssrc == far.slot.ssrc
+    assert first.sequence < 32768
+    assert [packet.marker for packet in far.packets] == [False, False, True]
+    sent = find_extension(far.raw[0], first.extension, first.extension_end, 3)
+    assert sent is not None
+    assert int.from_bytes(sent, "big") == int(2.5 * 262144)
+    assert b"".join(p.payload[parse_descriptor(p.payload).size :] for p in far.packets) == KEYFRAME
+
+
+def test_without_abs_send_time_there_is_no_extension() -> None:
+    far, voice = FarEnd("audio", rtx=False, extension=0), Camera(kind="audio")
+    far.slot.attach(voice.flow, 0.0)
+    voice.push(b"\x78", 1.0)
+    assert far.raw[0][0] == 0x80
+    assert far.packets[0].payload == b"\x78"
+
+
+def test_a_video_begins_with_a_keyframe_and_asks_for_one() -> None:
+    far, camera = FarEnd(), Camera()
+    far.slot.attach(camera.flow, 0.0)
+    assert camera.keyframes == 1
+    camera.push(DELTA, 1.0)
+    assert far.packets == []
+    camera.push(KEYFRAME, 1.03)
+    camera.push(DELTA, 1.06)
+    assert len(far.packets) == 5
+
+
+def test_asks_again_while_it_waits() -> None:
+    far, camera = FarEnd(), Camera()
+    far.slot.attach(camera.flow, 0.0)
+    camera.push(DELTA, 1.0)
+    camera.flow.tick(1.1)
+    assert camera.keyframes == 2
+
+
+def test_before_the_leg_is_connected_nothing_is_sent() -> None:
+    slot, camera = Slot("video", "video0"), Camera()
+    slot.attach(camera.flow, 0.0)
+    camera.push(KEYFRAME, 1.0)
+    assert slot.packets == 0
+
+
+def test_reordering_goes_through() -> None:
+    far, voice = FarEnd("audio"), Camera(kind="audio")
+    far.slot.attach(voice.flow, 0.0)
+    for sequence in (1, 2, 4, 3):
+        voice.flow.receive(sequence, sequence * 960, False, b"\x78", 1.0)
+    base = far.packets[0].sequence
+    assert [packet.sequence - base for packet in far.packets] == [0, 1, 3, 2]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 0xFFFF), st.integers(0, 2**32 - 1), st.integers(0, 0x7FFF), st.integers(1, 12)),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_numbers_go_on_when_the_flow_changes(sources: list[tuple[int, int, int, int]]) -> None:
+    far = FarEnd()
+    now = 1.0
+    for sequence, stamp, picture, frames in sources:
+        camera = Camera(sequence, stamp, picture)
+        far.slot.attach(camera.flow, now)
+        camera.push(DELTA, now)
+        for index in range(frames):
+            now += 1 / 30
+            camera.push(DELTA if index else KEYFRAME, now)
+    seen = sequences(far.packets)
+    assert seen == list(range(seen[0], seen[0] + len(seen)))
+    stamps = [far.packets[0].timestamp]
+    for packet in far.packets[1:]:
+        step = (packet.timestamp - stamps[-1]) & 0xFFFFFFFF
+        assert step in (0, 3000, pytest.approx(3000, abs=2), pytest.approx(6000, abs=2))
+        stamps.append(packet.timestamp)
+    pictures = [parse_descriptor(packet.payload).picture for packet in far.packets]
+    for before, after in itertools.pairwise(pictures):
+        assert (after - before) & 0x7FFF in (0, 1)
+
+
+def test_after_a_pause_time_has_passed() -> None:
+    far, camera = FarEnd(), Camera()
+    far.slot.attach(camera.flow, 0.0)
+    camera.push(KEYFRAME, 1.0)
+    far.slot.detach()
+    far.slot.attach(camera.flow, 11.0)
+    camera.push(KEYFRAME, 11.0)
+    step = (far.packets[-1].timestamp - far.packets[0].timestamp) & 0xFFFFFFFF
+    assert step == pytest.approx(10 * 90_000, abs=2)
+
+
+def test_a_restarted_flow_begins_again_with_a_keyframe() -> None:
+    far, camera = FarEnd(), Camera()
+    far.slot.attach(camera.flow, 0.0)
+    camera.push(KEYFRAME, 1.0)
+    camera.flow.restart()
+    camera.sequence, camera.stamp = 9, 1 << 31
+    camera.push(DELTA, 1.1)
+    camera.push(KEYFRAME, 1.2)
+    seen = sequences(far.packets)
+    assert seen == list(range(seen[0], seen[0] + 6))
+
+
+class TestRetransmission:
+    def test_as_rtx(self) -> None:
+        far, camera = FarEnd(), Camera(sequence=65_534)
+        far.slot.attach(camera.flow, 0.0)
+        camera.push(KEYFRAME, 1.0)
+        wanted = far.packets[1]
+        far.slot.nack([wanted.sequence], 1.05, 0.02)
+        again = far.packets[-1]
+        assert (again.payload_type, again.ssrc, again.timestamp) == (97, far.slot.rtx_ssrc, wanted.timestamp)
+        assert again.payload == wanted.sequence.to_bytes(2, "big") + wanted.payload
+        assert far.slot.retransmitted == 1
+
+    def test_as_it_was_where_there_is_no_rtx(self) -> None:
+        far, voice = FarEnd("audio", rtx=False, extension=0), Camera(kind="audio")
+        far.slot.attach(voice.flow, 0.0)
+        voice.push(b"\x78abc", 1.0)
+        far.slot.nack([far.packets[0].sequence], 1.05, 0.02)
+        assert far.raw[0] == far.raw[1]
+
+    def test_not_twice_in_one_round_trip(self) -> None:
+        far, camera = FarEnd(), Camera()
+        far.slot.attach(camera.flow, 0.0)
+        camera.push(KEYFRAME, 1.0)
+        wanted = far.packets[0].sequence
+        far.slot.nack([wanted, wanted], 1.0, 0.1)
+        far.slot.nack([wanted], 1.05, 0.1)
+        assert far.slot.retransmitted == 1
+        far.slot.nack([wanted], 1.07, 0.1)
+        assert far.slot.retransmitted == 2
+
+    def test_what_we_miss_ourselves_comes_when_it_comes(self) -> None:
+        far, camera = FarEnd(), Camera()
+        far.slot.attach(camera.flow, 0.0)
+        camera.push(KEYFRAME, 1.0, drop=frozenset({1}))
+        hole = (far.packets[0].sequence + 1) & 0xFFFF
+        far.slot.nack([hole], 1.05, 0.02)
+        assert far.slot.retransmitted == 0
+
+    def test_nothing_from_before_the_switch(self) -> None:
+        far, first, second = FarEnd(), Camera(), Camera(sequence=9)
+        far.slot.attach(first.flow, 0.0)
+        first.push(KEYFRAME, 1.0)
+        old = far.packets[0].sequence
+        far.slot.attach(second.flow, 1.1)
+        second.push(KEYFRAME, 1.2)
+        far.slot.nack([old, (old - 5000) & 0xFFFF], 1.3, 0.02)
+        assert far.slot.retransmitted == 0
+
+    def test_a_storm_is_bounded(self) -> None:
+        far, camera = FarEnd(), Camera()
+        far.slot.attach(camera.flow, 0.0)
+        for index in range(200):
+            camera.push(DELTA if index else KEYFRAME, 1.0 + index / 30)
+        wanted = [packet.sequence for packet in far.media]
+        for step in range(20):
+            far.slot.nack(wanted, 20.0 + step * 0.02, 0.0)
+        assert far.slot.retransmitted <= 600
+        assert len(far.slot._resent) <= 512
+
+    def test_unattached_or_shut(self) -> None:
+        far, camera = FarEnd(), Camera()
+        far.slot.nack([1], 1.0, 0.1)
+        far.slot.attach(camera.flow, 0.0)
+        far.slot.shut()
+        camera.push(KEYFRAME, 1.0)
+        far.slot.nack([1], 1.0, 0.1)
+        far.slot.keyframe_requested(1.0)
+        assert far.packets == []
+        assert camera.flow.subscribers == ()
+
+
+def test_sender_reports_tie_our_clock_to_the_slots_timestamps() -> None:
+    far, camera = FarEnd(), Camera()
+    assert far.slot.sender_report(1.0) is None
+    far.slot.attach(camera.flow, 0.0)
+    assert far.slot.sender_report(1.0) is None
+    camera.push(KEYFRAME, 1.0)
+    data = far.slot.sender_report(1.5)
+    assert data is not None
+    [report] = parse_rtcp(data)
+    assert isinstance(report, SenderReport)
+    assert report.ssrc == far.slot.ssrc
+    assert (report.rtp - far.packets[0].timestamp) & 0xFFFFFFFF == pytest.approx(0.5 * 90_000, abs=2)
+    assert report.packets == 3
+    assert far.slot.sender_report(9.0) is None, "a flow that stopped is not reported"
+
+
+def test_what_the_far_end_reports() -> None:
+    far, camera = FarEnd(), Camera()
+    far.slot.attach(camera.flow, 0.0)
+    far.slot.reported(Report(far.slot.ssrc, 64, 7, 0, 0, 0, 0))
+    assert (far.slot.fraction_lost, far.slot.lost) == (0.25, 7)
+    far.slot.keyframe_requested(9.0)
+    assert camera.keyframes == 2
+    assert far.slot.plis == 1
