@@ -23,7 +23,7 @@ from link.messages.values import IceServer
 PREFIX = "VISAVIS_"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "console", "json")
-SUITES = ("aes-256-gcm",)
+SUITES = ("aes-256-gcm", "sm4-gcm")
 
 
 class ConfigError(Exception):
