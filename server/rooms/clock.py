@@ -28,6 +28,11 @@ class Clock:
         self._since = monotonic()
         self.started_us = self._wall_us if started_us is None else started_us
 
+    def begin(self) -> int:
+        """Now, which becomes the start of the session's timeline."""
+        self.started_us = self.now_us()
+        return self.started_us
+
     def now_us(self) -> int:
         """Now, in unix microseconds."""
         return self._wall_us + int((self._monotonic() - self._since) * 1_000_000)

@@ -197,7 +197,8 @@ class Room:
 
     async def _process(self, batch: list[_Item]) -> None:
         """One transaction: what the machine accepts of `batch` becomes durable, then true, then is carried out."""
-        trial, at_us = self.machine.fork(), self.clock.now_us()
+        trial = self.machine.fork()
+        at_us = self.clock.begin() if self.state.phase is None else self.clock.now_us()
         events: list[e.Event] = []
         commands: list[c.Command] = []
         accepted = [item for item in batch if self._try(item, trial, self.clock.at_ms(at_us), events, commands)]

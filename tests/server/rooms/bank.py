@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent.identity import Enrolment, Identity, public_key
 from link.messages import client as m
+from link.messages.errors import Unavailable
 from link.messages.server import Ring, ServerMessage, SessionUpdate
 from link.messages.values import Consent, Language, Presence, Session, SessionState
 from link.signaling.client import Client
@@ -121,8 +122,14 @@ class Party:
         self._cursor = 0
         self.start()
 
-    async def ask(self, body: m.ClientBase) -> ServerMessage:
-        return await self.client.request(body, timeout=8)  # type: ignore[arg-type]
+    async def ask(self, body: m.ClientBase, times: int = 3) -> ServerMessage:
+        """Ask; again when the stream started anew, as every client does (the requests are idempotent)."""
+        try:
+            return await self.client.request(body, timeout=8)  # type: ignore[arg-type]
+        except Unavailable:
+            if times == 1:
+                raise
+        return await self.ask(body, times - 1)
 
     def post(self, body: m.ClientBase) -> None:
         self.client.post(body)  # type: ignore[arg-type]
