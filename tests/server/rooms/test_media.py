@@ -1,0 +1,126 @@
+"""Media through a room: forwarded, held, recorded, replaced. Real legs over UDP on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from link.messages import client as m
+from link.messages.server import LegLost
+from link.messages.values import SessionState
+from link.signaling.client import Refused
+from server.session import events as e
+from tests.server.rooms.bank import Bank, Party, eventually
+from tests.server.rooms.media import Media
+
+
+@dataclass
+class Stage:
+    bank: Bank
+    session: str
+    kiosk: Party
+    ann: Party
+    customer: Media
+    specialist: Media
+
+    async def find(self, kind: type[e.EventBase]) -> list[e.Event]:
+        return [event for event in await self.bank.journal(self.session) if isinstance(event, kind)]
+
+
+@pytest_asyncio.fixture
+async def call(bank: Bank) -> AsyncIterator[Stage]:
+    """A call in which both see and hear each other."""
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    await ann.answer()
+    stage = Stage(bank, session, kiosk, ann, Media(kiosk, session), Media(ann, session))
+    stage.customer.start()
+    stage.specialist.start()
+    await stage.customer.arrives()
+    await stage.specialist.arrives()
+    yield stage
+    await stage.customer.stop()
+    await stage.specialist.stop()
+
+
+async def test_both_see_and_hear_and_everything_is_recorded(call: Stage) -> None:
+    shown = await call.kiosk.session(lambda view: len(view.recording) == 4)
+    assert {track.name for track in shown.recording} == {
+        f"{who}.{what}" for who in ("kiosk", "specialist") for what in ("microphone", "camera")
+    }
+    await call.specialist.arrives(video=60)
+    await call.kiosk.ask(m.CallEnd(call.session))
+    await call.ann.state(SessionState.ENDED)
+    await eventually(lambda: call.bank.rooms.live_sessions()[0].recording == [])
+    await eventually_completed(call)
+    completed = (await call.find(e.RecordingCompleted))[-1]
+    assert isinstance(completed, e.RecordingCompleted)
+    assert len(completed.tracks) == 4
+    for track in completed.tracks:
+        assert track.segments >= 1, track
+        assert track.recorded_ms > 1500, track
+    await call.bank.check(call.session)
+
+
+async def eventually_completed(call: Stage) -> None:
+    room = call.bank.rooms.get(call.session)
+    assert room is not None
+    await eventually(lambda: room.state.recording == "complete", within=10)
+
+
+async def test_hold_stops_everything(call: Stage) -> None:
+    await call.ann.ask(m.Hold(call.session, held=True))
+    await call.kiosk.state(SessionState.HELD)
+    seen, heard = len(call.customer.seen), len(call.customer.heard)
+    with pytest.raises(TimeoutError):
+        await call.customer.arrives(video=15, audio=15, within=1)
+    assert len(call.customer.seen) - seen < 15
+    assert len(call.customer.heard) - heard < 15
+    await call.ann.ask(m.Hold(call.session, held=False))
+    await call.customer.arrives()
+    await call.specialist.arrives()
+    await call.ann.ask(m.HangUp(call.session))
+    await eventually_completed(call)
+    gaps = [gap for gap in await call.find(e.GapDeclared) if isinstance(gap, e.GapDeclared) and gap.reason == "hold"]
+    assert {gap.track for gap in gaps} >= {"kiosk.camera", "kiosk.microphone"}
+
+
+async def test_a_new_leg_takes_over(call: Stage) -> None:
+    await call.customer.offer()
+    await call.customer.arrives()
+    await call.specialist.arrives()
+    assert len(await call.find(e.LegOpened)) == 3
+    assert len(await call.find(e.LegConnected)) == 3
+
+
+async def test_a_silent_leg_is_given_up_and_told(call: Stage) -> None:
+    await call.customer.vanish()
+    await call.kiosk.hear(LegLost, within=6)
+    closed = await call.find(e.LegClosed)
+    assert [event.reason for event in closed if isinstance(event, e.LegClosed)] == ["silent"]
+    call.customer.start()
+    await call.specialist.arrives()
+
+
+async def test_nonsense_is_refused(call: Stage) -> None:
+    with pytest.raises(Refused) as refused:
+        await call.kiosk.ask(m.LegOffer(call.session, "bad", "v=0\r\nnonsense"))
+    assert refused.value.code == "invalid_media"
+    await call.customer.offer()
+    await call.specialist.arrives()
+
+
+async def test_no_leg_for_the_specialist_before_the_answer(bank: Bank) -> None:
+    kiosk, ann = await bank.kiosk("k1"), await bank.person("ann")
+    session = (await kiosk.call()).id
+    with pytest.raises(Refused):
+        await ann.ask(m.LegOffer(session, "l", "v=0"))
+    media = Media(kiosk, session)
+    await media.offer()
+    assert "recording_started" not in await bank.kinds(session)
+    await kiosk.ask(m.CallEnd(session))
+    await eventually(lambda: bank.rooms.get(session) is None)
+    await media.stop()
