@@ -43,13 +43,13 @@ class MediaGap:
 
 
 class VideoAssembler:
-    """VP8 frames from packets that are in order. After a loss nothing comes out until the next keyframe."""
+    """VP8 frames from packets that are in order. While `waiting` nothing comes out until the next keyframe."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._size = 0
         self._timestamp = 0
-        self._waiting = True
+        self.waiting = True
 
     def feed(self, packet: Packet) -> tuple[bytes, bool] | None:
         """The frame that this packet completes and whether it is a keyframe, or None.
@@ -65,7 +65,7 @@ class VideoAssembler:
                 raise ValueError("frame without an end")
             self._timestamp = packet.timestamp
         elif not self._parts or packet.timestamp != self._timestamp:
-            if self._waiting:
+            if self.waiting:
                 return None
             raise ValueError("frame without a beginning")
         self._parts.append(payload[descriptor.size :])
@@ -78,19 +78,21 @@ class VideoAssembler:
         self._parts.clear()
         self._size = 0
         keyframe = bool(frame) and not frame[0] & 1
-        if not frame or (self._waiting and not keyframe):
+        if not frame or (self.waiting and not keyframe):
             return None
-        self._waiting = False
+        self.waiting = False
         return frame, keyframe
 
     def lose(self) -> None:
         self._parts.clear()
         self._size = 0
-        self._waiting = True
+        self.waiting = True
 
 
 class AudioAssembler:
     """Opus packets are frames as they come."""
+
+    waiting = False
 
     def feed(self, packet: Packet) -> tuple[bytes, bool] | None:
         return (packet.payload, True) if packet.payload else None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from link.media import opus
 from link.media.flow import Flow, Packet
 from link.media.frames import AudioAssembler, EncodedFrame, MediaGap, VideoAssembler
-from link.media.vp8 import picture_size
+from link.media.vp8 import picture_size, starts_keyframe
 
 _MAX_PENDING = 1024
 
@@ -63,20 +63,40 @@ class Tap:
     def packet(self, packet: Packet) -> None:
         sequence = packet.sequence
         if sequence != self._next:
-            if self._next >= 0:
-                if sequence > self._next:
-                    self._pending[sequence] = packet
-                    if len(self._pending) > _MAX_PENDING:
-                        self.restarted("overflow")
+            if self._next < 0:
+                if not self._begin(packet):
+                    return
+            elif sequence > self._next:
+                self._hold(sequence, packet)
                 return
-            self._next = sequence
+            else:
+                return
         self._take(packet)
         if self._pending:
             self._advance()
 
+    def _begin(self, packet: Packet) -> bool:
+        """Whether reading can start here. A video starts with the first packet of a keyframe, which may be late."""
+        if self._flow.kind == "video" and not starts_keyframe(packet.payload):
+            self._hold(packet.sequence, packet)
+            return False
+        self._next = packet.sequence
+        for sequence in [sequence for sequence in self._pending if sequence < self._next]:
+            del self._pending[sequence]
+        return True
+
+    def _hold(self, sequence: int, packet: Packet | None) -> None:
+        pending = self._pending
+        pending[sequence] = packet
+        if len(pending) > _MAX_PENDING:
+            if self._next < 0:
+                del pending[next(iter(pending))]
+            else:
+                self.restarted("overflow")
+
     def gave_up(self, sequence: int) -> None:
-        if sequence >= self._next >= 0:
-            self._pending[sequence] = None
+        if sequence >= self._next:
+            self._hold(sequence, None)
             self._advance()
 
     def restarted(self, reason: str) -> None:
@@ -85,7 +105,9 @@ class Tap:
         self._lose(reason)
 
     def tick(self, now: float) -> None:
-        if self._interval and now - self._keyframe_at >= self._interval and self._flow.active(now):
+        if not self._flow.active(now):
+            return
+        if self._assembler.waiting or (self._interval and now - self._keyframe_at >= self._interval):
             self._flow.request_keyframe(now)
 
     def limit(self) -> int:

@@ -80,6 +80,22 @@ def test_joins_in_the_middle_of_a_frame() -> None:
     assert len(t.frames) == 1
 
 
+def test_the_very_first_packet_may_be_late() -> None:
+    t = Tapped()
+    packets = t.packets(KEYFRAME, 0) + t.packets(DELTA, 3000)
+    for packet in packets[1:] + packets[:1]:
+        t.flow.receive(*packet, 1.0)
+    assert len(t.frames) == 2
+
+
+def test_asks_again_until_it_has_begun() -> None:
+    t = Tapped()
+    for packet in t.packets(KEYFRAME, 0)[:1] + t.packets(DELTA, 3000):
+        t.flow.receive(*packet, 1.0)
+    t.flow.tick(1.5)
+    assert t.keyframes == 2
+
+
 def test_a_late_packet_completes_its_frame_before_the_next() -> None:
     t = Tapped()
     packets = t.packets(KEYFRAME, 0) + t.packets(DELTA, 3000) + t.packets(DELTA, 6000)
@@ -102,7 +118,9 @@ def test_a_loss_for_good_is_a_gap_until_the_next_keyframe() -> None:
     assert t.keyframes == 2
     t.push(KEYFRAME, 180_000, 3.0)
     assert len(t.frames) == 2
-    assert t.gaps == [MediaGap(pytest.approx(1.0), pytest.approx(3.0, abs=0.01), "loss")]
+    [gap] = t.gaps
+    assert gap.reason == "loss"
+    assert (gap.start, gap.end) == pytest.approx((1.0, 3.0), abs=0.01)
 
 
 def test_lost_sound_is_a_gap_of_just_that() -> None:
