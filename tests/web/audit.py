@@ -1,0 +1,104 @@
+"""What a page must have for everybody to use it, as far as a program can see: names, labels, contrast (WCAG 2.2 AA)."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page
+
+# Light-DOM elements and open shadow roots are walked alike. Text over a gradient or a picture is left to the eye.
+_AUDIT = r"""
+() => {
+  const faults = [];
+  const all = [];
+  (function walk(root) {
+    for (const element of root.querySelectorAll("*")) {
+      all.push(element);
+      if (element.shadowRoot && element.localName !== "wa-icon") walk(element.shadowRoot);
+    }
+  })(document);
+  const parent = (node) => node.assignedSlot ?? node.parentElement ?? node.getRootNode().host ?? null;
+  const shown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+    && element.getClientRects().length > 0 && !element.closest("[inert]");
+  const label = (element) => `${element.localName}.${element.className || element.id || ""}`.slice(0, 60)
+    + ` “${(element.textContent || "").trim().slice(0, 30)}”`;
+  const spoken = (element) => {
+    const copy = element.cloneNode(true);
+    for (const hidden of copy.querySelectorAll("[aria-hidden=true]")) hidden.remove();
+    let text = copy.textContent.trim();
+    for (const inner of copy.querySelectorAll("[aria-label], img[alt], wa-icon[label]")) {
+      text += inner.getAttribute("aria-label") ?? inner.getAttribute("alt") ?? inner.getAttribute("label") ?? "";
+    }
+    return text;
+  };
+  const named = (element) => {
+    if (element.getAttribute("aria-label")?.trim() || element.title?.trim()) return true;
+    const by = element.getAttribute("aria-labelledby");
+    if (by && by.split(" ").every((id) => element.getRootNode().getElementById(id)?.textContent.trim())) return true;
+    if (element.labels?.length && [...element.labels].some((one) => spoken(one))) return true;
+    const host = element.getRootNode().host;
+    return Boolean(spoken(element)) || Boolean(host && spoken(host));
+  };
+  for (const element of all) {
+    if (!shown(element)) continue;
+    if (element.matches("button, a[href], input:not([type=hidden]), textarea, select, dialog[open], [role=radiogroup], "
+      + "[role=group], [role=log], [role=application], [role=timer], [role=region], iframe, meter, video")) {
+      if (!named(element)) faults.push(`no name: ${label(element)}`);
+    }
+    if (element.matches("img:not([alt])")) faults.push(`no alt: ${label(element)}`);
+    if (element.matches("[tabindex]") && element.tabIndex > 0) faults.push(`tab order: ${label(element)}`);
+    for (const name of ["aria-labelledby", "aria-describedby", "aria-controls"]) {
+      for (const id of (element.getAttribute(name) ?? "").split(" ").filter(Boolean)) {
+        if (!element.getRootNode().getElementById(id)) faults.push(`${name} names nothing: ${label(element)}`);
+      }
+    }
+  }
+  const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
+  for (const id of new Set(ids.filter((one, index) => ids.indexOf(one) !== index))) faults.push(`id twice: ${id}`);
+  if (!document.documentElement.lang) faults.push("no language");
+  if (!document.title.trim()) faults.push("no title");
+
+  const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, under) => top.slice(0, 3).map((part, index) => part * top[3] + under[index] * (1 - top[3]));
+  const luminance = (colour) => colour.slice(0, 3).map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+  const background = (element) => {
+    const layers = [];
+    for (let node = element; node; node = parent(node)) {
+      const style = getComputedStyle(node);
+      if (style.backgroundImage !== "none" || node.localName === "video-tile") return null;
+      const colour = rgba(style.backgroundColor);
+      layers.push(colour);
+      if (colour[3] === 1 || node.localName === "dialog") break;
+    }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+  };
+  for (const element of all) {
+    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!text || !shown(element) || element.matches("style, script, option, title, :disabled")) continue;
+    if (element.closest(":disabled, .visually-hidden, wa-switch[disabled], wa-button[disabled]")) continue;
+    const under = background(element);
+    if (!under) continue;
+    const style = getComputedStyle(element);
+    const ink = over(rgba(style.color), under);
+    const [light, dark] = [luminance(ink), luminance(under)].sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05);
+    const size = parseFloat(style.fontSize);
+    const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 600) ? 3 : 4.5;
+    if (ratio < needed) faults.push(`contrast ${ratio.toFixed(2)}: ${label(element)}`);
+  }
+  return [...new Set(faults)];
+}
+"""
+
+
+async def faults(page: Page) -> list[str]:
+    """Return what is wrong with the page as it is shown now; an empty list is what a test wants."""
+    found: list[str] = await page.evaluate(_AUDIT)
+    return found
