@@ -71,7 +71,7 @@ def a_session(number: int = 1, **changes: object) -> Session:
         branch_en=BRANCHES[0][1],
         service=WEALTH,
         language=Language.ZH,
-        step="amount",
+        step="details",
         waited_s=42,
     )
     return msgspec.structs.replace(session, **changes)

@@ -2,7 +2,7 @@
 import { html, nothing } from "lit";
 import { t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
-import { documentIcon, documentLabel, documentState } from "./labels.js";
+import { documentDetail, documentIcon, documentLabel, documentState } from "./labels.js";
 import { inCall } from "./state.js";
 
 /** @typedef {import("../link/messages.js").Document} Paper */
@@ -90,7 +90,7 @@ export class ConsoleDocuments extends ConsoleElement {
    */
   #paper(session, paper) {
     const picture = hasPicture(paper);
-    const detail = paper.reason || paper.note;
+    const detail = documentDetail(paper);
     const body = html`
       <span class="thumbnail">
         ${picture

@@ -3,6 +3,7 @@ import { language, msg, t } from "../i18n.js";
 
 /** @typedef {import("../link/messages.js").Session} Session */
 /** @typedef {import("../link/messages.js").Service} Service */
+/** @typedef {import("../link/messages.js").Document} Paper */
 
 /** @type {Record<string, string>} */
 const DOCUMENTS = {
@@ -36,16 +37,11 @@ const DOCUMENT_STATES = {
 /** @type {Record<string, string>} */
 const OUTCOMES = {
   resolved: msg("Resolved"),
-  completed: msg("Completed"),
-  sold: msg("Product bought"),
   follow_up: msg("Follow-up agreed"),
   appointment: msg("Appointment made"),
   referred: msg("Referred to the branch"),
-  branch: msg("Referred to the branch"),
   declined: msg("Customer decided against it"),
-  refused: msg("Customer decided against it"),
   unresolved: msg("Not resolved"),
-  interrupted: msg("Interrupted"),
   technical: msg("Technical problem"),
   other: msg("Something else"),
 };
@@ -53,26 +49,18 @@ const OUTCOMES = {
 /** @type {Record<string, string>} */
 const STEPS = {
   start: msg("Start page"),
-  home: msg("Start page"),
   product: msg("Choosing a product"),
-  amount: msg("Amount"),
-  details: msg("Personal details"),
-  identity: msg("Personal details"),
   risk: msg("Risk questions"),
-  account: msg("Account"),
+  details: msg("Personal details"),
   review: msg("Review"),
-  confirm: msg("Confirmation"),
-  signature: msg("Signature"),
-  done: msg("Finished"),
+  done: msg("Handed in"),
 };
 
 /** @type {Record<string, string>} */
 const REASONS = {
   customer: msg("The customer ended the call."),
-  specialist: msg("You ended the call."),
   interrupted: msg("The customer's kiosk was lost and did not come back."),
-  kiosk_lost: msg("The customer's kiosk was lost and did not come back."),
-  lost: msg("The customer's kiosk was lost and did not come back."),
+  recording_failed: msg("The call could not be recorded any more and was ended."),
 };
 
 /** @type {Record<string, string>} */
@@ -131,8 +119,15 @@ export const errorText = (code) => (ERRORS[code] ? t(ERRORS[code]) : t("Somethin
 
 /** Why a call ended, as one sentence. @param {Session} session */
 export function endText(session) {
-  const code = session.ended_by === "specialist" ? "specialist" : (session.end_reason ?? "");
-  return REASONS[code] ? t(REASONS[code]) : t("The call has ended.");
+  if (session.ended_by === "specialist") return t("You ended the call.");
+  const reason = REASONS[session.end_reason ?? ""];
+  return reason ? t(reason) : t("The call has ended.");
+}
+
+/** What is to be known of a paper besides its state: why it failed or was rejected, or what was asked for. @param {Paper} paper */
+export function documentDetail(paper) {
+  if (paper.state !== "failed") return paper.reason || paper.note;
+  return paper.reason === "camera_failed" ? t("The document camera failed.") : t("The picture could not be sent.");
 }
 
 /** @param {Service} service */

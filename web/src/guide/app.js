@@ -11,7 +11,7 @@ const REASONS = {
   customer: msg("Needs help at the kiosk"),
   document: msg("Needs help with a paper"),
   technical: msg("The kiosk has a problem"),
-  unstaffed: msg("No expert is there just now"),
+  nobody_available: msg("No expert is there just now"),
   specialist: msg("The expert asks for somebody"),
 };
 
