@@ -1,0 +1,194 @@
+"""The RTCP of a leg: what it asks, what it reports, what it believes."""
+
+from __future__ import annotations
+
+import pytest
+
+from link.media.clock import ntp_time
+from link.media.control import LIMITED_FOR, MIN_REMB, Control
+from link.media.description import Media
+from link.media.estimate import MAXIMUM
+from link.media.flow import Flow
+from link.media.ingress import Ingress
+from link.media.rtp import (
+    Bye,
+    KeyframeRequest,
+    Nack,
+    ReceiverReport,
+    Remb,
+    Report,
+    Rtcp,
+    SenderReport,
+    parse_rtcp,
+)
+from link.media.slot import Slot
+
+KEYFRAME = b"\x10\x00" + bytes(20)
+
+
+class Spoken:
+    """A leg with a camera coming in (SSRC 2) and a video going out that another camera feeds."""
+
+    def __init__(self, *, trusted: bool = False) -> None:
+        self.sent: list[Rtcp] = []
+        ingress = Ingress(lambda items, now: None)
+        self.camera = Flow("video", "camera")
+        ingress.add(Media("video", "1", payload_type=96, ssrcs=[2]), self.camera)
+        self.control = Control(99, "name", ingress, lambda data: self.sent.extend(parse_rtcp(data)))
+        self.slot = Slot("video", "video0")
+        self.slot.open(lambda header, payload: None, 96, 97, 3)
+        self.other = Flow("video", "other")
+        self.other_asked = 0
+        self.other.on_keyframe = self._asked
+        self.slot.attach(self.other, 0.0)
+        self.ingress = ingress
+        self.control.open([self.slot], trusted=trusted)
+
+    def _asked(self) -> None:
+        self.other_asked += 1
+
+    def media(self, now: float) -> None:
+        for flow in (self.camera, self.other):
+            flow.receive(int(now * 30) & 0xFFFF, int(now * 90_000) & 0xFFFFFFFF, True, KEYFRAME, now)
+
+    def told(self) -> list[int]:
+        return [item.bitrate for item in self.sent if isinstance(item, Remb)]
+
+
+def block(slot: Slot, *, lost: int = 0, last_sr: int = 0, delay: int = 0) -> Report:
+    return Report(slot.ssrc, lost, 0, 0, 0, last_sr, delay)
+
+
+def test_flows_ask_through_it() -> None:
+    spoken = Spoken()
+    spoken.camera.request_keyframe(1.0)
+    spoken.camera.receive(1, 0, True, KEYFRAME, 1.0)
+    spoken.camera.receive(4, 0, True, KEYFRAME, 1.0)
+    spoken.camera.repair(1.1)
+    assert spoken.sent == [KeyframeRequest(2), Nack(2, (2, 3))]
+
+
+def test_what_is_asked_of_us_goes_to_the_slot() -> None:
+    spoken = Spoken()
+    spoken.media(1.0)
+    sequence = spoken.slot._highest & 0xFFFF
+    spoken.control.handle([Nack(spoken.slot.ssrc, (sequence,)), Nack(12345, (1,))], 1.1)
+    assert spoken.slot.retransmitted == 1
+    spoken.control.handle([KeyframeRequest(spoken.slot.ssrc), KeyframeRequest(4), Bye((2,))], 9.0)
+    assert spoken.other_asked == 2
+
+
+def test_reports_once_a_second() -> None:
+    spoken = Spoken()
+    spoken.media(10.0)
+    for tick in range(21):
+        spoken.control.tick(10.0 + tick * 0.1 + 1e-6)
+    kinds = [type(item) for item in spoken.sent]
+    assert kinds.count(ReceiverReport) == 3
+    assert kinds.count(SenderReport) == 3
+    receiver = next(item for item in spoken.sent if isinstance(item, ReceiverReport))
+    assert [report.ssrc for report in receiver.reports] == [2]
+
+
+def test_round_trip_time_from_reports() -> None:
+    spoken = Spoken()
+    sent = 100.0
+    reported = block(spoken.slot, last_sr=ntp_time(sent) >> 16 & 0xFFFFFFFF, delay=int(0.5 * 65536))
+    spoken.control.handle([ReceiverReport(1, (reported,))], sent + 0.5 + 0.08)
+    assert spoken.control.rtt == pytest.approx(0.08, abs=0.001)
+    assert spoken.camera.rtt == spoken.control.rtt
+    absurd = block(spoken.slot, last_sr=(ntp_time(sent + 50) >> 16) & 0xFFFFFFFF)
+    spoken.control.handle([ReceiverReport(1, (absurd,))], sent + 1)
+    assert spoken.control.rtt == pytest.approx(0.08, abs=0.001)
+
+
+def test_a_sender_report_sets_the_clock_and_is_answered() -> None:
+    spoken = Spoken()
+    spoken.camera.receive(1, 90_000, True, KEYFRAME, 20.3)
+    ntp = 3_900_000_000 << 32
+    spoken.control.handle([SenderReport(2, ntp, 90_000, 1, 1), SenderReport(77, ntp, 1, 1, 1)], 20.0)
+    source = spoken.ingress.by_ssrc(2)
+    assert source is not None
+    report = source.report(21.0)
+    assert report is not None
+    assert (report.last_sr, report.delay) == (ntp >> 16 & 0xFFFFFFFF, 65536)
+    assert spoken.camera.clock.time(90_000, 20.4) == pytest.approx(20.0, abs=0.01)
+
+
+class TestBandwidth:
+    def test_starts_at_the_maximum(self) -> None:
+        spoken = Spoken()
+        spoken.media(1.0)
+        spoken.control.tick(1.0)
+        assert spoken.told() == [MAXIMUM]
+
+    def test_says_nothing_without_video(self) -> None:
+        spoken = Spoken()
+        spoken.control.tick(1.0)
+        assert spoken.told() == []
+
+    def test_a_drop_is_told_at_once(self) -> None:
+        spoken = Spoken()
+        spoken.media(1.0)
+        spoken.control.tick(1.0)
+        spoken.ingress.estimator.estimate = 1_000_000
+        spoken.control.tick(1.1)
+        assert spoken.told() == [MAXIMUM, pytest.approx(1_000_000, rel=0.001)]
+        spoken.ingress.estimator.estimate = 10
+        spoken.control.tick(1.2)
+        assert spoken.told()[-1] == pytest.approx(MIN_REMB, rel=0.001)
+
+    def test_the_watchers_limit_goes_up_the_chain(self) -> None:
+        spoken = Spoken()
+        watcher = Slot("video", "video1")
+        watcher.available = 700_000
+        watcher.attach(spoken.camera, 0.0)
+        spoken.media(1.0)
+        spoken.control.tick(1.0)
+        assert spoken.told() == [pytest.approx(700_000, rel=0.001)]
+
+    def test_a_browsers_word_needs_a_sign(self) -> None:
+        spoken = Spoken()
+        spoken.media(1.0)
+        spoken.control.handle([Remb(500_000, ())], 1.0)
+        spoken.control.tick(1.0)
+        assert spoken.slot.available == 0
+        spoken.control.handle([ReceiverReport(1, (block(spoken.slot, lost=60),))], 1.1)
+        spoken.control.tick(1.1)
+        assert spoken.slot.available == 500_000
+
+    def test_delay_is_a_sign_too_and_it_passes(self) -> None:
+        spoken = Spoken()
+        for _ in range(4):
+            spoken.control.measured(0.02, 1.0)
+        for _ in range(8):
+            spoken.control.measured(0.3, 2.0)
+        spoken.media(2.0)
+        spoken.control.handle([Remb(500_000, ())], 2.0)
+        spoken.control.tick(2.0)
+        assert spoken.slot.available == 500_000
+        for _ in range(30):
+            spoken.control.measured(0.02, 3.0)
+        later = 2.0 + LIMITED_FOR + 1
+        spoken.media(later)
+        spoken.control.handle([Remb(500_000, ())], later)
+        spoken.control.tick(later)
+        assert spoken.slot.available == 0
+
+    def test_our_own_kind_is_believed_and_shared_out(self) -> None:
+        spoken = Spoken(trusted=True)
+        second = Slot("video", "video1")
+        second.open(lambda header, payload: None, 96, 97, 3)
+        second.attach(spoken.other, 0.0)
+        spoken.control.open([spoken.slot, second], trusted=True)
+        spoken.media(1.0)
+        spoken.control.handle([Remb(1_000_000, ())], 1.0)
+        spoken.control.tick(1.0)
+        assert (spoken.slot.available, second.available) == (500_000, 500_000)
+
+    def test_an_old_word_is_forgotten(self) -> None:
+        spoken = Spoken(trusted=True)
+        spoken.control.handle([Remb(1_000_000, ())], 1.0)
+        spoken.media(20.0)
+        spoken.control.tick(20.0)
+        assert spoken.control.available == 0
