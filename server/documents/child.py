@@ -77,6 +77,8 @@ def main() -> None:
 if __name__ == "__main__":
     from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
-    _ = JpegImagePlugin, PngImagePlugin  # everything that will be needed is open before files are forbidden
+    # Everything that will be needed is open before files are forbidden; Pillow loads its common formats on first use.
+    _ = JpegImagePlugin, PngImagePlugin
+    Image.preinit()
     limit()
     main()
