@@ -345,7 +345,7 @@ class KioskForm extends KioskElement {
  */
 function veiled(text, start, end) {
   const plain = text.replace(/[\s-]/g, "");
-  return `${plain.slice(0, start)}••••••${plain.slice(-end)}`;
+  return `${plain.slice(0, start)}******${plain.slice(-end)}`;
 }
 
 customElements.define("kiosk-form", KioskForm);

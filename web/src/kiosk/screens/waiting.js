@@ -1,5 +1,6 @@
 // Waiting for an expert: where the customer stands, how long it may take, and what else there is to do.
 import { html, nothing } from "lit";
+import { live } from "lit/directives/live.js";
 import { formatDuration, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
 import { serviceName } from "../labels.js";
@@ -39,7 +40,7 @@ class KioskWaiting extends KioskElement {
             time: formatDuration(this.#elapsed.now(session.waited_s)),
           })}
         </p>
-        ${form || elderly ? nothing : this.#selfView()}
+        ${form || elderly || !session.staffed ? nothing : this.#selfView()}
         <div class="actions">
           <button class="button quiet" type="button" @click=${() => void this.kiosk.leave()}>
             <wa-icon name="x"></wa-icon>${t("Stop waiting")}
@@ -79,7 +80,7 @@ class KioskWaiting extends KioskElement {
     const { self } = this.kiosk.capture;
     if (!self) return nothing;
     return html`<figure class="preview">
-      <video class="self" autoplay muted playsinline .srcObject=${self}></video>
+      <video class="self" autoplay muted playsinline .srcObject=${live(self)}></video>
       <figcaption>${t("This is how the expert will see you. Nobody sees you yet.")}</figcaption>
     </figure>`;
   }
