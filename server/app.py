@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from link.signaling.host import Host
 from server.blobs.blobs import Blobs
@@ -49,9 +49,14 @@ def make_app(config: Config) -> web.Application:
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
     add_routes(app, ROUTES)
+    app.on_response_prepare.append(_say_no_version)
     app.on_shutdown.append(_hang_up)
     app.cleanup_ctx.extend([_store, _identity, _blobs, _rooms])
     return app
+
+
+async def _say_no_version(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.SERVER] = "Visavis"
 
 
 async def _hang_up(app: web.Application) -> None:

@@ -10,7 +10,11 @@ from server.handlers.auth import home
 from server.handlers.route import PERSON, Allow, Route
 from server.identity import Person, Role
 from server.keys import CONFIG
-from web.pages import render
+from web.pages import REPLAY_POLICY, render
+from web.security import use_policy
+
+FRAME = '<!doctype html><link rel="stylesheet" href="/static/styles/cobrowse.css"><body></body>'
+FRAME_POLICY = {**REPLAY_POLICY, "script-src": "'none'", "connect-src": "'none'", "frame-src": "'self'"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,12 @@ async def guide(request: web.Request) -> web.StreamResponse:
     return render(request, "guide.html", shell(request))
 
 
+async def cobrowse_frame(request: web.Request) -> web.StreamResponse:
+    """The empty document in which a copy of the customer's page is drawn: inline styles allowed, scripts not."""
+    use_policy(request, FRAME_POLICY)
+    return web.Response(text=FRAME, content_type="text/html", charset="utf-8")
+
+
 def shell(request: web.Request, **more: object) -> Shell:
     """The context of a face's template; `more` goes to its script too."""
     person = request[PERSON]
@@ -51,5 +61,6 @@ def shell(request: web.Request, **more: object) -> Shell:
 ROUTES = [
     Route("GET", "/", index, Allow.people()),
     Route("GET", "/console", console, Allow.people(Role.SPECIALIST)),
+    Route("GET", "/cobrowse/frame", cobrowse_frame, Allow.people(Role.SPECIALIST, Role.SUPERVISOR)),
     Route("GET", "/guide", guide, Allow.people(Role.GUIDE)),
 ]

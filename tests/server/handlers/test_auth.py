@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import asyncio
+from http.cookies import SimpleCookie
+from urllib.parse import quote
+
+import pytest
+
+from server.handlers import cookie
+from server.handlers.auth import address
+from server.identity import Role
+from server.keys import AUDIT, IDENTITY, STORE
+from tests.server.handlers.conftest import PASSWORD, World
+
+
+def form(login: str = "specialist.north", password: str = PASSWORD, **more: str) -> dict[str, str]:
+    return {"login": login, "password": password} | more
+
+
+async def test_the_right_password_gives_a_cookie_that_only_this_host_sees(world: World) -> None:
+    async with world.ask("POST", "/login", data=form()) as response:
+        assert response.status == 303
+        assert response.headers["Location"] == "/console"
+        morsel = SimpleCookie(response.headers["Set-Cookie"])[cookie.NAME]
+    assert morsel.key == "__Host-visavis"
+    assert morsel["secure"]
+    assert morsel["httponly"]
+    assert (morsel["samesite"], morsel["path"], morsel["domain"], morsel["max-age"]) == ("Strict", "/", "", "900")
+    async with world.ask("GET", "/api/me", headers={"Cookie": f"{cookie.NAME}={morsel.value}"}) as response:
+        body = await response.json()
+        assert response.headers["Cache-Control"] == "no-store"
+    assert (body["login"], body["roles"], body["renew_s"]) == ("specialist.north", ["specialist"], 300)
+
+
+@pytest.mark.parametrize(
+    ("login", "password"),
+    [
+        ("specialist.north", "wrong"),
+        ("unknown", PASSWORD),
+        ("", ""),
+        ("specialist.north", ""),
+        ("x" * 5000, "long password"),
+    ],
+    ids=["wrong password", "unknown", "empty", "empty password", "long"],
+)
+async def test_a_refused_login_looks_the_same_whatever_was_wrong(world: World, login: str, password: str) -> None:
+    async with world.ask("POST", "/login", data=form(login, password)) as response:
+        page = await response.text()
+        assert response.status == 401
+        assert "Set-Cookie" not in response.headers
+    assert 'id="login-error"' in page
+    assert password == "" or password not in page
+
+
+async def test_many_attempts_have_to_wait(world: World) -> None:
+    statuses = []
+    for _ in range(8):
+        async with world.ask("POST", "/login", data=form(password="guess")) as response:
+            statuses.append(response.status)
+            waits = response.headers.get("Retry-After")
+    assert statuses[:5] == [401] * 5
+    assert 429 in statuses
+    assert waits is None or int(waits) >= 1
+    async with world.ask("POST", "/login", data=form("supervisor.north")) as response:
+        assert response.status == 303, "another person's login from the same address is free"
+
+
+async def test_logging_out_ends_the_login_everywhere_at_once(world: World) -> None:
+    identity = world.app[IDENTITY]
+    headers = await world.as_person("specialist.north")
+    other = await world.as_person("specialist.north")
+    login = identity.tokens.read(headers["Cookie"].partition("=")[2]).login
+    watching = identity.watch(world.people["specialist.north"].id, login)
+    async with world.ask("POST", "/logout", headers=headers) as response:
+        assert (response.status, response.headers["Location"]) == (303, "/login")
+        assert SimpleCookie(response.headers["Set-Cookie"])[cookie.NAME]["max-age"] == "0"
+    assert watching.is_set()
+    async with world.ask("GET", "/api/me", headers=headers) as response:
+        assert response.status == 401
+    async with world.ask("GET", "/api/me", headers=other) as response:
+        assert response.status == 200, "the same person's other login stays"
+
+
+async def test_a_blocked_person_is_out_at_once(world: World) -> None:
+    headers = await world.as_person("guide.north")
+    await world.app[STORE].people.set_active(world.people["guide.north"].id, False)
+    async with world.ask("GET", "/api/me", headers=headers) as response:
+        assert response.status == 401
+    async with world.ask("POST", "/login", data=form("guide.north")) as response:
+        assert response.status == 401
+
+
+async def test_another_process_that_revokes_is_heard_within_seconds(world: World) -> None:
+    """What the command line does: it only writes to the database."""
+    person = world.people["guide.north"].id
+    watching = world.app[IDENTITY].watch(person)
+    await world.app[STORE].logins.revoke_person(person)
+    await asyncio.wait_for(watching.wait(), 5)
+
+
+async def test_a_stale_cookie_is_renewed_by_any_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = world.app[IDENTITY]
+    headers = await world.as_person("guide.north")
+    async with world.ask("GET", "/api/me", headers=headers) as response:
+        assert "Set-Cookie" not in response.headers
+    real = identity.tokens._clock
+    monkeypatch.setattr(identity.tokens, "_clock", lambda: real() + 301)
+    async with world.ask("GET", "/guide", headers=headers) as response:
+        renewed = SimpleCookie(response.headers["Set-Cookie"])[cookie.NAME].value
+    assert identity.tokens.read(renewed).expires > identity.tokens.read(headers["Cookie"].partition("=")[2]).expires
+    monkeypatch.setattr(identity.tokens, "_clock", lambda: real() + 901)
+    async with world.ask("GET", "/api/me", headers=headers) as response:
+        assert response.status == 401
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_everybody_lands_on_the_page_of_their_work(world: World, role: Role) -> None:
+    headers = await world.as_person(f"{role}.north")
+    async with world.ask("GET", "/", headers=headers) as response:
+        assert response.status == 303
+        home = response.headers["Location"]
+    expected = {Role.SPECIALIST: "/console", Role.GUIDE: "/guide"}.get(role, "/library")
+    assert home == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "lands"),
+    [
+        ("/library/abc?at=3", "/library/abc?at=3"),
+        ("//evil.example/x", "/console"),
+        ("/\\evil.example", "/console"),
+        ("https://evil.example", "/console"),
+        ("javascript:alert(1)", "/console"),
+        ("/x\r\nSet-Cookie: a=b", "/console"),
+        ("/login?next=/login", "/console"),
+        ("", "/console"),
+    ],
+)
+async def test_logging_in_leads_on_but_never_elsewhere(world: World, target: str, lands: str) -> None:
+    async with world.ask("POST", "/login", data=form(next=target)) as response:
+        assert (response.status, response.headers["Location"]) == (303, lands)
+
+
+async def test_a_page_without_login_leads_to_the_form_and_back(world: World) -> None:
+    async with world.ask("GET", "/console?a=b", headers={"Accept": "text/html"}) as response:
+        assert response.status == 303
+        assert response.headers["Location"] == "/login?next=" + quote("/console?a=b", safe="")
+    async with world.ask("GET", "/login?next=%2Fconsole%3Fa%3Db") as response:
+        assert 'value="/console?a=b"' in await response.text()
+    headers = await world.as_person("specialist.north")
+    async with world.ask("GET", "/login?next=%2Fconsole", headers=headers) as response:
+        assert (response.status, response.headers["Location"]) == (303, "/console")
+
+
+async def test_logins_are_audited_without_names_or_passwords(world: World) -> None:
+    for password in (PASSWORD, "wrong"):
+        async with world.ask("POST", "/login", data=form(password=password)):
+            pass
+    entries = [entry for entry in await world.app[AUDIT].read() if entry.action.startswith("login")]
+    person = world.people["specialist.north"]
+    assert [(entry.actor, entry.action) for entry in entries] == [
+        (f"person:{person.id}", "login"),
+        (f"person:{person.id}", "login.refused"),
+    ]
+    assert all(person.login not in entry.detail and "wrong" not in entry.detail for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("remote", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_attempts_are_counted_by_what_one_customer_has(remote: str, counted: str) -> None:
+    class Request:
+        pass
+
+    request = Request()
+    request.remote = remote  # type: ignore[attr-defined]
+    assert address(request) == counted  # type: ignore[arg-type]
