@@ -490,3 +490,5 @@ class Machine:
             yield c.StartRecording()
         if self.state.phase is HELD:
             yield c.PauseRecording("hold")
+        if self.state.phase is ACTIVE:
+            yield c.Forward(on=True)

@@ -134,6 +134,10 @@ class Party:
     def post(self, body: m.ClientBase) -> None:
         self.client.post(body)  # type: ignore[arg-type]
 
+    def skip(self) -> None:
+        """Hear only what is said from now on."""
+        self._cursor = len(self.messages)
+
     async def hear(self, kind: type[M], where: Callable[[M], bool] = lambda _: True, within: float = 8) -> M:
         """The next message of this kind, after those heard before."""
         async with asyncio.timeout(within):

@@ -257,6 +257,17 @@ def test_restart_in_a_held_call() -> None:
     book.folds()
 
 
+def test_restart_in_a_call_forwards_again() -> None:
+    talking().said(
+        e.NodeRestarted("n2"),
+        c.StartTimer("kiosk_lost", 60.0),
+        c.Occupy("ann"),
+        c.StartTimer("specialist_lost", 8.0),
+        c.StartRecording(),
+        c.Forward(on=True),
+    )
+
+
 def test_restart_after_the_end() -> None:
     ended().said(
         e.NodeRestarted("n2"), c.StartTimer("close", 600.0), c.FinishRecording(), c.Release("ann", wrap_up=True)

@@ -1,0 +1,117 @@
+"""The server killed with SIGKILL: sessions are found again, clients come back by themselves, nothing is lost twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from link.messages import client as m
+from link.messages.errors import Unavailable
+from link.messages.server import SessionUpdate
+from link.messages.values import SessionState
+from link.tasks import cancel, spawn
+from server.session import events as e
+from tests.server.rooms.bank import Party, call_request
+from tests.server.rooms.media import Media
+from tests.server.rooms.process import Process
+
+
+@pytest_asyncio.fixture
+async def server(tmp_path: Path, no_task_left: None) -> AsyncIterator[Process]:
+    process = Process(tmp_path / "data")
+    await process.open()
+    await process.start()
+    yield process
+    await process.close()
+
+
+async def test_both_come_back_into_the_same_call_with_media(server: Process) -> None:
+    kiosk, ann = await server.kiosk("k1"), await server.specialist("ann")
+    await ann.available()
+    session = (await kiosk.call()).id
+    await ann.answer()
+    customer, specialist = Media(kiosk, session), Media(ann, session)
+    try:
+        customer.start()
+        specialist.start()
+        await customer.arrives(video=60)
+        await specialist.arrives()
+        await kiosk.ask(m.ChatSend(session, "c1", "hello"))
+
+        await server.kill()
+        ann.skip()
+        await server.start()
+        back = await ann.session(lambda view: view.kiosk_connected and view.specialist_connected, within=15)
+        assert (back.id, back.state) == (session, SessionState.ACTIVE)
+        await customer.arrives(within=15)
+        await specialist.arrives(within=15)
+
+        await kiosk.ask(m.CallEnd(session))
+        await kiosk.ask(m.Rate(session, 5))
+        await ann.ask(m.Dispose(session, "resolved"))
+        await kiosk.state(SessionState.CLOSED, within=15)
+    finally:
+        await customer.stop()
+        await specialist.stop()
+    events = await server.journal(session)
+    kinds = [e.kind(event) for event in events]
+    assert kinds.count("node_restarted") == kinds.count("answered") == kinds.count("recording_started") == 1
+    gaps = [event for event in events if isinstance(event, e.GapDeclared) and event.reason == "restart"]
+    assert {gap.track for gap in gaps} >= {"kiosk.microphone", "kiosk.camera"}
+    completed = events[-2] if isinstance(events[-2], e.RecordingCompleted) else None
+    summary = next(event for event in events if isinstance(event, e.RecordingCompleted))
+    assert completed is None or completed == summary
+    for track in summary.tracks:
+        assert abs(track.expected_ms - track.recorded_ms - track.gap_ms) <= 100, track
+
+
+async def test_no_acknowledged_call_is_lost_or_doubled(server: Process) -> None:
+    """Kiosks call and leave as fast as they can while the server is killed at random moments."""
+    kiosks = [await server.kiosk(f"k{n}") for n in range(4)]
+    acknowledged: dict[str, str] = {}
+    requested: list[str] = []
+
+    async def customer(kiosk: Party, name: str) -> None:
+        for number in range(1000):
+            request = f"{name}-{number}"
+            requested.append(request)
+            session = await patiently(kiosk, call_request(request=request))
+            assert isinstance(session, SessionUpdate)
+            assert acknowledged.setdefault(request, session.session.id) == session.session.id
+            await patiently(kiosk, m.CallEnd(session.session.id))
+
+    customers = [spawn(customer(kiosk, f"k{n}"), name="customer") for n, kiosk in enumerate(kiosks)]
+    seeded = random.Random(7)
+    try:
+        for _ in range(3):
+            await asyncio.sleep(seeded.uniform(0.2, 0.8))
+            before = len(acknowledged)
+            await server.kill()
+            await server.start()
+            async with asyncio.timeout(15):
+                while len(acknowledged) <= before + 4:
+                    await asyncio.sleep(0.05)
+    finally:
+        for task in customers:
+            await cancel(task)
+    assert not [task for task in customers if not task.cancelled() and task.exception()]
+    assert len(set(acknowledged.values())) == len(acknowledged) > 12
+    for request, session in acknowledged.items():
+        events = await server.journal(session)
+        first = events[0]
+        assert isinstance(first, e.SessionRequested)
+        assert first.request == request
+        assert sum(isinstance(event, e.SessionRequested) for event in events) == 1
+        assert sum(isinstance(event, e.Ended) for event in events) <= 1
+
+
+async def patiently(party: Party, body: m.ClientBase) -> object:
+    while True:
+        try:
+            return await party.ask(body, times=1)
+        except Unavailable:
+            continue
