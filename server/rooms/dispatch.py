@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from link.messages.errors import VisavisError, WrongState
+from link.messages.errors import VisavisError
 from link.messages.server import PresenceState, QueueState, SessionGone
 from link.messages.values import Language, Presence, WaitingCall
 from link.tasks import cancel, spawn
@@ -86,10 +86,8 @@ class Dispatch:
             self.connected(person, False)
 
     def set_presence(self, person: str, available: bool) -> Presence:
-        """The specialist's own choice. Raises `WrongState` during wrap-up: dispose of the call first."""
+        """The specialist's own choice; during a call or its wrap-up it is what follows afterwards."""
         one = self._specialist(person)
-        if available and one.wrap_up is not None:
-            raise WrongState("dispose of the last call first")
         if available and not one.wants:
             one.idle_since = self._now()
         one.wants = available

@@ -30,6 +30,7 @@ export class Desk extends EventTarget {
   /** @type {{x: number, y: number} | null} */ #pointAt = null;
   #refreshed = -Infinity;
   #fresh = false;
+  #available = false;
 
   /**
    * @param {Connection} connection
@@ -58,6 +59,8 @@ export class Desk extends EventTarget {
     this.#fresh = true;
     this.dispatchEvent(new Event("cobrowse-reset"));
     this.dispatchEvent(new Event("fresh"));
+    // A new stream begins away: only this page knows that its specialist takes calls.
+    if (this.#available) void this.setAvailable(true);
   }
 
   /** @param {import("../link/messages.js").ServerMessage} message */
@@ -118,7 +121,9 @@ export class Desk extends EventTarget {
   /** @param {boolean} available */
   async setAvailable(available) {
     const reply = await this.#ask({ type: "set_presence", available });
-    if (reply) this.store.apply(reply);
+    if (!reply) return;
+    this.#available = available;
+    this.store.apply(reply);
   }
 
   async answer() {
