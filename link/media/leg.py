@@ -203,7 +203,10 @@ class Leg:
         log.info("leg", leg=self.name, old=str(self._state), new=str(state))
         self._state = state
         if self._on_state is not None:
-            self._on_state(state)
+            try:
+                self._on_state(state)
+            except Exception:
+                log.exception("leg state callback failed", leg=self.name)
 
     # --- negotiation --------------------------------------------------------------------------------------------------
 
