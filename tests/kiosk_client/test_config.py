@@ -1,0 +1,78 @@
+"""Options of the kiosk client: precedence, errors, and that the documentation names each."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from kiosk_client.config import Config, ConfigError, add_flags, load, server_url
+
+DOCS = Path(__file__).parent.parent.parent / "docs" / "kiosk.md"
+
+
+def parse(*flags: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    return parser.parse_args(flags)
+
+
+def test_defaults_need_nothing() -> None:
+    assert load(parse(), {}) == Config()
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text('page_port = 1111\nidle_s = 45\ndocument_camera = "/dev/video9"\nloopback = true\n')
+    environment = {"VISAVIS_KIOSK_PAGE_PORT": "2222", "VISAVIS_KIOSK_IDLE_S": "60"}
+    config = load(parse("--config", str(file), "--page-port", "3333"), environment)
+    assert (config.page_port, config.idle_s, config.document_camera) == (3333, 60, "/dev/video9")
+    assert config.loopback is True
+
+
+def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text('picture = "640x361"')
+    assert load(parse(), {"VISAVIS_KIOSK_CONFIG": str(file)}).picture == (640, 360)
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--page-port", "x"], "page_port"),
+        (["--page-port", "70000"], "page_port"),
+        (["--idle-s", "1"], "idle_s"),
+        (["--picture", "big"], "picture"),
+        (["--picture", "10x10"], "picture"),
+        (["--config", "/nowhere/kiosk.toml"], "nowhere"),
+    ],
+)
+def test_a_wrong_option_is_named(flags: list[str], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        load(parse(*flags), {})
+
+
+def test_an_unknown_option_in_the_file_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text("page_prot = 1\n")
+    with pytest.raises(ConfigError, match="page_prot"):
+        load(parse("--config", str(file)), {})
+
+
+@pytest.mark.parametrize("url", ["https://visavis.bank.example", "http://127.0.0.1:8080", "http://localhost:8080/"])
+def test_servers_that_may_be_used(url: str) -> None:
+    assert server_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["http://visavis.bank.example", "ftp://a", "visavis", "https://a/b", "", "http://"])
+def test_servers_that_may_not(url: str) -> None:
+    with pytest.raises(ValueError):
+        server_url(url)
+
+
+def test_every_option_is_documented() -> None:
+    text = DOCS.read_text("utf-8")
+    missing = [field.name for field in dataclasses.fields(Config) if f"`{field.name}`" not in text]
+    assert not missing
