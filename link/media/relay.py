@@ -22,13 +22,13 @@ class Relay:
 
         `slot` is one of the names this leg sends: `DOWN_SLOTS` as answerer, `UP_SLOTS` as offerer. Sequence numbers and
         timestamps go on without a jump; a video starts with the next keyframe, which is requested. May be called
-        before the leg is connected; a leg that is closed takes nothing. Raises `ValueError` for an unknown slot or the
-        wrong kind.
+        before the leg is connected. Nothing happens when the slot is fed by `flow` already, or the leg is closed.
+        Raises `ValueError` for an unknown slot or the wrong kind.
         """
         target = leg.slots.get(slot)
         if target is None or target.kind != flow.kind:
             raise ValueError(f"{slot!r} does not take {flow.kind}")
-        if not leg.closed:
+        if not leg.closed and target.flow is not flow:
             target.attach(flow, time.monotonic())
 
     def disconnect(self, leg: Leg, slot: str) -> None:

@@ -27,6 +27,7 @@ CONNECT_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
 MAX_QUEUED = 128  # STUN and DTLS datagrams waiting for aiortc
 MAX_RESOLVING = 8
+MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
 
 
 class Transport:
@@ -64,6 +65,7 @@ class Transport:
         self._pair: Any = None
         self._udp: Any = None
         self._address: tuple[str, int] = ("", 0)
+        self._clogged = False
         self._probe_id = b""
         self._probe_at = 0.0
         self.heard = time.monotonic()
@@ -179,9 +181,9 @@ class Transport:
             self.rtt = now - self._probe_at
 
     def send(self, datagram: bytes) -> bool:
-        """Send to the far end over the nominated pair; False when there is none."""
+        """Send to the far end over the nominated pair; False when there is none, or it is clogged."""
         udp = self._udp
-        if udp is None or udp.is_closing():
+        if udp is None or self._clogged or udp.is_closing():
             return False
         udp.sendto(datagram, self._address)
         return True
@@ -193,6 +195,9 @@ class Transport:
             self._pair = pair
             self._udp = pair.protocol.transport if pair is not None else None
             self._address = pair.remote_addr if pair is not None else ("", 0)
+        # asyncio keeps what the kernel does not take, without a bound (a TURN transport has no such buffer).
+        size = getattr(self._udp, "get_write_buffer_size", None)
+        self._clogged = size is not None and size() > MAX_BUFFERED
 
     def probe(self, now: float) -> None:
         """Send a STUN check of our own (RFC 7675): its answer tells the round-trip time, and that the far end lives."""
