@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -22,7 +23,7 @@ from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
 from server.recording.segment import COBROWSE, complete
 from server.recording.track import Closed, Cutter, Item, Line, Outcome, TrackState, TrackWriter, WantKeyframe
-from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
+from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, TrackSummary
 
 log = structlog.get_logger()
 
@@ -47,18 +48,24 @@ class Recorder:
         now_ms: Callable[[], int],
         post: Callable[[RecordingEvent], None],
         resume: Mapping[str, TrackState] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned."""
+        """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned.
+
+        `monotonic` is the clock, in seconds, that frames carry.
+        """
         self._log = log.bind(session=session)
         self._spool = spool
         self._blobs = blobs
         self._key = key
         self._post = post
         # Frames carry the monotonic clock. Tying it to the session's clock once keeps steps of the wall clock out.
-        self._offset_ms = now_ms() - time.monotonic() * 1000
+        self._monotonic = monotonic
+        self._offset_ms = now_ms() - monotonic() * 1000
         self._writers: dict[str, TrackWriter] = {}
         self._cutters: dict[str, Cutter] = {}
         self._resume = dict(resume or {})
+        self._damaged: dict[str, list[Closed]] = {}
         self._closed: asyncio.Queue[Closed] = asyncio.Queue(UNSEALED)
         self._stop = asyncio.Event()
         self._ended: asyncio.Future[None] | None = None
@@ -111,7 +118,18 @@ class Recorder:
         """Seal everything, and return the completeness statement. Call it once, and no `suspend` before."""
         await self.suspend()
         states = {name: cutter.state for name, cutter in self._cutters.items()}
-        return RecordingCompleted([state.summary(name) for name, state in states.items() if state])
+        return RecordingCompleted([self._summary(name, state) for name, state in states.items() if state])
+
+    def _summary(self, name: str, state: TrackState) -> TrackSummary:
+        for closed in self._damaged.get(name, []):
+            lost = closed.end_ms - closed.start_ms - closed.lost_ms
+            state = replace(
+                state,
+                recorded_ms=state.recorded_ms - lost,
+                gap_ms=state.gap_ms + lost,
+                segments=state.segments - 1,
+            )
+        return state.summary(name)
 
     async def suspend(self) -> None:
         """Seal everything received so far and end the tasks; a new recorder can go on. Idempotent."""
@@ -133,7 +151,7 @@ class Recorder:
             self._ended.set_result(None)
 
     def _now_ms(self) -> int:
-        return round(time.monotonic() * 1000 + self._offset_ms)
+        return round(self._monotonic() * 1000 + self._offset_ms)
 
     async def _write(self) -> None:
         ending = False
@@ -175,6 +193,7 @@ class Recorder:
                 await self._seal_one(closed)
             except (Broken, OSError) as error:
                 self._log.error("segment lost", track=closed.name.track, index=closed.name.index, error=str(error))
+                self._damaged.setdefault(closed.name.track, []).append(closed)
                 self._post(GapDeclared(closed.name.track, closed.start_ms, closed.end_ms, "damaged"))
             finally:
                 self._closed.task_done()

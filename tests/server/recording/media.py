@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,9 +13,10 @@ import numpy as np
 from link.media.frames import EncodedFrame
 
 
+@functools.cache
 def vp8(
     seconds: float, *, start: float = 0.0, rate: int = 25, width: int = 320, height: int = 180
-) -> list[EncodedFrame]:
+) -> tuple[EncodedFrame, ...]:
     """Frames of a moving picture with a keyframe every second, captured from `start` on the monotonic clock."""
     encoder = av.CodecContext.create("libvpx", "w")
     assert isinstance(encoder, av.VideoCodecContext)
@@ -43,10 +45,11 @@ def vp8(
                     height if keyframe else 0,
                 )
             )
-    return frames
+    return tuple(frames)
 
 
-def opus(seconds: float, *, start: float = 0.0, pitch: float = 440.0) -> list[EncodedFrame]:
+@functools.cache
+def opus(seconds: float, *, start: float = 0.0, pitch: float = 440.0) -> tuple[EncodedFrame, ...]:
     """20 ms packets of a tone, captured from `start` on the monotonic clock."""
     encoder = av.CodecContext.create("libopus", "w")
     assert isinstance(encoder, av.AudioCodecContext)
@@ -59,10 +62,10 @@ def opus(seconds: float, *, start: float = 0.0, pitch: float = 440.0) -> list[En
         frame = av.AudioFrame.from_ndarray(np.repeat(tone, 2).reshape(1, -1), "s16", "stereo")
         frame.sample_rate, frame.pts, frame.time_base = 48000, number * 960, Fraction(1, 48000)
         packets.extend(bytes(packet) for packet in encoder.encode(frame))
-    return [
+    return tuple(
         EncodedFrame(data, True, start + number * 0.02, number * 960, duration=0.02)
         for number, data in enumerate(packets)
-    ]
+    )
 
 
 def decoded(data: bytes, kind: str) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:

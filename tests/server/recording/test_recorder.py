@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,27 +23,28 @@ from tests.server.recording import media
 
 
 class Bench:
-    """A recorder with its surroundings, and a session that began `age` seconds ago."""
+    """A recorder with its surroundings, in a session that began `age` seconds ago."""
 
     def __init__(self, folder: Path, suite: str = "aes-256-gcm", age: float = 0.0) -> None:
         self.folder = folder
         self.blobs = Blobs.at(str(folder / "blobs"))
         self.key = SessionKey("s1", SUITES[suite], bytes(range(SUITES[suite].key_bytes)))
         self.events: list[Event] = []
-        self.began = time.monotonic() - age
+        self.age = age  # seconds; the clock stands still unless a test moves it
         self.recorder = Recorder(
             "s1",
             spool=folder / "spool",
             blobs=self.blobs,
             key=self.key,
-            now_ms=lambda: round((time.monotonic() - self.began) * 1000),
+            now_ms=lambda: round(self.age * 1000),
             post=self.events.append,
+            monotonic=lambda: self.age,
         )
 
-    def feed(self, name: str, kind: str, frames: list[EncodedFrame]) -> None:
+    def feed(self, name: str, kind: str, frames: Sequence[EncodedFrame]) -> None:
         writer = self.recorder.track(name, kind)
         for frame in frames:
-            writer.frame(replace(frame, time=self.began + frame.time))
+            writer.frame(frame)
 
     def sealed(self, track: str) -> list[SegmentSealed]:
         return [event for event in self.events if isinstance(event, SegmentSealed) and event.track == track]
@@ -111,7 +111,7 @@ async def test_segments_are_sealed_while_the_call_runs(tmp_path: Path) -> None:
 
 
 async def test_hold_is_a_declared_gap(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, age=1)
     asked: list[int] = []
     writer = bench.recorder.track("kiosk.camera", "video")
     writer.request_keyframe = lambda: asked.append(1)
@@ -121,6 +121,7 @@ async def test_hold_is_a_declared_gap(tmp_path: Path) -> None:
     bench.feed("kiosk.camera", "video", frames[25:50])
     bench.recorder.resume()
     bench.feed("kiosk.camera", "video", frames[50:])
+    bench.age = 6
     statement = await bench.recorder.finish()
     gaps = [event for event in bench.events if isinstance(event, GapDeclared)]
     assert [(gap.start_ms, gap.end_ms, gap.reason) for gap in gaps] == [(1000, 2000, "hold")]

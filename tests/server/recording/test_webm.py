@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import av
 import pytest
@@ -14,7 +15,7 @@ from server.recording.webm import MAX_BLOCK_OFFSET, BadWebm, Block, clusters, el
 from tests.server.recording import media
 
 
-def blocks_of(frames: list[EncodedFrame]) -> list[Block]:
+def blocks_of(frames: Sequence[EncodedFrame]) -> list[Block]:
     return [Block(round(frame.time * 1000), frame.keyframe, frame.data) for frame in frames]
 
 

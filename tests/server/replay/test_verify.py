@@ -1,0 +1,185 @@
+"""Verification finds every change of a recording, and says where it is."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+import pytest
+from sqlalchemy import update
+
+from server.replay.checks import check_paper, check_segment
+from server.replay.export import export_session
+from server.replay.verify import Report, Verdict, verify_session
+from server.session import events as e
+from server.store import tables
+from tests.server.replay.recorded import SESSION, Archive, record
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    async with Archive.opened(tmp_path) as opened:
+        await record(opened)
+        yield opened
+
+
+async def verified(archive: Archive, session: str = SESSION) -> Report:
+    return await verify_session(session, journal=archive.journal, blobs=archive.blobs, vault=archive.vault)
+
+
+async def sealed(archive: Archive) -> list[e.SegmentSealed]:
+    events = [e.decode(entry.payload) for entry in await archive.journal.read(SESSION)]
+    return [event for event in events if isinstance(event, e.SegmentSealed)]
+
+
+@pytest.mark.parametrize("suite", ["aes-256-gcm", "sm4-gcm"])
+async def test_untouched_recording_is_sound(tmp_path: Path, suite: str) -> None:
+    async with Archive.opened(tmp_path, suite) as archive:
+        await record(archive)
+        report = await verified(archive)
+    assert report.findings == []
+    assert (report.verdict, report.exit_code, report.running) == (Verdict.SOUND, 0, False)
+    assert report.segments >= 17
+    assert report.documents == 1
+    assert report.as_text().endswith("verdict   sound")
+    assert json.loads(report.as_json())["verdict"] == "sound"
+
+
+async def test_running_call_is_sound_so_far(tmp_path: Path) -> None:
+    async with Archive.opened(tmp_path) as archive:
+        await record(archive, finished=False)
+        report = await verified(archive)
+    assert (report.verdict, report.running) == (Verdict.SOUND, True)
+
+
+async def test_a_thousand_flipped_bytes_are_all_found(archive: Archive) -> None:
+    """Each flip in one of the session's files; the segment or paper is named."""
+    events = [e.decode(entry.payload) for entry in await archive.journal.read(SESSION)]
+    key = await archive.vault.open(SESSION)
+    kinds = {event.track: event.kind for event in events if isinstance(event, e.TrackStarted)}
+    segments = [event for event in events if isinstance(event, e.SegmentSealed)]
+    paper = next(event for event in events if isinstance(event, e.DocumentStored))
+    blobs = {event.blob: await archive.blobs.get(event.blob) for event in segments}
+    blobs[paper.blob] = await archive.blobs.get(paper.blob)
+    chance = random.Random(7)
+    targets: list[e.SegmentSealed | e.DocumentStored] = [*segments, paper]
+    for _ in range(1000):
+        event = chance.choice(targets)
+        blob = bytearray(blobs[event.blob])
+        blob[chance.randrange(len(blob))] ^= chance.randrange(1, 256)
+        if isinstance(event, e.SegmentSealed):
+            finding = check_segment(key, kinds[event.track], event, bytes(blob))
+            where = f"{event.track} segment {event.index}"
+        else:
+            finding = check_paper(key, event, event.blob, event.view_sha256, bytes(blob))
+            where = "document d1"
+        assert finding is not None
+        assert finding.where == where
+
+
+@pytest.mark.parametrize("attack", ["flip", "drop", "truncate", "swap", "swap_tracks", "replace"])
+async def test_attacks_on_segments(archive: Archive, attack: str) -> None:
+    camera = [event for event in await sealed(archive) if event.track == "kiosk.camera"]
+    other = next(event for event in await sealed(archive) if event.track == "specialist.camera")
+    root = archive.folder / "blobs"
+    victim = root / camera[1].blob
+    data = victim.read_bytes()
+    match attack:
+        case "flip":
+            victim.write_bytes(data[:200] + bytes((data[200] ^ 1,)) + data[201:])
+        case "drop":
+            victim.unlink()
+        case "truncate":
+            victim.write_bytes(data[:-5])
+        case "swap":
+            victim.write_bytes((root / camera[0].blob).read_bytes())
+            (root / camera[0].blob).write_bytes(data)
+        case "swap_tracks":
+            victim.write_bytes((root / other.blob).read_bytes())
+        case "replace":
+            victim.write_bytes(b"VSVC" + bytes(len(data) - 4))
+    report = await verified(archive)
+    assert (report.verdict, report.exit_code) == (Verdict.BROKEN, 1)
+    assert "kiosk.camera segment 1" in [finding.where for finding in report.findings]
+    assert "BROKEN    kiosk.camera segment 1" in report.as_text()
+
+
+@pytest.mark.parametrize("attack", ["edit", "delete_middle", "delete_tail", "reorder", "kind"])
+async def test_attacks_on_the_journal(archive: Archive, attack: str) -> None:
+    table = tables.journal
+    async with archive.store.database.write() as connection:
+        here = table.c.session == SESSION
+        match attack:
+            case "edit":
+                await connection.execute(
+                    update(table).where(here, table.c.seq == 5).values(payload=b'{"event":"held"}')
+                )
+            case "delete_middle":
+                await connection.execute(table.delete().where(here, table.c.seq == 5))
+            case "delete_tail":
+                # What a bare chain cannot see, the accounts and the state can: the call never ended.
+                await connection.execute(table.delete().where(here, table.c.seq > 12))
+            case "reorder":
+                await connection.execute(update(table).where(here, table.c.seq == 5).values(seq=9999))
+                await connection.execute(update(table).where(here, table.c.seq == 6).values(seq=5))
+                await connection.execute(update(table).where(here, table.c.seq == 9999).values(seq=6))
+            case "kind":
+                await connection.execute(update(table).where(here, table.c.seq == 5).values(kind="held"))
+    report = await verified(archive)
+    if attack == "delete_tail":
+        assert report.running
+        return
+    assert report.exit_code == 1
+    assert report.findings[0].where == "journal seq 5"
+
+
+async def test_rewritten_accounts_are_found(archive: Archive) -> None:
+    """A chain that somebody computed anew still has to add up."""
+    entries = await archive.journal.read(SESSION)
+    kept = [
+        (entry.kind, entry.payload)
+        for entry in entries
+        if not (entry.kind == "gap_declared" or (entry.kind == "segment_sealed" and b'"index":2' in entry.payload))
+    ]
+    key = await archive.store.data_keys.get(SESSION)
+    assert key is not None
+    async with archive.store.database.write() as connection:
+        await connection.execute(tables.journal.delete().where(tables.journal.c.session == SESSION))
+    await archive.journal.append(SESSION, kept)
+    report = await verified(archive)
+    assert report.exit_code == 1
+    problems = " ".join(finding.problem for finding in report.findings)
+    assert "nothing accounts for" in problems
+    assert "completeness statement says" in problems
+
+
+async def test_unusable(archive: Archive) -> None:
+    assert (await verified(archive, "nobody")).exit_code == 2
+    await archive.vault.destroy(SESSION)
+    report = await verified(archive)
+    assert (report.verdict, report.exit_code) == (Verdict.UNUSABLE, 2)
+    assert "destroyed" in report.as_text()
+
+
+async def test_export_gives_files_that_others_can_read(archive: Archive, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    parts = {"journal": archive.journal, "blobs": archive.blobs, "vault": archive.vault}
+    files = await export_session(SESSION, folder, **parts)  # type: ignore[arg-type]
+    names = {path.name for path in files}
+    assert {"kiosk.camera.webm", "kiosk.microphone.webm", "cobrowse.jsonl", "journal.jsonl", "SHA256SUMS"} <= names
+    assert {"document-d1-original.jpg", "document-d1-view.jpg"} <= names
+    with av.open(io.BytesIO((folder / "kiosk.camera.webm").read_bytes()), "r") as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(times) == 150 - 35
+    assert (times[0], times[-1]) == (1.0, 6.96)
+    lines = [json.loads(line) for line in (folder / "cobrowse.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["rrweb", "rrweb", "point", "highlight"]
+    assert len((folder / "SHA256SUMS").read_text().splitlines()) == len(files) - 1
+    with pytest.raises(FileExistsError):
+        await export_session(SESSION, folder, **parts)  # type: ignore[arg-type]
+    with pytest.raises(LookupError):
+        await export_session("nobody", tmp_path / "other", **parts)  # type: ignore[arg-type]
