@@ -150,6 +150,8 @@ class Dispatch:
         one.wrap_up = session if wrap_up else one.wrap_up
         one.wants = one.wants and (wrap_up or one.connected)
         one.since = one.idle_since = self._now()
+        if not wrap_up:
+            self._bus.publish(person_topic(specialist), SessionGone())
         self._changed(one)
 
     def free(self, specialist: str, session: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from link.messages.errors import Unavailable, VisavisError
+from link.messages.errors import NotFound, Unavailable, VisavisError
 from link.messages.server import ChatMessage, LegLost, Ring, RingStop, ServerMessage, SessionUpdate, TakeSnapshot
 from link.messages.values import Session
 from link.tasks import cancel, spawn
@@ -109,7 +109,7 @@ class Room:
         for timer in self._timers.values():
             timer.cancel()
         await self.stage.stop()
-        self._refuse_all("restarting")
+        self._refuse_all(Unavailable("restarting"))
 
     async def _flush(self) -> None:
         """Wait until what came so far is journaled, if the journal is there."""
@@ -125,9 +125,11 @@ class Room:
         """Let this happen: `events`, or what `make` gives for the state at that moment; return the state after it.
 
         Events that say nothing new are acknowledged without effect. When this returns, the events are durable and
-        their commands were run. Raises what the machine or `make` refuses with, and `Unavailable` if the journal
-        cannot be written or the room is busy; nothing has then happened.
+        their commands were run. Raises what the machine or `make` refuses with, `NotFound` once the session is closed,
+        and `Unavailable` if the journal cannot be written or the room is busy; nothing has then happened.
         """
+        if self.closed.is_set():
+            raise NotFound("the session is closed")
         if self._task is None or self._task.done() or len(self._inbox) >= REQUESTS:
             raise Unavailable("the session takes no requests now")
         waiter: asyncio.Future[State] = asyncio.get_running_loop().create_future()
@@ -268,13 +270,13 @@ class Room:
     async def _retire(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
-        self._refuse_all("the session is closed")
+        self._refuse_all(NotFound("the session is closed"))
         await self.stage.stop()
         self._parts.on_retire(self.session)
 
-    def _refuse_all(self, reason: str) -> None:
+    def _refuse_all(self, error: VisavisError) -> None:
         for item in self._inbox:
-            item.refuse(Unavailable(reason))
+            item.refuse(error)
         self._inbox.clear()
 
     # What its parts tell it.
