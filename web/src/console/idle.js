@@ -8,6 +8,8 @@ import "./level-meter.js";
 import "./video-tile.js";
 
 export class ConsoleIdle extends ConsoleElement {
+  static ticking = true;
+
   render() {
     const { presence, config } = this.state;
     const ready = presence === "available" || presence === "ringing";
@@ -19,6 +21,9 @@ export class ConsoleIdle extends ConsoleElement {
             ? t("It rings here, in this window. Answer with Enter.")
             : t("Switch on “Take calls” when you are at your desk.")}
         </p>
+        ${ready && this.app.ringtone.blocked
+          ? html`<p class="callout warning" role="status">${t("Click or press any key once, so that calls can ring aloud.")}</p>`
+          : nothing}
         ${ready || !config
           ? nothing
           : html`<wa-button variant="brand" appearance="accent" size="l" @click=${() => void this.app.desk.setAvailable(true)}>

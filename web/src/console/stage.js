@@ -39,7 +39,7 @@ export class ConsoleStage extends ConsoleElement {
   firstUpdated() {
     const view = new CobrowseView(/** @type {HTMLElement} */ (this.querySelector(".cobrowse")));
     view.addEventListener("need-snapshot", () => this.app.desk.refresh());
-    view.addEventListener("shown", () => this.app.store.set({ shown: true }));
+    view.addEventListener("shown", () => this.app.store.set({ shown: true, highlighted: null }));
     this.#view = view;
     this.app.desk.refresh();
   }

@@ -186,8 +186,9 @@ export class Store extends EventTarget {
       return;
     }
     const changes = before && before.id !== session.id ? nothing() : {};
+    const finished = session.state === "ended" ? { document: null, help: false } : {};
     const kept = before?.id === session.id && noteState !== "saved";
-    this.set({ ...changes, session, sessionAt: now, ring: null, note: kept ? note : (session.note ?? "") });
+    this.set({ ...changes, ...finished, session, sessionAt: now, ring: null, note: kept ? note : (session.note ?? "") });
   }
 
   /**

@@ -211,7 +211,7 @@ export class ConsoleViewer extends ConsoleElement {
         <small class="number">${size}</small>
         <div class="viewer-tools">
           ${tool("zoom-out", t("Smaller"), "−", () => this.#scale(1 / ZOOM))} ${tool("zoom-in", t("Larger"), "+", () => this.#scale(ZOOM))}
-          ${tool("maximize", t("Whole paper"), "0", () => this.#fit())} ${tool("scan", t("Full resolution"), "1", () => this.#full())}
+          ${tool("maximize", t("Whole paper"), "0", () => this.#fit())} ${tool("search", t("Full resolution"), "1", () => this.#full())}
           ${tool("rotate-cw", t("Rotate"), "R", () => this.#turn(1))}
           ${tool("x", t("Close"), "Esc", () => this.#close())}
         </div>

@@ -15,6 +15,11 @@ export class Alarm {
     void this.#stayAwake();
   }
 
+  /** Whether the browser keeps the page silent because nobody has touched it since it was loaded. */
+  get blocked() {
+    return this.#ringtone.blocked;
+  }
+
   /** @param {string} title */
   start(title) {
     if (this.#timer !== undefined || this.silent) return;

@@ -121,7 +121,10 @@ export class GuideApp extends LitElement {
   #link() {
     const { link } = this.branch;
     const words = { connecting: t("Connecting…"), open: t("Live"), lost: t("Connection lost. Trying again…"), closed: t("Not connected") };
-    return html`<p class="guide-link ${link}" role="status"><span class="lamp"></span>${words[link]}</p>`;
+    return html`<p class="guide-link ${link}" role="status">
+      <span class="lamp"></span>${words[link]}
+      ${link === "open" && this.alarm.blocked ? html`<strong>${t("Tap once so that alerts can sound.")}</strong>` : nothing}
+    </p>`;
   }
 
   /** @param {string} code */

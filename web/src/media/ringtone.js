@@ -15,9 +15,9 @@ export class Ringtone {
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, () => void this.#wake(), { passive: true });
   }
 
-  /** Whether the browser keeps the page silent until somebody touches it. */
+  /** Whether the browser keeps the page silent because nobody has touched it since it was loaded. */
   get blocked() {
-    return this.#context?.state === "suspended";
+    return !navigator.userActivation?.hasBeenActive;
   }
 
   /** Ring until `stop()`. @param {string} title shown in turns with the page's own */
