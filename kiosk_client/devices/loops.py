@@ -80,9 +80,11 @@ class Player:
         if self._loop.pictures:
             while self._pictures_sent <= elapsed * self._loop.fps:
                 picture = self._loop.pictures[self._picture]
-                self._video(picture.data, self._pictures_sent * VIDEO_CLOCK // self._loop.fps, picture.keyframe)
+                rtp_time = self._pictures_sent * VIDEO_CLOCK // self._loop.fps
+                # Step on first: publishing may bring a keyframe request, which jumps.
                 self._picture = (self._picture + 1) % len(self._loop.pictures)
                 self._pictures_sent += 1
+                self._video(picture.data, rtp_time, picture.keyframe)
         if self._loop.sounds:
             while self._sounds_sent * OPUS_SAMPLES <= elapsed * AUDIO_CLOCK:
                 sound = self._loop.sounds[self._sounds_sent % len(self._loop.sounds)]

@@ -113,6 +113,8 @@ class Station:
             wanted = self._stills.get(timeout=wait) if wait > 0 else self._stills.get_nowait()
         except queue.Empty:
             return
+        if not wanted.set_running_or_notify_cancel():
+            return  # Nobody waits for it any more: the call is over.
         try:
             wanted.set_result(camera.still())
         except CameraError as error:
@@ -121,9 +123,11 @@ class Station:
     def _refuse_until_stopped(self, error: CameraError) -> None:
         while not self._stop.is_set():
             try:
-                self._stills.get(timeout=0.2).set_exception(error)
+                wanted = self._stills.get(timeout=0.2)
             except queue.Empty:
                 continue
+            if wanted.set_running_or_notify_cancel():
+                wanted.set_exception(error)
 
     def _hand_over(self, encoded: EncodedPicture, rtp_time: int) -> None:
         assert self._loop is not None

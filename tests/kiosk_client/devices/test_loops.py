@@ -101,6 +101,19 @@ def test_a_keyframe_request_jumps_to_the_next_one() -> None:
     assert (data[0], rtp_time, keyframe) == (3, 18000, True)
 
 
+def test_a_keyframe_request_while_publishing_is_not_lost() -> None:
+    pictures: list[int] = []
+
+    def publish(data: bytes, rtp_time: int, keyframe: bool) -> None:
+        pictures.append(data[0])
+        if data[0] == 1:
+            player.request_keyframe()
+
+    player = Player(LOOP, publish, lambda *_: None)
+    player.advance(0.25)
+    assert pictures == [0, 1, 3]
+
+
 def test_fitting_keeps_the_shape_and_is_even() -> None:
     assert fitted(4032, 3024) == (1280, 960)
     assert fitted(641, 481) == (640, 480)

@@ -13,6 +13,7 @@ from PIL import Image
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, FolderCamera, Still
 from kiosk_client.devices.station import Station
 from link.media.vp8 import picture_size
+from link.tasks import cancel, spawn
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 
@@ -128,3 +129,16 @@ async def test_a_camera_that_breaks_in_the_call_fails_the_still() -> None:
         await station.still()
     await station.stop()
     assert camera.closed
+
+
+async def test_a_still_that_nobody_waits_for_is_not_taken(folder: Path) -> None:
+    watcher = Watcher()
+    camera = FolderCamera(folder)
+    station = Station(lambda: camera, watcher.publish)
+    station.start()
+    await watcher.until(1)
+    waiting = spawn(station.still(), name="still")
+    await asyncio.sleep(0)
+    await cancel(waiting)
+    assert (await station.still()).data == (folder / "a.png").read_bytes()
+    await station.stop()
