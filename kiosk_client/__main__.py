@@ -23,6 +23,7 @@ from kiosk_client.config import LOOPBACK, Config, ConfigError
 from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import SourceError, make_loop
 from kiosk_client.page.app import PageSettings, make_page, served
+from link.media import selftest
 from link.messages.errors import NotFound
 from link.messages.values import Language
 from link.tasks import cancel, spawn
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "enrol":
             return asyncio.run(_enrol(config, configuration.server_url(options.server), options.code))
         return asyncio.run(_run(config, options))
-    except (IdentityError, SourceError, NotFound) as error:
+    except (IdentityError, SourceError, NotFound, selftest.Incompatible) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
         return FAILED
     except (ConfigError, ValueError) as error:
@@ -74,6 +75,7 @@ async def _enrol(config: Config, server: str, code: str) -> int:
 
 
 async def _run(config: Config, options: argparse.Namespace) -> int:
+    selftest.check()
     device = identity.load(config.data)
     loop = None
     if options.headless:

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from link.media.selftest import Incompatible
 from link.messages.errors import VisavisError
 from server import cli_admin, cli_evidence
 from server import config as configuration
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(configuration.load(vars(options)), options)
     except ConfigError as error:
         return _told(error, USAGE)
-    except (AdminError, SchemaTooNew, VisavisError, OSError, ValueError) as error:
+    except (AdminError, Incompatible, SchemaTooNew, VisavisError, OSError, ValueError) as error:
         return _told(error, FAILED)
     except KeyboardInterrupt:
         return OK

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from link.media import selftest
 from server.app import SHUTDOWN_S, make_app
 from server.config import Config
 
@@ -26,8 +27,10 @@ def serve(config: Config) -> None:
         OSError: the address is taken, or a certificate cannot be read.
         ValueError: the recording notice cannot be used.
         link.messages.errors.Unavailable: the database cannot be opened.
+        link.media.selftest.Incompatible: a media library is not the one this program was written for.
     """
     configure_logs(config)
+    selftest.check()
     uvloop.run(_serve(config))
 
 
