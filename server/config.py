@@ -122,7 +122,7 @@ class Config:
     ice_servers: tuple[IceServer, ...] = _option(
         (), _ice_servers, "STUN and TURN servers as JSON, as in RTCIceServer. There is no default."
     )
-    heartbeat_s: int = _option(10, _whole(1, 120), "Seconds of silence after which a WebSocket is pinged.")
+    heartbeat_s: int = _option(5, _whole(1, 120), "Seconds of silence after which a WebSocket is pinged.")
     ring_s: int = _option(20, _whole(5, 120), "Seconds a call rings at one specialist before the next is tried.")
     specialist_grace_s: int = _option(
         8, _whole(1, 120), "Seconds a lost specialist has to return before the call goes back to the queue."

@@ -39,7 +39,7 @@ class ConsoleDesk(Party):
     async def do(self, session: str, *events: e.Event) -> Room:
         return await self.rooms.by_specialist(self.person.id, session, *events)
 
-    async def begin(self) -> None:
+    async def prepare(self) -> None:
         person, config = self.person, self._app[CONFIG]
         services = [
             Service(service.id, service.name_zh, service.name_en, service.icon)
@@ -58,6 +58,9 @@ class ConsoleDesk(Party):
                 list(config.ice_servers),
             )
         )
+
+    def begin(self) -> None:
+        person = self.person
         self.rooms.specialist_arrived(person)
         self.channel.post(PresenceState(self.rooms.dispatch.presence_of(person.id)))
         self.channel.post(self.rooms.dispatch.queue_for(person.id))

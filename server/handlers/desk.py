@@ -55,11 +55,15 @@ class Desk:
 
     async def run(self, revoked: asyncio.Event) -> None:
         """Serve the channel until it is closed; `revoked` ends it at once."""
-        subscribed = None if self._topic is None else self._bus.subscribe(self._topic, self.channel.post)
+        subscribed: Callable[[], None] | None = None
         watching = spawn(self._end_when(revoked), name=f"revocation {self.face} {self.key}")
         self.channel.watch(self._connection_changed)
         try:
-            await self.begin()
+            await self.prepare()
+            # Nothing waits from here on, so that what is published next comes after what the client starts with.
+            if self._topic is not None:
+                subscribed = self._bus.subscribe(self._topic, self.channel.post)
+            self.begin()
             async for incoming in self.channel:
                 await self._take(incoming)
         finally:
@@ -69,8 +73,11 @@ class Desk:
             if self._current:
                 self.end()
 
-    async def begin(self) -> None:
-        """Tell the client everything: its stream is new."""
+    async def prepare(self) -> None:
+        """Tell the client what it has to know before anything else: its stream is new."""
+
+    def begin(self) -> None:
+        """Tell the client how things stand; from now on it is told what changes."""
 
     def connected(self, connected: bool) -> None:
         """The client's WebSocket came or went."""

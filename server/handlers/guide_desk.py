@@ -32,7 +32,7 @@ class GuideDesk(Desk):
         finally:
             self._unwatch()
 
-    async def begin(self) -> None:
+    async def prepare(self) -> None:
         self._unwatch = await self.lobby.watch(self.branches, self.channel.post)
 
     async def assistance_take(self, message: m.AssistanceTake) -> Reply:

@@ -37,7 +37,7 @@ class KioskDesk(Party):
         await room.submit(*events)
         return room
 
-    async def begin(self) -> None:
+    async def prepare(self) -> None:
         store, kiosk = self._app[STORE], self.kiosk
         branch = await store.branches.get(kiosk.branch)
         services = [
@@ -48,6 +48,9 @@ class KioskDesk(Party):
         ice_servers = list(self._app[CONFIG].ice_servers)
         notice = self._app[NOTICE].notice
         self.channel.post(KioskConfig(kiosk.id, kiosk.name, *names, services, notice, ice_servers))
+
+    def begin(self) -> None:
+        kiosk = self.kiosk
         self.channel.post(self.lobby.assistance(kiosk.id))
         room = self.rooms.of_kiosk(kiosk.id)
         if room is None:

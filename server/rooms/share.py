@@ -50,6 +50,7 @@ class Share:
         self._take_snapshot = take_snapshot
         self._forwarding = False
         self._epoch = ""
+        self._lost = ""
         self._batch = 0
         self._parts: list[str] = []
         self._size = 0
@@ -62,6 +63,7 @@ class Share:
         self._forwarding = on
         if not on:
             self._reset("")
+            self._lost = ""
 
     async def accept(self, piece: CobrowsePiece) -> None:
         """Take the kiosk's next piece. A hole, nonsense or too much costs the epoch: a snapshot starts a new one."""
@@ -70,11 +72,11 @@ class Share:
         if piece.epoch != self._epoch and piece.batch == 0 and piece.part == 0:
             self._reset(piece.epoch)
         if (piece.epoch, piece.batch, piece.part) != (self._epoch, self._batch, len(self._parts)):
-            self._lose("hole")
+            self._lose(piece.epoch, "hole")
             return
         self._size += len(piece.data)
         if self._size > MAX_BATCH or not self._bytes.take(len(piece.data)):
-            self._lose("too much")
+            self._lose(piece.epoch, "too much")
             return
         self._parts.append(piece.data)
         if len(self._parts) < piece.parts:
@@ -84,17 +86,19 @@ class Share:
         try:
             clean = await self._clean(text.encode())
         except (VisavisError, UnicodeEncodeError, ValueError):
-            self._lose("not acceptable")
+            self._lose(epoch, "not acceptable")
             return
         # Held or ended while the batch was checked.
         if self._forwarding:
             self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0)
             self._pass_on(clean.decode(), epoch, batch)
 
-    def refresh(self) -> None:
-        """Ask the kiosk's page for the whole picture, at most once a second."""
-        if self._forwarding and self._snapshots.take():
-            self._take_snapshot()
+    def refresh(self) -> bool:
+        """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked."""
+        if not self._forwarding or not self._snapshots.take():
+            return False
+        self._take_snapshot()
+        return True
 
     def point(self, x: float | None, y: float | None) -> PointAt | None:
         """The specialist's pointer, kept for the record; None while nothing is shared, and over 30 a second."""
@@ -122,11 +126,12 @@ class Share:
         for part, data in enumerate(parts):
             self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(parts), data))
 
-    def _lose(self, reason: str) -> None:
-        if self._epoch:
-            log.info("co-browsing epoch lost", session=self._session, reason=reason)
+    def _lose(self, epoch: str, reason: str) -> None:
+        """Show no more of this epoch, and ask once for another."""
         self._reset("")
-        self.refresh()
+        if epoch != self._lost and self.refresh():
+            self._lost = epoch
+            log.info("co-browsing epoch lost", session=self._session, reason=reason)
 
     def _reset(self, epoch: str) -> None:
         self._epoch, self._batch, self._parts, self._size = epoch, 0, [], 0

@@ -13,6 +13,7 @@ from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
 from server.rooms.clock import Clock
 from server.rooms.recordings import Recordings
+from server.rooms.share import Share
 from server.rooms.stage import Stage
 from server.session import events as e
 from server.session.state import Recording, State
@@ -25,10 +26,11 @@ RETRY_MOST_S: Final = 30.0
 
 
 class Journaled(Protocol):
-    """What the tape needs of its room: the state, and ways to let events happen."""
+    """What the tape needs of its room: the state, ways to let events happen, and the picture to begin with."""
 
     session: str
     clock: Clock
+    share: Share
 
     @property
     def state(self) -> State: ...
@@ -98,6 +100,7 @@ class Tape:
             self._room.post(e.Ended("system", "recording_failed"))
             return
         self._stage.record(self._recorder)
+        self._room.share.refresh()
 
     async def _begin(self) -> Recorder:
         room = self._room

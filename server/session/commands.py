@@ -106,7 +106,8 @@ class Forward:
 class StartRecording:
     """Start the recorder and post `RecordingStarted`, or after a restart take up the recording where it broke off.
 
-    If that is impossible, end the session: an unrecorded call must not go on.
+    If that is impossible, end the session: an unrecorded call must not go on. Once it runs, the kiosk's page is asked
+    for the whole picture.
     """
 
 

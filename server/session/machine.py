@@ -209,10 +209,9 @@ class Machine:
         yield from self._cancel(RING)
         yield c.RingEnd(event.specialist, "answered")
         yield c.Occupy(event.specialist)
-        if self.state.recording is Recording.NONE:
-            yield c.StartRecording()
         yield c.Forward(on=True)
-        yield c.TakeSnapshot()
+        # The first picture is asked for when the recorder is there to keep it.
+        yield c.StartRecording() if self.state.recording is Recording.NONE else c.TakeSnapshot()
 
     def _ringing_at(self, specialist: str) -> None:
         if self.state.ringing != specialist:

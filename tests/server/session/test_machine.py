@@ -28,9 +28,8 @@ def test_a_whole_call() -> None:
         c.CancelTimer("ring"),
         c.RingEnd("ann", "answered"),
         c.Occupy("ann"),
-        c.StartRecording(),
         c.Forward(on=True),
-        c.TakeSnapshot(),
+        c.StartRecording(),
         after_ms=2000,
     )
     book.said(e.RecordingStarted("aes-256-gcm", "key"))

@@ -1,0 +1,182 @@
+"""Co-browsing through the rooms: cut, checked, passed on, recorded; and what becomes of holes and floods."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from link.messages import client as m
+from link.messages.server import CobrowseBatch, HighlightNode, PointAt, ServerMessage, TakeSnapshot
+from link.messages.values import SessionState
+from server.cobrowse import sanitise
+from server.rooms.share import MAX_BATCH, UNITS, Share
+from server.session import events as e
+from tests.server.rooms.bank import Bank, Party, eventually
+
+
+def moves(count: int = 1) -> str:
+    """A batch of pointer moves, which needs no document."""
+    positions = [{"x": 1, "y": 2, "id": 3, "timeOffset": 0}] * count
+    batch = [{"type": 3, "timestamp": 5, "data": {"source": 1, "positions": positions}}]
+    return msgspec.json.encode(batch).decode()
+
+
+def pieces(text: str, session: str = "s", epoch: str = "e1", batch: int = 0) -> list[m.CobrowsePiece]:
+    parts = [text[start : start + UNITS] for start in range(0, len(text), UNITS)]
+    return [m.CobrowsePiece(session, epoch, batch, part, len(parts), data) for part, data in enumerate(parts)]
+
+
+class Screen:
+    """A share with ears on every side."""
+
+    def __init__(self) -> None:
+        self.told: list[ServerMessage] = []
+        self.kept: list[tuple[str, bytes, bool]] = []
+        self.snapshots = 0
+        self.share = Share("s", sanitise, self.told.append, self.keep, self.snapshot)
+        self.share.forward(True)
+
+    def keep(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None:
+        self.kept.append((kind, data, keyframe))
+
+    def snapshot(self) -> None:
+        self.snapshots += 1
+
+    async def send(self, *parts: m.CobrowsePiece) -> None:
+        for part in parts:
+            await self.share.accept(part)
+
+    def text(self) -> str:
+        return "".join(batch.data for batch in self.told if isinstance(batch, CobrowseBatch))
+
+
+async def test_a_batch_is_put_together_and_cut_anew() -> None:
+    screen = Screen()
+    text = moves(2000)
+    await screen.send(*pieces(text), *pieces(moves(), batch=1))
+    batches = [batch for batch in screen.told if isinstance(batch, CobrowseBatch)]
+    assert [(batch.batch, batch.part) for batch in batches][-1] == (1, 0)
+    assert {batch.parts for batch in batches[:-1]} == {len(batches) - 1}
+    assert all(len(batch.data) <= UNITS for batch in batches)
+    assert msgspec.json.decode(screen.text()[: -len(moves())])[0]["data"]["positions"][0]["x"] == 1
+    assert [(kind, keyframe) for kind, _, keyframe in screen.kept] == [("rrweb", True), ("rrweb", False)]
+    assert screen.snapshots == 0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pieces(moves(), batch=1),
+        pieces(moves(2000))[1:],
+        [*pieces(moves()), *pieces(moves(), batch=2)],
+        [*pieces(moves()), *pieces(moves())],
+        pieces("[1, 2"),
+        pieces('[{"type": 99}]'),
+        [m.CobrowsePiece("s", "e1", 0, part, 512, "x" * 20000) for part in range(MAX_BATCH // 20000 + 1)],
+    ],
+    ids=["late", "tail", "hole", "again", "broken", "unknown", "huge"],
+)
+async def test_what_cannot_be_shown_costs_the_epoch_and_asks_for_a_picture(parts: list[m.CobrowsePiece]) -> None:
+    screen = Screen()
+    await screen.send(*parts)
+    assert screen.snapshots == 1
+    shown = len(screen.told)
+    await screen.send(*pieces(moves(), batch=1))
+    assert len(screen.told) == shown, "nothing of the lost epoch is shown"
+    await screen.send(*pieces(moves(), epoch="e2"))
+    assert len(screen.told) == shown + 1
+
+
+async def test_nothing_is_passed_on_while_held() -> None:
+    screen = Screen()
+    await screen.send(*pieces(moves()))
+    screen.share.forward(False)
+    await screen.send(*pieces(moves(), batch=1), *pieces(moves(), epoch="e2"))
+    screen.share.refresh()
+    assert screen.share.point(0.5, 0.5) is None
+    assert screen.share.highlight(3) is None
+    assert (len(screen.told), len(screen.kept), screen.snapshots) == (1, 1, 0)
+    screen.share.forward(True)
+    await screen.send(*pieces(moves(), batch=2))
+    assert len(screen.told) == 1, "an epoch with a hole is not taken up again"
+
+
+async def test_pointer_and_pictures_are_limited() -> None:
+    screen = Screen()
+    begin = time.monotonic()
+    points = [screen.share.point(0.1, 0.2) for _ in range(100)]
+    allowed = 30 + 30 * (time.monotonic() - begin) + 1
+    assert 30 <= len([point for point in points if point]) <= allowed
+    assert points[0] == PointAt("s", 0.1, 0.2)
+    for _ in range(10):
+        screen.share.refresh()
+    assert screen.snapshots == 2
+    assert screen.kept[0] == ("point", b'{"x":0.1,"y":0.2}', False)
+
+
+async def recorded_call(bank: Bank) -> tuple[Party, Party, str]:
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    await ann.answer()
+    await kiosk.hear(TakeSnapshot)
+    return kiosk, ann, session
+
+
+async def test_over_the_sockets_and_into_the_record(bank: Bank) -> None:
+    kiosk, ann, session = await recorded_call(bank)
+    for piece in pieces(moves(1500), session):
+        kiosk.post(piece)
+    first = await ann.hear(CobrowseBatch)
+    assert (first.epoch, first.batch, first.parts) == ("e1", 0, 4)
+    ann.post(m.Point(session, 0.25, 0.5))
+    assert (await kiosk.hear(PointAt)).x == 0.25
+    ann.post(m.Point(session))
+    assert (await kiosk.hear(PointAt)).x is None
+    ann.post(m.Highlight(session, 7))
+    assert (await kiosk.hear(HighlightNode)).node == 7
+    ann.post(m.CobrowseRefresh(session))
+    await kiosk.hear(TakeSnapshot)
+    await kiosk.ask(m.CallEnd(session))
+    room = bank.rooms.get(session)
+    assert room is not None
+    await eventually(lambda: room.state.recording == "complete", within=10)
+    sealed = [event for event in await bank.journal(session) if isinstance(event, e.SegmentSealed)]
+    assert {segment.track for segment in sealed} == {"cobrowse"}
+    assert sum(segment.frames for segment in sealed) == 4
+
+
+async def test_the_first_picture_is_asked_for_when_it_is_recorded(bank: Bank) -> None:
+    kiosk, _, session = await recorded_call(bank)
+    assert "recording_started" in await bank.kinds(session)
+    kiosk.post(pieces(moves(), session)[0])
+    room = bank.rooms.get(session)
+    assert room is not None
+    await eventually(lambda: any(track.name == "cobrowse" for track in room.state.tracks))
+
+
+async def test_a_restart_asks_for_a_new_picture(bank: Bank) -> None:
+    kiosk, ann, session = await recorded_call(bank)
+    kiosk.skip()
+    ann.skip()
+    await bank.restart()
+    await ann.state(SessionState.ACTIVE, within=15)
+    await kiosk.hear(TakeSnapshot, within=15)
+    # As the kiosk's page does: every picture asked for begins an epoch, until one of them is shown.
+    async with asyncio.timeout(10):
+        for epoch in range(100):
+            for piece in pieces(moves(), session, f"n{epoch}"):
+                kiosk.post(piece)
+            try:
+                await ann.hear(CobrowseBatch, within=0.5)
+                break
+            except TimeoutError:
+                continue
+
+
+def test_the_sanitiser_takes_what_these_tests_send() -> None:
+    clean: list[dict[str, Any]] = msgspec.json.decode(sanitise(moves().encode()))
+    assert clean[0]["type"] == 3
