@@ -10,6 +10,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from link.messages.errors import BadMessage, NotFound, VisavisError, WrongState
+from link.messages.values import DocumentState
 from server.blobs.blobs import Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey
@@ -40,8 +41,10 @@ async def deliver(request: web.Request) -> web.StreamResponse:
     expected = read_digest(request.headers.get("Content-Digest", "")).hex()
     if request.content_type not in TYPES:
         raise BadMessage("a JPEG or PNG image is expected")
-    known = rooms.kiosks_room(kiosk, session).state.stored.get(document)
-    if known is not None:
+    state = rooms.kiosks_room(kiosk, session).state
+    known, asked = state.stored.get(document), state.document(document)
+    # A paper that was rejected and agreed to again is taken anew; until then what was delivered stands.
+    if known is not None and asked is not None and asked.state != DocumentState.AGREED:
         if known.sha256 != expected:
             raise WrongState("another paper was delivered before")
         return _receipt(known, status=200)
@@ -89,11 +92,11 @@ async def _find(request: web.Request, session: str, document: str) -> e.Document
         raise NotFound
     if not may_look(request[PERSON], row.branch, row.specialist):
         raise Foreign(f"session:{session}/{document}")
-    for entry in await request.app[JOURNAL].read(session, kinds={STORED}):
-        event = e.decode(entry.payload)
-        if isinstance(event, e.DocumentStored) and event.document == document:
-            return event
-    raise NotFound
+    events = [e.decode(entry.payload) for entry in await request.app[JOURNAL].read(session, kinds={STORED})]
+    deliveries = [event for event in events if isinstance(event, e.DocumentStored) and event.document == document]
+    if not deliveries:
+        raise NotFound
+    return deliveries[-1]  # the one before was rejected
 
 
 def may_look(person: Person, branch: str, specialist: str | None) -> bool:
