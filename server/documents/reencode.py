@@ -90,9 +90,15 @@ class Reencoder:
             return b""
         finally:
             await cancel(feeding)
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            await asyncio.shield(_bury(process, process.stdout))
+
+
+async def _bury(process: asyncio.subprocess.Process, stdout: asyncio.StreamReader) -> None:
+    if process.returncode is None:
+        process.kill()
+    while await stdout.read(1 << 16):
+        pass  # asyncio notices the end of a process only when its pipes are empty
+    await process.wait()
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from server.documents import BadImage, Reencoder, reencode
+from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def red_side(image: Image.Image) -> str:
+    """Where the red bar of `paper` is."""
+    width, height = image.size
+    spots = {"left": (4, height // 2), "right": (width - 5, height // 2)}
+    spots |= {"top": (width // 2, 4), "bottom": (width // 2, height - 5)}
+    pixels = {side: image.convert("RGB").getpixel(spot) for side, spot in spots.items()}
+    found = [side for side, pixel in pixels.items() if isinstance(pixel, tuple) and pixel[1] < 100]
+    return found[0]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+async def test_a_picture_comes_back_clean(kind: str) -> None:
+    view = await Reencoder().reencode(paper(kind=kind))
+    image = opened(view.data)
+    assert (view.media_type, view.width, view.height) == (f"image/{kind.lower()}", 1200, 800)
+    assert (image.format, image.size) == (kind, (1200, 800))
+    assert red_side(image) == "left"
+    assert not image.getexif()
+    assert b"secret" not in view.data
+
+
+@pytest.mark.parametrize(("orientation", "side"), [(1, "left"), (3, "right"), (6, "top"), (8, "bottom"), (2, "right")])
+async def test_the_picture_is_turned_the_right_way_up(orientation: int, side: str) -> None:
+    view = await Reencoder().reencode(paper(orientation=orientation))
+    assert red_side(opened(view.data)) == side
+    assert (view.width > view.height) is (orientation not in (6, 8))
+
+
+async def test_what_hides_behind_the_picture_is_gone() -> None:
+    view = await Reencoder().reencode(paper() + b"<script>alert(1)</script>PK\x03\x04")
+    assert b"<script>" not in view.data
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16", "CMYK"])
+async def test_every_colour_mode_is_taken(mode: str) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (40, 30)).save(out, "JPEG" if mode == "CMYK" else "PNG")
+    view = await Reencoder().reencode(out.getvalue())
+    assert (view.width, view.height) == (40, 30)
+
+
+HOSTILE = {
+    "empty": b"",
+    "text": b"hello",
+    "pdf": b"%PDF-1.7\n",
+    "svg": b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+    "gif": as_other("GIF"),
+    "bmp": as_other("BMP"),
+    "tiff": as_other("TIFF"),
+    "webp": as_other("WEBP"),
+    "cut jpeg": paper()[:5000],
+    "cut png": paper(kind="PNG")[:2000],
+    "only a head": paper()[:20],
+    "too many pixels": png_of_size(5001, 5000),
+    "huge claim": png_of_size(2**31 - 1, 2**31 - 1),
+    "one long line": png_of_size(30_000, 1, bytes(30_001)),
+    "no pixels": png_of_size(0, 0),
+    "bomb": bomb(30_000, 30_000) if os.environ.get("VISAVIS_BIG_TESTS") else png_of_size(30_000, 30_000, b"\0" * 10**6),
+    "png head, jpeg body": b"\x89PNG\r\n\x1a\n" + paper(),
+    "jpeg head, png body": b"\xff\xd8\xff" + paper(kind="PNG"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_what_is_no_picture_is_refused(name: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(BadImage):
+        await Reencoder().reencode(HOSTILE[name])
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_text_bomb_is_defused() -> None:
+    try:
+        view = await Reencoder().reencode(text_bomb())
+    except BadImage:
+        return
+    assert len(view.data) < 10_000
+
+
+async def test_the_largest_picture_is_taken() -> None:
+    view = await Reencoder().reencode(bomb(5000, 5000))
+    assert (view.width, view.height) == (5000, 5000)
+
+
+async def test_mutants_are_refused_or_taken_but_nothing_else_happens() -> None:
+    """A few here, for the price of a process each; the decoder itself is Pillow's, and limited."""
+    source, seed = paper(200, 150), random.Random(7)
+    reencoder = Reencoder()
+
+    async def one() -> bool:
+        data = bytearray(source)
+        for _ in range(seed.randint(1, 20)):
+            data[seed.randrange(len(data))] = seed.randrange(256)
+        try:
+            view = await reencoder.reencode(bytes(data))
+        except BadImage:
+            return False
+        return opened(view.data).size == (view.width, view.height)
+
+    results = await asyncio.gather(*(one() for _ in range(12)))
+    assert len(results) == 12
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("import time; time.sleep(60)", "sleeps"),
+        ("import os; os.abort()", "crashes"),
+        ("import sys; sys.exit(1)", "ends"),
+        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "floods"),
+        ('print(\'{"media_type": "image/jpeg"}\')', "says nothing"),
+        ("print('not json')", "babbles"),
+        ("import sys; sys.stdin.close(); print('{}')", "does not listen"),
+    ],
+)
+async def test_a_child_that_misbehaves_is_a_bad_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, why: str
+) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(program)
+    monkeypatch.setattr(reencode, "CHILD", script)
+    begun = time.monotonic()
+    with pytest.raises(BadImage):
+        await Reencoder(timeout_s=1.0).reencode(b"x" * 1_000_000)
+    assert time.monotonic() - begun < 8, why
+
+
+LIMITS = """
+import resource, sys, socket, subprocess
+sys.path.insert(0, {folder!r})
+import child
+child.limit()
+results = []
+def attempt(call):
+    try:
+        call()
+    except (OSError, MemoryError) as error:
+        results.append(type(error).__name__)
+    else:
+        results.append("done")
+attempt(lambda: bytearray(2 * 1024**3))
+attempt(lambda: open("/etc/passwd"))
+attempt(lambda: socket.socket())
+attempt(lambda: subprocess.run(["/bin/true"]))
+print(results)
+"""
+
+
+async def test_the_child_can_open_nothing_and_take_little() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", LIMITS.format(folder=str(reencode.CHILD.parent)), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert b"done" not in out
+    assert out.count(b"Error") == 4
+
+
+async def test_a_cancelled_call_leaves_no_process(no_task_left: None) -> None:
+    task = asyncio.get_running_loop().create_task(Reencoder().reencode(bomb(4900, 4900)))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
