@@ -5,32 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from link.media.leg import Leg
 from link.messages.errors import NotFound, VisavisError
 from link.messages.server import Ring, RingStop, ServerMessage
-from link.messages.values import Language, Presence, SessionState
-from server.blobs.blobs import Blobs
-from server.blobs.vault import Vault
+from link.messages.values import Presence, SessionState
 from server.bus import LocalBus, person_topic
 from server.journal import Journal
-from server.notice import RecordingNotice
-from server.recording.space import DiskFloor
-from server.rooms.recordings import Recordings
 from server.rooms.room import Room
 from server.rooms.rooms import Rooms
 from server.session import events as e
-from server.session.machine import Graces, Machine
+from server.session.machine import Machine
 from server.store import Store
 from server.store.kiosks import Kiosk
 from server.store.people import Person
-from tests.server.rooms.bank import call_request, eventually, furnish, hire
+from tests.server.rooms.bank import call_request, eventually
 
 
 @dataclass
@@ -159,41 +150,6 @@ class City:
         assert self.rooms.dispatch.queue.calls() == []
         assert self.pages.rings == {}
         assert self.pages.faults == []
-
-
-def no_media(name: str, on_state: object) -> Leg:
-    raise AssertionError("nobody opens a leg here")
-
-
-@pytest_asyncio.fixture
-async def people(store: Store) -> list[Person]:
-    await furnish(store)
-    for kiosk in range(12):
-        await store.kiosks.add(f"k{kiosk}", name=f"k{kiosk}", branch="east")
-    skills = [("wealth",), ("loans",), ("wealth", "loans")]
-    hired = [await hire(store, f"p{n}", skills=skills[n % 3]) for n in range(5)]
-    assert all(Language.ZH in person.languages for person in hired)
-    return hired
-
-
-@pytest_asyncio.fixture
-async def rooms(store: Store, tmp_path: Path, no_task_left: None) -> AsyncIterator[tuple[Rooms, LocalBus]]:
-    bus, journal = LocalBus(), Journal(store)
-    vault = Vault(store.data_keys, bytes(32))
-    made = Rooms(
-        node="n1",
-        store=store,
-        journal=journal,
-        notice=RecordingNotice(),
-        bus=bus,
-        recordings=Recordings(journal, vault, Blobs.at(str(tmp_path / "b")), tmp_path / "s", DiskFloor(tmp_path, 0)),
-        sanitise=lambda data: data,
-        new_leg=no_media,
-        graces=Graces(ring=0.05, specialist_lost=0.03, kiosk_lost=0.1),
-    )
-    await made.start()
-    yield made, bus
-    await made.stop()
 
 
 @pytest.mark.parametrize("seed", range(4))
