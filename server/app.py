@@ -14,14 +14,30 @@ from server.bus import LocalBus
 from server.cobrowse import sanitise
 from server.config import Config
 from server.documents import Papers
-from server.handlers import auth, documents, health, kiosk_api, pages, sockets
+from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
 from server.journal import Audit, Journal
-from server.keys import AUDIT, BLOBS, BUS, CONFIG, HOST, IDENTITY, JOURNAL, LOBBY, NOTICE, PAPERS, ROOMS, STORE, VAULT
+from server.keys import (
+    AUDIT,
+    BLOBS,
+    BUS,
+    CONFIG,
+    HOST,
+    IDENTITY,
+    JOURNAL,
+    LOBBY,
+    NOTICE,
+    PAPERS,
+    READER,
+    ROOMS,
+    STORE,
+    VAULT,
+)
 from server.notice import load_notice
 from server.recording.space import DiskFloor
+from server.replay.reader import Reader
 from server.rooms.legs import leg_maker
 from server.rooms.lobby import Lobby
 from server.rooms.recordings import Recordings
@@ -33,7 +49,15 @@ from web import pages as web_pages
 from web.assets import serve_asset
 
 SHUTDOWN_S = 5.0
-ROUTES = [*auth.ROUTES, *pages.ROUTES, *kiosk_api.ROUTES, *documents.ROUTES, *health.ROUTES, *sockets.ROUTES]
+ROUTES = [
+    *auth.ROUTES,
+    *pages.ROUTES,
+    *kiosk_api.ROUTES,
+    *documents.ROUTES,
+    *health.ROUTES,
+    *sockets.ROUTES,
+    *library.ROUTES,
+]
 
 
 def make_app(config: Config) -> web.Application:
@@ -90,6 +114,7 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
     app[VAULT] = Vault(app[STORE].data_keys, await load_site_key(config.site_key_file), config.suite)
     app[PAPERS] = Papers(app[BLOBS], app[VAULT])
+    app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     yield
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from server.identity import Identity
     from server.journal import Audit, Journal
     from server.notice import RecordingNotice
+    from server.replay.reader import Reader
     from server.rooms.lobby import Lobby
     from server.rooms.rooms import Rooms
     from server.store import Store
@@ -35,4 +36,5 @@ PAPERS: web.AppKey[Papers] = web.AppKey("papers")
 BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
+READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")

@@ -1,0 +1,75 @@
+// The one clock of a player: everything that is shown asks it what time of the session it is.
+
+export class Clock extends EventTarget {
+  #at = 0;
+  #since = 0;
+  #running = false;
+  #held = false;
+
+  constructor() {
+    super();
+    /** Milliseconds that can be played. */
+    this.length = 0;
+    this.rate = 1;
+  }
+
+  /** Milliseconds of the session. */
+  get now() {
+    const moved = this.#running && !this.#held ? (performance.now() - this.#since) * this.rate : 0;
+    return Math.min(this.length, this.#at + moved);
+  }
+
+  /** Whether the person wants it to run. */
+  get playing() {
+    return this.#running;
+  }
+
+  /** Whether it waits for data. */
+  get held() {
+    return this.#held;
+  }
+
+  play() {
+    if (this.#running) return;
+    if (this.now >= this.length) this.#at = 0;
+    this.#set(this.now, true);
+  }
+
+  pause() {
+    if (this.#running) this.#set(this.now, false);
+  }
+
+  toggle() {
+    if (this.#running) this.pause();
+    else this.play();
+  }
+
+  /** @param {number} ms */
+  seek(ms) {
+    this.#set(Math.max(0, Math.min(this.length, ms)), this.#running);
+    this.dispatchEvent(new Event("seek"));
+  }
+
+  /** @param {number} rate */
+  setRate(rate) {
+    const now = this.now;
+    this.rate = rate;
+    this.#set(now, this.#running);
+  }
+
+  /** Stand still while data is missing, without forgetting that it should run. @param {boolean} held */
+  hold(held) {
+    if (held === this.#held) return;
+    const now = this.now;
+    this.#held = held;
+    this.#set(now, this.#running);
+  }
+
+  /** @param {number} at @param {boolean} running */
+  #set(at, running) {
+    this.#at = at;
+    this.#since = performance.now();
+    this.#running = running;
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,152 @@
+// Words for what a journal holds. A code that is not known is shown as it is.
+import { language, msg, t } from "../i18n.js";
+
+/** @type {Record<string, string>} */
+const TRACKS = {
+  "kiosk.camera": msg("Customer's camera"),
+  "kiosk.microphone": msg("Customer's voice"),
+  "kiosk.auxiliary": msg("Document camera"),
+  "specialist.camera": msg("Specialist's camera"),
+  "specialist.microphone": msg("Specialist's voice"),
+  cobrowse: msg("Customer's screen"),
+};
+
+/** @type {Record<string, string>} */
+const GAPS = {
+  hold: msg("On hold: nothing was recorded"),
+  loss: msg("Lost on the network"),
+  no_media: msg("Nothing was received"),
+  restart: msg("The server was restarted"),
+  overflow: msg("Lost on the network"),
+  overload: msg("The recorder was overloaded"),
+  disk_full: msg("The disk was full"),
+  write_error: msg("The disk failed"),
+  damaged: msg("The recording is damaged here"),
+  muted: msg("Switched off"),
+};
+
+/** @type {Record<string, [string, string]>} kind of a journal event: icon and text */
+const MOMENTS = {
+  session_requested: ["phone-incoming", msg("The customer asked for an expert")],
+  consent_given: ["file-check", msg("The customer agreed to be recorded (notice {version})")],
+  offered: ["bell-ring", msg("Rang at {name}")],
+  offer_ended: ["phone-missed", msg("Not answered ({reason})")],
+  answered: ["phone-call", msg("{name} answered")],
+  leg_connected: ["plug-zap", msg("Media connected: {participant}")],
+  leg_closed: ["unplug", msg("Media connection ended: {participant} ({reason})")],
+  recording_started: ["circle-dot", msg("Recording started ({suite})")],
+  participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
+  participant_returned: ["wifi", msg("Connection restored: {participant}")],
+  held: ["pause", msg("Put on hold")],
+  unheld: ["play", msg("Resumed")],
+  chat_sent: ["message-square-text", msg("Chat from {participant}")],
+  note_saved: ["notebook-pen", msg("Notes saved")],
+  step_changed: ["list", msg("The customer reached the step “{step}”")],
+  document_requested: ["file-search", msg("Asked for a paper: {label}")],
+  document_answered: ["hand", msg("The customer agreed to show it")],
+  document_failed: ["file-x", msg("The paper could not be taken ({reason})")],
+  document_stored: ["file-image", msg("The paper was received")],
+  document_decided: ["badge-check", msg("The paper was accepted")],
+  ended: ["phone-off", msg("The call ended: {participant} ({reason})")],
+  requeued: ["rotate-ccw", msg("The specialist was lost; the customer waited again")],
+  rated: ["star", msg("The customer gave {stars} of 5 stars")],
+  disposed: ["clipboard-check", msg("Outcome: {outcome}")],
+  node_restarted: ["server", msg("The server was restarted")],
+};
+
+/** @type {Record<string, string>} */
+const PARTICIPANTS = {
+  kiosk: msg("Customer"),
+  specialist: msg("Specialist"),
+  system: msg("System"),
+};
+
+/** @type {Record<string, string>} */
+const WORDS = {
+  identity_card: msg("Identity card"),
+  id_card: msg("Identity card"),
+  bank_card: msg("Bank card"),
+  contract: msg("Contract"),
+  income_proof: msg("Proof of income"),
+  other: msg("Something else"),
+  start: msg("Start page"),
+  product: msg("Choosing a product"),
+  risk: msg("Risk questions"),
+  details: msg("Personal details"),
+  review: msg("Review"),
+  done: msg("Handed in"),
+  customer: msg("hung up"),
+  specialist: msg("hung up"),
+  interrupted: msg("connection lost"),
+  timeout: msg("no answer in time"),
+  declined: msg("declined"),
+  left: msg("the customer left"),
+  lost: msg("connection lost"),
+  silent: msg("nothing was heard"),
+  closed: msg("closed"),
+  replaced: msg("replaced by a new one"),
+  failed: msg("failed"),
+  restart: msg("restart"),
+  resolved: msg("Resolved"),
+  solved: msg("Resolved"),
+  follow_up: msg("Follow-up agreed"),
+  appointment: msg("Appointment made"),
+  referred: msg("Referred to the branch"),
+  unresolved: msg("Not resolved"),
+  technical: msg("Technical problem"),
+};
+
+/** @type {Record<string, string>} */
+const STATUS = {
+  waiting: msg("Waiting"),
+  ringing: msg("Ringing"),
+  active: msg("In progress"),
+  held: msg("On hold"),
+  ended: msg("Finished"),
+  closed: msg("Finished"),
+};
+
+/** @param {Record<string, string>} table @param {string} code */
+const say = (table, code) => (table[code] ? t(table[code]) : code.replaceAll(/[_.-]+/g, " "));
+
+/** @param {string} name */
+export const trackLabel = (name) => say(TRACKS, name);
+/** @param {string} reason */
+export const gapLabel = (reason) => say(GAPS, reason);
+/** @param {string} who */
+export const participantLabel = (who) => say(PARTICIPANTS, who);
+/** @param {string} code */
+export const wordLabel = (code) => say(WORDS, code);
+/** @param {string} state */
+export const statusLabel = (state) => say(STATUS, state);
+
+/** @param {string} state */
+export const isLive = (state) => state === "active" || state === "held";
+/** @param {string} state */
+export const isOver = (state) => state === "ended" || state === "closed";
+
+/** @param {string} kind */
+export const momentIcon = (kind) => MOMENTS[kind]?.[0] ?? "circle";
+
+/** @param {{kind: string, data: Record<string, any>}} moment */
+export function momentText({ kind, data }) {
+  if (kind === "document_answered" && data.agreed === false) return t("The customer did not agree to show it");
+  if (kind === "document_decided" && !data.accepted) return t("The paper was rejected: {reason}", { reason: data.reason });
+  const text = MOMENTS[kind]?.[1];
+  if (!text) return kind.replaceAll("_", " ");
+  return t(text, {
+    ...data,
+    participant: participantLabel(data.participant ?? data.sender ?? data.by ?? ""),
+    reason: wordLabel(data.reason ?? ""),
+    step: wordLabel(data.step ?? ""),
+    label: wordLabel(data.label ?? ""),
+    outcome: wordLabel(data.outcome ?? ""),
+  });
+}
+
+/** @param {{branch_zh: string, branch_en: string}} where */
+export const branchName = (where) => (language() === "en" ? where.branch_en : where.branch_zh);
+/** @param {{service_zh: string, service_en: string}} what */
+export const serviceName = (what) => (language() === "en" ? what.service_en : what.service_zh);
+/** @param {{zh: string, en: string}} choice */
+export const choiceName = (choice) => (language() === "en" ? choice.en : choice.zh);

@@ -1,0 +1,216 @@
+// What happened, what was written, which papers were shown, and how complete the recording is.
+import { LitElement, html, nothing } from "lit";
+import { LanguageController, formatDuration, t } from "../i18n.js";
+import { momentIcon, momentText, participantLabel, trackLabel, wordLabel } from "./labels.js";
+
+/** @typedef {import("./recording.js").Recording} Recording */
+/** @typedef {import("./types.js").Moment} Moment */
+
+export class LibraryPanels extends LitElement {
+  /** @type {import("lit").PropertyDeclarations} */
+  static properties = { recording: { attribute: false }, tab: { state: true }, paper: { state: true } };
+
+  constructor() {
+    super();
+    new LanguageController(this);
+    /** @type {Recording} */
+    this.recording = /** @type {any} */ (undefined);
+    this.tab = "events";
+    /** The paper that is shown large. */
+    this.paper = "";
+  }
+
+  createRenderRoot() {
+    return this;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.recording.addEventListener("change", () => this.requestUpdate());
+    this.recording.addEventListener("tick", () => this.follow());
+  }
+
+  /** Marks what has happened up to now. */
+  follow() {
+    const now = this.recording.clock.now;
+    let last = null;
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-at]"))) {
+      const past = Number(item.dataset.at) <= now;
+      item.classList.toggle("past", past);
+      item.classList.remove("current");
+      if (past) last = item;
+    }
+    last?.classList.add("current");
+  }
+
+  updated() {
+    this.follow();
+  }
+
+  get moments() {
+    return this.recording.manifest?.moments ?? [];
+  }
+
+  render() {
+    const chat = this.moments.filter(({ kind }) => kind === "chat_sent");
+    const papers = this.#papers();
+    return html`
+      <div class="tabs" role="tablist" @keydown=${this.#arrows}>
+        ${this.#tab("events", t("Events"), this.moments.length)} ${this.#tab("chat", t("Chat"), chat.length)}
+        ${this.#tab("papers", t("Papers"), papers.length)} ${this.#tab("complete", t("Completeness"), 0)}
+      </div>
+      <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}" tabindex="0">
+        ${this.tab === "events" ? this.#events() : nothing} ${this.tab === "chat" ? this.#chat(chat) : nothing}
+        ${this.tab === "papers" ? this.#paperList(papers) : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
+      </div>
+      ${this.paper ? this.#large() : nothing}
+    `;
+  }
+
+  /** @param {string} name @param {string} label @param {number} count */
+  #tab(name, label, count) {
+    const chosen = this.tab === name;
+    return html`<button
+      role="tab"
+      id="tab-${name}"
+      aria-selected=${chosen}
+      aria-controls="panel"
+      tabindex=${chosen ? 0 : -1}
+      @click=${() => (this.tab = name)}
+    >
+      ${label}${count ? html`<small class="number">${count}</small>` : nothing}
+    </button>`;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #arrows(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const tabs = /** @type {HTMLElement[]} */ ([...this.querySelectorAll("[role=tab]")]);
+    const at = tabs.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    const next = tabs[(at + step + tabs.length) % tabs.length];
+    next.click();
+    next.focus();
+  }
+
+  #events() {
+    if (!this.moments.length) return this.#nothing("list", t("Nothing has happened yet."));
+    return html`<ol class="events">
+      ${this.moments.map(
+        (moment) => html`<li data-at=${moment.at_ms}>
+          <button @click=${() => this.recording.seek(moment.at_ms)}>
+            <span class="number">${formatDuration(moment.at_ms / 1000)}</span>
+            <wa-icon name=${momentIcon(moment.kind)}></wa-icon>
+            <span>${momentText(moment)}</span>
+          </button>
+        </li>`,
+      )}
+    </ol>`;
+  }
+
+  /** @param {Moment[]} lines */
+  #chat(lines) {
+    if (!lines.length) return this.#nothing("message-square-text", t("Nobody wrote anything."));
+    return html`<ol class="chat">
+      ${lines.map(
+        ({ at_ms, data }) => html`<li class=${data.sender} data-at=${at_ms}>
+          <button @click=${() => this.recording.seek(at_ms)}>
+            <small><b>${participantLabel(data.sender)}</b><span class="number">${formatDuration(at_ms / 1000)}</span></small>
+            <span>${data.text}</span>
+          </button>
+        </li>`,
+      )}
+    </ol>`;
+  }
+
+  /** The papers that were stored, with what they are and what became of them. */
+  #papers() {
+    return this.moments
+      .filter(({ kind }) => kind === "document_stored")
+      .map(({ at_ms, data }) => {
+        const asked = this.moments.find(({ kind, data: other }) => kind === "document_requested" && other.document === data.document);
+        const decided = this.moments.find(({ kind, data: other }) => kind === "document_decided" && other.document === data.document);
+        return { id: data.document, at_ms, data, label: asked?.data.label ?? "", decided: decided?.data ?? null };
+      });
+  }
+
+  /** @param {ReturnType<LibraryPanels["papers"]>} papers */
+  #paperList(papers) {
+    if (!papers.length) return this.#nothing("file-image", t("No papers were shown."));
+    return html`<ul class="papers">
+      ${papers.map(
+        (paper) => html`<li data-at=${paper.at_ms}>
+          <button class="paper-picture" @click=${() => (this.paper = paper.id)} aria-label=${t("Show {label} large", { label: wordLabel(paper.label) })}>
+            <img src=${this.address(paper.id)} alt="" loading="lazy" />
+          </button>
+          <div>
+            <b>${wordLabel(paper.label)}</b>
+            ${paper.decided
+              ? html`<span class="chip ${paper.decided.accepted ? "success" : "danger"}">${paper.decided.accepted ? t("Accepted") : t("Rejected")}</span>`
+              : nothing}
+            <small class="muted number">${paper.data.width} × ${paper.data.height}, ${Math.ceil(paper.data.size / 1024)} KiB</small>
+            <small class="mono hash" title="SHA-256">${paper.data.sha256}</small>
+            <button class="link" @click=${() => this.recording.seek(paper.at_ms)}>
+              <wa-icon name="play"></wa-icon>${t("Play from here")} <span class="number">${formatDuration(paper.at_ms / 1000)}</span>
+            </button>
+          </div>
+        </li>`,
+      )}
+    </ul>`;
+  }
+
+  get papers() {
+    return () => this.#papers();
+  }
+
+  /** @param {string} paper */
+  address(paper) {
+    return `/api/sessions/${encodeURIComponent(this.recording.session)}/documents/${encodeURIComponent(paper)}`;
+  }
+
+  #large() {
+    return html`<wa-dialog open light-dismiss class="paper-dialog" label=${t("Paper")} @wa-after-hide=${() => (this.paper = "")}>
+      <img src=${this.address(this.paper)} alt=${t("The paper as the specialist saw it")} />
+      <a slot="footer" class="replay" href="${this.address(this.paper)}?original=1" download>
+        <wa-icon name="download"></wa-icon>${t("Original file")}
+      </a>
+    </wa-dialog>`;
+  }
+
+  #complete() {
+    const { manifest } = this.recording;
+    if (!manifest?.complete) {
+      return this.#nothing("hourglass", manifest?.live ? t("Stated when the call has ended.") : t("There is no completeness statement."));
+    }
+    const seconds = (/** @type {number} */ ms) => (ms / 1000).toFixed(1);
+    return html`<table class="complete">
+      <thead>
+        <tr>
+          <th scope="col">${t("Track")}</th>
+          <th scope="col">${t("Expected")}</th>
+          <th scope="col">${t("Recorded")}</th>
+          <th scope="col">${t("Missing")}</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${manifest.complete.map(
+          (line) => html`<tr>
+            <th scope="row">${trackLabel(line.track)}</th>
+            <td class="number">${seconds(line.expected_ms)} s</td>
+            <td class="number">${seconds(line.recorded_ms)} s</td>
+            <td class="number ${line.gap_ms > 0 ? "missing" : ""}">${seconds(line.gap_ms)} s</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>`;
+  }
+
+  /** @param {string} icon @param {string} text */
+  #nothing(icon, text) {
+    return html`<p class="nothing"><wa-icon name=${icon}></wa-icon>${text}</p>`;
+  }
+}
+
+customElements.define("library-panels", LibraryPanels);

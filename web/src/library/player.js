@@ -1,0 +1,195 @@
+// The player: the pictures, the customer's screen, the transport, the timeline and the panels of one recording.
+import { LitElement, html, nothing } from "lit";
+import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
+import { branchName, gapLabel, isLive, serviceName, statusLabel, trackLabel, wordLabel } from "./labels.js";
+import "./panels.js";
+import "./timeline.js";
+import "./topbar.js";
+
+/** @typedef {import("./recording.js").Recording} Recording */
+/** @typedef {import("./media-track.js").MediaTrack} MediaTrack */
+
+const RATES = [0.5, 1, 1.5, 2];
+const CAMERAS = ["kiosk.camera", "specialist.camera", "kiosk.auxiliary"];
+
+/** @type {Record<string, string>} */
+const FAILURES = { not_found: "search", deleted: "trash-2" };
+
+export class LibraryPlayer extends LitElement {
+  /** @type {import("lit").PropertyDeclarations} */
+  static properties = { recording: { attribute: false }, sound: { state: true }, large: { state: true } };
+
+  constructor() {
+    super();
+    new LanguageController(this);
+    /** @type {Recording} */
+    this.recording = /** @type {any} */ (undefined);
+    this.sound = true;
+    /** Which picture is large: a track, or the customer's screen. */
+    this.large = "cobrowse";
+  }
+
+  createRenderRoot() {
+    return this;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    const { recording } = this;
+    recording.addEventListener("change", () => this.requestUpdate());
+    recording.clock.addEventListener("change", () => this.requestUpdate());
+    recording.addEventListener("tick", () => this.follow());
+    document.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Keys work wherever the focus is, except where somebody types or chooses. @param {KeyboardEvent} event */
+  #key(event) {
+    const target = /** @type {HTMLElement} */ (event.composedPath()[0]);
+    if (target.closest?.("input, select, textarea, button, a, [role=tab], [role=tabpanel], wa-dialog")) {
+      if (event.key === " " || !target.closest("button, a")) return;
+      if (target.closest("[role=tab]")) return;
+    }
+    /** @type {import("./timeline.js").LibraryTimeline | null} */ (this.querySelector("library-timeline"))?.key(event);
+  }
+
+  /** What changes many times a second: the time, and why a picture is missing. */
+  follow() {
+    const now = this.recording.clock.now;
+    const time = this.querySelector(".time-now");
+    if (time) time.textContent = formatDuration(now / 1000);
+    for (const tile of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-track]"))) {
+      const name = tile.dataset.track ?? "";
+      const track = name === "cobrowse" ? this.recording.cobrowse : this.recording.media.get(name);
+      const reason = track?.absence(now) ?? null;
+      const notice = tile.querySelector(".absent");
+      tile.classList.toggle("is-absent", reason !== null);
+      if (notice) notice.textContent = reason === null ? "" : reason ? gapLabel(reason) : t("Not recorded at this time");
+    }
+    this.querySelector(".buffering")?.toggleAttribute("hidden", !(this.recording.clock.held && this.recording.clock.playing));
+  }
+
+  updated() {
+    for (const [name, track] of this.recording.media) {
+      const slot = this.querySelector(`[data-track="${name}"] .picture`) ?? this.querySelector(".sounds");
+      if (slot && track.element.parentElement !== slot) slot.replaceChildren(...(slot.matches(".sounds") ? [...slot.children, track.element] : [track.element]));
+      if (track.track.kind === "audio") track.element.muted = !this.sound;
+    }
+    const screen = /** @type {HTMLElement | null} */ (this.querySelector(".screen-picture"));
+    if (screen) this.recording.showScreenIn(screen);
+    this.follow();
+  }
+
+  render() {
+    const { manifest, failure } = this.recording;
+    return html`
+      <library-topbar class="topbar"></library-topbar>
+      ${manifest ? this.#all() : failure ? this.#failed() : this.#waiting()}
+    `;
+  }
+
+  #waiting() {
+    return html`<main class="library-main"><div class="card waiting" aria-busy="true"><wa-spinner></wa-spinner><span>${t("Loading…")}</span></div></main>`;
+  }
+
+  #failed() {
+    const { failure } = this.recording;
+    return html`<main class="library-main">
+      <div class="card empty" role="alert">
+        <wa-icon name=${FAILURES[failure] ?? "triangle-alert"}></wa-icon>
+        <h1>${t("This recording cannot be shown")}</h1>
+        <p class="muted">${failure === "not_found" ? t("It does not exist, or it is not for you.") : t("Please check the connection and try again.")}</p>
+        <button class="primary" @click=${() => void this.recording.start()}>${t("Try again")}</button>
+      </div>
+    </main>`;
+  }
+
+  #all() {
+    const { manifest } = this.recording;
+    if (!manifest) return nothing;
+    const { session } = manifest;
+    const cameras = CAMERAS.filter((name) => this.recording.media.has(name));
+    const screen = manifest.tracks.some(({ kind, segments }) => kind === "cobrowse" && segments.length);
+    const large = this.large === "cobrowse" && !screen ? (cameras[0] ?? "") : this.large;
+    return html`
+      <main class="player">
+        <header class="player-heading">
+          <a class="back" href="/library" aria-label=${t("All recordings")}><wa-icon name="arrow-left"></wa-icon></a>
+          <h1>${serviceName(session)}<small>${branchName(session)} · ${session.kiosk_name}</small></h1>
+          ${isLive(session.state)
+            ? html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(session.state)}</span>`
+            : html`<span class="chip">${statusLabel(session.state)}</span>`}
+          <dl>
+            <div><dt>${t("Time")}</dt><dd>${formatDateTime(session.requested_ms)}</dd></div>
+            <div><dt>${t("Specialist")}</dt><dd>${session.specialist_name ?? "–"}</dd></div>
+            <div><dt>${t("Outcome")}</dt><dd>${session.outcome ? wordLabel(session.outcome) : "–"}</dd></div>
+          </dl>
+        </header>
+        <div class="pictures ${screen ? "" : "no-screen"}" data-large=${large}>
+          ${cameras.map((name) => this.#tile(name, name === large))}
+          ${screen ? this.#screen(large === "cobrowse") : nothing}
+          ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${t("Nothing was recorded yet.")}</p>`}
+          <div class="sounds" hidden></div>
+        </div>
+        <library-panels class="card side" .recording=${this.recording}></library-panels>
+        <section class="card transport" aria-label=${t("Playback")}>${this.#transport()}
+          <library-timeline class="timeline" .recording=${this.recording}></library-timeline>
+        </section>
+      </main>
+    `;
+  }
+
+  /** @param {string} name @param {boolean} large */
+  #tile(name, large) {
+    return html`<figure class="tile ${large ? "large" : ""}" data-track=${name}>
+      <div class="picture"></div>
+      <p class="absent"></p>
+      <figcaption>${trackLabel(name)}</figcaption>
+      ${this.#enlarge(name, large)}
+    </figure>`;
+  }
+
+  /** @param {boolean} large */
+  #screen(large) {
+    return html`<figure class="tile screen ${large ? "large" : ""}" data-track="cobrowse">
+      <div class="screen-picture"></div>
+      <p class="absent"></p>
+      <figcaption>${trackLabel("cobrowse")}</figcaption>
+      ${this.#enlarge("cobrowse", large)}
+    </figure>`;
+  }
+
+  /** @param {string} name @param {boolean} large */
+  #enlarge(name, large) {
+    if (large) return nothing;
+    const label = t("Enlarge: {track}", { track: trackLabel(name) });
+    return html`<button class="enlarge" aria-label=${label} title=${label} @click=${() => (this.large = name)}><wa-icon name="maximize-2"></wa-icon></button>`;
+  }
+
+  #transport() {
+    const { recording } = this;
+    const { clock } = recording;
+    return html`<div class="controls">
+      <button class="play" @click=${() => clock.toggle()} aria-label=${clock.playing ? t("Pause") : t("Play")}>
+        <wa-icon name=${clock.playing ? "pause" : "play"}></wa-icon>
+      </button>
+      <button class="tool" @click=${() => recording.seek(clock.now - 5000)} aria-label=${t("Back 5 seconds")}><wa-icon name="rotate-ccw"></wa-icon>5</button>
+      <button class="tool" @click=${() => recording.seek(clock.now + 5000)} aria-label=${t("Forward 5 seconds")}>5<wa-icon name="rotate-cw"></wa-icon></button>
+      <p class="time number"><span class="time-now">${formatDuration(clock.now / 1000)}</span> / ${formatDuration(clock.length / 1000)}</p>
+      <wa-spinner class="buffering" hidden></wa-spinner>
+      <span class="controls-gap"></span>
+      ${recording.live
+        ? html`<button class="tool live" aria-pressed=${recording.following} @click=${() => recording.follow()}>
+            <span class="recording-dot"></span>${recording.following ? t("Following live") : t("Jump to live")}
+          </button>`
+        : nothing}
+      <div class="rates" role="group" aria-label=${t("Speed")}>
+        ${RATES.map((rate) => html`<button class="tool" aria-pressed=${clock.rate === rate} @click=${() => clock.setRate(rate)}>${rate}×</button>`)}
+      </div>
+      <button class="tool" aria-pressed=${!this.sound} aria-label=${this.sound ? t("Mute") : t("Unmute")} @click=${() => (this.sound = !this.sound)}>
+        <wa-icon name=${this.sound ? "volume-2" : "volume-x"}></wa-icon>
+      </button>
+    </div>`;
+  }
+}
+
+customElements.define("library-player", LibraryPlayer);

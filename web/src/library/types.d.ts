@@ -1,0 +1,88 @@
+/** A session as lists show it; times in unix milliseconds. */
+export interface Brief {
+  id: string;
+  state: string;
+  kiosk: string;
+  kiosk_name: string;
+  branch: string;
+  branch_zh: string;
+  branch_en: string;
+  service: string;
+  service_zh: string;
+  service_en: string;
+  language: string;
+  specialist: string | null;
+  specialist_name: string | null;
+  requested_ms: number;
+  answered_ms: number | null;
+  ended_ms: number | null;
+  closed_ms: number | null;
+  end_reason: string | null;
+  outcome: string | null;
+  rating: number | null;
+}
+
+export interface Page {
+  total: number;
+  page: number;
+  sessions: Brief[];
+}
+
+/** Times in milliseconds of the session. */
+export interface Segment {
+  index: number;
+  start_ms: number;
+  end_ms: number;
+  keyframe: boolean;
+  recovered: boolean;
+}
+
+export interface Gap {
+  start_ms: number;
+  end_ms: number;
+  reason: string;
+}
+
+export interface Track {
+  name: string;
+  kind: string;
+  codec: string;
+  width: number;
+  height: number;
+  first_ms: number | null;
+  segments: Segment[];
+  gaps: Gap[];
+}
+
+export interface Moment {
+  seq: number;
+  at_ms: number;
+  kind: string;
+  data: Record<string, any>;
+}
+
+export interface Summary {
+  track: string;
+  kind: string;
+  expected_ms: number;
+  recorded_ms: number;
+  gap_ms: number;
+  segments: number;
+}
+
+export interface Manifest {
+  session: Brief;
+  seq: number;
+  at_us: number;
+  live: boolean;
+  length_ms: number;
+  tracks: Track[];
+  moments: Moment[];
+  complete: Summary[] | null;
+}
+
+export interface Choice {
+  id: string;
+  zh: string;
+  en: string;
+}
