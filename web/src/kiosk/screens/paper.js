@@ -33,8 +33,11 @@ class KioskPaper extends KioskElement {
     const stored = this.state.session?.documents.find(({ id }) => id === this.#last);
     this.#last = "";
     if (!stored || !["stored", "accepted"].includes(stored.state)) return;
-    this.#done = { name: paperName(stored.label), at: performance.now() };
+    const done = { name: paperName(stored.label), at: performance.now() };
+    this.#done = done;
     setTimeout(() => {
+      // A paper that came meanwhile is shown for its own time.
+      if (this.#done !== done) return;
       this.#done = null;
       this.requestUpdate();
     }, DONE_MS);
