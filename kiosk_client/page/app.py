@@ -111,10 +111,10 @@ async def _stop_channels(app: web.Application) -> None:
 @asynccontextmanager
 async def served(app: web.Application, port: int) -> AsyncIterator[str]:
     """Serve `app` on 127.0.0.1 and give its address; `port` 0 takes a free one."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=2)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
