@@ -14,11 +14,14 @@ from link.messages.errors import VisavisError
 from server import cli_admin, cli_evidence
 from server import config as configuration
 from server.admin import AdminError
+from server.blobs.vault import SiteKeyError
+from server.cli_evidence import NoEvidence
 from server.config import Config, ConfigError
-from server.serve import serve
+from server.serve import configure_logs, serve
 from server.store.schema import SchemaTooNew
 
 OK, FAILED, USAGE = 0, 1, 2
+FAILURES = (AdminError, NoEvidence, SiteKeyError, Incompatible, SchemaTooNew, VisavisError, OSError, ValueError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,10 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: Callable[[Config, argparse.Namespace], int] = options.run
     try:
-        return run(configuration.load(vars(options)), options)
+        config = configuration.load(vars(options))
+        configure_logs(config)
+        return run(config, options)
     except ConfigError as error:
         return _told(error, USAGE)
-    except (AdminError, Incompatible, SchemaTooNew, VisavisError, OSError, ValueError) as error:
+    except FAILURES as error:
         return _told(error, FAILED)
     except KeyboardInterrupt:
         return OK

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from link.messages.errors import VisavisError
 from server import config as configuration
+from server.blobs.blobs import Blobs, Missing
+from server.blobs.container import Broken
+from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
 from server.cli_admin import answer
 from server.config import Config
-from server.journal import Audit
+from server.journal import Audit, Journal
+from server.replay.checks import Finding
+from server.replay.export import export_session
+from server.replay.verify import Report, Verdict, verify_session
 from server.store import Store
+from server.store.database import sqlite_file
+from server.store.schema import SchemaTooNew
 from server.store.sessions import ROWS, SessionQuery, SessionRow
 
 STORE_OPTIONS = ("data", "database")
+EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
+
+
+class NoEvidence(Exception):
+    """There is nothing to work on where the options point to."""
 
 
 def add_commands(commands: Any) -> None:
@@ -22,6 +39,19 @@ def add_commands(commands: Any) -> None:
     listing = _command(commands, "sessions", "list the newest sessions", _sessions, STORE_OPTIONS)
     listing.add_argument("--limit", type=int, default=20, help=f"most rows, up to {ROWS} (default: 20)")
     listing.add_argument("--branch", help="only of this branch")
+    verifying = _command(
+        commands,
+        "verify",
+        "check a session's journal and recording: exit 0 sound, 1 broken, 2 unusable",
+        _verify,
+        EVIDENCE,
+    )
+    exporting = _command(
+        commands, "export", "write a session's recording and journal as ordinary files", _export, EVIDENCE
+    )
+    for parser in (verifying, exporting):
+        parser.add_argument("session", metavar="SESSION")
+    exporting.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory")
     _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken", _audit, STORE_OPTIONS)
 
 
@@ -33,14 +63,61 @@ def _command(commands: Any, name: str, text: str, run: Any, names: tuple[str, ..
     return parser
 
 
+@asynccontextmanager
+async def _opened(config: Config) -> AsyncIterator[Store]:
+    """The store, which must exist: a mistyped path must not look like an empty one."""
+    file = sqlite_file(config.database_url)
+    if file is not None and not file.is_file():
+        raise NoEvidence(f"there is no database {file}")
+    store = await Store.open(config.database_url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _recordings(config: Config) -> AsyncIterator[tuple[Journal, Blobs, Vault]]:
+    async with _opened(config) as store:
+        if not config.site_key_file.is_file():
+            raise NoEvidence(f"there is no site key {config.site_key_file}")
+        if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
+            raise NoEvidence(f"there is no directory {config.blobs_location}")
+        vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
+        yield Journal(store), Blobs.at(config.blobs_location), vault
+
+
+def _verify(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> Report:
+        async with _recordings(config) as (journal, blobs, vault):
+            return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault)
+
+    try:
+        report = asyncio.run(run())
+    except (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError) as error:
+        report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
+    print(report.as_json() if options.json else report.as_text())
+    return report.exit_code
+
+
+def _export(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> list[Path]:
+        async with _recordings(config) as (journal, blobs, vault):
+            return await export_session(options.session, options.folder, journal=journal, blobs=blobs, vault=vault)
+
+    try:
+        written = asyncio.run(run())
+    except (LookupError, NoKey, Broken, Missing, SiteKeyError) as error:
+        raise NoEvidence(f"{options.session} cannot be exported: {error}") from error
+    answer([{"file": str(path), "bytes": path.stat().st_size} for path in written], as_json=options.json)
+    return 0
+
+
 def _sessions(config: Config, options: argparse.Namespace) -> int:
     async def run() -> list[SessionRow]:
-        store = await Store.open(config.database_url)
-        try:
+        async with _opened(config) as store:
             query = SessionQuery(branch=options.branch)
             return list((await store.sessions.search(query, limit=options.limit)).rows)
-        finally:
-            await store.close()
 
     answer([_row(row) for row in asyncio.run(run())], as_json=options.json)
     return 0
@@ -63,12 +140,9 @@ def _row(row: SessionRow) -> dict[str, object]:
 
 def _audit(config: Config, options: argparse.Namespace) -> int:
     async def run() -> dict[str, object]:
-        store = await Store.open(config.database_url)
-        try:
+        async with _opened(config) as store:
             audit = Audit(store)
             broken, head = await audit.verify(), await audit.head()
-        finally:
-            await store.close()
         return {
             "sound": broken is None,
             "broken_at": broken,

@@ -29,7 +29,6 @@ def serve(config: Config) -> None:
         link.messages.errors.Unavailable: the database cannot be opened.
         link.media.selftest.Incompatible: a media library is not the one this program was written for.
     """
-    configure_logs(config)
     selftest.check()
     uvloop.run(_serve(config))
 
