@@ -81,8 +81,8 @@ class NoBrowser(Exception):
 class Received:
     """What one page has received and decoded since its peer connections began.
 
-    `video_frames`, `width` and `height` are of the largest picture; `audio_level` is the loudest track's mean level
-    between the two readings, from 0 to 1.
+    `video_frames`, `width` and `height` are of the liveliest picture, which is a camera; `audio_level` is the loudest
+    track's mean level between the two readings, from 0 to 1.
     """
 
     video_frames: int
@@ -154,11 +154,8 @@ async def received(page: Page, *, seconds: float = 2.0) -> Received:
     after = await inbound(page)
     videos = [row for row in after if row.get("kind") == "video"]
     audios = [row for row in after if row.get("kind") == "audio"]
-    best = max(
-        videos,
-        key=lambda row: (row.get("frameWidth", 0) * row.get("frameHeight", 0), row.get("framesDecoded", 0)),
-        default={},
-    )
+    # A camera sends many more frames than the document camera or a screen.
+    best = max(videos, key=lambda row: int(row.get("framesDecoded", 0)), default={})
     return Received(
         video_frames=int(best.get("framesDecoded", 0)),
         width=int(best.get("frameWidth", 0)),

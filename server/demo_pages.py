@@ -93,6 +93,17 @@ class ConsolePage:
         await self.page.locator("dialog.viewer[open] wa-button[variant=success]").click()
         await self.paper("accepted")
 
+    async def reject_paper(self) -> None:
+        """Ask for the open paper again, with the first of the ready-made reasons."""
+        viewer = self.page.locator("dialog.viewer[open]")
+        await viewer.locator("wa-button[variant=danger]").click()
+        await viewer.locator(".reasons button").first.click()
+        await viewer.wait_for(state="hidden")
+
+    async def hold(self) -> None:
+        """Hold the call, or resume it."""
+        await self.page.locator(".topbar-actions .tool").nth(2).click()
+
     async def say(self, text: str) -> None:
         """Write to the customer."""
         await self.page.locator("#chat-text").fill(text)
@@ -210,3 +221,20 @@ class KioskPage:
         """Give so many stars, and finish."""
         await self.page.locator("kiosk-rating .star").nth(stars - 1).click()
         await self.page.locator("kiosk-thanks .button.primary").click()
+
+
+class LibraryPage:
+    """The supervisor's library: the list of calls, and the player of one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def has(self, session: str) -> None:
+        """Wait until the list shows the call."""
+        await self.page.locator(f"a[href='/library/{session}']").first.wait_for()
+
+    async def open(self, session: str) -> None:
+        """Open the call's player from the list, and wait until it has pictures."""
+        await self.page.locator(f"a[href='/library/{session}']").first.click()
+        await self.page.wait_for_url(f"**/library/{session}")
+        await self.page.locator("video").first.wait_for()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -75,6 +77,31 @@ class Report:
         lines.append(f"  recording verified: {'yes' if self.verified else 'no'}")
         lines += [f"  NOT AS IT MUST BE: {problem}" for problem in self.problems]
         return "\n".join(lines)
+
+
+def read_journal(report: Report, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Fill in what the journal (kind and payload of each entry) says of tracks, co-browsing and papers."""
+    segments: Counter[str] = Counter()
+    frames: Counter[str] = Counter()
+    papers: dict[str, dict[str, Any]] = {}
+    for kind, event in entries:
+        if kind == "segment_sealed":
+            segments[event["track"]] += 1
+            frames[event["track"]] += event["frames"]
+        elif kind == "recording_completed":
+            report.tracks = [
+                {"name": track["track"], "kind": track["kind"], "seconds": track["recorded_ms"] / 1000}
+                for track in event["tracks"]
+            ]
+        elif kind == "document_stored":
+            kept = ("sha256", "size", "media_type", "width", "height")
+            papers[event["document"]] = {"state": "stored", **{name: event[name] for name in kept}}
+        elif kind == "document_decided" and event["document"] in papers:
+            papers[event["document"]]["state"] = "accepted" if event["accepted"] else "rejected"
+    for track in report.tracks:
+        track["segments"] = segments[track["name"]]
+    report.cobrowse_events = frames["cobrowse"]
+    report.documents = list(papers.values())
 
 
 def judge(report: Report) -> None:

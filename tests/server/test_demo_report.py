@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server.demo_browser import Received
-from server.demo_report import CONTINUOUS, Report, judge
+from server.demo_report import CONTINUOUS, Report, judge, read_journal
 
 GOOD = Received(300, 1280, 720, 0.05, 0, 0.0, 0.0)
 
@@ -72,3 +72,33 @@ def test_the_report_is_one_line_with_the_agreed_fields() -> None:
     assert {"name", "kind", "seconds", "segments"} <= values["recording"]["tracks"][0].keys()
     assert values["cobrowse"] == {"events": 40}
     assert {"session", "answer_to_media_ms", "documents", "replay_url", "verified"} <= values.keys()
+
+
+def test_the_journal_tells_of_tracks_papers_and_cobrowsing() -> None:
+    report = Report()
+    stored = {
+        "document": "d1",
+        "sha256": "ab",
+        "size": 9,
+        "media_type": "image/jpeg",
+        "width": 8,
+        "height": 6,
+        "blob": "b",
+    }
+    read_journal(
+        report,
+        [
+            ("segment_sealed", {"track": "kiosk.camera", "frames": 60}),
+            ("segment_sealed", {"track": "kiosk.camera", "frames": 58}),
+            ("segment_sealed", {"track": "cobrowse", "frames": 7}),
+            ("document_decided", {"document": "unknown", "accepted": True}),
+            ("document_stored", stored),
+            ("document_decided", {"document": "d1", "accepted": True}),
+            ("recording_completed", {"tracks": [{"track": "kiosk.camera", "kind": "video", "recorded_ms": 3900}]}),
+        ],
+    )
+    assert report.tracks == [{"name": "kiosk.camera", "kind": "video", "seconds": 3.9, "segments": 2}]
+    assert report.cobrowse_events == 7
+    assert report.documents == [
+        {"state": "accepted", "sha256": "ab", "size": 9, "media_type": "image/jpeg", "width": 8, "height": 6}
+    ]

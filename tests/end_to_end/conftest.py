@@ -1,0 +1,130 @@
+"""The whole of Visavis for one test: server and kiosk client as processes, both pages in real Chromium.
+
+A test asks for `stack` (processes only), `faces` (both pages open and ready) or `call` (a call that both sides are in).
+When it fails, pictures of the pages and the processes' logs are left in `.cache/failures/<test>/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import BrowserContext
+from playwright.async_api import Error as PlaywrightError
+
+from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, open_browser
+from server.demo_data import SPECIALIST, SUPERVISOR
+from server.demo_media import Media, prepare
+from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
+from server.demo_stack import ROOT, Stack, free_port, running
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.chromium)
+
+
+@pytest.fixture(scope="session")
+def media() -> Media:
+    """Moving pictures, voices and papers, made once on this machine."""
+    return prepare(ROOT / ".cache" / "demo")
+
+
+@dataclass
+class Faces:
+    """Both pages of one stack, in two browsers. `session` is the id of the newest call."""
+
+    stack: Stack
+    kiosk: KioskPage
+    console: ConsolePage
+    customers: BrowserContext
+    specialists: BrowserContext
+    session: str = ""
+
+    async def begin_call(self, service: int = 0) -> None:
+        """Button, consent, ring, answer; returns when both sides see moving pictures and it is recorded."""
+        await self.kiosk.want_expert(service)
+        await self.kiosk.agree()
+        await self.console.answer()
+        await asyncio.gather(first_frame_at(self.kiosk.page), first_frame_at(self.console.page))
+        await self.console.recording()
+        self.session = await self.stack.newest_session()
+
+    async def library(self) -> LibraryPage:
+        """The library, where the supervisor is logged in, in the specialist's browser (which is logged out)."""
+        await self.specialists.clear_cookies()
+        page = await log_in(
+            self.specialists, self.stack.server_url, SUPERVISOR.face, SUPERVISOR.login, self.stack.password
+        )
+        return LibraryPage(page)
+
+
+@pytest_asyncio.fixture
+async def stack(tmp_path: Path, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+    """Server and kiosk client on free ports, with demonstration data in a directory of their own."""
+    made = Stack(tmp_path / "data", free_port(), free_port(), papers=media.papers)
+    try:
+        async with running(made):
+            yield made
+    finally:
+        if request.node.stash.get(FAILED, False):
+            folder = failure_folder(request)
+            for log in (made.data / "logs").glob("*.log"):
+                shutil.copy(log, folder)
+
+
+@pytest_asyncio.fixture
+async def faces(stack: Stack, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Faces]:
+    """The kiosk page on its idle screen and a console that takes calls."""
+    async with (
+        open_browser(video=media.customer_video, audio=media.customer_audio, screen=KIOSK_SCREEN) as customers,
+        open_browser(video=media.specialist_video, audio=media.specialist_audio, screen=CONSOLE_SCREEN) as specialists,
+    ):
+        try:
+            page = await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
+            console = ConsolePage(page)
+            await console.make_available()
+            kiosk = await KioskPage.open(customers, stack.kiosk_url)
+            yield Faces(stack, kiosk, console, customers, specialists)
+        finally:
+            if request.node.stash.get(FAILED, False):
+                await keep_screens(failure_folder(request), customers, specialists)
+
+
+@pytest_asyncio.fixture
+async def call(faces: Faces) -> Faces:
+    """A call that both sides are in, with moving pictures both ways."""
+    await faces.begin_call()
+    return faces
+
+
+def failure_folder(request: pytest.FixtureRequest) -> Path:
+    folder = ROOT / ".cache" / "failures" / str(request.node.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def keep_screens(folder: Path, *contexts: BrowserContext) -> None:
+    for number, context in enumerate(contexts):
+        for index, page in enumerate(context.pages):
+            with contextlib.suppress(PlaywrightError):
+                await page.screenshot(path=folder / f"browser{number}-page{index}.png", timeout=5000)

@@ -1,0 +1,159 @@
+"""A whole call on real parts: what both people see and hear, what is kept, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import sqlite3
+
+from server.demo_browser import received
+from server.demo_pages import FORM_DATA
+from server.demo_stack import Stack
+from tests.end_to_end.conftest import Faces
+
+SECRETS = (FORM_DATA["identity"], FORM_DATA["card"], FORM_DATA["phone"], FORM_DATA["name"])
+
+
+def kinds(entries: list[tuple[str, dict[str, object]]]) -> list[str]:
+    return [kind for kind, _ in entries]
+
+
+def everything_kept(stack: Stack) -> bytes:
+    """Every byte that the server and the kiosk client wrote, logs and database included."""
+    files = (path for path in sorted(stack.data.rglob("*")) if path.is_file() and path.name != "demo-password")
+    return b"\n".join(path.read_bytes() for path in files)
+
+
+async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
+    stack, kiosk, console = faces.stack, faces.kiosk, faces.console
+    await faces.begin_call()
+
+    # Both see and hear each other, by the browsers' own statistics.
+    seen, shown = await asyncio.gather(received(kiosk.page), received(console.page))
+    for media in (seen, shown):
+        assert media.video_frames >= 10
+        assert media.width >= 320
+        assert media.audio_level > 0.005
+
+    # They work on the same form; what is typed into protected fields never reaches the console.
+    await kiosk.open_form()
+    await kiosk.fill_form()
+    view = console.page.frame_locator(".cobrowse iframe").frame_locator("iframe")
+    await view.locator(".summary").wait_for()
+    picture = await view.locator("body").inner_text()
+    assert "20,000" in picture
+    assert not [secret for secret in SECRETS if secret in picture]
+
+    # They write to each other.
+    await console.say("您好")
+    await kiosk.hears("您好")
+    await kiosk.reply(0)
+    await console.page.locator("console-chat .line:not(.own)").wait_for()
+
+    # A paper arrives byte for byte, and is accepted.
+    await console.ask_for_paper()
+    await kiosk.show_paper()
+    await console.open_paper()
+    await console.accept_paper()
+
+    await kiosk.hang_up()
+    await kiosk.rate(4)
+    await kiosk.home()
+    await console.wrap_up()
+    await console.presence("available")
+    assert FORM_DATA["name"] not in await kiosk.page.content()
+
+    entries = await stack.journal(faces.session)
+    told = kinds(entries)
+    order = [
+        "session_requested", "consent_given", "offered", "answered", "recording_started", "document_requested",
+        "document_answered", "document_stored", "document_decided", "ended", "recording_completed", "disposed",
+        "closed",
+    ]  # fmt: skip
+    assert [kind for kind in told if kind in order] == order
+    assert told.index("consent_given") < told.index("leg_opened"), "no medium before consent"
+    facts = dict(entries)
+    papers = sorted((stack.papers or stack.data).iterdir())
+    assert facts["document_stored"]["sha256"] in [hashlib.sha256(paper.read_bytes()).hexdigest() for paper in papers]
+    assert facts["rated"]["stars"] == 4
+    steps = [event["step"] for kind, event in entries if kind == "step_changed"]
+    assert steps[:4] == ["product", "risk", "details", "review"]
+    expected = {"kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone", "cobrowse"}
+    tracks = {track["track"]: track for track in facts["recording_completed"]["tracks"]}
+    assert expected <= tracks.keys()
+    for name in expected - {"cobrowse"}:
+        assert abs(tracks[name]["expected_ms"] - tracks[name]["recorded_ms"] - tracks[name]["gap_ms"]) <= 500
+
+    code, output = await stack.run_command("verify", faces.session)
+    assert code == 0, output
+    kept = everything_kept(stack)
+    assert not [secret for secret in (*SECRETS[:3], stack.password) if secret.encode() in kept]
+
+
+async def test_a_customer_may_leave_the_queue(faces: Faces) -> None:
+    await faces.kiosk.want_expert()
+    await faces.kiosk.agree()
+    await faces.console.ring.wait_for()
+    await faces.kiosk.stop_waiting()
+    await faces.console.ring.wait_for(state="detached")
+    await faces.console.presence("available")
+    session = await faces.stack.newest_session()
+    assert {"ended"} <= set(kinds(await faces.stack.journal(session)))
+    assert "answered" not in kinds(await faces.stack.journal(session))
+
+
+async def test_a_paper_may_be_refused_by_either_side(call: Faces) -> None:
+    await call.console.ask_for_paper()
+    await call.kiosk.decline_paper()
+    await call.console.paper("declined")
+    await call.console.ask_for_paper()
+    await call.kiosk.show_paper()
+    await call.console.open_paper()
+    await call.console.reject_paper()
+    again = call.kiosk.page.locator("kiosk-paper blockquote")
+    await again.wait_for()
+    assert len(await again.inner_text()) > 3, "the customer reads why"
+    await call.kiosk.show_paper()
+    await call.console.open_paper()
+    await call.console.accept_paper()
+    entries = await call.stack.journal(call.session)
+    decisions = [event["accepted"] for kind, event in entries if kind == "document_decided"]
+    assert decisions == [False, True]
+
+
+async def test_on_hold_nobody_hears_or_sees(call: Faces) -> None:
+    await call.console.hold()
+    await call.kiosk.page.locator(".screen-of-call.held .veil").wait_for()
+    # What was under way when the hold began may still arrive.
+    await asyncio.sleep(1.0)
+    before = await received(call.kiosk.page, seconds=0.1)
+    held = await received(call.kiosk.page, seconds=1.5)
+    assert held.video_frames - before.video_frames <= 2
+    assert held.audio_level < 0.005
+    await call.console.hold()
+    await call.kiosk.page.locator(".screen-of-call:not(.held)").wait_for()
+    async with asyncio.timeout(10):
+        while (await received(call.kiosk.page, seconds=0.5)).video_frames <= held.video_frames + 5:
+            await asyncio.sleep(0.1)
+    told = kinds(await call.stack.journal(call.session))
+    assert told.index("held") < told.index("unheld")
+
+
+async def test_the_database_holds_no_bulk_and_the_blobs_no_plain_text(call: Faces) -> None:
+    await call.kiosk.hang_up()
+    async with asyncio.timeout(20):
+        while "recording_completed" not in kinds(await call.stack.journal(call.session)):
+            await asyncio.sleep(0.2)
+    sealed = [event for kind, event in await call.stack.journal(call.session) if kind == "segment_sealed"]
+    assert sealed
+    blobs = [path for path in (call.stack.data / "blobs").rglob("*") if path.is_file()]
+    assert len(blobs) >= len(sealed)
+    for path in blobs:
+        head = path.read_bytes()[:4096]
+        assert not re.search(rb"\x1aE\xdf\xa3|OpusHead|V_VP8|\"type\":", head), "nothing readable lies on the disk"
+    with sqlite3.connect(f"file:{call.stack.data / 'visavis.sqlite3'}?mode=ro", uri=True) as database:
+        longest = database.execute("select max(length(payload)) from journal").fetchone()[0]
+    assert longest < 65536
+    assert json.loads(json.dumps(sealed[0]))["sha256"]
