@@ -19,6 +19,9 @@ HISTORY = {"audio": 256, "video": 1024}
 NACK_AFTER = 0.02
 NACK_EVERY = 0.05  # or the round-trip time, if that is longer
 GIVE_UP = 1.0
+"""Seconds after which a missing packet is of no use to anyone who watches: a keyframe is asked for instead."""
+PATIENCE = 4.0
+"""Seconds that a recorder waits for it all the same; a sender of ours still has it."""
 KEYFRAME_EVERY = 0.5
 ACTIVE = 1.0
 MAX_MISSING = 256
@@ -38,7 +41,9 @@ class Packet:
 
 
 class Subscriber(Protocol):
-    """Whoever reads a flow. Calls are synchronous and must not raise."""
+    """Whoever reads a flow. Calls are synchronous and must not raise. A `patient` one waits longer for repairs."""
+
+    patient: bool
 
     def packet(self, packet: Packet) -> None:
         """A packet, at once and in order of arrival: late and repaired ones carry a lower sequence number."""
@@ -57,11 +62,12 @@ class Subscriber(Protocol):
 
 
 class _Missing:
-    __slots__ = ("again", "since")
+    __slots__ = ("again", "since", "too_late")
 
     def __init__(self, since: float, again: float) -> None:
         self.since = since
         self.again = again
+        self.too_late = False
 
 
 class Flow:
@@ -239,8 +245,13 @@ class Flow:
         due: list[int] = []
         old: list[int] = []
         interval = max(NACK_EVERY, self.rtt)
+        patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else GIVE_UP
         for sequence, entry in missing.items():
-            if now - entry.since >= GIVE_UP:
+            age = now - entry.since
+            if age >= GIVE_UP and not entry.too_late:
+                entry.too_late = True
+                self.request_keyframe(now)
+            if age >= patience:
                 old.append(sequence)
             elif now >= entry.again:
                 entry.again = now + interval
@@ -248,10 +259,8 @@ class Flow:
         if due and self.on_nack is not None:
             self.nacks += len(due)
             self.on_nack(due)
-        if old:
-            for sequence in old:
-                self._give_up(sequence)
-            self.request_keyframe(now)
+        for sequence in old:
+            self._give_up(sequence)
         return bool(missing)
 
     def _give_up(self, sequence: int) -> None:

@@ -24,6 +24,8 @@ class Slot:
     keyframe. Retransmissions come from the flow's history.
     """
 
+    patient = False
+
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
         self.name = name

@@ -16,9 +16,11 @@ _MAX_PENDING = 1024
 class Tap:
     """A reader of one flow, made by `Relay.tap`.
 
-    Packets wait until all before them came or were given up (1 s at most). A frame that cannot be made whole ends the
+    Packets wait until all before them came or were given up (4 s at most). A frame that cannot be made whole ends the
     stretch; video goes on with the next keyframe, and then the gap is reported, before the frame that ends it.
     """
+
+    patient = True
 
     def __init__(
         self,

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.media.flow import GIVE_UP, HISTORY, KEYFRAME_EVERY, MAX_MISSING, NACK_AFTER, NACK_EVERY, Flow, Packet
+from link.media.flow import (
+    GIVE_UP,
+    HISTORY,
+    KEYFRAME_EVERY,
+    MAX_MISSING,
+    NACK_AFTER,
+    NACK_EVERY,
+    PATIENCE,
+    Flow,
+    Packet,
+)
 
 KEYFRAME = b"\x10\x00" + bytes(8)
 DELTA = b"\x10\x01" + bytes(8)
@@ -17,6 +27,8 @@ DELTA = b"\x10\x01" + bytes(8)
 
 class Reader:
     """A subscriber that writes down what it is told."""
+
+    patient = False
 
     def __init__(self) -> None:
         self.packets: list[Packet] = []
@@ -155,6 +167,19 @@ class TestRepair:
         assert p.reader.lost == [p.flow.first + 1]
         assert p.keyframes == 1
         assert p.flow.lost == 1
+
+    def test_for_a_recorder_it_goes_on_asking(self) -> None:
+        p = Publisher()
+        p.flow.rtt = 0.5
+        p.reader.patient = True
+        p.send(1, 3)
+        for tick in range(int(PATIENCE / 0.02) - 1):
+            assert p.flow.repair(1.0 + tick * 0.02)
+        assert p.keyframes == 1, "those who watch get a new picture meanwhile"
+        assert len(p.nacks) == 8
+        assert p.reader.lost == []
+        assert not p.flow.repair(1.0 + PATIENCE)
+        assert len(p.reader.lost) == 1
 
     def test_sound_is_asked_for_as_well_but_has_no_keyframes(self) -> None:
         p = Publisher("audio")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.media.clock import PeerClock
-from link.media.flow import GIVE_UP, Flow
+from link.media.flow import PATIENCE, Flow
 from link.media.frames import MAX_FRAME, EncodedFrame, MediaGap
 from link.media.tap import Tap
 from link.media.vp8 import packetise
@@ -113,7 +113,7 @@ def test_a_loss_for_good_is_a_gap_until_the_next_keyframe() -> None:
     t.push(KEYFRAME, 0, 1.0)
     t.push(DELTA, 3000, 1.033, drop={1})
     t.push(DELTA, 6000, 1.066)
-    t.flow.repair(1.066 + GIVE_UP)
+    t.flow.repair(1.066 + PATIENCE)
     assert len(t.frames) == 1
     assert t.keyframes == 2
     t.push(KEYFRAME, 180_000, 3.0)
@@ -130,7 +130,7 @@ def test_lost_sound_is_a_gap_of_just_that() -> None:
         if index not in (4, 5):
             t.flow.receive(*packets[0], 1.0 + index * 0.02)
     assert len(t.frames) == 4
-    t.flow.repair(1.12 + GIVE_UP)
+    t.flow.repair(1.12 + PATIENCE)
     assert len(t.frames) == 8
     assert t.frames[0].duration == 0.02
     [gap] = t.gaps
@@ -260,7 +260,7 @@ def test_whatever_the_network_does_frames_are_whole_and_in_order(seed: int, sequ
                 delayed.remove((packet, due))
                 t.flow.receive(*packet, now, repaired=True)
         t.flow.repair(now)
-    t.flow.repair(now + 2)
+    t.flow.repair(now + PATIENCE)
     order = [sent.index(frame.data) for frame in t.frames]
     assert order == sorted(set(order))
     # A delta frame follows the frame it was made from.
