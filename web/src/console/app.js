@@ -40,7 +40,7 @@ export class ConsoleApp extends ConsoleElement {
       <div class="console-grid" data-phase=${phase}>
         <aside class="left" aria-label=${t("Availability and waiting customers")}><console-queue .app=${app}></console-queue></aside>
         <main class="centre">${this.#centre(phase)}</main>
-        ${session
+        ${session && !closed
           ? html`<aside class="right" aria-label=${t("This call")}>
               ${keyed(
                 session.id,

@@ -77,16 +77,18 @@ export class Media extends EventTarget {
   }
 
   #wanted() {
-    const { session, presence } = this.desk.store.state;
+    const { session, presence, closed } = this.desk.store.state;
+    if (closed) return false;
     return inCall(session) || presence === "available" || presence === "ringing";
   }
 
   #follow() {
-    const { session, link, presence } = this.desk.store.state;
+    const { session, link, presence, closed } = this.desk.store.state;
     if (this.#wanted() && !this.local.microphone && this.devices.microphone === "off") void this.warmUp();
-    if (presence !== "busy" && presence !== "wrap_up" && !this.#wanted()) this.#release();
+    const soon = !closed && (presence === "busy" || presence === "wrap_up");
+    if (!soon && !this.#wanted()) this.#release();
     this.#enable();
-    if (!session || !inCall(session)) {
+    if (!session || !inCall(session) || closed) {
       this.#drop();
       this.muted = { microphone: false, camera: false };
     } else if (link === "open" && (session.id !== this.#session || !this.peer)) {

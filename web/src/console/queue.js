@@ -54,7 +54,7 @@ export class ConsoleQueue extends ConsoleElement {
           </ul>`
         : html`<div class="empty"><wa-icon name="users-round"></wa-icon><p>${t("Nobody is waiting.")}</p></div>`}
       ${waiting > calls.length ? html`<p class="more">${t("and {count} more", { count: waiting - calls.length })}</p>` : nothing}
-      <footer><wa-icon name="headset"></wa-icon>${t("{count} specialists available", { count: available })}</footer>
+      <footer><wa-icon name="headset"></wa-icon>${t("Specialists available: {count}", { count: available })}</footer>
     </section>`;
   }
 

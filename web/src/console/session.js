@@ -51,7 +51,8 @@ export class Desk extends EventTarget {
 
   #linkChanged() {
     const { state, reason } = this.connection;
-    this.store.set({ link: state, closed: state === "closed" ? (reason?.code ?? "unavailable") : null });
+    if (state === "closed") this.store.set({ link: state, closed: reason?.code ?? "unavailable", presence: "offline", ring: null });
+    else this.store.set({ link: state, closed: null });
   }
 
   #began() {

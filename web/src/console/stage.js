@@ -14,8 +14,6 @@ import "./video-tile.js";
 const STEP = 0.02;
 
 export class ConsoleStage extends ConsoleElement {
-  static ticking = true;
-
   /** @type {CobrowseView | null} */ #view = null;
   /** Where the keyboard has put the pointer. @type {Point} */ #at = { x: 0.5, y: 0.5 };
   /** The peer whose sound is played. @type {import("../media/peer.js").Peer | null} */ #heard = null;

@@ -35,12 +35,13 @@ export class ConsoleTopbar extends ConsoleElement {
   }
 
   render() {
-    const { session } = this.state;
+    const { session, closed } = this.state;
+    const call = inCall(session) && !closed;
     return html`
       <a class="brand" href="/console"><img src="/static/images/visavis.svg" alt="" />Visavis</a>
-      <div class="topbar-call">${session && inCall(session) ? this.#call() : nothing}</div>
-      <div class="topbar-actions">${session && inCall(session) ? this.#actions() : nothing}</div>
-      ${this.#person()}
+      <div class="topbar-call">${call ? this.#call() : nothing}</div>
+      <div class="topbar-actions">${call ? this.#actions() : nothing}</div>
+      ${this.#person(call)}
     `;
   }
 
@@ -93,7 +94,8 @@ export class ConsoleTopbar extends ConsoleElement {
     </button>`;
   }
 
-  #person() {
+  /** @param {boolean} call */
+  #person(call) {
     const { config } = this.state;
     const other = language() === "en" ? "zh-CN" : "en";
     return html`<div class="topbar-person">
@@ -105,7 +107,7 @@ export class ConsoleTopbar extends ConsoleElement {
       </button>
       <span class="person"><wa-icon name="circle-user"></wa-icon>${config?.name ?? ""}</span>
       <form method="post" action="/logout">
-        <button class="quiet" ?disabled=${inCall(this.state.session)} title=${t("Sign out")} aria-label=${t("Sign out")}>
+        <button class="quiet" ?disabled=${call} title=${t("Sign out")} aria-label=${t("Sign out")}>
           <wa-icon name="log-out"></wa-icon>
         </button>
       </form>
