@@ -87,3 +87,12 @@ def test_reordered_and_absurd_times_do_no_harm() -> None:
     for step in range(5000):
         estimator.add(chance.randrange(1 << 24), 10 + step * 0.001, 1200)
     assert MINIMUM <= estimator.estimate <= MAXIMUM
+
+
+def test_our_own_lateness_is_not_taken_for_the_paths() -> None:
+    link = Link(50e6)
+    link.send(1e6, 3)
+    for _ in range(20):
+        link._last = link.now + 0.4  # nothing is read for 400 ms, then all at once
+        link.send(1e6, 0.7)
+    assert link.estimator.estimate == MAXIMUM
