@@ -36,23 +36,31 @@ class Media:
         self._microphone = Injection("audio", "microphone")
         self._wanted = True
         self._told = 0
+        self._running = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def _want(self) -> None:
         self._wanted = True
 
     def start(self) -> None:
+        self._running = True
         self._tasks = [spawn(self._publish(), name="publish"), spawn(self._keep(), name="keep leg")]
 
     async def stop(self) -> None:
+        await self._end_tasks()
+        await self._close()
+
+    async def _end_tasks(self) -> None:
+        # Let an offer under way come to its end: cancelling asyncio while it opens a socket leaks the socket.
+        self._running = False
+        if self._tasks:
+            await asyncio.wait(self._tasks[1:], timeout=10)
         for task in self._tasks:
             await cancel(task)
-        await self._close()
 
     async def vanish(self) -> None:
         """Stop sending and answering without a word, and do not come back."""
-        for task in self._tasks:
-            await cancel(task)
+        await self._end_tasks()
         if self.leg is not None:
             for protocol in self.leg._transport._connection._protocols:
                 protocol.transport.abort()
@@ -85,7 +93,7 @@ class Media:
 
     async def _keep(self) -> None:
         """As every client does: a leg that is lost, silent or closed is replaced."""
-        while True:
+        while self._running:
             if self.leg is None or self.leg.state in (LegState.SILENT, LegState.CLOSED) or self._lost():
                 try:
                     await self.offer()
