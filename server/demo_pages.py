@@ -6,6 +6,7 @@ Times are bounded: a step that does not come raises Playwright's `TimeoutError`,
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from playwright.async_api import BrowserContext, Locator, Page
@@ -231,10 +232,35 @@ class LibraryPage:
 
     async def has(self, session: str) -> None:
         """Wait until the list shows the call."""
-        await self.page.locator(f"a[href='/library/{session}']").first.wait_for()
+        await self._link(session).wait_for()
 
     async def open(self, session: str) -> None:
-        """Open the call's player from the list, and wait until it has pictures."""
-        await self.page.locator(f"a[href='/library/{session}']").first.click()
-        await self.page.wait_for_url(f"**/library/{session}")
-        await self.page.locator("video").first.wait_for()
+        """Open the call's player from the list, and wait until it shows where pictures will be."""
+        await self._link(session).click()
+        await self.page.wait_for_url(f"**/library/{session}*")
+        await self.page.locator("[data-track] video").first.wait_for(state="attached")
+
+    async def play(self, *, pictures: int = 10, within_s: float = 20) -> dict[str, int]:
+        """Press play and wait until every camera has shown so many pictures; returns how many each has.
+
+        Raises:
+            TimeoutError: one of them did not, in `within_s` seconds.
+        """
+        await self.page.locator(".transport button.play").click()
+        shown: dict[str, int] = {}
+        async with asyncio.timeout(within_s):
+            while not shown or min(shown.values()) < pictures:
+                await asyncio.sleep(0.3)
+                shown = await self.page.evaluate(_PICTURES_SHOWN)
+        return shown
+
+    def _link(self, session: str) -> Locator:
+        return self.page.locator(f"a.open[href^='/library/{session}']").first
+
+
+_PICTURES_SHOWN = """() => Object.fromEntries(
+  [...document.querySelectorAll("[data-track$='.camera']")].map((tile) => [
+    tile.dataset.track,
+    tile.querySelector("video")?.getVideoPlaybackQuality().totalVideoFrames ?? 0,
+  ]),
+)"""
