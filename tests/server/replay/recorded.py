@@ -84,15 +84,18 @@ async def record(archive: Archive, *, session: str = SESSION, seconds: int = 6, 
     key = await archive.vault.create(session)
     await archive.add(session, 1100, e.RecordingStarted(key.suite.name, session))
     events: list[e.Event] = []
+    now = [1.2]  # seconds of the session, moved by hand
     recorder = Recorder(
         session,
         spool=archive.folder / "spool",
         blobs=archive.blobs,
         key=key,
-        now_ms=lambda: (seconds + 1) * 1000 + 50,
+        now_ms=lambda: round(now[0] * 1000),
         post=events.append,
-        monotonic=lambda: seconds + 1.05,
+        monotonic=lambda: now[0],
     )
+    _browse(recorder, seconds, now)
+    now[0] = seconds + 1.05
     for name, kind, frames in (
         ("kiosk.camera", "video", _holed(media.vp8(seconds, start=1))),
         ("specialist.camera", "video", media.vp8(seconds, start=1, rate=15)),
@@ -102,7 +105,6 @@ async def record(archive: Archive, *, session: str = SESSION, seconds: int = 6, 
         writer = recorder.track(name, kind)
         for frame in frames:
             writer.frame(frame)
-    _browse(recorder, seconds)
     completed = await recorder.finish()
     for event in events:
         await archive.add(session, getattr(event, "end_ms", 1200), event)
@@ -138,16 +140,16 @@ def customers_page(head: str = "Buy a product") -> list[dict[str, Any]]:
     return page(body, [sheet])
 
 
-def _browse(recorder: Recorder, seconds: int) -> None:
-    events = customers_page()
-    recorder.cobrowse("rrweb", sanitise(msgspec.json.encode(events)), epoch="e1", keyframe=True)
-    typed = [
-        {"type": 3, "timestamp": 1100 + n, "data": {"source": 5, "id": 106, "text": "5" * (n + 1), "isChecked": False}}
-        for n in range(min(5, seconds))
-    ]
-    recorder.cobrowse("rrweb", sanitise(msgspec.json.encode(typed)), epoch="e1")
+def _browse(recorder: Recorder, seconds: int, now: list[float]) -> None:
+    """The page at 1.2 s, a digit typed every half second from 1.5 s on, then the specialist points."""
+    recorder.cobrowse("rrweb", sanitise(msgspec.json.encode(customers_page())), epoch="e1", keyframe=True)
+    for digits in range(1, min(8, seconds * 2)):
+        now[0] = 1.0 + digits / 2
+        data = {"source": 5, "id": 108, "text": "5" + "0" * (digits - 1), "isChecked": False}
+        typed = [{"type": 3, "timestamp": 1000 + digits * 500, "data": data}]
+        recorder.cobrowse("rrweb", sanitise(msgspec.json.encode(typed)), epoch="e1")
     recorder.cobrowse("point", b'{"x":0.5,"y":0.25}')
-    recorder.cobrowse("highlight", b'{"node":106}')
+    recorder.cobrowse("highlight", b'{"node":108}')
 
 
 async def _paper(archive: Archive, key: SessionKey) -> e.DocumentStored:

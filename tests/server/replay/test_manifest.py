@@ -75,7 +75,7 @@ async def test_segments_are_read_and_play(archive: Archive) -> None:
         data += part
     assert len(list(media.decoded(data, "video"))) == 115
     _, lines = await reader.lines(SESSION, 0)
-    assert lines.count(b"\n") == 4
+    assert lines.count(b"\n") == 2
 
 
 async def test_what_is_not_there(archive: Archive) -> None:

@@ -203,9 +203,9 @@ export class LibraryList extends LitElement {
       <td data-label=${t("Time")}><a class="open" href=${open}>${formatDateTime(row.requested_ms)}</a></td>
       <td data-label=${t("Branch and kiosk")}>${branchName(row)}<small>${row.kiosk_name}</small></td>
       <td data-label=${t("Service")}>${serviceName(row)}</td>
-      <td data-label=${t("Specialist")}>${row.specialist_name ?? "–"}</td>
-      <td data-label=${t("Length")} class="number">${length}</td>
-      <td data-label=${t("Outcome")}>${row.outcome ? wordLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
+      <td data-label=${t("Specialist")} class=${row.specialist_name ? "" : "none"}>${row.specialist_name ?? "–"}</td>
+      <td data-label=${t("Length")} class="number ${length === "–" ? "none" : ""}">${length}</td>
+      <td data-label=${t("Outcome")} class=${row.outcome || row.rating ? "" : "none"}>${row.outcome ? wordLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
       <td data-label=${t("Status")}>${this.#status(row.state)}</td>
       <td class="go"><a class="replay" href=${open}><wa-icon name="play"></wa-icon>${isOver(row.state) ? t("Replay") : t("Watch")}</a></td>
     </tr>`;

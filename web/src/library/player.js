@@ -124,7 +124,7 @@ export class LibraryPlayer extends LitElement {
             <div><dt>${t("Outcome")}</dt><dd>${session.outcome ? wordLabel(session.outcome) : "–"}</dd></div>
           </dl>
         </header>
-        <div class="pictures ${screen ? "" : "no-screen"}" data-large=${large}>
+        <div class="pictures" data-small=${cameras.length + (screen ? 1 : 0) - 1}>
           ${cameras.map((name) => this.#tile(name, name === large))}
           ${screen ? this.#screen(large === "cobrowse") : nothing}
           ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${t("Nothing was recorded yet.")}</p>`}

@@ -101,7 +101,7 @@ export class LibraryTimeline extends LitElement {
   #lane(track) {
     const { length } = this.recording.clock;
     return html`<div class="lane ${track.kind}">
-      ${joined(track).map(([from, to]) => html`<i class="span" data-from=${from / length} data-to=${to / length}></i>`)}
+      ${joined(track, length).map(([from, to]) => html`<i class="span" data-from=${from / length} data-to=${to / length}></i>`)}
       ${track.gaps.map(
         ({ start_ms, end_ms, reason }) =>
           html`<i class="gap" data-from=${start_ms / length} data-to=${end_ms / length} title=${gapLabel(reason)}></i>`,
@@ -169,8 +169,10 @@ export class LibraryTimeline extends LitElement {
 /** @param {Track} track */
 const place = ({ name }) => (ORDER.indexOf(name) + ORDER.length + 1) % (ORDER.length + 1);
 
-/** What is recorded, as few spans as the eye needs. @param {Track} track */
-function joined({ segments }) {
+/** What is recorded, as few spans as the eye needs. @param {Track} track @param {number} length */
+function joined({ kind, segments }, length) {
+  // While nothing changes on a page there is nothing to write, and all of it is recorded; gaps are drawn above.
+  if (kind === "cobrowse" && segments.length) return [[segments[0].start_ms, length]];
   /** @type {[number, number][]} */
   const spans = [];
   for (const { start_ms, end_ms } of segments) {
