@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from link.media.selftest import Incompatible
 from link.messages.errors import VisavisError
 from server import cli_admin, cli_evidence
 from server import config as configuration
@@ -17,11 +16,11 @@ from server.admin import AdminError
 from server.blobs.vault import SiteKeyError
 from server.cli_evidence import NoEvidence
 from server.config import Config, ConfigError
-from server.serve import configure_logs, serve
+from server.logs import configure_logs
 from server.store.schema import SchemaTooNew
 
 OK, FAILED, USAGE = 0, 1, 2
-FAILURES = (AdminError, NoEvidence, SiteKeyError, Incompatible, SchemaTooNew, VisavisError, OSError, ValueError)
+FAILURES = (AdminError, NoEvidence, SiteKeyError, SchemaTooNew, VisavisError, OSError, ValueError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +51,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config, _options: argparse.Namespace) -> int:
-    serve(config)
+    # Imported here: the media libraries take a while to load, and no other command needs them.
+    from link.media.selftest import Incompatible
+    from server.serve import serve
+
+    try:
+        serve(config)
+    except Incompatible as error:
+        return _told(error, FAILED)
     return OK
 
 

@@ -1,13 +1,10 @@
-"""Running the server: logs, TLS, the socket, and a clean end on SIGTERM and SIGINT."""
+"""Running the server: TLS, the socket, and a clean end on SIGTERM and SIGINT."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import ssl
-import sys
-from typing import Any
 
 import structlog
 import uvloop
@@ -62,28 +59,3 @@ def tls_context(config: Config) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(config.tls_certificate, config.tls_key)
     return context
-
-
-def configure_logs(config: Config) -> None:
-    """Send our log lines, and the warnings of libraries, to stderr: one line each."""
-    level = logging.getLevelNamesMapping()[config.log_level.upper()]
-    readable = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
-    final: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if readable
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            *final,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(
-        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )

@@ -24,6 +24,7 @@ FLOORS = {
     "server": 0,  # the docstring-only package itself
     "server.config": 0,
     "server.notice": 0,
+    "server.logs": 1,
     "server.keys": 0,  # names of an application's parts; it imports their types only
     "server.admin": 4,
     "server.session": 1,

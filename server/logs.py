@@ -1,0 +1,36 @@
+"""Where log lines go: stderr, one line each, so that a command's answer on stdout stays clean."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from server.config import Config
+
+
+def configure_logs(config: Config) -> None:
+    """Send our log lines, and the warnings of libraries, to stderr: one line each."""
+    level = logging.getLevelNamesMapping()[config.log_level.upper()]
+    readable = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
+    final: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if readable
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *final,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
