@@ -14,7 +14,7 @@ from link.media.srtp import SrtpBuffer, SrtpError
 MAX_EARLY = 64
 """Packets kept that arrive before our side of the DTLS handshake is done."""
 MAX_STREAMS = 16
-"""SSRCs accepted on one leg; libsrtp keeps state for each."""
+"""SSRCs looked at in the life of a leg beyond those announced; libsrtp keeps state for each, for ever."""
 
 
 class Source:
@@ -66,6 +66,7 @@ class Ingress:
         self._media: dict[int, Source] = {}
         self._rtx: dict[int, Source] = {}
         self._unknown: set[int] = set()
+        self._unannounced = 0
         self._closed = False
         self.estimator = BandwidthEstimator()
         self.heard = 0.0
@@ -145,9 +146,10 @@ class Ingress:
     def _other(self, rx: SrtpBuffer, data: bytes, ssrc: int, now: float) -> None:
         """A retransmission, or a stream that the description did not announce."""
         source = self._rtx.get(ssrc)
-        known = len(self._unknown) + len(self._media) + len(self._rtx)
-        if source is None and ssrc not in self._unknown and known >= MAX_STREAMS:
-            raise ValueError("too many streams")
+        if source is None and ssrc not in self._unknown:
+            if self._unannounced >= MAX_STREAMS:
+                raise ValueError("too many streams")
+            self._unannounced += 1
         packet = parse_rtp(rx.data, rx.unprotect(data))
         self.heard = now
         self.packets += 1
