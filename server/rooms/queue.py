@@ -205,10 +205,14 @@ class Queue:
                 fitting[need] = frozenset(one.id for one in known if one.fits(call))
             rivals = sum(count for other, count in ahead.items() if _compete(other, need, fitting))
             ahead[need] += 1
-            first = min(((free_at[one], one) for one in fitting[need] if one in free_at), default=None)
+            able = fitting[need].intersection(free_at)
+            willing = able - call.declined or able
+            first = min(((free_at[one], one) for one in willing), default=None)
+            wait_s = None
             if first is not None:
-                free_at[first[1]] = first[0] + self.handling.mean(call.service.id) + WRAP_UP_S
-            wait_s = None if first is None else round(first[0])
+                start = max(first[0], call.retry_at - now) if call.retry_at else first[0]
+                free_at[first[1]] = start + self.handling.mean(call.service.id) + WRAP_UP_S
+                wait_s = round(start)
             standings[call.session] = Standing(1 + rivals, wait_s, bool(fitting[need]))
         return standings
 

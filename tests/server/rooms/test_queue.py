@@ -141,6 +141,17 @@ def test_wait_is_simulated_over_the_people_who_fit() -> None:
     assert made.standings(200.0)["s2"].wait_s == left
 
 
+def test_who_declined_is_not_counted_on() -> None:
+    busy = specialist("bob")
+    busy.call, busy.since, busy.service = "x", 0.0, "wealth"
+    made = queue(call("s1"), specialist("ann"), busy)
+    made.decline("s1", "ann")
+    assert made.standings(0.0)["s1"].wait_s == PRIOR_S + WRAP_UP_S
+    made.decline("s1", "bob")
+    assert rung(made, 0.0) == []
+    assert made.standings(0.0)["s1"].wait_s == RETRY_S
+
+
 def test_a_long_call_is_not_promised_to_end_now() -> None:
     busy = specialist("ann")
     busy.call, busy.service = "x", "wealth"
