@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from link.messages.errors import BadMessage, NotAuthenticated, RateLimited, TooLarge
+from link.messages.errors import NotAuthenticated, RateLimited
 from server.handlers import cookie
+from server.handlers.body import read_form
 from server.handlers.route import LOGIN, PERSON, Allow, Route
 from server.identity import Person, Role
 from server.keys import CONFIG, IDENTITY
@@ -49,13 +50,8 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 
 async def log_in(request: web.Request) -> web.StreamResponse:
     """Check login and password; a cookie and the way on, or the form again."""
-    if (request.content_length or 0) > FORM_BYTES:
-        raise TooLarge("the form is too large")
-    form = await request.post()
-    login, password, target = (form.get(name, "") for name in ("login", "password", "next"))
-    if not isinstance(login, str) or not isinstance(password, str) or not isinstance(target, str):
-        raise BadMessage("a form with login and password is expected")
-    target = _next(target)
+    form = await read_form(request, FORM_BYTES)
+    login, password, target = form.get("login", ""), form.get("password", ""), _next(form.get("next", ""))
     identity = request.app[IDENTITY]
     try:
         person, token = await identity.log_in(login.strip()[:64], password, address(request))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from aiohttp import web
 
-from link.messages.errors import TooLarge
+from link.messages.errors import BadMessage, TooLarge
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
@@ -21,3 +23,20 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         if len(body) > limit:
             raise TooLarge("the body is too large")
     return bytes(body)
+
+
+async def read_form(request: web.Request, limit: int) -> dict[str, str]:
+    """The fields of an HTML form (URL Standard §5, UTF-8); of a repeated field the last.
+
+    Raises:
+        TooLarge: the body is over `limit` bytes.
+        BadMessage: it is no such form.
+    """
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise BadMessage("a form is expected")
+    body = await read_body(request, limit)
+    try:
+        text = body.decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20))
+    except ValueError as error:
+        raise BadMessage("the form cannot be read") from error

@@ -52,6 +52,29 @@ async def test_a_refused_login_looks_the_same_whatever_was_wrong(world: World, l
     assert password == "" or password not in page
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=nope", b"login=a&password=b"),
+        ("application/x-www-form-urlencoded; charset=utf-16", b"login=a"),
+        ("application/x-www-form-urlencoded", b"login=%ff%fe&password=\xff"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % number for number in range(600))),
+        ("application/x-www-form-urlencoded", b"login=" + b"x" * 9000),
+        ("multipart/form-data; boundary=x", b"--x\r\nnonsense"),
+        ("multipart/form-data", b"--x--"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="login"; filename="f"\r\n\r\nx\r\n--x--\r\n',
+        ),
+        ("application/json", b'{"login": "a"}'),
+        ("text/plain", b""),
+    ],
+)
+async def test_what_is_no_form_is_no_error_of_ours(world: World, content_type: str, body: bytes) -> None:
+    async with world.ask("POST", "/login", data=body, headers={"Content-Type": content_type}) as response:
+        assert response.status in (400, 401, 413)
+
+
 async def test_many_attempts_have_to_wait(world: World) -> None:
     statuses = []
     for _ in range(8):

@@ -77,7 +77,7 @@ async def test_a_locked_database_is_unavailable_and_the_loop_goes_on(
     results = await writing
     assert all(isinstance(result, Unavailable) for result in results)
     assert time.monotonic() - begun < database.BUSY_S + database.WRITER_S + 1
-    assert worst < 0.1
+    assert worst < 0.5, "far below the two seconds that SQLite waits, and above what a busy machine does"
     other.execute("ROLLBACK")
     other.close()
     await store.branches.add(Branch("a", "甲", "A"))
