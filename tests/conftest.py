@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 import structlog
 
+_configure = structlog.configure
 
-@pytest.fixture(autouse=True, scope="session")
-def _log_through_pytest() -> None:
-    """Send structlog through print so that pytest shows a test's log lines only when it fails."""
+
+def _configure_for_tests(**options: Any) -> None:
+    """As `structlog.configure`, but no logger keeps the output of the test in which it was used first."""
+    _configure(**{**options, "cache_logger_on_first_use": False})
+
+
+def pytest_configure() -> None:
+    setattr(structlog, "configure", _configure_for_tests)  # noqa: B010 - the signature is wider on purpose
+
+
+@pytest.fixture(autouse=True)
+def _log_through_pytest() -> Iterator[None]:
+    """Print log lines, so that pytest shows a test's lines only when it fails; undo what the test configures."""
+    _print_logs()
+    yield
+    _print_logs()
+
+
+def _print_logs() -> None:
+    structlog.reset_defaults()
     structlog.configure(processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(colors=False)])
 
 
