@@ -7,6 +7,7 @@ import itertools
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from link.messages.errors import Unavailable
 from link.messages.frames import SUBPROTOCOL
@@ -254,6 +255,45 @@ async def test_hostile_tokens_are_401_on_a_real_socket(world: World) -> None:
                 assert response.status == 401, name
             sent += 1
     assert sent >= 80
+
+
+HOSTILE_VALUES = (
+    "%00",
+    "..%2f..%2fetc",
+    "%ff%fe",
+    "x" * 3000,
+    "'; DROP TABLE session;--",
+    "-1",
+    "9" * 30,
+    "%F0%9F%98%80",
+)
+HOSTILE_QUERIES = (
+    "?after=-1",
+    "?after=" + "9" * 30,
+    "?original=%00",
+    "?offset=1e9&since=x",
+    "?text=%25&status=%00",
+    "?a=%ff",
+)
+
+
+async def test_hostile_paths_and_queries_are_no_errors_of_ours(world: World) -> None:
+    await add_session(world, "own", "north")
+    wrong = []
+    for route in ROUTES:
+        if route.method != "GET" or route.upgrade or route.allow.kind is not Kind.PERSON:
+            continue
+        headers = await identity(world, sorted(route.allow.roles)[0])
+        names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+        paths = [filled(route.path, "own") + query for query in HOSTILE_QUERIES]
+        for name, value in itertools.product(names, HOSTILE_VALUES):
+            paths.append(filled(route.path.replace("{" + name + "}", value), "own"))
+        for path in paths:
+            url = URL(world.origin + path.replace(" ", "%20"), encoded=True)
+            async with world.http.get(url, headers=headers, allow_redirects=False) as response:
+                if response.status >= 500:
+                    wrong.append((path, response.status))
+    assert not wrong
 
 
 async def test_every_error_has_one_form(world: World) -> None:
