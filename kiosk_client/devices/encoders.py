@@ -45,13 +45,15 @@ class PictureEncoder:
         context.framerate = Fraction(fps, 1)
         context.bit_rate = bitrate
         context.gop_size = 100_000
+        # libvpx's and swscale's threads wait for each other by spinning: on a busy kiosk one picture then takes a second.
+        context.thread_count = 1
         context.options = _VP8_OPTIONS
         self._context = context
         self._count = 0
 
     def encode(self, picture: av.VideoFrame, *, keyframe: bool = False) -> list[EncodedPicture]:
         """Return the encoded frame; none where the encoder dropped the picture to keep its rate."""
-        frame = picture.reformat(width=self.width, height=self.height, format="yuv420p")
+        frame = picture.reformat(width=self.width, height=self.height, format="yuv420p", threads=1)
         frame.pts = self._count * VIDEO_CLOCK // self.fps
         frame.time_base = Fraction(1, VIDEO_CLOCK)
         frame.pict_type = PictureType.I if keyframe or self._count == 0 else PictureType.NONE
