@@ -131,14 +131,29 @@ async def test_a_camera_that_breaks_in_the_call_fails_the_still() -> None:
     assert camera.closed
 
 
+class Gated(FolderCamera):
+    """Shows its picture only while the gate is open, so that a test says when the camera's thread goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.gate = threading.Event()
+        self.waiting = threading.Event()
+
+    def picture(self) -> av.VideoFrame:
+        if not self.gate.is_set():
+            self.waiting.set()
+            assert self.gate.wait(10)
+        return super().picture()
+
+
 async def test_a_still_that_nobody_waits_for_is_not_taken(folder: Path) -> None:
-    watcher = Watcher()
-    camera = FolderCamera(folder)
-    station = Station(lambda: camera, watcher.publish)
+    camera = Gated(folder)
+    station = Station(lambda: camera, Watcher().publish)
     station.start()
-    await watcher.until(1)
+    assert await asyncio.to_thread(camera.waiting.wait, 10)
     waiting = spawn(station.still(), name="still")
     await asyncio.sleep(0)
     await cancel(waiting)
+    camera.gate.set()
     assert (await station.still()).data == (folder / "a.png").read_bytes()
     await station.stop()
