@@ -102,7 +102,9 @@ class Config:
     origins: tuple[str, ...] = _option(
         (), _texts, "Origins that pages may come from (https://expert.bank.example). Empty: the address asked for."
     )
-    database: str = _option("", _text, "SQLAlchemy URL of the database. Empty: SQLite in the data directory.")
+    database: str = _option(
+        "", _text, "SQLAlchemy URL of the database, so far sqlite+aiosqlite. Empty: in the data directory."
+    )
     blobs: str = _option(
         "", _text, "Where segments and documents lie: a directory or s3://bucket/prefix. Empty: data/blobs."
     )

@@ -43,7 +43,12 @@ class Database:
     @classmethod
     def connect(cls, url: str) -> Database:
         """Make a database of a SQLAlchemy URL with an asynchronous driver; connects at first use."""
-        options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": 2 * BUSY_S, "pool_size": 6, "max_overflow": 0}
+        options: dict[str, Any] = {
+            "hide_parameters": True,
+            "pool_timeout": 2 * BUSY_S,
+            "pool_size": 6,
+            "max_overflow": 0,
+        }
         if make_url(url).get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": BUSY_S}
         engine = create_async_engine(url, **options)

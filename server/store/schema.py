@@ -16,7 +16,8 @@ from link.messages.errors import Unavailable
 from server.store.database import BUSY_S, sqlite_file
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SYNCHRONOUS_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+SYNCHRONOUS_DRIVERS = {"sqlite": "sqlite"}
+"""The engines there are, each with the driver that migrates."""
 
 
 class SchemaTooNew(Exception):
