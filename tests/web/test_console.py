@@ -206,6 +206,7 @@ async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> Non
         assert decision == c.DocumentDecide("session-1", "document-0", False, "有反光，请调整角度")
         await expect(page.locator(".papers .chip")).to_have_text("Asked again")
         desk.document(0, DocumentState.STORED, reason="")
+        await expect(page.locator(".papers .chip")).to_have_text("Please check")
         await page.keyboard.press("F4")
         await page.keyboard.press("a")
         assert (await desk.until(c.DocumentDecide, 2)) == c.DocumentDecide("session-1", "document-0", True)
