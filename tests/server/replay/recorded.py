@@ -73,9 +73,11 @@ def requested(session: str, branch: str = "b1") -> tuple[e.SessionRequested, Pro
     return event, row
 
 
-async def record(archive: Archive, *, session: str = SESSION, seconds: int = 6, finished: bool = True) -> None:
+async def record(
+    archive: Archive, *, session: str = SESSION, seconds: int = 6, finished: bool = True, branch: str = "b1"
+) -> None:
     """A call: answered after 1 s, recorded for `seconds`, with chat, a paper, a page and a hole in the camera."""
-    first, row = requested(session)
+    first, row = requested(session, branch)
     await archive.add(session, 0, first, e.ConsentGiven("2026-01", "zh-CN", "00"), projection=row)
     answered = Projection(
         state="active", specialist="p1", specialist_name="Chen Jing", answered_us=STARTED_US + 1_000_000

@@ -1,0 +1,152 @@
+"""The library over HTTP: supervisors of the branch and nobody else, and evidence exactly as it was recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from server.keys import AUDIT, BLOBS, CONFIG, JOURNAL, STORE, VAULT
+from server.recording.webm import read_clusters
+from tests.server.handlers.conftest import World
+from tests.server.replay.recorded import SESSION, STARTED_US, Archive, record, requested
+
+PATHS = [
+    f"/api/sessions/{SESSION}/manifest",
+    f"/api/sessions/{SESSION}/tracks/kiosk.camera/init",
+    f"/api/sessions/{SESSION}/tracks/kiosk.camera/segments/0",
+    f"/api/sessions/{SESSION}/cobrowse/0",
+    f"/library/{SESSION}",
+]
+
+
+@pytest.fixture
+async def archive(world: World) -> Archive:
+    app = world.app
+    made = Archive(app[STORE], app[JOURNAL], app[BLOBS], app[VAULT], app[CONFIG].data)
+    await record(made, seconds=3, branch="north")
+    event, row = requested("s-south", "south")
+    await made.add("s-south", 5000, event, projection=row)
+    return made
+
+
+async def fetch(world: World, login: str | None, path: str, **headers: str) -> tuple[int, bytes, Any]:
+    given = await world.as_person(login) if login else {}
+    async with world.ask("GET", path, headers={**given, **headers}) as response:
+        return response.status, await response.read(), response.headers
+
+
+async def test_the_supervisor_of_the_branch_sees_everything(world: World, archive: Archive) -> None:
+    for path in PATHS:
+        status, body, headers = await fetch(world, "supervisor.north", path)
+        assert status == 200, path
+        assert body
+        assert headers["Cache-Control"] == "no-store"
+    _, body, _ = await fetch(world, "supervisor.north", PATHS[0])
+    told = json.loads(body)
+    assert told["session"]["id"] == SESSION
+    assert told["at_us"] == STARTED_US
+    assert {track["name"] for track in told["tracks"]} >= {"kiosk.camera", "kiosk.microphone", "cobrowse"}
+    _, body, _ = await fetch(world, "supervisor.north", f"{PATHS[0]}?after={told['seq'] - 2}")
+    assert [moment["kind"] for moment in json.loads(body)["moments"]] == ["disposed"]
+    _, body, _ = await fetch(world, "supervisor.north", PATHS[2])
+    assert [block.time_ms for block in read_clusters(body)][:2] == [1000, 1040]
+    _, body, headers = await fetch(world, "supervisor.north", PATHS[3])
+    assert headers["Content-Type"].startswith("application/x-ndjson")
+    assert json.loads(body.splitlines()[0])["kind"] == "rrweb"
+
+
+async def test_everybody_else_is_told_the_same(world: World, archive: Archive) -> None:
+    for path in PATHS:
+        nothing = await fetch(world, "supervisor.south", path.replace(SESSION, "nobody"))
+        foreign = await fetch(world, "supervisor.south", path)
+        assert foreign[0] == nothing[0] == 404
+        assert foreign[1] == nothing[1]
+        for login in ("specialist.north", "guide.north", "administrator.north", "nobody"):
+            assert (await fetch(world, login, path))[0] == 403
+        assert (await fetch(world, None, path))[0] == 401
+    audited = [(entry.action, entry.object) for entry in await world.app[AUDIT].read()]
+    assert any(target == f"session:{SESSION}" for _, target in audited)
+
+
+async def test_every_look_is_audited_once(world: World, archive: Archive) -> None:
+    await fetch(world, "supervisor.north", PATHS[0])
+    await fetch(world, "supervisor.north", f"{PATHS[0]}?after=3")
+    views = [entry for entry in await world.app[AUDIT].read() if entry.action == "recording.view"]
+    assert [entry.object for entry in views] == [f"session:{SESSION}"]
+    assert views[0].actor == f"person:{world.people['supervisor.north'].id}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tracks/nobody/init", "tracks/cobrowse/init", "tracks/kiosk.camera/segments/99", "tracks/kiosk.camera/segments/-1",
+     "tracks/kiosk.camera/segments/1e3", "tracks/kiosk.camera/segments/%31%30%30%30%30%30%30%30%30%30", "cobrowse/99",
+     "tracks/..%2f..%2fkiosk.camera/segments/0", "tracks/kiosk.camera/segments/٣"],
+)  # fmt: skip
+async def test_what_is_not_there_is_not_found(world: World, archive: Archive, path: str) -> None:
+    assert (await fetch(world, "supervisor.north", f"/api/sessions/{SESSION}/{path}"))[0] == 404
+
+
+async def test_known_evidence_is_not_sent_again(world: World, archive: Archive) -> None:
+    _, _, headers = await fetch(world, "supervisor.north", PATHS[2])
+    status, body, _ = await fetch(world, "supervisor.north", PATHS[2], **{"If-None-Match": headers["ETag"]})
+    assert (status, body) == (304, b"")
+
+
+async def test_damage_and_deletion_are_told(world: World, archive: Archive) -> None:
+    blob = archive.folder / "blobs" / f"sessions/{SESSION}/tracks/kiosk.camera/000000"
+    blob.write_bytes(blob.read_bytes()[:-1])
+    status, body, _ = await fetch(world, "supervisor.north", PATHS[2])
+    assert (status, json.loads(body)["error"]["code"]) == (502, "damaged")
+    await world.app[VAULT].destroy(SESSION)
+    status, body, _ = await fetch(world, "supervisor.north", PATHS[2])
+    assert (status, json.loads(body)["error"]["code"]) == (410, "deleted")
+
+
+async def found(world: World, login: str, query: str) -> list[str]:
+    status, body, _ = await fetch(world, login, f"/api/sessions?{query}")
+    assert status == 200
+    return [row["id"] for row in json.loads(body)["sessions"]]
+
+
+async def test_search(world: World, archive: Archive) -> None:
+    started = STARTED_US // 1000
+    assert await found(world, "supervisor.north", "") == [SESSION]
+    assert await found(world, "supervisor.south", "") == ["s-south"]
+    for query, hit in (
+        (f"since={started}&until={started + 1}", True),
+        (f"since={started + 1}", False),
+        (f"until={started}", False),
+        ("branch=north", True),
+        ("branch=south", False),
+        ("specialist=p1", True),
+        ("specialist=p2", False),
+        ("service=wealth", True),
+        ("service=loans", False),
+        ("status=ended", True),
+        ("status=live", False),
+        ("text=chen", True),
+        ("text=%25", False),
+        ("offset=1", False),
+    ):
+        assert await found(world, "supervisor.north", query) == ([SESSION] if hit else []), query
+
+
+@pytest.mark.parametrize("query", ["since=x", "until=-1", "offset=9999999999999999", "status=odd", "since=%D9%A3"])
+async def test_a_bad_search_is_refused(world: World, query: str) -> None:
+    assert (await fetch(world, "supervisor.north", f"/api/sessions?{query}"))[0] == 400
+
+
+async def test_pages(world: World, archive: Archive) -> None:
+    for login in ("supervisor.north", "administrator.north"):
+        status, body, headers = await fetch(world, login, "/library", Accept="text/html")
+        assert status == 200
+        assert b"/static/src/library/main.js" in body
+        assert "unsafe" not in headers["Content-Security-Policy"]
+    _, body, _ = await fetch(world, "supervisor.north", "/library", Accept="text/html")
+    assert b'"north"' in body
+    assert b'"south"' not in body
+    status, body, _ = await fetch(world, "supervisor.north", f"/library/{SESSION}", Accept="text/html")
+    assert status == 200
+    assert b"library/session.js" in body
