@@ -1,0 +1,119 @@
+"""What goes wrong in a call, and that both people come back into it by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from playwright.async_api import Page
+
+from server.demo_browser import inbound
+from server.demo_data import SPECIALIST
+from server.demo_pages import ConsolePage, KioskPage
+from server.demo_stack import Stack
+from tests.end_to_end.conftest import Faces
+
+BACK_S = 30.0
+
+
+async def frames(page: Page) -> int:
+    """Camera pictures decoded so far over the page's open peer connections."""
+    rows = [row for row in await inbound(page) if row.get("kind") == "video"]
+    return max((int(row.get("framesDecoded", 0)) for row in rows), default=0)
+
+
+async def moving(page: Page, *, within: float = BACK_S) -> None:
+    """Wait until new pictures are decoded: three readings in a row, each with more frames than the one before."""
+    async with asyncio.timeout(within):
+        rising, last = 0, await frames(page)
+        while rising < 3:
+            await asyncio.sleep(0.3)
+            now = await frames(page)
+            rising = rising + 1 if now > last else 0
+            last = now
+
+
+async def told(
+    stack: Stack, session: str, condition: Callable[[list[str]], bool], *, within: float = BACK_S
+) -> list[str]:
+    """Wait until the journal's kinds satisfy `condition`; return them."""
+    async with asyncio.timeout(within):
+        while True:
+            kinds = [kind for kind, _ in await stack.journal(session)]
+            if condition(kinds):
+                return kinds
+            await asyncio.sleep(0.3)
+
+
+async def test_a_killed_server_finds_the_call_again(call: Faces) -> None:
+    await call.stack.kill_server()
+    await call.stack.start_server()
+    kinds = await told(call.stack, call.session, lambda kinds: "node_restarted" in kinds)
+    await asyncio.gather(moving(call.kiosk.page), moving(call.console.page))
+    assert await call.stack.newest_session() == call.session, "both are back in the same session"
+    assert kinds.count("answered") == 1
+    await call.console.recording()
+    await call.kiosk.hang_up()
+    kinds = await told(call.stack, call.session, lambda kinds: "recording_completed" in kinds)
+    entries = await call.stack.journal(call.session)
+    sealed = [event for kind, event in entries if kind == "segment_sealed" and event["track"] == "kiosk.camera"]
+    restarted = [kind for kind, _ in entries].index("node_restarted")
+    before = [event for kind, event in entries[:restarted] if kind == "segment_sealed"]
+    assert before, "what was sealed before the kill is kept"
+    assert sealed[-1]["end_ms"] > before[-1]["end_ms"], "recording went on afterwards"
+
+
+async def test_a_returning_specialist_page_is_back_in_the_call(call: Faces) -> None:
+    await call.console.page.close(run_before_unload=False)
+    await told(call.stack, call.session, lambda kinds: "participant_lost" in kinds)
+    page = await call.specialists.new_page()
+    await page.goto(f"{call.stack.server_url}{SPECIALIST.face}")
+    await ConsolePage(page).in_call()
+    await asyncio.gather(moving(page), moving(call.kiosk.page))
+    kinds = await told(call.stack, call.session, lambda kinds: "participant_returned" in kinds)
+    assert "requeued" not in kinds
+    assert "ended" not in kinds
+
+
+async def test_a_dead_specialist_page_gives_the_customer_back_to_the_queue(call: Faces) -> None:
+    await call.console.page.close(run_before_unload=False)
+    await call.kiosk.page.locator("kiosk-waiting, kiosk-call .veil").first.wait_for()
+    kinds = await told(call.stack, call.session, lambda kinds: "requeued" in kinds)
+    assert "ended" not in kinds
+    await call.kiosk.page.locator("kiosk-waiting").wait_for()
+    await call.kiosk.stop_waiting()
+
+
+async def test_a_killed_kiosk_client_comes_back_into_the_call(call: Faces) -> None:
+    await call.stack.kill_kiosk()
+    await call.stack.start_kiosk()
+    await call.kiosk.in_call()
+    await asyncio.gather(moving(call.kiosk.page), moving(call.console.page))
+    kinds = await told(call.stack, call.session, lambda kinds: kinds.count("leg_connected") >= 3)
+    assert "ended" not in kinds
+
+
+async def test_a_reloaded_kiosk_page_is_still_in_the_call(call: Faces) -> None:
+    await call.kiosk.page.reload()
+    await call.kiosk.in_call()
+    await asyncio.gather(moving(call.kiosk.page), moving(call.console.page))
+    await call.kiosk.hang_up()
+
+
+async def test_a_kiosk_without_its_server_says_so_and_recovers(faces: Faces) -> None:
+    await faces.stack.kill_server()
+    await faces.kiosk.page.locator("kiosk-home button.expert:disabled").wait_for()
+    await faces.stack.start_server()
+    await faces.kiosk.home()
+    await faces.console.presence("available")
+    await faces.begin_call()
+
+
+async def test_two_kiosk_pages_do_not_share_a_call(call: Faces) -> None:
+    """The newest page of a kiosk is the one that counts; the call goes on there."""
+    second = await call.customers.new_page()
+    second.set_default_timeout(20_000)
+    await second.goto(call.stack.kiosk_url)
+    await KioskPage(second).in_call()
+    await moving(second)
+    await moving(call.console.page)
