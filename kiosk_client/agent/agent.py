@@ -131,6 +131,10 @@ class Agent:
 
     async def _leave(self, body: CallEnd) -> ServerMessage:
         """The customer may always leave; a server that is not reached hears of it when it is."""
+        session = self.mirror.session
+        if session is not None and session.id == body.session and session.state not in LIVE:
+            self._hear(SessionGone())
+            return Done()
         if self.client.connected:
             try:
                 return await self.client.request(body)
@@ -224,6 +228,9 @@ class Agent:
 
     def _forget_later(self, session: Session) -> None:
         """Rated, or not rated in time: the page goes back to idle, also one that was reloaded meanwhile."""
+        if session.specialist is None:
+            self._hear(SessionGone())
+            return
         done = session.rated is not None or session.state is SessionState.CLOSED
         if self._rating is not None:
             if not done:

@@ -241,6 +241,19 @@ async def test_a_flood_of_pages_parts_makes_a_hole_and_a_new_picture(monkeypatch
         assert await agent.ask(c.ChatSend(session, "c1", "hello")) == s.Done()
 
 
+async def test_an_ended_session_that_the_customer_leaves_is_forgotten_at_once() -> None:
+    office = HeadOffice()
+    async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, ears):
+        await talking(office, agent)
+        ears.heard.clear()
+        office.end()
+        await ears.until(lambda message: isinstance(message, s.SessionUpdate) and message.session.ended_by is not None)
+        assert agent.mirror.session is not None
+        assert await agent.ask(c.CallEnd(agent.mirror.session.id)) == s.Done()
+        assert agent.mirror.session is None
+        assert not [message for message in office.said if isinstance(message, c.CallEnd)]
+
+
 async def test_a_rated_session_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_module, "RATING_S", 0.2)
     office = HeadOffice()

@@ -86,7 +86,7 @@ app.kiosk = kiosk;
 document.getElementById("kiosk")?.append(app);
 showHand(kiosk);
 
-new IdleTimer({
+const idle = new IdleTimer({
   limit: () => idleLimit(kiosk.state, settings.idle_s ?? 90),
   onLeft: (left) => kiosk.setIdle(left),
   onOver: () => kiosk.finish(),
@@ -99,6 +99,7 @@ function dress() {
   document.documentElement.classList.toggle("in-call", isLive(session));
 }
 kiosk.addEventListener("change", dress);
+kiosk.addEventListener("stay", () => idle.touch());
 kiosk.addEventListener("visit", () => scrollTo(0, 0));
 languageEvents.addEventListener("change", () => (document.title = `${t("Remote expert")} · ${language()}`));
 dress();

@@ -22,7 +22,7 @@ export class IdleTimer {
     this.limit = limit;
     this.onLeft = onLeft;
     this.onOver = onOver;
-    for (const sign of SIGNS) addEventListener(sign, () => this.touch(), { passive: true, capture: true });
+    for (const sign of SIGNS) addEventListener(sign, (event) => this.#sign(event), { passive: true, capture: true });
     setInterval(() => this.#look(), 500);
   }
 
@@ -30,6 +30,12 @@ export class IdleTimer {
   touch() {
     this.#last = performance.now();
     if (this.#warned) this.#tell(null);
+  }
+
+  /** While the customer is asked, the question's own buttons decide, and a touch beside it is an answer too. */
+  #sign(/** @type {Event} */ event) {
+    const inQuestion = event.target instanceof Element && event.target.closest("[role=alertdialog]") !== null;
+    if (!this.#warned || (event.type === "pointerdown" && !inQuestion)) this.touch();
   }
 
   #look() {

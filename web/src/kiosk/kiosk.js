@@ -14,7 +14,7 @@ import { freshVisit, initialState, isLive, isTalking, screenOf } from "./state.j
 
 /**
  * Fires `change` after every change of `state`, `point` (detail: {x, y} or null) and `highlight` (detail: node id or
- * null) for the specialist's hand, and `visit` when a new customer begins.
+ * null) for the specialist's hand, `visit` when a new customer begins and `stay` when one says so.
  */
 export class Kiosk extends EventTarget {
   /** @type {State} */
@@ -121,6 +121,7 @@ export class Kiosk extends EventTarget {
 
   /** No rating. */
   skipRating() {
+    this.#leaveEnded();
     this.#dismiss();
     this.#set({ thanks: true });
   }
@@ -152,6 +153,11 @@ export class Kiosk extends EventTarget {
     this.#set({ elderly });
   }
 
+  /** The customer was asked, and is still there. */
+  stay() {
+    this.dispatchEvent(new Event("stay"));
+  }
+
   /** @param {number | null} idleLeft */
   setIdle(idleLeft) {
     if (idleLeft !== this.state.idleLeft) this.#set({ idleLeft });
@@ -159,6 +165,7 @@ export class Kiosk extends EventTarget {
 
   /** The customer is gone: nothing stays, and the next one finds the page as it is by default. */
   finish() {
+    this.#leaveEnded();
     if (this.state.session) this.#dismissed = this.state.session.id;
     this.capture.stop();
     this.recorder.stop();
@@ -235,6 +242,13 @@ export class Kiosk extends EventTarget {
     const rated = this.screen === "rating";
     this.#dismiss();
     if (rated) this.#set({ thanks: true });
+  }
+
+  /** The kiosk client forgets the call too, so that a page loaded again does not show it to the next customer. */
+  #leaveEnded() {
+    const { session } = this.state;
+    if (!session || isLive(session)) return;
+    this.connection.request({ type: "call_end", session: session.id }).catch(() => undefined);
   }
 
   /** The session is over for this page; an open form stays, until the customer leaves. */

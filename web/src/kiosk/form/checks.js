@@ -42,8 +42,9 @@ export const checkPassword = (password) => (/^\d{6}$/.test(password) ? null : ms
  * @param {import("./catalogue.js").Product} product
  */
 export function checkAmount(text, product) {
-  const amount = Number(spaceless(text).replaceAll(",", ""));
-  if (!Number.isInteger(amount) || amount <= 0) return msg("Please enter an amount in yuan.");
+  const digits = text.replace(/[\s,，]/g, "");
+  const amount = Number(digits);
+  if (!/^\d{1,12}$/.test(digits) || amount === 0) return msg("Please enter an amount in yuan.");
   if (amount < product.least) return msg("The amount is below the smallest one of this product.");
   if (amount % product.step !== 0) return msg("The amount must be a multiple of the step of this product.");
   return null;

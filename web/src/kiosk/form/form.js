@@ -147,7 +147,7 @@ class KioskForm extends KioskElement {
     const { name, identity, card, phone, amount } = this.#values;
     return html`<dl class="summary">
         ${this.#row(t("Product"), `${t(product.name)} · R${product.risk} · ${t(product.term)}`)}
-        ${this.#row(t("Amount"), `${money(Number(amount.replace(/[\s,-]/g, "")))} ${t("yuan")}`)}
+        ${this.#row(t("Amount"), `${money(Number(amount.replace(/[\s,，]/g, "")))} ${t("yuan")}`)}
         ${this.#row(t("Your risk level"), `C${toleranceOf(this.#answers)}`)} ${this.#row(t("Name"), name, true)}
         ${this.#row(t("Identity number"), veiled(identity, 4, 4), true)}
         ${this.#row(t("Bank card"), veiled(card, 0, 4), true)} ${this.#row(t("Mobile number"), veiled(phone, 3, 2), true)}

@@ -27,7 +27,7 @@ class KioskCall extends KioskElement {
     const held = session.state === "held";
     return html`
       <div class="screen-of-call ${held ? "held" : ""}">
-        <video class="remote" autoplay playsinline .srcObject=${live(this.kiosk.capture.remote)}
+        <video class="remote" aria-label=${t("The expert")} autoplay playsinline .srcObject=${live(this.kiosk.capture.remote)}
           @loadedmetadata=${this.#play}></video>
         ${this.#veil(session)}
         <div class="name-plate">
@@ -35,7 +35,7 @@ class KioskCall extends KioskElement {
           <span class="number">${formatDuration(this.#elapsed.now(session.active_s))}</span>
         </div>
         ${this.kiosk.capture.self
-          ? html`<video class="self" autoplay muted playsinline .srcObject=${live(this.kiosk.capture.self)}></video>`
+          ? html`<video class="self" aria-label=${t("Your own picture")} autoplay muted playsinline .srcObject=${live(this.kiosk.capture.self)}></video>`
           : html`<div class="self none"><wa-icon name="camera-off"></wa-icon></div>`}
         ${this.#silent
           ? html`<button class="button primary hear" type="button" @click=${this.#play}>

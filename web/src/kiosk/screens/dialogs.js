@@ -26,7 +26,7 @@ class KioskDialogs extends KioskElement {
         t("Are you still there?"),
         t("In {seconds} seconds everything you entered is erased.", { seconds: idleLeft }),
         html`<button class="button quiet big" type="button" @click=${() => this.kiosk.finish()}>${t("I am done")}</button>
-          <button class="button primary big" type="button" data-first @click=${() => this.kiosk.setIdle(null)}>
+          <button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
             ${t("I am still here")}
           </button>`,
       );

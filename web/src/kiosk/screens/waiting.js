@@ -80,7 +80,7 @@ class KioskWaiting extends KioskElement {
     const { self } = this.kiosk.capture;
     if (!self) return nothing;
     return html`<figure class="preview">
-      <video class="self" autoplay muted playsinline .srcObject=${live(self)}></video>
+      <video class="self" aria-label=${t("Your own picture")} autoplay muted playsinline .srcObject=${live(self)}></video>
       <figcaption>${t("This is how the expert will see you. Nobody sees you yet.")}</figcaption>
     </figure>`;
   }

@@ -1,0 +1,326 @@
+"""The kiosk page in Chromium: a whole visit, and everything that can go wrong in one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import ViewportSize, expect
+
+from link.messages import client as c
+from link.messages import server as s
+from link.messages.values import DocumentState, Language, SessionState
+from tests.kiosk_client.head_office import HeadOffice
+from tests.web.audit import faults
+from tests.web.kiosk.rig import Kiosk, kiosk
+
+pytestmark = pytest.mark.chromium
+
+# What is smaller than it may be, as far as a program can see: type in pixels, and what a finger must hit.
+_SMALL = """
+([type, target]) => {
+  const small = [];
+  const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+  for (const element of document.querySelectorAll("body *")) {
+    if (!shown(element) || element.closest(".visually-hidden, .hand-layer")) continue;
+    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const size = parseFloat(getComputedStyle(element).fontSize);
+    if (text && size < type - 0.01) small.push(`type ${size}: ${element.localName}.${element.className}`);
+    if (!element.matches("button, input:not([type=radio]):not([type=checkbox]), label:has(> input)")) continue;
+    const { width, height } = element.getBoundingClientRect();
+    if (width < target || height < target) {
+      small.push(`target ${width}x${height}: ${element.localName}.${element.className}`);
+    }
+  }
+  return [...new Set(small)];
+}
+"""
+
+
+async def fine(at: Kiosk, *, elderly: bool = False) -> None:
+    """Nothing is too small, everything has a name, and every text stands out enough."""
+    limits = [26, 80] if elderly else [18, 60]
+    assert await at.page.evaluate(_SMALL, limits) == []
+    assert await faults(at.page) == []
+
+
+async def nothing_left(at: Kiosk) -> None:
+    """The next customer finds a kiosk as if nobody had been there."""
+    await at.hands.home()
+    left = await at.page.evaluate(
+        """() => {
+          const { kiosk } = document.querySelector("kiosk-app");
+          return {
+            storage: localStorage.length + sessionStorage.length,
+            form: document.querySelectorAll("kiosk-form, input").length,
+            session: kiosk.state.session, chat: kiosk.state.chat.length, elderly: kiosk.state.elderly,
+            tracks: Object.values(kiosk.capture.tracks).filter(Boolean).length, peer: kiosk.capture.peer,
+            recording: kiosk.recorder.running, language: document.documentElement.lang,
+          };
+        }"""
+    )
+    assert left == {
+        "storage": 0,
+        "form": 0,
+        "session": None,
+        "chat": 0,
+        "elderly": False,
+        "tracks": 0,
+        "peer": None,
+        "recording": False,
+        "language": "zh-CN",
+    }
+    cookies = [(cookie.get("name"), cookie.get("value")) for cookie in await at.context.cookies()]
+    assert cookies in ([], [("lang", "zh-CN")])
+    async with asyncio.timeout(5):
+        while at.agent.call is not None or at.agent.mirror.session is not None:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_whole_visit(tmp_path: Path) -> None:
+    async with kiosk(tmp_path, office=HeadOffice(position=2, wait_s=130)) as at:
+        await fine(at)
+        await at.page.locator("button.expert").click()
+        await fine(at)
+        await at.page.locator("kiosk-services .choice").first.click()
+        await expect(at.page.locator("kiosk-notice")).to_contain_text("2026-1")
+        assert await at.page.evaluate("document.querySelector('kiosk-app').kiosk.capture.devices.camera") == "off"
+        await fine(at)
+        await at.hands.agree()
+        request = await at.office.heard(c.CallRequest)
+        assert (request.service, request.language, request.consent.version) == ("wealth", Language.ZH, "2026-1")
+        waiting = at.page.locator("kiosk-waiting")
+        await expect(waiting).to_contain_text("您排在第 2 位")
+        await expect(waiting).to_contain_text("预计约 3 分钟")
+        await fine(at)
+        at.office.ring()
+        await expect(waiting).to_contain_text("正在呼叫专家")
+        at.office.answer()
+        await at.hands.in_call()
+        digest = await at.sees_expert()
+        assert digest["received"]["audio0"]["energy"] > 0
+        assert digest["received"]["video0"]["width"] >= 640
+        assert not await at.page.locator("video.remote").evaluate("video => video.paused")
+        await expect(at.page.locator(".recording")).to_contain_text("画面、声音、屏幕操作、证件资料")
+        await fine(at)
+
+        at.office.say("您好，请出示身份证。")
+        await at.hands.hears("请出示身份证")
+        await at.hands.reply(0)
+        assert (await at.office.heard(c.ChatSend)).text == "是的"
+
+        at.office.ask_paper("d1", note="正面")
+        await expect(at.page.locator("kiosk-paper")).to_contain_text("正面")
+        await fine(at)
+        await at.hands.show_paper()
+        assert at.office.papers["d1"] == at.paper
+        at.office.set_paper("d1", DocumentState.REJECTED, "有反光，请调整角度")
+        await expect(at.page.locator("kiosk-paper")).to_contain_text("有反光")
+        await at.hands.show_paper()
+        at.office.set_paper("d1", DocumentState.ACCEPTED)
+        at.office.ask_paper("d2", "bank_card")
+        await at.hands.decline_paper()
+        assert not (await at.office.heard(c.DocumentAnswer)).agreed
+
+        at.office.update(state=SessionState.HELD)
+        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通话保持中")
+        at.office.update(state=SessionState.ACTIVE)
+        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
+
+        await at.hands.hang_up()
+        await fine(at)
+        await at.page.locator("kiosk-rating .star").nth(3).click()
+        assert (await at.office.heard(c.Rate)).stars == 4
+        await at.page.locator("kiosk-thanks .button.primary").click()
+        await nothing_left(at)
+        assert at.complaints == []
+
+
+async def test_the_form_goes_with_the_customer_into_the_call_and_is_gone_afterwards(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.page.locator(".tile").first.click()
+        await at.hands.form.wait_for()
+        await fine(at)
+        await at.hands.form.locator(".product").nth(2).click()
+        await at.hands.form.locator(".button.accent").click()
+        await at.hands.agree()
+        assert (await at.office.heard(c.CallRequest)).step == "product"
+        assert await at.hands.form.locator(".product input").nth(2).is_checked()
+        at.office.answer()
+        await at.hands.in_call()
+        assert await at.hands.form.locator(".product input").nth(2).is_checked()
+        await at.hands.next_step()
+        assert (await at.office.heard(c.FormStep)).step == "risk"
+        for number in range(4):
+            await at.hands.form.locator("fieldset.question").nth(number).locator(".answer").first.click()
+        await at.hands.next_step()
+        await expect(at.hands.form.locator(".note.danger")).to_contain_text("超出您的承受能力")
+        at.office.end()
+        await at.page.locator("kiosk-rating .button").click()
+        await at.page.locator("kiosk-thanks .button.primary").click()
+        await nothing_left(at)
+
+
+async def test_the_form_refuses_what_cannot_be_right(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.page.locator(".tile").first.click()
+        await at.hands.next_step()
+        await expect(at.hands.form.locator(".note.danger")).to_contain_text("请选择一款产品")
+        await at.hands.fill_form()
+        await expect(at.hands.form.locator(".summary")).to_contain_text("20,000 元")
+        await expect(at.hands.form.locator(".summary")).not_to_contain_text("6222021")
+        await at.hands.form.locator("#field-password").fill("12345")
+        await at.hands.next_step()
+        await expect(at.hands.form.locator(".field.wrong")).to_contain_text("6 位数字")
+        await at.hands.form.locator("#field-password").fill("123456")
+        await at.hands.form.locator(".terms").click()
+        await at.hands.next_step()
+        await at.hands.form.locator(".finished").wait_for()
+        assert await at.page.locator("input").count() == 0
+        await at.hands.form.locator(".button.primary").click()
+        await nothing_left(at)
+
+
+async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:
+    async with kiosk(tmp_path, office=HeadOffice(staffed=False, wait_s=None)) as at:
+        await at.wait_for_expert()
+        waiting = at.page.locator("kiosk-waiting")
+        await expect(waiting).to_contain_text("当前不在线")
+        await waiting.get_by_role("button", name="请大堂人员协助").click()
+        assert (await at.office.heard(c.AssistanceRequest)).reason == "nobody_available"
+        await expect(waiting).to_contain_text("已通知大堂人员")
+        at.office.post(s.AssistanceState(asked=True, taken_by="陈静"))
+        await expect(waiting).to_contain_text("陈静 正在过来")
+        await waiting.get_by_role("button", name="先填写表单").click()
+        await at.hands.form.wait_for()
+        await fine(at)
+        await at.hands.form.get_by_text("退出办理").click()
+        await at.hands.stop_waiting()
+        await nothing_left(at)
+
+
+@pytest.mark.parametrize("screen", [ViewportSize(width=1080, height=1920), ViewportSize(width=1920, height=1080)])
+async def test_english_and_larger_type_at_any_moment(tmp_path: Path, screen: ViewportSize) -> None:
+    async with kiosk(tmp_path, screen=screen) as at:
+        larger, english = at.page.locator(".bar-button").nth(0), at.page.locator(".bar-button").nth(1)
+        await larger.click()
+        await fine(at, elderly=True)
+        await at.talk()
+        assert (await at.office.heard(c.CallRequest)).elderly
+        await at.sees_expert(5)
+        peer = "document.querySelector('kiosk-app').kiosk.capture.peer"
+        await at.page.evaluate(f"window.peerBefore = {peer}")
+        await english.click()
+        await expect(at.page.locator(".call-bar")).to_contain_text("End the call")
+        await at.hands.open_form()
+        await fine(at, elderly=True)
+        assert await at.page.evaluate(f"window.peerBefore === {peer}")
+        await larger.click()
+        await fine(at)
+        await at.hands.hang_up()
+        await expect(at.page.locator("kiosk-rating")).to_contain_text("The call has ended")
+        await at.page.locator("kiosk-rating .button").click()
+        await at.page.locator("kiosk-thanks .button.primary").click()
+        await nothing_left(at)
+
+
+async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) -> None:
+    async with kiosk(tmp_path, devices=False, document_camera=False) as at:
+        await at.wait_for_expert(1)
+        await expect(at.page.locator("kiosk-waiting .note")).to_contain_text("摄像头和麦克风暂时不可用")
+        at.office.answer()
+        await at.hands.in_call()
+        await at.page.locator("kiosk-call .veil").wait_for(state="detached")
+        await expect(at.page.locator("kiosk-call .note")).to_contain_text("用下方按钮回答")
+        at.office.ask_paper("d1")
+        await expect(at.page.locator("kiosk-paper")).to_contain_text("本机没有高拍仪")
+        await at.hands.decline_paper()
+        assert not (await at.office.heard(c.DocumentAnswer)).agreed
+
+
+async def test_a_page_loaded_again_is_in_the_call_again(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk(1)
+        await at.sees_expert(5)
+        at.office.say("还在吗？")
+        await at.hands.hears("还在吗")
+        server_leg = at.agent.call.gateway.server_leg if at.agent.call else None
+        await at.page.reload()
+        await at.hands.in_call()
+        await at.hands.hears("还在吗")
+        await at.sees_expert()
+        assert at.agent.call is not None
+        assert at.agent.call.gateway.server_leg is server_leg, "the server never noticed"
+
+
+async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_so(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk(1)
+        await at.sees_expert(5)
+        await at.office.restart()
+        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("连接中断")
+        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0, timeout=15_000)
+        before = (await at.statistics())["received"]["video0"]["frames"]
+        await at.sees_expert(before + 10)
+        at.office.update(specialist_connected=False)
+        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("正在为您接通专家")
+        at.office.update(specialist_connected=True)
+        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
+
+
+async def test_the_kiosks_own_leg_lost_is_made_anew(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk(1)
+        await at.sees_expert(5)
+        assert at.agent.call is not None
+        leg = at.agent.call.gateway.page_leg
+        assert leg is not None
+        await leg.close()
+        async with asyncio.timeout(15):
+            while at.agent.call.gateway.page_leg in (leg, None):
+                await asyncio.sleep(0.05)
+        await at.sees_expert()
+
+
+async def test_a_requeued_call_waits_again(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk(1)
+        at.office.update(
+            state=SessionState.WAITING, requeued=True, specialist=None, specialist_connected=False, position=1
+        )
+        await expect(at.page.locator("kiosk-waiting")).to_contain_text("已为您优先排队")
+        at.office.answer("周明")
+        await at.hands.in_call()
+        await expect(at.page.locator(".name-plate")).to_contain_text("周明")
+        await at.sees_expert()
+
+
+async def test_nobody_there_any_more(tmp_path: Path) -> None:
+    async with kiosk(tmp_path, idle_s=60) as at:
+        await at.page.clock.install()
+        await at.page.reload()
+        await at.hands.home()
+        await at.page.locator(".bar-button").nth(1).click()
+        await at.page.locator(".tile").first.click()
+        await at.hands.form.locator(".product").first.click()
+        await at.page.clock.run_for(41_000)
+        dialog = at.page.locator("kiosk-dialogs .dialog")
+        await expect(dialog).to_contain_text("Are you still there?")
+        await fine(at)
+        await dialog.locator(".button.primary").click()
+        await expect(dialog).to_have_count(0)
+        assert await at.hands.form.locator(".product input").first.is_checked()
+        await at.page.clock.run_for(61_000)
+        await nothing_left(at)
+
+
+async def test_the_server_is_not_reached(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        at.agent.stop()
+        expert = at.page.locator("button.expert")
+        await expect(expert).to_be_disabled()
+        await expect(at.page.locator("kiosk-home .note")).to_contain_text("暂时无法连接专家服务")
+        await fine(at)
+        await at.page.locator(".tile").first.click()
+        await at.hands.form.wait_for()
