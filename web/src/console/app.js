@@ -38,19 +38,23 @@ export class ConsoleApp extends ConsoleElement {
       <console-topbar class="topbar" .app=${app}></console-topbar>
       <div class="edges" aria-live="polite">${this.#edge()}</div>
       <div class="console-grid" data-phase=${phase}>
-        <aside class="left" aria-label=${t("Availability and waiting customers")}><console-queue .app=${app}></console-queue></aside>
+        <aside class="left" aria-label=${t("Availability and waiting customers")}>
+          <console-queue .app=${app}></console-queue>
+        </aside>
         <main class="centre">${this.#centre(phase)}</main>
-        ${session && !closed
-          ? html`<aside class="right" aria-label=${t("This call")}>
-              ${keyed(
-                session.id,
-                html`<console-customer .app=${app}></console-customer>
-                  <console-documents .app=${app}></console-documents>
-                  <console-chat .app=${app}></console-chat>
-                  ${phase === "call" ? html`<console-notes .app=${app}></console-notes>` : nothing}`,
-              )}
-            </aside>`
-          : nothing}
+        ${
+          session && !closed
+            ? html`<aside class="right" aria-label=${t("This call")}>
+                ${keyed(
+                  session.id,
+                  html`<console-customer .app=${app}></console-customer>
+                    <console-documents .app=${app}></console-documents>
+                    <console-chat .app=${app}></console-chat>
+                    ${phase === "call" ? html`<console-notes .app=${app}></console-notes>` : nothing}`,
+                )}
+              </aside>`
+            : nothing
+        }
       </div>
       <console-ring .app=${app}></console-ring>
       <console-viewer .app=${app}></console-viewer>
@@ -80,11 +84,15 @@ export class ConsoleApp extends ConsoleElement {
       return html`<div class="banner danger"><wa-icon name="wifi-off"></wa-icon>${text}<wa-spinner></wa-spinner></div>`;
     }
     if (link === "connecting" || !config) {
-      return link === "closed" ? nothing : html`<div class="banner info"><wa-spinner></wa-spinner>${t("Connecting…")}</div>`;
+      return link === "closed"
+        ? nothing
+        : html`<div class="banner info"><wa-spinner></wa-spinner>${t("Connecting…")}</div>`;
     }
     const summary = troubleSummary(media.devices);
     if (inCall(session) && summary) {
-      const causes = [deviceTrouble(media.devices, "microphone"), deviceTrouble(media.devices, "camera")].filter(Boolean);
+      const causes = [deviceTrouble(media.devices, "microphone"), deviceTrouble(media.devices, "camera")].filter(
+        Boolean,
+      );
       return html`<div class="banner warning">
         <wa-icon name="triangle-alert"></wa-icon>${causes.join(" ")} ${summary}
         <button class="inline-action" @click=${() => void media.warmUp()}>${t("Try again")}</button>
@@ -100,11 +108,13 @@ export class ConsoleApp extends ConsoleElement {
       <wa-icon name=${login ? "lock" : code === "replaced" ? "copy" : "unplug"}></wa-icon>
       <h1>${errorText(code)}</h1>
       <p class="muted">
-        ${code === "replaced"
-          ? t("Only one window takes calls at a time. Calls ring in the other one.")
-          : login
-            ? t("A call that was running waits for you for a moment.")
-            : t("If this happens again, tell your administrator.")}
+        ${
+          code === "replaced"
+            ? t("Only one window takes calls at a time. Calls ring in the other one.")
+            : login
+              ? t("A call that was running waits for you for a moment.")
+              : t("If this happens again, tell your administrator.")
+        }
       </p>
       <wa-button variant="brand" appearance="accent" size="l" href=${login ? "/login?next=/console" : "/console"}>
         ${login ? t("Sign in") : code === "replaced" ? t("Use this window") : t("Load again")}
@@ -117,10 +127,13 @@ export class ConsoleApp extends ConsoleElement {
     const icons = { info: "info", success: "circle-check", warning: "triangle-alert", danger: "circle-alert" };
     return html`<div class="notices" role="status" aria-live="polite">
       ${this.state.notices.map(
-        ({ id, kind, text }) => html`<div class="notice ${kind}">
-          <wa-icon name=${icons[kind]}></wa-icon><span>${text}</span>
-          <button class="icon" aria-label=${t("Close")} @click=${() => this.app.store.dismiss(id)}><wa-icon name="x"></wa-icon></button>
-        </div>`,
+        ({ id, kind, text }) =>
+          html`<div class="notice ${kind}">
+            <wa-icon name=${icons[kind]}></wa-icon><span>${text}</span>
+            <button class="icon" aria-label=${t("Close")} @click=${() => this.app.store.dismiss(id)}>
+              <wa-icon name="x"></wa-icon>
+            </button>
+          </div>`,
       )}
     </div>`;
   }

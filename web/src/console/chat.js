@@ -48,24 +48,36 @@ export class ConsoleChat extends ConsoleElement {
   render() {
     const { session, chat, unread } = this.state;
     if (!session) return nothing;
-    return html`<section class="panel chat" aria-labelledby="chat-title" @focusin=${() => this.app.store.set({ unread: 0 })}>
+    return html`<section
+      class="panel chat"
+      aria-labelledby="chat-title"
+      @focusin=${() => this.app.store.set({ unread: 0 })}
+    >
       <header class="panel-head">
         <h2 id="chat-title">${t("Chat")}</h2>
         ${unread ? html`<span class="count number" aria-label=${t("{count} new", { count: unread })}>${unread}</span>` : nothing}
         ${inCall(session) ? html`<kbd aria-hidden="true">C</kbd>` : nothing}
       </header>
       <div class="lines" role="log" aria-live="polite" aria-labelledby="chat-title" tabindex="0">
-        ${chat.length
-          ? repeat(chat, ({ id }) => id, (line) => this.#line(line))
-          : html`<p class="hint">${t("No messages. The customer sees at once what you write.")}</p>`}
+        ${
+          chat.length
+            ? repeat(
+                chat,
+                ({ id }) => id,
+                (line) => this.#line(line),
+              )
+            : html`<p class="hint">${t("No messages. The customer sees at once what you write.")}</p>`
+        }
       </div>
-      ${inCall(session)
-        ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#send(event)}>
-            <label class="visually-hidden" for="chat-text">${t("Message to the customer")}</label>
-            <input id="chat-text" maxlength="1000" autocomplete="off" placeholder=${t("Message to the customer")} />
-            <button class="icon" aria-label=${t("Send")}><wa-icon name="send"></wa-icon></button>
-          </form>`
-        : nothing}
+      ${
+        inCall(session)
+          ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#send(event)}>
+              <label class="visually-hidden" for="chat-text">${t("Message to the customer")}</label>
+              <input id="chat-text" maxlength="1000" autocomplete="off" placeholder=${t("Message to the customer")} />
+              <button class="icon" aria-label=${t("Send")}><wa-icon name="send"></wa-icon></button>
+            </form>`
+          : nothing
+      }
     </section>`;
   }
 
@@ -75,7 +87,9 @@ export class ConsoleChat extends ConsoleElement {
     return html`<p class="line ${own ? "own" : ""} ${line.pending ? "pending" : ""} ${line.failed ? "failed" : ""}">
       <span class="visually-hidden">${own ? t("You") : t("Customer")}:</span>
       <span class="text">${line.text}</span>
-      <small class="number">${line.failed ? t("Not sent") : line.pending ? t("Sending…") : formatDuration(line.at_ms / 1000)}</small>
+      <small class="number"
+        >${line.failed ? t("Not sent") : line.pending ? t("Sending…") : formatDuration(line.at_ms / 1000)}</small
+      >
     </p>`;
   }
 }

@@ -35,7 +35,9 @@ export class ConsoleDocuments extends ConsoleElement {
   #ask(label) {
     if (label === "other") {
       this.other = !this.other;
-      void this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector("#other-paper"))?.focus());
+      void this.updateComplete.then(() =>
+        /** @type {HTMLElement | null} */ (this.querySelector("#other-paper"))?.focus(),
+      );
       return;
     }
     void this.app.desk.askDocument(label, "");
@@ -60,27 +62,37 @@ export class ConsoleDocuments extends ConsoleElement {
         <h2 id="documents-title">${t("Papers")}</h2>
         ${active ? html`<kbd aria-hidden="true">D</kbd>` : nothing}
       </header>
-      ${active
-        ? html`<div class="ask" role="group" aria-label=${t("Ask the customer for")}>
-              ${(config?.document_labels ?? []).map(
-                (label) => html`<button aria-expanded=${label === "other" ? String(this.other) : nothing} @click=${() => this.#ask(label)}>
-                  <wa-icon name=${documentIcon(label)}></wa-icon>${documentLabel(label)}
-                </button>`,
-              )}
-            </div>
-            ${this.other
-              ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#askOther(event)}>
-                  <label class="visually-hidden" for="other-paper">${t("Which paper?")}</label>
-                  <input id="other-paper" maxlength="200" placeholder=${t("Which paper?")} autocomplete="off" />
-                  <button class="icon" aria-label=${t("Ask")}><wa-icon name="send"></wa-icon></button>
-                </form>`
-              : nothing}`
-        : nothing}
-      ${papers.length
-        ? html`<ul class="papers" aria-live="polite">
-            ${papers.map((paper) => this.#paper(session.id, paper))}
-          </ul>`
-        : html`<p class="hint">${t("Nothing has been asked for yet. The customer must agree to each paper.")}</p>`}
+      ${
+        active
+          ? html`<div class="ask" role="group" aria-label=${t("Ask the customer for")}>
+                ${(config?.document_labels ?? []).map(
+                  (label) =>
+                    html`<button
+                      aria-expanded=${label === "other" ? String(this.other) : nothing}
+                      @click=${() => this.#ask(label)}
+                    >
+                      <wa-icon name=${documentIcon(label)}></wa-icon>${documentLabel(label)}
+                    </button>`,
+                )}
+              </div>
+              ${
+                this.other
+                  ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#askOther(event)}>
+                      <label class="visually-hidden" for="other-paper">${t("Which paper?")}</label>
+                      <input id="other-paper" maxlength="200" placeholder=${t("Which paper?")} autocomplete="off" />
+                      <button class="icon" aria-label=${t("Ask")}><wa-icon name="send"></wa-icon></button>
+                    </form>`
+                  : nothing
+              }`
+          : nothing
+      }
+      ${
+        papers.length
+          ? html`<ul class="papers" aria-live="polite">
+              ${papers.map((paper) => this.#paper(session.id, paper))}
+            </ul>`
+          : html`<p class="hint">${t("Nothing has been asked for yet. The customer must agree to each paper.")}</p>`
+      }
     </section>`;
   }
 
@@ -93,22 +105,28 @@ export class ConsoleDocuments extends ConsoleElement {
     const detail = documentDetail(paper);
     const body = html`
       <span class="thumbnail">
-        ${picture
-          ? html`<img src=${pictureUrl(session, paper.id)} alt="" loading="lazy" />`
-          : html`<wa-icon name=${documentIcon(paper.label)}></wa-icon>`}
+        ${
+          picture
+            ? html`<img src=${pictureUrl(session, paper.id)} alt="" loading="lazy" />`
+            : html`<wa-icon name=${documentIcon(paper.label)}></wa-icon>`
+        }
       </span>
       <span class="what">
         <strong>${documentLabel(paper.label)}</strong>
-        <span class="chip ${COLOURS[paper.state] ?? ""}">${paper.state === "agreed" ? html`<wa-spinner></wa-spinner>` : nothing}${documentState(paper.state)}</span>
+        <span class="chip ${COLOURS[paper.state] ?? ""}"
+          >${paper.state === "agreed" ? html`<wa-spinner></wa-spinner>` : nothing}${documentState(paper.state)}</span
+        >
         ${detail ? html`<small>${detail}</small>` : nothing}
       </span>
     `;
     return html`<li data-state=${paper.state}>
-      ${picture
-        ? html`<button class="paper" @click=${() => this.app.store.set({ document: paper.id })}>
-            ${body}<wa-icon class="open" name="maximize" label=${t("Open at full size")}></wa-icon>
-          </button>`
-        : html`<div class="paper">${body}</div>`}
+      ${
+        picture
+          ? html`<button class="paper" @click=${() => this.app.store.set({ document: paper.id })}>
+              ${body}<wa-icon class="open" name="maximize" label=${t("Open at full size")}></wa-icon>
+            </button>`
+          : html`<div class="paper">${body}</div>`
+      }
     </li>`;
   }
 }

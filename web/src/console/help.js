@@ -27,10 +27,22 @@ export class ConsoleHelp extends ConsoleElement {
       </header>
       <div class="help-columns">
         <dl>
-          ${KEYS.map(({ shown, text }) => html`<div><dt><kbd class="key">${shown}</kbd></dt><dd>${t(text)}</dd></div>`)}
+          ${KEYS.map(
+            ({ shown, text }) =>
+              html`<div>
+                <dt><kbd class="key">${shown}</kbd></dt>
+                <dd>${t(text)}</dd>
+              </div>`,
+          )}
         </dl>
         <dl>
-          ${OTHER_KEYS.map(({ shown, text }) => html`<div><dt><kbd class="key">${shown}</kbd></dt><dd>${t(text)}</dd></div>`)}
+          ${OTHER_KEYS.map(
+            ({ shown, text }) =>
+              html`<div>
+                <dt><kbd class="key">${shown}</kbd></dt>
+                <dd>${t(text)}</dd>
+              </div>`,
+          )}
         </dl>
       </div>
       <p class="hint">${t("Letters work alone where nothing is being typed, and with Alt everywhere.")}</p>

@@ -42,10 +42,34 @@ function switchPresence(app) {
 
 /** @type {Key[]} */
 export const KEYS = [
-  { code: "F1", shown: "F1", text: msg("Customer's screen large"), when: call, act: ({ app }) => app.store.set({ emphasis: "screen" }) },
-  { code: "F2", shown: "F2", text: msg("Customer large"), when: call, act: ({ app }) => app.store.set({ emphasis: "customer" }) },
-  { code: "F3", shown: "F3", text: msg("Document camera large"), when: call, act: ({ app }) => app.store.set({ emphasis: "camera" }) },
-  { code: "F4", shown: "F4", text: msg("Open the paper that waits for a decision"), when: open, act: ({ app }) => openPaper(app) },
+  {
+    code: "F1",
+    shown: "F1",
+    text: msg("Customer's screen large"),
+    when: call,
+    act: ({ app }) => app.store.set({ emphasis: "screen" }),
+  },
+  {
+    code: "F2",
+    shown: "F2",
+    text: msg("Customer large"),
+    when: call,
+    act: ({ app }) => app.store.set({ emphasis: "customer" }),
+  },
+  {
+    code: "F3",
+    shown: "F3",
+    text: msg("Document camera large"),
+    when: call,
+    act: ({ app }) => app.store.set({ emphasis: "camera" }),
+  },
+  {
+    code: "F4",
+    shown: "F4",
+    text: msg("Open the paper that waits for a decision"),
+    when: open,
+    act: ({ app }) => openPaper(app),
+  },
   {
     code: "KeyP",
     shown: "P",
@@ -54,10 +78,34 @@ export const KEYS = [
     act: ({ root }) => part(root, "console-stage")?.togglePointer(),
   },
   { code: "KeyX", shown: "X", text: msg("Clear the outline"), when: call, act: ({ app }) => app.desk.highlight(null) },
-  { code: "KeyD", shown: "D", text: msg("Ask for a paper"), when: call, act: ({ root }) => part(root, "console-documents")?.focusAsk() },
-  { code: "KeyC", shown: "C", text: msg("Write in the chat"), when: call, act: ({ root }) => part(root, "console-chat")?.focusField() },
-  { code: "KeyN", shown: "N", text: msg("Write notes"), when: call, act: ({ root }) => part(root, "console-notes")?.focusField() },
-  { code: "KeyM", shown: "M", text: msg("Microphone on or off"), when: call, act: ({ app }) => app.media.toggle("microphone") },
+  {
+    code: "KeyD",
+    shown: "D",
+    text: msg("Ask for a paper"),
+    when: call,
+    act: ({ root }) => part(root, "console-documents")?.focusAsk(),
+  },
+  {
+    code: "KeyC",
+    shown: "C",
+    text: msg("Write in the chat"),
+    when: call,
+    act: ({ root }) => part(root, "console-chat")?.focusField(),
+  },
+  {
+    code: "KeyN",
+    shown: "N",
+    text: msg("Write notes"),
+    when: call,
+    act: ({ root }) => part(root, "console-notes")?.focusField(),
+  },
+  {
+    code: "KeyM",
+    shown: "M",
+    text: msg("Microphone on or off"),
+    when: call,
+    act: ({ app }) => app.media.toggle("microphone"),
+  },
   { code: "KeyV", shown: "V", text: msg("Camera on or off"), when: call, act: ({ app }) => app.media.toggle("camera") },
   {
     code: "KeyH",
@@ -66,8 +114,20 @@ export const KEYS = [
     when: call,
     act: ({ app }) => void app.desk.hold(app.store.state.session?.state !== "held"),
   },
-  { code: "KeyE", shown: "E", text: msg("End the call (press twice)"), when: call, act: ({ root }) => part(root, "console-topbar")?.hangUp() },
-  { code: "KeyA", shown: "A", text: msg("Take calls, or take none"), when: (app) => !open(app), act: ({ app }) => switchPresence(app) },
+  {
+    code: "KeyE",
+    shown: "E",
+    text: msg("End the call (press twice)"),
+    when: call,
+    act: ({ root }) => part(root, "console-topbar")?.hangUp(),
+  },
+  {
+    code: "KeyA",
+    shown: "A",
+    text: msg("Take calls, or take none"),
+    when: (app) => !open(app),
+    act: ({ app }) => switchPresence(app),
+  },
 ];
 
 /** Keys that parts of the console work themselves; here for the help dialog. */
@@ -82,7 +142,10 @@ export const OTHER_KEYS = [
 
 /** Whether what the person types is text. @param {EventTarget | null} target */
 function typing(target) {
-  return target instanceof HTMLElement && (target.matches("textarea, select") || (target.matches("input") && !target.matches("[type=radio]")));
+  return (
+    target instanceof HTMLElement &&
+    (target.matches("textarea, select") || (target.matches("input") && !target.matches("[type=radio]")))
+  );
 }
 
 /**
@@ -92,7 +155,14 @@ function typing(target) {
  */
 export function listen(context) {
   addEventListener("keydown", (event) => {
-    if (event.repeat || event.ctrlKey || event.metaKey || event.isComposing || context.root.querySelector("dialog[open]")) return;
+    if (
+      event.repeat ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.isComposing ||
+      context.root.querySelector("dialog[open]")
+    )
+      return;
     const words = typing(event.target);
     if (event.key === "?" && !words) {
       event.preventDefault();

@@ -179,7 +179,11 @@ export class Media extends EventTarget {
         },
         candidate: (candidate, mid) => connection.post({ type: "leg_candidate", leg, candidate, mid }),
       },
-      servers.map(({ urls, username, credential }) => ({ urls, username: username ?? "", credential: credential ?? "" })),
+      servers.map(({ urls, username, credential }) => ({
+        urls,
+        username: username ?? "",
+        credential: credential ?? "",
+      })),
     );
     this.peer = peer;
     peer.addEventListener("state", () => this.#peerChanged(peer));

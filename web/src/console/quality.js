@@ -66,9 +66,18 @@ export class ConsoleQuality extends ConsoleElement {
     return html`<div class="quality ${word}">
       <p role="status"><wa-icon name="gauge"></wa-icon>${t(WORDS[word])}</p>
       <dl>
-        <div><dt>${t("Delay")}</dt><dd class="number">${Math.round(rtt)} ms</dd></div>
-        <div><dt>${t("Loss")}</dt><dd class="number">${this.#loss.toFixed(1)} %</dd></div>
-        <div><dt>${t("Picture")}</dt><dd class="number">${width ? `${width}×${height} · ${Math.round(fps)}` : "–"}</dd></div>
+        <div>
+          <dt>${t("Delay")}</dt>
+          <dd class="number">${Math.round(rtt)} ms</dd>
+        </div>
+        <div>
+          <dt>${t("Loss")}</dt>
+          <dd class="number">${this.#loss.toFixed(1)} %</dd>
+        </div>
+        <div>
+          <dt>${t("Picture")}</dt>
+          <dd class="number">${width ? `${width}×${height} · ${Math.round(fps)}` : "–"}</dd>
+        </div>
       </dl>
     </div>`;
   }

@@ -48,11 +48,16 @@ export class ConsoleQueue extends ConsoleElement {
         <h2 id="queue-title">${t("Waiting customers")}</h2>
         <span class="count number" aria-label=${t("{count} waiting", { count: waiting })}>${waiting}</span>
       </header>
-      ${calls.length
-        ? html`<ul>
-            ${calls.map((call) => this.#call(call, since))}
-          </ul>`
-        : html`<div class="empty"><wa-icon name="users-round"></wa-icon><p>${t("Nobody is waiting.")}</p></div>`}
+      ${
+        calls.length
+          ? html`<ul>
+              ${calls.map((call) => this.#call(call, since))}
+            </ul>`
+          : html`<div class="empty">
+              <wa-icon name="users-round"></wa-icon>
+              <p>${t("Nobody is waiting.")}</p>
+            </div>`
+      }
       ${waiting > calls.length ? html`<p class="more">${t("and {count} more", { count: waiting - calls.length })}</p>` : nothing}
       <footer><wa-icon name="headset"></wa-icon>${t("Specialists available: {count}", { count: available })}</footer>
     </section>`;

@@ -75,26 +75,50 @@ export class ConsoleRing extends ConsoleElement {
         </div>
       </div>
       <dl id="ring-facts" class="facts">
-        ${fact("building-2", t("Branch"), branchName(session))} ${fact("monitor-smartphone", t("Kiosk"), session.kiosk_name)}
+        ${fact("building-2", t("Branch"), branchName(session))}
+        ${fact("monitor-smartphone", t("Kiosk"), session.kiosk_name)}
         ${fact("languages", t("Language"), languageName(session.language))}
         ${fact("text-cursor-input", t("Form step"), stepLabel(session.step))}
         ${fact("clock", t("Has waited"), formatDuration(waited))}
       </dl>
-      ${session.elderly || session.requeued
-        ? html`<div class="ring-flags">
-            ${session.elderly
-              ? html`<span class="chip warning"><wa-icon name="accessibility"></wa-icon>${t("Uses the elderly mode: speak slowly")}</span>`
-              : nothing}
-            ${session.requeued
-              ? html`<span class="chip danger"><wa-icon name="rotate-ccw"></wa-icon>${t("Was cut off from a colleague")}</span>`
-              : nothing}
-          </div>`
-        : nothing}
+      ${
+        session.elderly || session.requeued
+          ? html`<div class="ring-flags">
+              ${
+                session.elderly
+                  ? html`<span class="chip warning"
+                      ><wa-icon name="accessibility"></wa-icon>${t("Uses the elderly mode: speak slowly")}</span
+                    >`
+                  : nothing
+              }
+              ${
+                session.requeued
+                  ? html`<span class="chip danger"
+                      ><wa-icon name="rotate-ccw"></wa-icon>${t("Was cut off from a colleague")}</span
+                    >`
+                  : nothing
+              }
+            </div>`
+          : nothing
+      }
       <div class="ring-actions">
-        <wa-button class="decline" appearance="outlined" variant="neutral" size="l" @click=${() => void this.app.desk.decline()}>
+        <wa-button
+          class="decline"
+          appearance="outlined"
+          variant="neutral"
+          size="l"
+          @click=${() => void this.app.desk.decline()}
+        >
           <wa-icon slot="start" name="phone-missed"></wa-icon>${t("Decline")}<kbd aria-hidden="true">Esc</kbd>
         </wa-button>
-        <wa-button class="answer" variant="success" appearance="accent" size="l" autofocus @click=${() => void this.app.desk.answer()}>
+        <wa-button
+          class="answer"
+          variant="success"
+          appearance="accent"
+          size="l"
+          autofocus
+          @click=${() => void this.app.desk.answer()}
+        >
           <wa-icon slot="start" name="phone-call"></wa-icon>${t("Answer")}<kbd aria-hidden="true">Enter</kbd>
         </wa-button>
       </div>
@@ -108,7 +132,10 @@ export class ConsoleRing extends ConsoleElement {
  * @param {string} value
  */
 function fact(icon, name, value) {
-  return html`<div><dt><wa-icon name=${icon}></wa-icon>${name}</dt><dd>${value}</dd></div>`;
+  return html`<div>
+    <dt><wa-icon name=${icon}></wa-icon>${name}</dt>
+    <dd>${value}</dd>
+  </div>`;
 }
 
 customElements.define("console-ring", ConsoleRing);

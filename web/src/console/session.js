@@ -51,7 +51,8 @@ export class Desk extends EventTarget {
 
   #linkChanged() {
     const { state, reason } = this.connection;
-    if (state === "closed") this.store.set({ link: state, closed: reason?.code ?? "unavailable", presence: "offline", ring: null });
+    if (state === "closed")
+      this.store.set({ link: state, closed: reason?.code ?? "unavailable", presence: "offline", ring: null });
     else this.store.set({ link: state, closed: null });
   }
 
@@ -100,8 +101,10 @@ export class Desk extends EventTarget {
   /** @param {string} reason */
   #ringStopped(reason) {
     this.dispatchEvent(new CustomEvent("ring-stop", { detail: reason }));
-    if (reason === "timeout") this.store.notify("warning", t("The call was not answered in time and goes to the next specialist."));
-    else if (reason === "left" || reason === "lost") this.store.notify("info", t("The customer left before the call was answered."));
+    if (reason === "timeout")
+      this.store.notify("warning", t("The call was not answered in time and goes to the next specialist."));
+    else if (reason === "left" || reason === "lost")
+      this.store.notify("info", t("The customer left before the call was answered."));
   }
 
   /**

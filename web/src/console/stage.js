@@ -69,7 +69,8 @@ export class ConsoleStage extends ConsoleElement {
     return html`
       ${this.#banner()}
       <div class="stage" data-emphasis=${emphasis} ?data-held=${session?.state === "held"}>
-        ${this.#screen()} ${this.#video("customer", "F2", t("Customer"), "video0", t("The customer's camera sends no picture."))}
+        ${this.#screen()}
+        ${this.#video("customer", "F2", t("Customer"), "video0", t("The customer's camera sends no picture."))}
         ${this.#video("camera", "F3", t("Document camera"), "video1", t("The document camera sends no picture."))}
         <section class="tile self" aria-label=${t("Your own picture")}>
           <video-tile
@@ -79,7 +80,9 @@ export class ConsoleStage extends ConsoleElement {
             icon="video-off"
             empty=${media.muted.camera ? t("Your camera is off.") : (deviceTrouble(media.devices, "camera") ?? t("Starting your camera…"))}
           ></video-tile>
-          <span class="tile-name">${t("You")}${media.muted.microphone ? html`<wa-icon name="mic-off" label=${t("Microphone is off")}></wa-icon>` : nothing}</span>
+          <span class="tile-name"
+            >${t("You")}${media.muted.microphone ? html`<wa-icon name="mic-off" label=${t("Microphone is off")}></wa-icon>` : nothing}</span
+          >
         </section>
         <console-quality .app=${this.app}></console-quality>
       </div>
@@ -91,7 +94,13 @@ export class ConsoleStage extends ConsoleElement {
     const { session, link } = this.state;
     if (!session) return nothing;
     if (!session.kiosk_connected) {
-      return banner("danger", "unplug", t("The connection to the customer's kiosk is lost. Waiting for it to come back; the call stays open for a minute."));
+      return banner(
+        "danger",
+        "unplug",
+        t(
+          "The connection to the customer's kiosk is lost. Waiting for it to come back; the call stays open for a minute.",
+        ),
+      );
     }
     if (session.state === "held") {
       return banner("warning", "pause", t("On hold: you and the customer neither hear nor see each other."));
@@ -109,10 +118,21 @@ export class ConsoleStage extends ConsoleElement {
       <header class="tile-bar">
         ${this.#emphasise("screen", "F1", t("Customer's screen"), large)}
         <span class="tile-tools" ?hidden=${!large}>
-          <button class="tool small" aria-pressed=${pointing} aria-keyshortcuts="P Alt+P" @click=${() => this.togglePointer()}>
-            <wa-icon name="mouse-pointer-click"></wa-icon><span>${pointing ? t("Pointer on") : t("Pointer off")}</span><kbd aria-hidden="true">P</kbd>
+          <button
+            class="tool small"
+            aria-pressed=${pointing}
+            aria-keyshortcuts="P Alt+P"
+            @click=${() => this.togglePointer()}
+          >
+            <wa-icon name="mouse-pointer-click"></wa-icon><span>${pointing ? t("Pointer on") : t("Pointer off")}</span
+            ><kbd aria-hidden="true">P</kbd>
           </button>
-          <button class="tool small" aria-keyshortcuts="X Alt+X" ?disabled=${highlighted === null} @click=${() => this.app.desk.highlight(null)}>
+          <button
+            class="tool small"
+            aria-keyshortcuts="X Alt+X"
+            ?disabled=${highlighted === null}
+            @click=${() => this.app.desk.highlight(null)}
+          >
             <wa-icon name="highlighter"></wa-icon><span>${t("Clear outline")}</span><kbd aria-hidden="true">X</kbd>
           </button>
         </span>
@@ -128,9 +148,13 @@ export class ConsoleStage extends ConsoleElement {
         @click=${(/** @type {MouseEvent} */ event) => this.#click(event)}
         @keydown=${(/** @type {KeyboardEvent} */ event) => this.#key(event)}
       ></div>
-      ${shown || session?.state === "held"
-        ? nothing
-        : html`<div class="no-picture"><wa-icon name="monitor"></wa-icon><span>${t("Waiting for the customer's screen…")}</span></div>`}
+      ${
+        shown || session?.state === "held"
+          ? nothing
+          : html`<div class="no-picture">
+              <wa-icon name="monitor"></wa-icon><span>${t("Waiting for the customer's screen…")}</span>
+            </div>`
+      }
     </section>`;
   }
 
@@ -144,7 +168,12 @@ export class ConsoleStage extends ConsoleElement {
   #video(name, key, label, slot, empty) {
     const large = this.state.emphasis === name;
     return html`<section class="tile ${name} ${large ? "large" : ""}" aria-label=${label}>
-      <video-tile .track=${this.app.media.peer?.tracks[slot] ?? null} label=${label} icon=${name === "camera" ? "scan-line" : "video-off"} empty=${empty}></video-tile>
+      <video-tile
+        .track=${this.app.media.peer?.tracks[slot] ?? null}
+        label=${label}
+        icon=${name === "camera" ? "scan-line" : "video-off"}
+        empty=${empty}
+      ></video-tile>
       <header class="tile-bar over">${this.#emphasise(name, key, label, large)}</header>
     </section>`;
   }
@@ -156,7 +185,13 @@ export class ConsoleStage extends ConsoleElement {
    * @param {boolean} large
    */
   #emphasise(name, key, label, large) {
-    return html`<button class="tile-name" aria-pressed=${large} aria-keyshortcuts=${key} title=${t("Show large")} @click=${() => this.app.store.set({ emphasis: name })}>
+    return html`<button
+      class="tile-name"
+      aria-pressed=${large}
+      aria-keyshortcuts=${key}
+      title=${t("Show large")}
+      @click=${() => this.app.store.set({ emphasis: name })}
+    >
       ${label}<kbd aria-hidden="true">${key}</kbd>
     </button>`;
   }

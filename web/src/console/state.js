@@ -188,7 +188,14 @@ export class Store extends EventTarget {
     const changes = before && before.id !== session.id ? nothing() : {};
     const finished = session.state === "ended" ? { document: null, help: false } : {};
     const kept = before?.id === session.id && noteState !== "saved";
-    this.set({ ...changes, ...finished, session, sessionAt: now, ring: null, note: kept ? note : (session.note ?? "") });
+    this.set({
+      ...changes,
+      ...finished,
+      session,
+      sessionAt: now,
+      ring: null,
+      note: kept ? note : (session.note ?? ""),
+    });
   }
 
   /**

@@ -53,13 +53,19 @@ export class ConsoleTopbar extends ConsoleElement {
     return html`
       <span class="call-timer number" role="timer" aria-label=${t("Call time")}>${formatDuration(seconds)}</span>
       <span class="call-where">${session.kiosk_name}<small>${branchName(session)}</small></span>
-      ${session.state === "held"
-        ? html`<span class="call-state held"><wa-icon name="pause"></wa-icon>${t("On hold")}</span>`
-        : tracks.length
-          ? html`<span class="call-state recording" title=${tracks.join(", ")}>
-              <span class="recording-dot"></span>${t("Recording")}<small>${t("{count} tracks", { count: tracks.length })}</small>
-            </span>`
-          : html`<span class="call-state waiting"><wa-icon name="hourglass"></wa-icon>${t("Recording starts…")}</span>`}
+      ${
+        session.state === "held"
+          ? html`<span class="call-state held"><wa-icon name="pause"></wa-icon>${t("On hold")}</span>`
+          : tracks.length
+            ? html`<span class="call-state recording" title=${tracks.join(", ")}>
+                <span class="recording-dot"></span>${t("Recording")}<small
+                  >${t("{count} tracks", { count: tracks.length })}</small
+                >
+              </span>`
+            : html`<span class="call-state waiting"
+                ><wa-icon name="hourglass"></wa-icon>${t("Recording starts…")}</span
+              >`
+      }
     `;
   }
 
@@ -68,15 +74,24 @@ export class ConsoleTopbar extends ConsoleElement {
     const held = this.state.session?.state === "held";
     const { microphone, camera } = media.muted;
     return html`
-      ${this.#tool(microphone ? "mic-off" : "mic", microphone ? t("Microphone is off") : t("Microphone"), "M", microphone, () =>
-        media.toggle("microphone"),
+      ${this.#tool(
+        microphone ? "mic-off" : "mic",
+        microphone ? t("Microphone is off") : t("Microphone"),
+        "M",
+        microphone,
+        () => media.toggle("microphone"),
       )}
       ${this.#tool(camera ? "video-off" : "video", camera ? t("Camera is off") : t("Camera"), "V", camera, () =>
         media.toggle("camera"),
       )}
       ${this.#tool(held ? "play" : "pause", held ? t("Resume") : t("Hold"), "H", held, () => void desk.hold(!held))}
-      <button class="tool hang-up ${this.armed ? "armed" : ""}" @click=${() => this.hangUp()} aria-keyshortcuts="E Alt+E">
-        <wa-icon name="phone-off"></wa-icon><span>${this.armed ? t("Press again to end") : t("End call")}</span><kbd aria-hidden="true">E</kbd>
+      <button
+        class="tool hang-up ${this.armed ? "armed" : ""}"
+        @click=${() => this.hangUp()}
+        aria-keyshortcuts="E Alt+E"
+      >
+        <wa-icon name="phone-off"></wa-icon><span>${this.armed ? t("Press again to end") : t("End call")}</span
+        ><kbd aria-hidden="true">E</kbd>
       </button>
     `;
   }
@@ -102,7 +117,12 @@ export class ConsoleTopbar extends ConsoleElement {
       <button class="quiet" lang=${other} @click=${() => void setLanguage(other)}>
         <wa-icon name="languages"></wa-icon>${LANGUAGES[other]}
       </button>
-      <button class="quiet" aria-keyshortcuts="?" aria-label=${t("Keyboard shortcuts")} @click=${() => this.app.store.set({ help: true })}>
+      <button
+        class="quiet"
+        aria-keyshortcuts="?"
+        aria-label=${t("Keyboard shortcuts")}
+        @click=${() => this.app.store.set({ help: true })}
+      >
         <wa-icon name="circle-help"></wa-icon><kbd aria-hidden="true">?</kbd>
       </button>
       <span class="person"><wa-icon name="circle-user"></wa-icon>${config?.name ?? ""}</span>

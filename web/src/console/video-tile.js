@@ -80,9 +80,11 @@ export class VideoTile extends LitElement {
   }
 
   render() {
-    return html`${this.#video}${this.live
-      ? nothing
-      : html`<div class="no-picture"><wa-icon name=${this.icon}></wa-icon><span>${this.empty}</span></div>`}`;
+    return html`${this.#video}${
+      this.live
+        ? nothing
+        : html`<div class="no-picture"><wa-icon name=${this.icon}></wa-icon><span>${this.empty}</span></div>`
+    }`;
   }
 }
 

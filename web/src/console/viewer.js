@@ -69,7 +69,10 @@ export class ConsoleViewer extends ConsoleElement {
     if (!image) return;
     const sideways = this.#turns % 2 !== 0;
     const box = /** @type {HTMLElement} */ (image.parentElement);
-    const turned = sideways && image.clientWidth ? Math.min(1, box.clientHeight / image.clientWidth, box.clientWidth / image.clientHeight) : 1;
+    const turned =
+      sideways && image.clientWidth
+        ? Math.min(1, box.clientHeight / image.clientWidth, box.clientWidth / image.clientHeight)
+        : 1;
     image.style.transform = `translate(${this.#x}px, ${this.#y}px) scale(${this.#zoom * turned}) rotate(${this.#turns * 90}deg)`;
   }
 
@@ -129,7 +132,9 @@ export class ConsoleViewer extends ConsoleElement {
   #startRejecting() {
     if (!this.#decidable) return;
     this.rejecting = true;
-    void this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.querySelector(".reasons button"))?.focus());
+    void this.updateComplete.then(() =>
+      /** @type {HTMLElement | null} */ (this.querySelector(".reasons button"))?.focus(),
+    );
   }
 
   #stopRejecting() {
@@ -162,8 +167,8 @@ export class ConsoleViewer extends ConsoleElement {
       ArrowRight: () => this.#pan(-PAN, 0),
       ArrowUp: () => this.#pan(0, PAN),
       ArrowDown: () => this.#pan(0, -PAN),
-      "0": () => this.#fit(),
-      "1": () => this.#full(),
+      0: () => this.#fit(),
+      1: () => this.#full(),
       r: () => this.#turn(1),
       R: () => this.#turn(-1),
       a: () => this.#accept(),
@@ -207,11 +212,15 @@ export class ConsoleViewer extends ConsoleElement {
     return html`
       <header>
         <h2 id="viewer-title">${documentLabel(paper.label)}</h2>
-        <span class="chip ${paper.state === "accepted" ? "success" : paper.state === "stored" ? "warning" : ""}">${documentState(paper.state)}</span>
+        <span class="chip ${paper.state === "accepted" ? "success" : paper.state === "stored" ? "warning" : ""}"
+          >${documentState(paper.state)}</span
+        >
         <small class="number">${size}</small>
         <div class="viewer-tools">
-          ${tool("zoom-out", t("Smaller"), "−", () => this.#scale(1 / ZOOM))} ${tool("zoom-in", t("Larger"), "+", () => this.#scale(ZOOM))}
-          ${tool("maximize", t("Whole paper"), "0", () => this.#fit())} ${tool("search", t("Full resolution"), "1", () => this.#full())}
+          ${tool("zoom-out", t("Smaller"), "−", () => this.#scale(1 / ZOOM))}
+          ${tool("zoom-in", t("Larger"), "+", () => this.#scale(ZOOM))}
+          ${tool("maximize", t("Whole paper"), "0", () => this.#fit())}
+          ${tool("search", t("Full resolution"), "1", () => this.#full())}
           ${tool("rotate-cw", t("Rotate"), "R", () => this.#turn(1))}
           ${tool("x", t("Close"), "Esc", () => this.#close())}
         </div>
@@ -234,14 +243,18 @@ export class ConsoleViewer extends ConsoleElement {
         }}
         @pointerup=${() => (this.#drag = null)}
       >
-        ${this.trouble
-          ? html`<div class="no-picture"><wa-icon name="image-off"></wa-icon><span>${t("The picture could not be loaded.")}</span></div>`
-          : html`<img
-              src=${pictureUrl(session?.id ?? "", paper.id)}
-              alt=${documentLabel(paper.label)}
-              draggable="false"
-              @error=${() => (this.trouble = true)}
-            />`}
+        ${
+          this.trouble
+            ? html`<div class="no-picture">
+                <wa-icon name="image-off"></wa-icon><span>${t("The picture could not be loaded.")}</span>
+              </div>`
+            : html`<img
+                src=${pictureUrl(session?.id ?? "", paper.id)}
+                alt=${documentLabel(paper.label)}
+                draggable="false"
+                @error=${() => (this.trouble = true)}
+              />`
+        }
       </div>
       ${this.#decidable ? this.#decision() : nothing}
     `;
@@ -263,7 +276,9 @@ export class ConsoleViewer extends ConsoleElement {
       <div class="reasons" role="group" aria-label=${t("Why? The customer reads this.")}>
         ${REJECTIONS.map((reason, index) => {
           const text = reason[this.#customerLanguage];
-          return html`<button lang=${this.#customerLanguage} @click=${() => this.#reject(text)}><kbd aria-hidden="true">${index + 1}</kbd>${text}</button>`;
+          return html`<button lang=${this.#customerLanguage} @click=${() => this.#reject(text)}>
+            <kbd aria-hidden="true">${index + 1}</kbd>${text}
+          </button>`;
         })}
       </div>
       <form
@@ -288,7 +303,9 @@ export class ConsoleViewer extends ConsoleElement {
  * @param {() => void} act
  */
 function tool(icon, label, key, act) {
-  return html`<button class="tool small" aria-label=${label} title=${label} @click=${act}><wa-icon name=${icon}></wa-icon><kbd aria-hidden="true">${key}</kbd></button>`;
+  return html`<button class="tool small" aria-label=${label} title=${label} @click=${act}>
+    <wa-icon name=${icon}></wa-icon><kbd aria-hidden="true">${key}</kbd>
+  </button>`;
 }
 
 customElements.define("console-viewer", ConsoleViewer);

@@ -51,7 +51,8 @@ export class ConsoleWrapup extends ConsoleElement {
       <header>
         <h1 id="wrapup-title">${t("How did the call go?")}</h1>
         <p class="muted">
-          ${endText(session)} ${serviceName(session.service)} · ${branchName(session)} · ${t("{time} in the call", { time: formatDuration(session.active_s) })}
+          ${endText(session)} ${serviceName(session.service)} · ${branchName(session)} ·
+          ${t("{time} in the call", { time: formatDuration(session.active_s) })}
           ${session.rated ? html` · <span class="stars" aria-label=${t("Rated {stars} of 5", { stars: session.rated })}>${"★".repeat(session.rated)}</span>` : nothing}
         </p>
       </header>
@@ -74,7 +75,14 @@ export class ConsoleWrapup extends ConsoleElement {
       </div>
       <footer class="spread">
         <p class="hint">${t("Choose with a number key, then press Enter. In the notes, press Ctrl and Enter.")}</p>
-        <wa-button variant="brand" appearance="accent" size="l" type="submit" ?disabled=${!this.outcome} ?loading=${this.saving}>
+        <wa-button
+          variant="brand"
+          appearance="accent"
+          size="l"
+          type="submit"
+          ?disabled=${!this.outcome}
+          ?loading=${this.saving}
+        >
           <wa-icon slot="start" name="check"></wa-icon>${t("Save and take calls")}<kbd aria-hidden="true">Enter</kbd>
         </wa-button>
       </footer>

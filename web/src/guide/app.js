@@ -81,27 +81,44 @@ export class GuideApp extends LitElement {
     const called = kiosks.filter(({ assistance }) => assistance);
     return html`
       ${this.#bar()} ${this.#link()}
-      ${closed
-        ? this.#closed(closed)
-        : html`<main class="guide">
-            <h1 class="visually-hidden">${t("Lobby guide")}</h1>
-            ${this.branch.trouble ? html`<p class="guide-trouble" role="alert">${t("That did not work. Please try again.")}</p>` : nothing}
-            <div class="calls" role="region" aria-live="assertive" aria-label=${t("Customers who need somebody")}>
-              ${repeat(called, ({ kiosk }) => kiosk, (kiosk) => this.#call(kiosk))}
-              ${known && !called.length
-                ? html`<div class="quiet-card"><wa-icon name="circle-check"></wa-icon><p>${t("Nobody needs you just now.")}</p></div>`
-                : nothing}
-            </div>
-            <section aria-labelledby="kiosks-title">
-              <h2 id="kiosks-title">${t("Kiosks of the branch")}</h2>
-              ${known
-                ? html`<ul class="kiosks">
-                    ${repeat(kiosks, ({ kiosk }) => kiosk, (kiosk) => this.#kiosk(kiosk))}
-                  </ul>`
-                : html`<p class="muted">${t("Loading…")}</p>`}
-              ${known && !kiosks.length ? html`<p class="muted">${t("No kiosk belongs to your branch.")}</p>` : nothing}
-            </section>
-          </main>`}
+      ${
+        closed
+          ? this.#closed(closed)
+          : html`<main class="guide">
+              <h1 class="visually-hidden">${t("Lobby guide")}</h1>
+              ${this.branch.trouble ? html`<p class="guide-trouble" role="alert">${t("That did not work. Please try again.")}</p>` : nothing}
+              <div class="calls" role="region" aria-live="assertive" aria-label=${t("Customers who need somebody")}>
+                ${repeat(
+                  called,
+                  ({ kiosk }) => kiosk,
+                  (kiosk) => this.#call(kiosk),
+                )}
+                ${
+                  known && !called.length
+                    ? html`<div class="quiet-card">
+                        <wa-icon name="circle-check"></wa-icon>
+                        <p>${t("Nobody needs you just now.")}</p>
+                      </div>`
+                    : nothing
+                }
+              </div>
+              <section aria-labelledby="kiosks-title">
+                <h2 id="kiosks-title">${t("Kiosks of the branch")}</h2>
+                ${
+                  known
+                    ? html`<ul class="kiosks">
+                        ${repeat(
+                          kiosks,
+                          ({ kiosk }) => kiosk,
+                          (kiosk) => this.#kiosk(kiosk),
+                        )}
+                      </ul>`
+                    : html`<p class="muted">${t("Loading…")}</p>`
+                }
+                ${known && !kiosks.length ? html`<p class="muted">${t("No kiosk belongs to your branch.")}</p>` : nothing}
+              </section>
+            </main>`
+      }
     `;
   }
 
@@ -114,13 +131,20 @@ export class GuideApp extends LitElement {
         <wa-icon name=${this.alarm.silent ? "volume-x" : "bell-ring"}></wa-icon>
       </button>
       <button lang=${other} @click=${() => void setLanguage(other)}>${LANGUAGES[other]}</button>
-      <form method="post" action="/logout"><button aria-label=${t("Sign out")}><wa-icon name="log-out"></wa-icon></button></form>
+      <form method="post" action="/logout">
+        <button aria-label=${t("Sign out")}><wa-icon name="log-out"></wa-icon></button>
+      </form>
     </header>`;
   }
 
   #link() {
     const { link } = this.branch;
-    const words = { connecting: t("Connecting…"), open: t("Live"), lost: t("Connection lost. Trying again…"), closed: t("Not connected") };
+    const words = {
+      connecting: t("Connecting…"),
+      open: t("Live"),
+      lost: t("Connection lost. Trying again…"),
+      closed: t("Not connected"),
+    };
     return html`<p class="guide-link ${link}" role="status">
       <span class="lamp"></span>${words[link]}
       ${link === "open" && this.alarm.blocked ? html`<strong>${t("Tap once so that alerts can sound.")}</strong>` : nothing}
@@ -134,13 +158,17 @@ export class GuideApp extends LitElement {
       <div class="quiet-card" role="alert">
         <wa-icon name=${login ? "lock" : "unplug"}></wa-icon>
         <p>
-          ${login
-            ? t("Your login has expired. Please sign in again.")
-            : code === "replaced"
-              ? t("This page was opened on another phone or in another window.")
-              : t("The connection has been closed.")}
+          ${
+            login
+              ? t("Your login has expired. Please sign in again.")
+              : code === "replaced"
+                ? t("This page was opened on another phone or in another window.")
+                : t("The connection has been closed.")
+          }
         </p>
-        <a class="big-button" href=${login ? "/login?next=/guide" : "/guide"}>${login ? t("Sign in") : t("Use this window")}</a>
+        <a class="big-button" href=${login ? "/login?next=/guide" : "/guide"}
+          >${login ? t("Sign in") : t("Use this window")}</a
+        >
       </div>
     </main>`;
   }
@@ -157,13 +185,27 @@ export class GuideApp extends LitElement {
         <span class="number" role="timer">${formatDuration(seconds)}</span>
       </header>
       <p>${t(REASONS[kiosk.assistance ?? "help"] ?? REASONS.help)}</p>
-      ${kiosk.taken_by === ""
-        ? html`<button class="big-button accent" ?disabled=${busy} @click=${() => void this.branch.take(kiosk.kiosk, false)}>${t("I am going")}</button>`
-        : mine
-          ? html`<button class="big-button" ?disabled=${busy} @click=${() => void this.branch.take(kiosk.kiosk, true)}>
-              <wa-icon name="check"></wa-icon>${t("Done")}
+      ${
+        kiosk.taken_by === ""
+          ? html`<button
+              class="big-button accent"
+              ?disabled=${busy}
+              @click=${() => void this.branch.take(kiosk.kiosk, false)}
+            >
+              ${t("I am going")}
             </button>`
-          : html`<p class="taken-by"><wa-icon name="user-check"></wa-icon>${t("{name} is going", { name: kiosk.taken_by })}</p>`}
+          : mine
+            ? html`<button
+                class="big-button"
+                ?disabled=${busy}
+                @click=${() => void this.branch.take(kiosk.kiosk, true)}
+              >
+                <wa-icon name="check"></wa-icon>${t("Done")}
+              </button>`
+            : html`<p class="taken-by">
+                <wa-icon name="user-check"></wa-icon>${t("{name} is going", { name: kiosk.taken_by })}
+              </p>`
+      }
     </article>`;
   }
 
