@@ -98,11 +98,12 @@ class Call:
     async def close(self) -> None:
         """End everything and keep nothing. Idempotent."""
         self._closed = True
+        # First the legs: the server ends its side at once, and a gateway that is still open would take that for a loss.
+        await self.gateway.close()
         await self._papers.stop()
         await cancel(self._playing)
         if self._station is not None:
             await self._station.stop()
-        await self.gateway.close()
 
     def _show_whole_paper(self) -> None:
         if self._station is not None:
