@@ -218,9 +218,11 @@ class Cutter:
                 self._reason = self._reason or item.reason
             case Pause():
                 self._pause(item)
-            case Resume():
+            case Resume() if self._paused:
                 self._paused = False
                 self._want_keyframe()
+            case Resume():
+                pass
             case Dropped():
                 self._reason = self._reason or item.reason
                 self._want_keyframe()

@@ -15,6 +15,7 @@ from link.media.relay import Relay, Tap
 from link.messages.errors import InvalidMedia, NotFound, WrongState
 from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
+from server.recording.segment import COBROWSE
 from server.recording.track import TrackWriter
 from server.session.events import KIOSK, SPECIALIST
 
@@ -148,16 +149,22 @@ class Stage:
     def pause(self, reason: str) -> None:
         """Record nothing until `resume`."""
         self._paused = True
-        for writer in self._writers.values():
+        for writer in [*self._writers.values(), *self._screen()]:
             writer.pause(reason, self._now_ms())
 
     def resume(self) -> None:
         """Record again what is connected."""
         self._paused = False
+        for writer in self._screen():
+            writer.resume()
         for participant in TRACKS:
             self._resume_tracks(participant)
             if participant not in self._seats:
                 self._pause_tracks(participant, "disconnected")
+
+    def _screen(self) -> list[TrackWriter]:
+        # The shared screen comes by the page's messages and not by a leg, but is held with the rest.
+        return [] if self._recorder is None else [self._recorder.track(COBROWSE, COBROWSE)]
 
     async def stop(self) -> None:
         """Close everything. Idempotent."""

@@ -16,6 +16,7 @@ const GAPS = {
   hold: msg("On hold: nothing was recorded"),
   loss: msg("Lost on the network"),
   no_media: msg("Nothing was received"),
+  disconnected: msg("The connection was lost"),
   restart: msg("The server was restarted"),
   overflow: msg("Lost on the network"),
   overload: msg("The recorder was overloaded"),

@@ -52,7 +52,7 @@ export class LibraryPlayer extends LitElement {
     /** @type {import("./timeline.js").LibraryTimeline | null} */ (this.querySelector("library-timeline"))?.key(event);
   }
 
-  /** What changes many times a second: the time, and why a picture is missing. */
+  /** What changes many times a second, in elements without a binding: the time, and why a picture is missing. */
   follow() {
     const now = this.recording.clock.now;
     const time = this.querySelector(".time-now");
@@ -73,6 +73,7 @@ export class LibraryPlayer extends LitElement {
       const slot = this.querySelector(`[data-track="${name}"] .picture`) ?? this.querySelector(".sounds");
       if (slot && track.element.parentElement !== slot) slot.replaceChildren(...(slot.matches(".sounds") ? [...slot.children, track.element] : [track.element]));
       if (track.track.kind === "audio") track.element.muted = !this.sound;
+      track.element.setAttribute("aria-label", trackLabel(name));
     }
     const screen = /** @type {HTMLElement | null} */ (this.querySelector(".screen-picture"));
     if (screen) this.recording.showScreenIn(screen);
@@ -174,7 +175,7 @@ export class LibraryPlayer extends LitElement {
       </button>
       <button class="tool" @click=${() => recording.seek(clock.now - 5000)} aria-label=${t("Back 5 seconds")}><wa-icon name="rotate-ccw"></wa-icon>5</button>
       <button class="tool" @click=${() => recording.seek(clock.now + 5000)} aria-label=${t("Forward 5 seconds")}>5<wa-icon name="rotate-cw"></wa-icon></button>
-      <p class="time number"><span class="time-now">${formatDuration(clock.now / 1000)}</span> / ${formatDuration(clock.length / 1000)}</p>
+      <p class="time number"><span class="time-now"></span> / ${formatDuration(clock.length / 1000)}</p>
       <wa-spinner class="buffering" hidden></wa-spinner>
       <span class="controls-gap"></span>
       ${recording.live

@@ -86,6 +86,7 @@ export class Recording extends EventTarget {
     this.clock.length = manifest.length_ms;
     if (first && !this.following) this.clock.seek(Math.min(...manifest.tracks.map(({ first_ms }) => first_ms ?? Infinity), manifest.length_ms));
     if (this.following) this.catchUp();
+    if (first && this.following) this.clock.play();
   }
 
   /** @param {TrackInfo} track */
