@@ -81,6 +81,9 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     steps = [event["step"] for kind, event in entries if kind == "step_changed"]
     assert steps[:4] == ["product", "risk", "details", "review"]
     expected = {"kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone", "cobrowse"}
+    begun = {event["track"]: event for kind, event in entries if kind == "track_started"}
+    for camera in ("kiosk.camera", "specialist.camera"):
+        assert (begun[camera]["codec"], begun[camera]["width"], begun[camera]["height"]) == ("vp8", 1280, 720)
     tracks = {track["track"]: track for track in facts["recording_completed"]["tracks"]}
     assert expected <= tracks.keys()
     for name in expected - {"cobrowse"}:

@@ -1,0 +1,117 @@
+"""What a supervisor gets afterwards, and while a call runs: replay, proof, and files that any player opens."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from server.demo_browser import CONSOLE_SCREEN, open_browser
+from server.demo_data import SUPERVISOR
+from server.demo_media import Media
+from server.demo_pages import FORM_DATA, LibraryPage, log_in
+from server.demo_stack import Stack
+from tests.end_to_end.conftest import Faces
+
+TALK_S = 10
+CAMERAS = ("kiosk.camera", "specialist.camera")
+MICROPHONES = ("kiosk.microphone", "specialist.microphone")
+
+
+async def ended(stack: Stack, session: str) -> dict[str, Any]:
+    """Wait until the recording is complete; return the last payload of each kind of the journal."""
+    async with asyncio.timeout(20):
+        while True:
+            facts = dict(await stack.journal(session))
+            if "recording_completed" in facts:
+                return facts
+            await asyncio.sleep(0.2)
+
+
+def times(path: Path) -> list[float]:
+    """When each frame of the only stream is shown, in seconds from the first; video is decoded, audio only read."""
+    with av.open(str(path)) as container:
+        stream = container.streams[0]
+        assert stream.time_base is not None
+        if stream.type == "video":
+            stamps = [frame.pts for frame in container.decode(stream)]
+        else:
+            stamps = [packet.pts for packet in container.demux(stream) if packet.size]
+        moments = [float(stamp * Fraction(stream.time_base)) for stamp in stamps if stamp is not None]
+    return [moment - moments[0] for moment in moments]
+
+
+async def test_a_recording_is_replayed_exported_and_proved(call: Faces, tmp_path: Path) -> None:
+    began = asyncio.get_running_loop().time()
+    await call.kiosk.open_form()
+    await call.kiosk.fill_form()
+    await asyncio.sleep(max(0.0, TALK_S - (asyncio.get_running_loop().time() - began)))
+    await call.kiosk.hang_up()
+    talked = asyncio.get_running_loop().time() - began
+    facts = await ended(call.stack, call.session)
+    recorded = {track["track"]: track for track in facts["recording_completed"]["tracks"]}
+
+    code, output = await call.stack.run_command("export", call.session, str(tmp_path / "out"))
+    assert code == 0, output
+    for name in (*CAMERAS, *MICROPHONES):
+        moments = times(tmp_path / "out" / f"{name}.webm")
+        assert moments[-1] >= talked - 0.5, f"{name} covers the whole talk"
+        assert abs(moments[-1] - recorded[name]["recorded_ms"] / 1000) <= 0.5
+        seconds = {int(moment) for moment in moments}
+        assert seconds >= set(range(int(moments[-1]))), f"{name}: every second has frames"
+        assert moments == sorted(moments)
+    sums = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
+    for line in sums:
+        digest, _, name = line.partition("  ")
+        assert hashlib.sha256((tmp_path / "out" / name.strip("* ")).read_bytes()).hexdigest() == digest
+    screen = (tmp_path / "out" / "cobrowse.jsonl").read_text()
+    assert "20,000" in screen
+    assert not [value for key, value in FORM_DATA.items() if key != "amount" and value in screen]
+
+    library = await call.library()
+    await library.has(call.session)
+    await library.open(call.session)
+    shown = await library.play()
+    assert set(shown) == set(CAMERAS)
+    picture = library.page.frame_locator(".screen-picture iframe").frame_locator("iframe")
+    await picture.locator("body").wait_for(state="attached")
+
+
+async def test_a_running_call_is_watched(call: Faces, media: Media) -> None:
+    async with open_browser(video=media.customer_video, audio=media.customer_audio, screen=CONSOLE_SCREEN) as browser:
+        page = await log_in(browser, call.stack.server_url, SUPERVISOR.face, SUPERVISOR.login, call.stack.password)
+        library = LibraryPage(page)
+        await library.has(call.session)
+        await library.open(call.session)
+        await library.play()
+        await page.locator(".tool.live").wait_for()
+    await call.kiosk.hang_up()
+
+
+@pytest.mark.parametrize("harm", ["flip", "delete"])
+async def test_a_harmed_recording_is_found(call: Faces, harm: str) -> None:
+    await asyncio.sleep(3)
+    await call.kiosk.hang_up()
+    await ended(call.stack, call.session)
+    code, output = await call.stack.run_command("verify", call.session)
+    assert code == 0, output
+    sealed = [event for kind, event in await call.stack.journal(call.session) if kind == "segment_sealed"]
+    victim = next(event for event in sealed if event["track"] == "kiosk.camera")
+    path = next(path for path in (call.stack.data / "blobs").rglob("*") if str(path).endswith(victim["blob"]))
+    if harm == "flip":
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    else:
+        path.unlink()
+    code, output = await call.stack.run_command("verify", call.session, "--json")
+    assert code == 1
+    assert "kiosk.camera" in output
+    assert json.dumps(output)
+    assert (await call.stack.run_command("verify", "nosuchsession"))[0] == 2
