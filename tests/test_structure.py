@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -219,6 +220,21 @@ def test_every_dependency_says_why() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     explained = set(re.findall(r"^\| (\S+) \| .{10,} \|$", page, re.MULTILINE)) - {"package"}
     assert explained == declared_packages()
+
+
+def test_every_imported_package_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    run_time = {re.match(r"[\w.-]+", item)[0] for item in project["dependencies"]}  # type: ignore[index]
+    development = {re.match(r"[\w.-]+", item)[0] for item in project["optional-dependencies"]["dev"]}  # type: ignore[index]
+    distributions = importlib.metadata.packages_distributions()
+    undeclared = set()
+    for module, path in modules().items():
+        allowed = run_time | development if unit(module) == "server.demo" else run_time
+        for target, _ in imports(path, module):
+            names = {name.lower() for name in distributions.get(target.split(".")[0], [])}
+            if names and not names & allowed:
+                undeclared.add((path.relative_to(ROOT).as_posix(), *sorted(names)))
+    assert not undeclared
 
 
 def test_the_media_stack_is_pinned_exactly() -> None:
