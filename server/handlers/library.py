@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -87,7 +88,7 @@ async def manifest(request: web.Request) -> web.StreamResponse:
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
     entries = await request.app[JOURNAL].read(row.id, after)
     live = row.state not in STATES["ended"]
-    told = tell(row.id, entries, started_us=row.requested_us, after=after, live=live)
+    told = await asyncio.to_thread(tell, row.id, entries, started_us=row.requested_us, after=after, live=live)
     return _json({**msgspec.to_builtins(told), "session": _brief(row)})
 
 

@@ -83,7 +83,9 @@ export class Recording extends EventTarget {
     const manifest = /** @type {Manifest} */ (this.manifest);
     for (const track of manifest.tracks) this.#add(track);
     const first = this.clock.length === 0;
-    this.clock.length = manifest.length_ms;
+    // Of a running call only what is sealed can be shown; other things are known sooner.
+    const ends = manifest.tracks.flatMap(({ segments, gaps }) => [...segments.slice(-1), ...gaps.slice(-1)].map(({ end_ms }) => end_ms));
+    this.clock.length = manifest.live ? Math.max(0, ...ends) : manifest.length_ms;
     if (first && !this.following) this.clock.seek(Math.min(...manifest.tracks.map(({ first_ms }) => first_ms ?? Infinity), manifest.length_ms));
     if (this.following) this.catchUp();
     if (first && this.following) this.clock.play();
