@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -135,14 +136,17 @@ class Stack:
         await self._ready(self.server, f"{self.server_url}/login")
 
     async def enrol_kiosk(self) -> None:
-        """Give the kiosk client its identity with a one-time code, once."""
-        if (self.data / "kiosk").exists():
+        """Give the kiosk client its identity with a one-time code, once for each address of the server."""
+        stamp = self.data / "kiosk-enrolled-at"
+        if stamp.exists() and stamp.read_text() == self.server_url:
             return
+        shutil.rmtree(self.data / "kiosk", ignore_errors=True)
         code = await enrolment_code(self.config, KIOSK)
         arguments = ["enrol", "--server", self.server_url, "--code", code, "--data", str(self.data / "kiosk")]
         child = await self._spawn("enrol", "kiosk_client", arguments)
         if await asyncio.wait_for(child.process.wait(), START_S) != 0:
             raise StackError(f"the kiosk could not be enrolled:\n{child.last_lines()}")
+        stamp.write_text(self.server_url)
 
     async def start_kiosk(self) -> None:
         """Start the kiosk client and wait until it serves its page."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.demo_stack import Child, Stack, StackError, free_port
+from server.demo_stack import Child, Stack, StackError, free_port, running
 
 
 async def child(tmp_path: Path, source: str) -> Child:
@@ -61,3 +61,15 @@ async def test_settings_of_the_caller_do_not_reach_the_children(
     environment = stack._environment()
     assert "VISAVIS_PORT" not in environment
     assert environment["VISAVIS_LOG_LEVEL"] == "debug"
+
+
+async def test_a_kiosk_enrols_once_for_each_address_of_its_server(tmp_path: Path) -> None:
+    first, second = free_port(), free_port()
+    for port, enrolments in ((first, 1), (first, 1), (second, 2)):
+        stack = Stack(tmp_path, port, free_port())
+        async with running(stack):
+            assert stack.kiosk is not None
+            assert stack.kiosk.running
+        assert stack.kiosk is None
+        log = (tmp_path / "logs" / "server.log").read_text()
+        assert log.count('"kiosk enrolled"') == enrolments
