@@ -48,9 +48,12 @@ export const starred = (text) => (text.trim() === "" ? "" : STARS);
  * @param {HTMLElement} element
  */
 export function maskInput(text, element) {
-  const secret = element.getAttribute("type") === "password" || !element.hasAttribute(PLAIN);
-  return secret ? starred(text) : guard(text);
+  return isPlain(element) ? guard(text) : starred(text);
 }
+
+/** @param {Element | null} element */
+const isPlain = (element) =>
+  element !== null && element.hasAttribute(PLAIN) && element.getAttribute("type")?.toLowerCase() !== "password";
 
 /**
  * A copy of an rrweb event without anything that may not leave. `elementOf` finds the element of a node id.
@@ -78,6 +81,11 @@ export function clean(event, elementOf) {
     };
     return { ...event, data: change };
   }
+  if (type === 3 && data.source === 5) {
+    // rrweb leaves some kinds of inputs alone; here none is.
+    const text = isPlain(elementOf(data.id)) ? guard(data.text) : starred(data.text);
+    return { ...event, data: { ...data, text } };
+  }
   // Rules of style sheets are no place for numbers of customers, and long decimals in them are real.
   if (type === 3 && [8, 13, 15].includes(data.source)) return event;
   return cleanStrings(event);
@@ -91,9 +99,10 @@ export function clean(event, elementOf) {
 function cleanNode(node, inStyle = false) {
   if (node.type === 2) {
     const style = node.tagName === "style";
+    const plain = PLAIN in node.attributes && String(node.attributes.type).toLowerCase() !== "password";
     return {
       ...node,
-      attributes: cleanAttributes(node.attributes, node.tagName, PLAIN in node.attributes, node.isSVG),
+      attributes: cleanAttributes(node.attributes, node.tagName, plain, node.isSVG),
       childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, style)),
     };
   }
@@ -109,8 +118,10 @@ function cleanNode(node, inStyle = false) {
  */
 function cleanChange(change, element) {
   const tag = element?.tagName.toLowerCase() ?? "";
-  const plain = element?.hasAttribute(PLAIN) ?? false;
-  return { ...change, attributes: cleanAttributes(change.attributes, tag, plain, element instanceof SVGElement) };
+  return {
+    ...change,
+    attributes: cleanAttributes(change.attributes, tag, isPlain(element), element instanceof SVGElement),
+  };
 }
 
 /**
@@ -127,10 +138,9 @@ function cleanAttributes(attributes, tag, plain, drawing = false) {
     if (RAW.has(name) || typeof value !== "string" || (drawing && !leaky)) {
       kept[name] = value;
     } else if (leaky) {
-      // The value of an input has been through `maskInput` already.
-      const masked = name === "value" && INPUTS.has(tag);
       const shown = plain && (name === "placeholder" || name === "value");
-      if (masked || shown) kept[name] = guard(value);
+      if (shown) kept[name] = guard(value);
+      else if (name === "value" && INPUTS.has(tag)) kept[name] = starred(value);
     } else {
       kept[name] = /^data:/i.test(value) ? value : guard(value);
     }
