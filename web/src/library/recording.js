@@ -10,6 +10,7 @@ import { extend } from "./spans.js";
 
 const TICK_MS = 100;
 const POLL_MS = 2000;
+const TOGETHER_MS = 3000;
 /** A running call is watched so far behind, because a segment is sealed two seconds after it began. */
 export const EDGE_MS = 5000;
 
@@ -86,7 +87,7 @@ export class Recording extends EventTarget {
     // Of a running call only what is sealed can be shown; other things are known sooner.
     const ends = manifest.tracks.flatMap(({ segments, gaps }) => [...segments.slice(-1), ...gaps.slice(-1)].map(({ end_ms }) => end_ms));
     this.clock.length = manifest.live ? Math.max(0, ...ends) : manifest.length_ms;
-    if (first && !this.following) this.clock.seek(Math.min(...manifest.tracks.map(({ first_ms }) => first_ms ?? Infinity), manifest.length_ms));
+    if (first && !this.following) this.clock.seek(beginning(manifest));
     if (this.following) this.catchUp();
     if (first && this.following) this.clock.play();
   }
@@ -136,4 +137,11 @@ export class Recording extends EventTarget {
     if (!this.live && now >= this.clock.length && this.clock.playing) this.clock.pause();
     this.dispatchEvent(new Event("tick"));
   }
+}
+
+/** Where a finished recording begins to be worth seeing: when the tracks that begin together have all begun. @param {Manifest} manifest */
+function beginning({ tracks, length_ms }) {
+  const firsts = tracks.map(({ first_ms }) => first_ms ?? length_ms);
+  const earliest = Math.min(length_ms, ...firsts);
+  return Math.max(0, ...firsts.filter((first) => first <= earliest + TOGETHER_MS));
 }

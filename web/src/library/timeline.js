@@ -114,7 +114,7 @@ export class LibraryTimeline extends LitElement {
     const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].map((seconds) => seconds * 1000);
     const step = steps.find((one) => length / one <= 8) ?? steps[steps.length - 1];
     const ticks = [];
-    for (let at = 0; at <= length; at += step) ticks.push(at);
+    for (let at = 0; at <= length * 0.94; at += step) ticks.push(at);
     return ticks.map((at) => html`<span data-from=${length ? at / length : 0}>${formatDuration(at / 1000)}</span>`);
   }
 
