@@ -166,7 +166,9 @@ async def test_the_picture_can_be_drawn_by_itself(tmp_path: Path) -> None:
         first = batches[0]
         assert [event["type"] for event in first[:2]] == [4, 2]
         assert first[0]["data"]["href"] == f"{at.address}/"
-        everything = nodes(snapshot(batches))
+        at.office.post(s.TakeSnapshot(at.office.session.id if at.office.session else ""))
+        await at.office.until(lambda: epochs(at) == 2)
+        everything = nodes(snapshot(await settled(at)))
         styles = "".join(node["attributes"].get("_cssText", "") for node in everything if node["type"] == 2)
         assert ".expert" in styles
         assert "--brand" in styles
