@@ -248,8 +248,9 @@ async def test_an_ended_session_that_the_customer_leaves_is_forgotten_at_once() 
         ears.heard.clear()
         office.end()
         await ears.until(lambda message: isinstance(message, s.SessionUpdate) and message.session.ended_by is not None)
-        assert agent.mirror.session is not None
-        assert await agent.ask(c.CallEnd(agent.mirror.session.id)) == s.Done()
+        session = agent.mirror.session
+        assert session is not None
+        assert await agent.ask(c.CallEnd(session.id)) == s.Done()
         assert agent.mirror.session is None
         assert not [message for message in office.said if isinstance(message, c.CallEnd)]
 

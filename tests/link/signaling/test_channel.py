@@ -29,7 +29,7 @@ BOUND = 10.0
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that other tasks bring about, at most BOUND seconds."""
     async with asyncio.timeout(BOUND):
-        while not condition():  # noqa: ASYNC110  # a condition over several objects has no event of its own
+        while not condition():  # a condition over several objects has no event of its own
             await asyncio.sleep(0.005)
 
 

@@ -180,7 +180,7 @@ async def test_the_child_can_open_nothing_and_take_little() -> None:
 
 async def test_a_cancelled_call_leaves_no_process(no_task_left: None) -> None:
     task = asyncio.get_running_loop().create_task(Reencoder().reencode(bomb(4900, 4900)))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
