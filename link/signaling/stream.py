@@ -7,6 +7,7 @@ far it got and the rest is sent again. The receiver drops what it already has an
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from link.messages.errors import BadMessage, SlowConsumer
 
@@ -21,6 +22,8 @@ class Stream:
         self.sent = 0
         self.received = 0
         self.kept_bytes = 0
+        self.on_freed: Callable[[], None] = lambda: None
+        """Called when acknowledged frames made room; for senders who can wait."""
         self._kept: deque[tuple[int, bytes]] = deque()
         self._acknowledged = 0
         self._keep_bytes = keep_bytes
@@ -42,8 +45,11 @@ class Stream:
         if received > self.sent:
             raise BadMessage("acknowledges a frame that was never sent")
         self._acknowledged = max(self._acknowledged, received)
+        before = len(self._kept)
         while self._kept and self._kept[0][0] <= received:
             self.kept_bytes -= len(self._kept.popleft()[1])
+        if len(self._kept) < before:
+            self.on_freed()
 
     def accept(self, seq: int) -> bool:
         """Return whether frame ``seq`` is new; False for one that was already received. Raises BadMessage on a hole."""

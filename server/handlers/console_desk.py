@@ -8,11 +8,12 @@ from aiohttp import web
 
 from link.messages import client as m
 from link.messages.errors import NotFound
-from link.messages.server import ConsoleConfig, PresenceState, SessionGone, SessionUpdate
+from link.messages.server import ConsoleConfig, PresenceState, ServerMessage, SessionGone, SessionUpdate
 from link.messages.values import Face, Service
 from link.signaling.channel import Channel
 from server.bus import person_topic
 from server.handlers.desk import Handle, Party, Reply
+from server.handlers.pacing import Picture
 from server.identity import Person
 from server.keys import CONFIG, STORE
 from server.rooms.room import Room
@@ -32,6 +33,7 @@ class ConsoleDesk(Party):
     def __init__(self, app: web.Application, channel: Channel, person: Person) -> None:
         super().__init__(app, channel, person.id, person_topic(person.id))
         self.person = person
+        self._picture = Picture(channel, self._refresh)
 
     def room(self, session: str) -> Room:
         return self.rooms.specialists_room(self.person.id, session)
@@ -72,6 +74,9 @@ class ConsoleDesk(Party):
             room.share.refresh()
         if not self.channel.connected:
             self.connected(False)
+
+    def hear(self, message: ServerMessage) -> None:
+        self._picture.take(message)
 
     def connected(self, connected: bool) -> None:
         self.rooms.specialist_connected(self.person.id, connected)
@@ -128,6 +133,10 @@ class ConsoleDesk(Party):
     async def cobrowse_refresh(self, message: m.CobrowseRefresh) -> Reply:
         self._mine(message.session).share.refresh()
         return None
+
+    def _refresh(self) -> bool:
+        room = self.rooms.of_specialist(self.person.id)
+        return room is not None and room.share.refresh()
 
     def _mine(self, session: str) -> Room:
         room = self.room(session)

@@ -62,7 +62,7 @@ class Desk:
             await self.prepare()
             # Nothing waits from here on, so that what is published next comes after what the client starts with.
             if self._topic is not None:
-                subscribed = self._bus.subscribe(self._topic, self.channel.post)
+                subscribed = self._bus.subscribe(self._topic, self.hear)
             self.begin()
             async for incoming in self.channel:
                 await self._take(incoming)
@@ -78,6 +78,10 @@ class Desk:
 
     def begin(self) -> None:
         """Tell the client how things stand; from now on it is told what changes."""
+
+    def hear(self, message: ServerMessage) -> None:
+        """Pass on what was published for this client."""
+        self.channel.post(message)
 
     def connected(self, connected: bool) -> None:
         """The client's WebSocket came or went."""

@@ -149,6 +149,20 @@ async def test_over_the_sockets_and_into_the_record(bank: Bank) -> None:
     assert sum(segment.frames for segment in sealed) == 4
 
 
+async def test_a_picture_of_three_megabytes_reaches_the_console(bank: Bank) -> None:
+    kiosk, ann, session = await recorded_call(bank)
+    text = moves(90_000)
+    assert len(text) > 3_000_000
+    for piece in pieces(text, session):
+        await kiosk.ask(piece)
+    shown: list[CobrowseBatch] = []
+    while not shown or shown[-1].part < shown[-1].parts - 1:
+        shown.append(await ann.hear(CobrowseBatch))
+    assert len("".join(batch.data for batch in shown)) == len(text)
+    assert [batch.part for batch in shown] == list(range(shown[0].parts))
+    assert (ann.fresh, kiosk.fresh) == (1, 1)
+
+
 async def test_the_first_picture_is_asked_for_when_it_is_recorded(bank: Bank) -> None:
     kiosk, _, session = await recorded_call(bank)
     assert "recording_started" in await bank.kinds(session)
