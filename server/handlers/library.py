@@ -88,7 +88,9 @@ async def manifest(request: web.Request) -> web.StreamResponse:
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
     entries = await request.app[JOURNAL].read(row.id, after)
     live = row.state not in STATES["ended"]
-    told = await asyncio.to_thread(tell, row.id, entries, started_us=row.requested_us, after=after, live=live)
+    told = await asyncio.to_thread(
+        tell, row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live
+    )
     return _json({**msgspec.to_builtins(told), "session": _brief(row)})
 
 

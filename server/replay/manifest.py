@@ -58,7 +58,8 @@ class Moment(Struct, frozen=True):
 class Manifest(Struct):
     """A session for a player, or what is new of it after an earlier `seq`.
 
-    `live` is true while more may be recorded. `length_ms` is the last moment known. `at_us` is when the session began.
+    `live` is true while more may be recorded. `length_ms` is the last moment known: once the call has ended, its end or
+    that of the last piece or gap, whichever is later. `at_us` is when the session began.
     """
 
     session: str
@@ -77,14 +78,22 @@ def events_of(entries: Iterable[Entry], started_us: int) -> Iterator[tuple[Entry
         yield entry, max(0, (entry.at_us - started_us) // 1000), e.decode(entry.payload)
 
 
-def tell(session: str, entries: list[Entry], *, started_us: int, after: int = 0, live: bool) -> Manifest:
-    """Return the manifest of these entries, which are those with numbers above `after`."""
+def tell(
+    session: str, entries: list[Entry], *, started_us: int, after: int = 0, ended_us: int | None = None, live: bool
+) -> Manifest:
+    """Return the manifest of these entries, which are those with numbers above `after`.
+
+    `ended_us` is when the call ended, where that may be told by an entry that is not among them.
+    """
     manifest = Manifest(session, after, started_us, live, 0, [], [])
     tracks: dict[str, Track] = {}
     for entry, at_ms, event in events_of(entries, started_us):
         manifest.seq = entry.seq
-        end_ms = at_ms if not isinstance(event, e.Rated | e.Disposed | e.Closed | e.RecordingCompleted) else 0
+        # A rating, or a timer ten minutes after the call, makes it no longer.
+        end_ms = at_ms if ended_us is None or entry.at_us <= ended_us else 0
         match event:
+            case e.Ended():
+                ended_us = entry.at_us
             case e.TrackStarted():
                 track = _track(tracks, event.track)
                 track.kind, track.codec, track.width, track.height = event.kind, event.codec, event.width, event.height

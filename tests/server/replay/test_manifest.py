@@ -11,6 +11,7 @@ import pytest
 from link.messages.errors import NotFound
 from server.replay.manifest import Manifest, tell
 from server.replay.reader import Damaged, Deleted, Reader
+from server.session import events as e
 from tests.server.recording import media
 from tests.server.replay.recorded import SESSION, STARTED_US, Archive, record
 
@@ -64,6 +65,27 @@ async def test_only_what_is_new(archive: Archive) -> None:
     assert [moment.kind for moment in rest.moments] == ["rated", "disposed"]
     nothing = await manifest(archive, whole.seq)
     assert (nothing.seq, nothing.moments, nothing.tracks) == (whole.seq, [], [])
+
+
+async def test_what_comes_after_the_end_makes_no_call_longer(tmp_path: Path) -> None:
+    """A call that nobody rates or disposes of is closed by a timer ten minutes after its end."""
+    async with Archive.opened(tmp_path) as archive:
+        await record(archive, finished=False)
+        await archive.add(SESSION, 7500, e.Ended("kiosk", "customer"))
+        ended = await manifest(archive)
+        await archive.add(SESSION, 7900, e.GapDeclared("kiosk.camera", 7000, 7600, "no_media"))
+        sealed = await manifest(archive)
+        await archive.add(SESSION, 607_500, e.NodeRestarted("n1"), e.TimerFired("close"), e.Closed())
+        closed = await manifest(archive)
+        news = tell(
+            SESSION,
+            await archive.journal.read(SESSION, sealed.seq),
+            started_us=STARTED_US,
+            after=sealed.seq,
+            ended_us=STARTED_US + 7_500_000,
+            live=False,
+        )
+    assert (ended.length_ms, sealed.length_ms, closed.length_ms, news.length_ms) == (7500, 7600, 7600, 0)
 
 
 async def test_segments_are_read_and_play(archive: Archive) -> None:
