@@ -13,6 +13,7 @@ from link.messages.errors import BadMessage, NotFound
 from server.handlers.pages import shell
 from server.handlers.route import PERSON, Allow, Foreign, Route
 from server.identity import Person, Role
+from server.journal import Journal
 from server.keys import AUDIT, JOURNAL, READER, STORE
 from server.replay.manifest import tell
 from server.session.events import SegmentSealed
@@ -29,6 +30,7 @@ STATES: Final = {
     "ended": frozenset(("ended", "closed")),
 }
 MEDIA_TYPES: Final = {"audio": "audio/webm", "video": "video/webm"}
+_RECORDING: Final = frozenset(("recording_started", "recording_completed"))
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
@@ -86,8 +88,8 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     if not after:
         person = request[PERSON]
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
+    live = await _live(request.app[JOURNAL], row)  # asked before reading: what is read then holds all there will be
     entries = await request.app[JOURNAL].read(row.id, after)
-    live = row.state not in STATES["ended"]
     told = await asyncio.to_thread(
         tell, row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live
     )
@@ -125,6 +127,13 @@ async def _row(request: web.Request) -> SessionRow:
     if not request[PERSON].may(Role.SUPERVISOR, row.branch):
         raise Foreign(f"session:{session}")
     return row
+
+
+async def _live(journal: Journal, row: SessionRow) -> bool:
+    """Whether more may be recorded: until the call is over, and the last pieces that it left are sealed."""
+    if row.state != "ended":
+        return row.state != "closed"
+    return {entry.kind for entry in await journal.read(row.id, kinds=_RECORDING)} == {"recording_started"}
 
 
 def _is_colleague(person: Person, mine: frozenset[str] | None) -> bool:

@@ -9,6 +9,8 @@ import pytest
 
 from server.keys import AUDIT, BLOBS, CONFIG, JOURNAL, STORE, VAULT
 from server.recording.webm import read_clusters
+from server.session import events as e
+from server.store.sessions import Projection
 from tests.server.handlers.conftest import World
 from tests.server.replay.recorded import SESSION, STARTED_US, Archive, record, requested
 
@@ -76,6 +78,32 @@ async def test_every_look_is_audited_once(world: World, archive: Archive) -> Non
     views = [entry for entry in await world.app[AUDIT].read() if entry.action == "recording.view"]
     assert [entry.object for entry in views] == [f"session:{SESSION}"]
     assert views[0].actor == f"person:{world.people['supervisor.north'].id}"
+
+
+async def test_live_until_the_last_pieces_are_sealed(world: World, archive: Archive) -> None:
+    """A player that stopped asking at the end itself would miss them."""
+    session = "s-ending"
+    event, row = requested(session, "north")
+    answered = Projection(state="active", answered_us=STARTED_US + 1_000_000)
+    ended = Projection(state="ended", ended_us=STARTED_US + 9_000_000)
+
+    async def live() -> bool:
+        _, body, _ = await fetch(world, "supervisor.north", f"/api/sessions/{session}/manifest?after=1")
+        return bool(json.loads(body)["live"])
+
+    await archive.add(session, 0, event, projection=row)
+    assert await live()
+    await archive.add(session, 1000, e.RecordingStarted("aes-256-gcm", session), projection=answered)
+    assert await live()
+    await archive.add(session, 9000, e.Ended("kiosk", "customer"), projection=ended)
+    assert await live()
+    await archive.add(session, 9200, e.RecordingCompleted([]))
+    assert not await live()
+    # One that ended before anybody answered has nothing to wait for; one that is closed neither.
+    event, row = requested("s-left", "north")
+    await archive.add("s-left", 0, event, e.Ended("kiosk", "left"), projection=row | ended)
+    session = "s-left"
+    assert not await live()
 
 
 @pytest.mark.parametrize(
