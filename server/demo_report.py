@@ -12,9 +12,11 @@ from server.demo_browser import Received
 
 # What must be reached on two busy cores that also encode and decode for both browsers.
 LEAST_FPS = 8
-LEAST_WIDTH = 480
+PICTURE = (1280, 720)
 LEAST_LEVEL = 0.005
 LONGEST_FREEZE_S = 2.0
+# Frames a second in the recording: Opus packets of 20 ms, and what a camera can have sent.
+RATES = {"audio": (45, 55), "video": (LEAST_FPS, 35)}
 LONGEST_ANSWER_MS = 4000
 CONTINUOUS = ("kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone")
 TRACKS = (*CONTINUOUS, "cobrowse")
@@ -100,6 +102,7 @@ def read_journal(report: Report, entries: Sequence[tuple[str, dict[str, Any]]]) 
             papers[event["document"]]["state"] = "accepted" if event["accepted"] else "rejected"
     for track in report.tracks:
         track["segments"] = segments[track["name"]]
+        track["frames"] = frames[track["name"]]
     report.cobrowse_events = frames["cobrowse"]
     report.documents = list(papers.values())
 
@@ -125,7 +128,7 @@ def _media_problems(media: Received | None, seconds: float) -> list[str]:
     problems = []
     if media.video_frames < LEAST_FPS * seconds:
         problems.append(f"decoded only {media.video_frames} frames in {seconds:.0f} s")
-    if media.width < LEAST_WIDTH:
+    if (media.width, media.height) != PICTURE:
         problems.append(f"sees a picture of {media.width}x{media.height}")
     if media.audio_level < LEAST_LEVEL:
         problems.append(f"hears nothing (level {media.audio_level})")
@@ -142,4 +145,12 @@ def _recording_problems(report: Report) -> list[str]:
         for name, track in recorded.items()
         if name in CONTINUOUS and track["seconds"] < report.seconds - 1
     ]
-    return missing + short
+    return missing + short + [problem for track in recorded.values() for problem in _rate_problems(track)]
+
+
+def _rate_problems(track: dict[str, Any]) -> list[str]:
+    if track["name"] not in CONTINUOUS or not track["seconds"]:
+        return []
+    least, most = RATES[track["kind"]]
+    rate = track["frames"] / track["seconds"]
+    return [] if least <= rate <= most else [f"{track['name']} has {rate:.0f} frames a second in its recording"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ SEGMENT_MS = 2000
 AUDIO, VIDEO, COBROWSE = "audio", "video", "cobrowse"
 CODECS = {AUDIO: "opus", VIDEO: "vp8", COBROWSE: "rrweb"}
 PICTURE_MS = 40  # how long the last picture of a segment is taken to be seen
+CROWDED_MS = 2
 OPEN_SUFFIX = ".open"
 MAX_LINES_BYTES = 256 << 20
 
@@ -60,12 +62,22 @@ def kind_of(track: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a segment's contents say about it: first and last moment in session milliseconds, and how many frames."""
+    """What a segment's contents say about it: first and last moment in session milliseconds, and how many frames.
+
+    `crowded` of the frames begin within 2 ms of the one before: no source sends so fast, but the same source taken
+    twice looks like that.
+    """
 
     start_ms: int
     end_ms: int
     frames: int
     keyframe: bool
+    crowded: int = 0
+
+    @property
+    def doubled(self) -> bool:
+        """Whether the media are there twice. A few crowded frames are only a clock set right."""
+        return self.frames >= 10 and self.crowded * 3 >= self.frames
 
 
 class _Line(msgspec.Struct):
@@ -88,7 +100,9 @@ def _media_facts(kind: str, data: bytes) -> Facts | None:
         return None
     last = blocks[-1]
     length = round(opus.duration(last.data) * 1000) if kind == AUDIO else PICTURE_MS
-    return Facts(blocks[0].time_ms, last.time_ms + length, len(blocks), any(block.keyframe for block in blocks))
+    crowded = sum(after.time_ms - before.time_ms <= CROWDED_MS for before, after in itertools.pairwise(blocks))
+    keyframe = any(block.keyframe for block in blocks)
+    return Facts(blocks[0].time_ms, last.time_ms + length, len(blocks), keyframe, crowded)
 
 
 def _line_facts(data: bytes) -> Facts | None:

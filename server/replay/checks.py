@@ -118,6 +118,8 @@ def check_segment(key: SessionKey, kind: str, event: e.SegmentSealed, blob: byte
         return Finding(where, f"holds {found.frames if found else 0} frames instead of {event.frames}")
     if found.start_ms < event.start_ms - TOLERANCE_MS or found.end_ms > event.end_ms + TOLERANCE_MS:
         return Finding(where, f"holds {found.start_ms} to {found.end_ms} ms, outside its span")
+    if found.doubled:
+        return Finding(where, f"{found.crowded} of its {found.frames} frames follow another at once: recorded twice")
     return None
 
 

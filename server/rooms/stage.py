@@ -193,7 +193,8 @@ class Stage:
                     self._relay.disconnect(sink.leg, slot)
 
     def _tap(self, seat: _Seat) -> None:
-        if self._recorder is None:
+        # Tapped before where the recorder came while the seat's offer was being answered.
+        if self._recorder is None or seat.taps:
             return
         for name in TRACKS[seat.participant]:
             track, flow = f"{seat.participant}.{name}", seat.leg.flows[name]

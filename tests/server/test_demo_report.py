@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,14 @@ from server.demo_report import CONTINUOUS, Report, judge, read_journal
 GOOD = Received(300, 1280, 720, 0.05, 0, 0.0, 0.0)
 
 
+def track(name: str, frames: int | None = None) -> dict[str, Any]:
+    """A recorded track of 12 s with as many frames as it should have, or with `frames`."""
+    kind, usual = ("audio", 600) if name.endswith("microphone") else ("video", 300)
+    return {"name": name, "kind": kind, "seconds": 12.0, "segments": 6, "frames": usual if frames is None else frames}
+
+
 def good() -> Report:
-    tracks = [{"name": name, "kind": "media", "seconds": 12.0, "segments": 6} for name in CONTINUOUS]
+    tracks = [track(name) for name in CONTINUOUS]
     return Report(
         session="s1",
         answer_to_media_ms=600,
@@ -41,7 +48,8 @@ def test_a_good_call_has_no_problem() -> None:
         ({"answer_to_media_ms": 9000}, "9000 ms after"),
         ({"kiosk": None}, "the kiosk has no statistics"),
         ({"console": dataclasses.replace(GOOD, video_frames=20)}, "the console decoded only 20 frames"),
-        ({"console": dataclasses.replace(GOOD, width=320)}, "sees a picture of 320x720"),
+        ({"console": dataclasses.replace(GOOD, width=960, height=540)}, "the console sees a picture of 960x540"),
+        ({"kiosk": dataclasses.replace(GOOD, width=640, height=360)}, "the kiosk sees a picture of 640x360"),
         ({"kiosk": dataclasses.replace(GOOD, audio_level=0.0)}, "the kiosk hears nothing"),
         ({"kiosk": dataclasses.replace(GOOD, frozen_s=3.5)}, "frozen picture for 3.5 s"),
         ({"cobrowse_events": 0}, "no co-browse event"),
@@ -49,6 +57,9 @@ def test_a_good_call_has_no_problem() -> None:
         ({"verified": False}, "does not verify"),
         ({"tracks": []}, "cobrowse is not recorded"),
         ({"seconds": 20.0}, "kiosk.camera has only 12.0 s of 20 s"),
+        ({"tracks": [track("kiosk.microphone", 1199)]}, "kiosk.microphone has 100 frames a second"),
+        ({"tracks": [track("kiosk.microphone", 400)]}, "kiosk.microphone has 33 frames a second"),
+        ({"tracks": [track("kiosk.camera", 720)]}, "kiosk.camera has 60 frames a second"),
     ],
 )
 def test_each_thing_that_is_missing_is_a_problem(change: dict[str, object], problem: str) -> None:
@@ -97,7 +108,7 @@ def test_the_journal_tells_of_tracks_papers_and_cobrowsing() -> None:
             ("recording_completed", {"tracks": [{"track": "kiosk.camera", "kind": "video", "recorded_ms": 3900}]}),
         ],
     )
-    assert report.tracks == [{"name": "kiosk.camera", "kind": "video", "seconds": 3.9, "segments": 2}]
+    assert report.tracks == [{"name": "kiosk.camera", "kind": "video", "seconds": 3.9, "segments": 2, "frames": 118}]
     assert report.cobrowse_events == 7
     assert report.documents == [
         {"state": "accepted", "sha256": "ab", "size": 9, "media_type": "image/jpeg", "width": 8, "height": 6}

@@ -7,16 +7,20 @@ import json
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
 from sqlalchemy import update
 
+from link.media.frames import EncodedFrame
 from server.replay.checks import check_paper, check_segment
 from server.replay.export import export_session
 from server.replay.verify import Report, Verdict, verify_session
 from server.session import events as e
 from server.store import tables
+from tests.server.recording import media
+from tests.server.replay import recorded
 from tests.server.replay.recorded import SESSION, Archive, record
 
 
@@ -54,6 +58,18 @@ async def test_running_call_is_sound_so_far(tmp_path: Path) -> None:
         await record(archive, finished=False)
         report = await verified(archive)
     assert (report.verdict, report.running) == (Verdict.SOUND, True)
+
+
+async def test_media_recorded_twice_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(seconds: float, **more: float) -> list[EncodedFrame]:
+        return [frame for frame in media.opus(seconds, **more) for _ in range(2)]
+
+    monkeypatch.setattr(recorded, "media", SimpleNamespace(opus=twice, vp8=media.vp8))
+    async with Archive.opened(tmp_path) as archive:
+        await record(archive)
+        report = await verified(archive)
+    assert {finding.where.split()[0] for finding in report.findings} == {"kiosk.microphone", "specialist.microphone"}
+    assert all("recorded twice" in finding.problem for finding in report.findings)
 
 
 async def test_a_thousand_flipped_bytes_are_all_found(archive: Archive) -> None:
