@@ -234,6 +234,11 @@ async def test_escape_declines_and_a_missed_ring_is_said(tmp_path: Path) -> None
         desk.failing = WrongState("gone")
         await page.keyboard.press("Enter")
         await expect(page.locator(".notice.danger")).to_contain_text("no longer possible")
+        await expect(page.locator("dialog.ring")).to_be_visible()
+        desk.failing = None
+        await page.keyboard.press("Enter")
+        await page.locator("console-stage").wait_for()
+        await expect(page.locator("dialog.ring")).to_be_hidden()
 
 
 async def test_a_lost_line_and_a_reload_return_into_the_call(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ export class ConsoleRing extends ConsoleElement {
   }
 
   /** @param {import("./state.js").RingView} ring */
-  #content({ session, deadline, total }) {
+  #content({ session, deadline, total, settling }) {
     const left = Math.max(0, deadline - performance.now());
     const waited = session.waited_s + (total - left) / 1000;
     return html`
@@ -107,6 +107,7 @@ export class ConsoleRing extends ConsoleElement {
           appearance="outlined"
           variant="neutral"
           size="l"
+          ?loading=${settling === "decline"}
           @click=${() => void this.app.desk.decline()}
         >
           <wa-icon slot="start" name="phone-missed"></wa-icon>${t("Decline")}<kbd aria-hidden="true">Esc</kbd>
@@ -117,6 +118,7 @@ export class ConsoleRing extends ConsoleElement {
           appearance="accent"
           size="l"
           autofocus
+          ?loading=${settling === "answer"}
           @click=${() => void this.app.desk.answer()}
         >
           <wa-icon slot="start" name="phone-call"></wa-icon>${t("Answer")}<kbd aria-hidden="true">Enter</kbd>

@@ -131,18 +131,28 @@ export class Desk extends EventTarget {
   }
 
   async answer() {
-    const { ring } = this.store.state;
-    if (!ring) return;
-    this.store.set({ ring: null });
-    const reply = await this.#ask({ type: "answer", session: ring.session.id });
+    const reply = await this.#settleRing("answer");
     if (reply) this.#receive(reply);
   }
 
   async decline() {
+    await this.#settleRing("decline");
+  }
+
+  /**
+   * It rings until the server took the word, or says that it rings no more: what failed can be tried again.
+   *
+   * @param {"answer" | "decline"} type
+   */
+  async #settleRing(type) {
     const { ring } = this.store.state;
-    if (!ring) return;
-    this.store.set({ ring: null });
-    await this.#ask({ type: "decline", session: ring.session.id });
+    if (!ring || ring.settling) return null;
+    const session = ring.session.id;
+    this.store.set({ ring: { ...ring, settling: type } });
+    const reply = await this.#ask({ type, session });
+    const now = this.store.state.ring;
+    if (now?.session.id === session) this.store.set({ ring: reply ? null : { ...now, settling: null } });
+    return reply;
   }
 
   /** @param {boolean} held */

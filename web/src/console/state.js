@@ -10,7 +10,11 @@
 /** @typedef {"screen" | "customer" | "camera" | "both"} Emphasis */
 /** @typedef {"saved" | "typing" | "saving" | "failed"} SaveState */
 /** @typedef {{id: number, kind: "info" | "success" | "warning" | "danger", text: string}} Notice */
-/** @typedef {{session: Session, deadline: number, total: number}} RingView deadline on the performance clock, ms */
+/**
+ * What rings; `deadline` on the performance clock, ms; `settling` is what the server was told and has not confirmed yet.
+ *
+ * @typedef {{session: Session, deadline: number, total: number, settling: "answer" | "decline" | null}} RingView
+ */
 /** @typedef {Chat & {pending?: boolean, failed?: boolean}} ChatLine */
 
 /**
@@ -170,7 +174,7 @@ export class Store extends EventTarget {
    */
   #ring(session, remaining, now) {
     const total = Math.max(remaining, this.state.config?.ring_s ?? 20) * 1000;
-    this.set({ ring: { session, deadline: now + remaining * 1000, total } });
+    this.set({ ring: { session, deadline: now + remaining * 1000, total, settling: null } });
   }
 
   /**
