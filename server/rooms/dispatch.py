@@ -174,9 +174,11 @@ class Dispatch:
         return told
 
     def queue_for(self, person: str) -> QueueState:
-        """The queue as this specialist's page shows it."""
+        """The queue of this specialist's branches, as the page shows it."""
         one = self.queue.specialists.get(person)
-        calls = self.queue.calls()
+        if one is None:
+            return QueueState(0, [], 0)
+        calls = [call for call in self.queue.calls() if one.serves(call.branch)]
         now_us = unix_us()
         rows = [
             WaitingCall(
@@ -186,11 +188,13 @@ class Dispatch:
                 call.branch_en,
                 Language(call.language),
                 max(0, now_us - call.since_us) // 1_000_000,
-                one is not None and one.fits(call),
+                one.fits(call),
             )
             for call in calls[:ROWS]
         ]
-        available = sum(each.presence is Presence.AVAILABLE for each in self.queue.specialists.values())
+        available = sum(
+            each.presence is Presence.AVAILABLE and each.shares_branch(one) for each in self.queue.specialists.values()
+        )
         return QueueState(len(calls), rows, available)
 
     # Inside.

@@ -63,8 +63,17 @@ class Specialist:
 
     def fits(self, call: Call) -> bool:
         """Whether the specialist knows the service, speaks the language and may serve the branch."""
-        allowed = self.branches is None or call.branch in self.branches
-        return allowed and call.skill in self.skills and call.language in self.languages
+        return self.serves(call.branch) and call.skill in self.skills and call.language in self.languages
+
+    def serves(self, branch: str) -> bool:
+        """Whether the specialist works for this branch, and so may know who waits there."""
+        return self.branches is None or branch in self.branches
+
+    def shares_branch(self, other: Specialist) -> bool:
+        """Whether both work for some branch."""
+        if self.branches is None or other.branches is None:
+            return frozenset() not in (self.branches, other.branches)
+        return not self.branches.isdisjoint(other.branches)
 
 
 @dataclass(slots=True)

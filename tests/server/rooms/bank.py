@@ -47,16 +47,21 @@ async def furnish(store: Store) -> None:
 
 
 async def hire(
-    store: Store, name: str, *, skills: tuple[str, ...] = ("wealth",), role: Role = Role.SPECIALIST
+    store: Store,
+    name: str,
+    *,
+    skills: tuple[str, ...] = ("wealth",),
+    role: Role = Role.SPECIALIST,
+    branch: str = EVERY_BRANCH,
 ) -> Person:
-    """A person who speaks Chinese and serves every branch."""
+    """A person who speaks Chinese and serves this branch, or every one."""
     return await store.people.add(
         login=name,
         name=name.title(),
         password_hash="-",
         languages=[Language.ZH],
         skills=skills,
-        grants=[Grant(role, EVERY_BRANCH)],
+        grants=[Grant(role, branch)],
     )
 
 
@@ -243,9 +248,11 @@ class Bank:
         path = "/ws/console" if role is Role.SPECIALIST else "/ws/guide"
         return self._party(path, lambda: headers)
 
-    async def specialist(self, name: str, *, skills: tuple[str, ...] = ("wealth",)) -> Party:
+    async def specialist(
+        self, name: str, *, skills: tuple[str, ...] = ("wealth",), branch: str = EVERY_BRANCH
+    ) -> Party:
         """A specialist who takes calls."""
-        party = await self.person(name, skills=skills)
+        party = await self.page(await hire(self.store, name, skills=skills, branch=branch))
         await party.available()
         return party
 

@@ -62,6 +62,7 @@ async def test_a_whole_call(bank: Bank) -> None:
     assert (ended.ended_by, ended.end_reason) == ("kiosk", "customer")
     assert await bank.presence("ann") is Presence.WRAP_UP
     await kiosk.ask(m.Rate(active.id, 5))
+    await kiosk.ask(m.Rate(active.id, None))
     await ann.ask(m.Dispose(active.id, "resolved", "all well"))
     await ann.hear(SessionGone)
     await kiosk.state(SessionState.CLOSED)
@@ -182,3 +183,22 @@ async def test_chat_is_limited(bank: Bank) -> None:
             await kiosk.ask(m.ChatSend(session, f"c{n}", "x"))
     assert refused.value.code == "rate_limited"
     assert refused.value.retry_after is not None
+
+
+async def test_a_specialist_of_one_branch_sees_and_is_offered_nothing_of_another(bank: Bank) -> None:
+    elsewhere, here = await bank.specialist("ann", branch="west"), await bank.specialist("bob", branch="east")
+    everywhere = await bank.person("cat")
+    await eventually(lambda: len(bank.rooms.dispatch.queue.specialists) == 3)
+    kiosk = await bank.kiosk("k1", "east")
+    first, second = await kiosk.call(), await (await bank.kiosk("k2", "east")).call()
+    assert (await here.hear(Ring)).session.id == first.id
+    seen = await everywhere.hear(QueueState, lambda queue: {row.session for row in queue.calls} == {second.id})
+    assert (seen.waiting, seen.available) == (1, 1), "ann is available to whoever serves every branch"
+    seen = await here.hear(QueueState, lambda queue: queue.waiting == 1)
+    assert (seen.available, seen.calls[0].branch_en) == (0, "east")
+    own = await (await bank.kiosk("k3", "west")).call("loans")
+    await elsewhere.hear(QueueState, lambda queue: [row.session for row in queue.calls] == [own.id])
+    assert not [heard for heard in elsewhere.messages if isinstance(heard, Ring)]
+    told = [row for heard in elsewhere.messages if isinstance(heard, QueueState) for row in heard.calls]
+    assert {row.session for row in told} == {own.id}
+    assert max(heard.waiting for heard in elsewhere.messages if isinstance(heard, QueueState)) == 1
