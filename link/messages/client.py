@@ -60,11 +60,11 @@ class CallEnd(ClientBase, tag="call_end"):
 
 
 class Rate(ClientBase, tag="rate"):
-    """The customer's rating, 1 to 5 stars, once. Reply: ``done``."""
+    """The customer's rating, 1 to 5 stars, once; ``None``: the customer is gone and gives none. Reply: ``done``."""
 
     faces = KIOSK_SIDE
     session: Id
-    stars: Annotated[int, Meta(ge=1, le=5)]
+    stars: Annotated[int, Meta(ge=1, le=5)] | None
 
 
 class FormStep(ClientBase, tag="form_step"):

@@ -78,7 +78,7 @@ class KioskDesk(Party):
         return None
 
     async def rate(self, message: m.Rate) -> Reply:
-        await self.do(message.session, e.Rated(message.stars))
+        await self.do(message.session, e.RatingSkipped() if message.stars is None else e.Rated(message.stars))
         return None
 
     async def form_step(self, message: m.FormStep) -> Reply:

@@ -12,7 +12,10 @@ from server.journal import Entry
 from server.session import events as e
 
 # What belongs to the tracks or to nobody's story; the rest is shown on the timeline.
-_SILENT = (e.SegmentSealed, e.GapDeclared, e.TrackStarted, e.TimerFired, e.LegOpened, e.Closed, e.RecordingCompleted)
+_SILENT = (
+    *(e.SegmentSealed, e.GapDeclared, e.TrackStarted, e.TimerFired, e.LegOpened, e.Closed, e.RecordingCompleted),
+    e.RatingSkipped,
+)
 
 
 class Segment(Struct, frozen=True):

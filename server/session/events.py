@@ -266,6 +266,10 @@ class Rated(EventBase, frozen=True):
     stars: int
 
 
+class RatingSkipped(EventBase, frozen=True):
+    """The customer is gone and gives no stars."""
+
+
 class Disposed(EventBase, frozen=True):
     """How the call went, by the specialist `by`."""
 
@@ -319,6 +323,7 @@ Event = (
     | Ended
     | Requeued
     | Rated
+    | RatingSkipped
     | Disposed
     | NodeRestarted
     | TimerFired

@@ -429,6 +429,11 @@ class Machine:
         self._set(rated=event.stars)
         yield from self._close_if_finished()
 
+    @_on(e.RatingSkipped, ENDED)
+    def _rating_skipped(self, _event: e.RatingSkipped) -> Step:
+        self._set(rating_skipped=True)
+        yield from self._close_if_finished()
+
     @_on(e.Disposed, ENDED)
     def _disposed(self, event: e.Disposed) -> Step:
         if self.state.specialist != event.by or self.state.outcome is not None:

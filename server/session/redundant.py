@@ -36,6 +36,8 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
             return state.step == step
         case e.Rated(stars=stars):
             return state.rated == stars
+        case e.RatingSkipped():
+            return state.phase is SessionState.ENDED and not state.unrated
         case e.Disposed(outcome=outcome, by=by):
             return state.outcome == outcome and state.specialist == by
         case e.ParticipantLost(participant=participant):

@@ -61,6 +61,7 @@ class State:
     ended_by: str | None = None
     end_reason: str | None = None
     rated: int | None = None
+    rating_skipped: bool = False
     outcome: str | None = None
     close_due: bool = False
 
@@ -82,11 +83,16 @@ class State:
         return self.phase is SessionState.ENDED and self.specialist is not None and self.outcome is None
 
     @property
+    def unrated(self) -> bool:
+        """Whether the customer may still give stars."""
+        return self.answered and self.rated is None and not self.rating_skipped
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to wait for after the end: rating, disposition and the recording's last segment."""
         if self.phase is not SessionState.ENDED or self.recording is Recording.ON:
             return False
-        return self.close_due or ((self.rated is not None or not self.answered) and not self.undisposed)
+        return self.close_due or (not self.unrated and not self.undisposed)
 
     def document(self, document: str) -> Document | None:
         """The document with this id."""

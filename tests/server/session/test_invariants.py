@@ -35,6 +35,7 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.DocumentAnswered, st.just("d1"), st.booleans()),
     st.builds(e.DocumentDecided, st.just("d1"), st.booleans()),
     st.builds(e.Rated, st.integers(1, 5)),
+    st.builds(e.RatingSkipped),
     st.builds(e.Disposed, st.just("solved"), st.just(""), PEOPLE),
     st.builds(e.TimerFired, st.sampled_from(["ring", "kiosk_lost", "specialist_lost", "close"])),
     st.builds(e.Ended, st.sampled_from(["kiosk", "specialist", "system"]), st.just("test")),

@@ -218,6 +218,16 @@ def test_rating_and_disposition() -> None:
     talking().refused(e.Rated(5)).refused(e.Disposed("solved", "", "ann"))
 
 
+def test_a_customer_who_is_gone_gives_no_stars() -> None:
+    book = ended().so(e.RatingSkipped())
+    assert book.machine.redundant(e.RatingSkipped())
+    book.so(e.RecordingCompleted([]))
+    book.said(e.Disposed("solved", "", "ann"), c.FreeWrapUp("ann"), c.CancelTimer("close"), c.Retire())
+    rated = ended().so(e.Rated(4))
+    assert rated.machine.redundant(e.RatingSkipped())
+    talking().refused(e.RatingSkipped())
+
+
 def test_close_waits_for_the_recording() -> None:
     book = ended().said(e.TimerFired("close"))
     book.said(e.RecordingCompleted([]), c.FreeWrapUp("ann"), c.Retire())

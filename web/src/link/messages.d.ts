@@ -142,11 +142,11 @@ export interface CallEnd {
   reason?: string;
 }
 
-/** The customer's rating, 1 to 5 stars, once. Reply: ``done``. */
+/** The customer's rating, 1 to 5 stars, once; ``None``: the customer is gone and gives none. Reply: ``done``. */
 export interface Rate {
   type: "rate";
   session: string;
-  stars: number;
+  stars: number | null;
 }
 
 /** The customer reached a step of the form on the kiosk. */
