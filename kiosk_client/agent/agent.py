@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from kiosk_client.agent.call import Call, Equipment
+from kiosk_client.agent.farewell import Farewell
 from kiosk_client.agent.identity import Identity
 from kiosk_client.agent.mirror import LIVE, Mirror
 from kiosk_client.agent.transport import socket_url, tls_context
@@ -28,6 +29,7 @@ from link.messages.client import (
     LegCandidate,
     LegClose,
     LegOffer,
+    Rate,
 )
 from link.messages.errors import NotFound, SlowConsumer, Unavailable
 from link.messages.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
@@ -54,7 +56,7 @@ class Agent:
         self._uploader = Uploader(server, identity.headers, tls=tls)
         self._call: Call | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._unsaid: set[str] = set()
+        self._leaving = ""
         self._snapshot_due = False
         self._rating: asyncio.TimerHandle | None = None
         self.client = Client(
@@ -65,6 +67,7 @@ class Agent:
             on_fresh=self._on_fresh,
             tls=tls,
         )
+        self._farewell = Farewell(self.client.request, self._post, lambda: self.client.connected)
 
     @property
     def call(self) -> Call | None:
@@ -78,6 +81,7 @@ class Agent:
         finally:
             if self._rating is not None:
                 self._rating.cancel()
+            await self._farewell.stop()
             self._end_call()
             for task in list(self._closing):
                 await asyncio.wait([task], timeout=5)
@@ -122,26 +126,25 @@ class Agent:
                 return await self._forward(body)
 
     async def _forward(self, body: ClientMessage) -> ServerMessage:
-        if not self.client.connected and isinstance(body, CallRequest):
-            raise Unavailable("the server is not reached")
+        if isinstance(body, CallRequest):
+            if not self.client.connected:
+                raise Unavailable("the server is not reached")
+            await self._farewell.settle()
         reply = await self.client.request(body)
         if isinstance(reply, SessionUpdate):
             self._hear(reply)
         return reply
 
     async def _leave(self, body: CallEnd) -> ServerMessage:
-        """The customer may always leave; a server that is not reached hears of it when it is."""
+        """The customer may always leave: media stops at once, and a server that does not answer hears of it later."""
         session = self.mirror.session
         if session is not None and session.id == body.session and session.state not in LIVE:
-            self._hear(SessionGone())
+            self._forget(session.id)
             return Done()
-        if self.client.connected:
-            try:
-                return await self.client.request(body)
-            except Unavailable:
-                log.info("leaving without the server", session=body.session)
-        self._unsaid.add(body.session)
-        self._hear(SessionGone())
+        self._leaving = body.session
+        self._follow()
+        if not await self._farewell.say(body) and self.mirror.leave(body.session):
+            self._hear(SessionGone())
         return Done()
 
     def _forward_piece(self, body: CobrowsePiece) -> None:
@@ -173,18 +176,9 @@ class Agent:
         self._hear(body)
 
     def _hear(self, body: ServerMessage) -> None:
-        if isinstance(body, SessionUpdate) and body.session.id in self._unsaid:
-            self._say_unsaid(body.session)
-            return
         if self.mirror.take(body):
             self._tell(body)
         self._follow()
-
-    def _say_unsaid(self, session: Session) -> None:
-        if session.state in LIVE:
-            self._post(CallEnd(session.id))
-        else:
-            self._unsaid.discard(session.id)
 
     def _follow(self) -> None:
         """Bring the call in step with the session as it is now."""
@@ -193,6 +187,9 @@ class Agent:
             self._end_call()
             if session is not None:
                 self._forget_later(session)
+            return
+        if session.id == self._leaving:
+            self._end_call()
             return
         if self._call is not None and self._call.session != session.id:
             self._end_call()
@@ -240,12 +237,21 @@ class Agent:
         self._rating = asyncio.get_running_loop().call_later(pause, self._forget, session.id)
 
     def _forget(self, session: str) -> None:
-        self._rating = None
-        if self.mirror.session is not None and self.mirror.session.id == session:
-            self._hear(SessionGone())
+        """The customer is done with the ended session; one that was not rated is not going to be."""
+        if self._rating is not None:
+            self._rating.cancel()
+            self._rating = None
+        ended = self.mirror.session
+        if ended is None or ended.id != session:
+            return
+        if ended.specialist is not None and ended.rated is None:
+            self._post(Rate(session, None))
+        self._hear(SessionGone())
 
     def _on_state(self, online: bool) -> None:
         self._tell(self.mirror.set_online(online))
+        if online:
+            self._farewell.online()
         if self._call is not None:
             self._call.gateway.set_online(online)
             if online and self._snapshot_due:

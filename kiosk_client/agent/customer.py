@@ -100,10 +100,9 @@ class Customer:
             try:
                 await self._agent.ask(body)
                 return
-            except Unavailable:
-                if pause is None:
+            except VisavisError as error:
+                # A server's refusal carries its code, whatever its class is here.
+                if error.code != Unavailable.code or pause is None:
+                    log.info("refused", type=type(body).__name__, code=error.code)
                     return
                 await asyncio.sleep(pause)
-            except VisavisError as error:
-                log.info("refused", type=type(body).__name__, code=error.code)
-                return

@@ -59,9 +59,10 @@ class Mirror:
         self.assistance = AssistanceState(asked=False)
         self._chat.clear()
 
-    def left(self, session: str) -> bool:
-        """Whether the customer has left this session."""
-        return session in self._over
+    def leave(self, session: str) -> bool:
+        """The customer has left this session, whatever is still said about it; True if it was the present one."""
+        self._over.add(session)
+        return self.session is not None and self.session.id == session
 
     def greeting(self) -> list[ServerMessage]:
         """Return everything a new page needs, in order."""

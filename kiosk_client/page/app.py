@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from aiohttp import web
 
 from kiosk_client.agent.agent import Agent
 from kiosk_client.page.guard import guard
+from link.messages.client import CallEnd, CobrowsePiece
 from link.messages.errors import VisavisError
 from link.messages.server import ServerMessage
 from link.messages.values import Face
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
+from link.tasks import cancel, spawn
 from web import pages
 from web.catalogs import DEFAULT_LANGUAGE, parse_language
 
@@ -23,6 +26,7 @@ log = structlog.get_logger()
 
 HEARTBEAT_S = 5.0
 LINGER_S = 30.0
+WAITING = 64  # messages of a page that wait for those before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +81,36 @@ async def carry_page(request: web.Request) -> web.StreamResponse:
 async def converse(agent: Agent, channel: Channel) -> None:
     """Hand on what the page says and what it is told, until the channel closes.
 
-    Messages are handled in order; one request that waits for the server holds back the page's later ones, so that
-    nothing overtakes (an end of call must not overtake the call).
+    Messages are handled in order: one request that waits for the server holds back the page's later ones. Only the end
+    of a call, which names its session, waits for nobody, and neither do pieces of co-browsing.
     """
+    requests: asyncio.Queue[Incoming] = asyncio.Queue(WAITING)
+    endings: asyncio.Queue[Incoming] = asyncio.Queue(WAITING)
 
     def tell(message: ServerMessage) -> None:
         channel.post(message)
 
+    workers = [
+        spawn(_work(agent, channel, requests), name="page requests"),
+        spawn(_work(agent, channel, endings), name="page endings"),
+    ]
     agent.attach(tell)
     try:
         async for incoming in channel:
-            await _answer(agent, channel, incoming)
+            if isinstance(incoming.body, CobrowsePiece):
+                await _answer(agent, channel, incoming)
+            else:
+                await (endings if isinstance(incoming.body, CallEnd) else requests).put(incoming)
     finally:
         agent.detach(tell)
+        for worker in workers:
+            await cancel(worker)
         log.info("page gone")
+
+
+async def _work(agent: Agent, channel: Channel, waiting: asyncio.Queue[Incoming]) -> None:
+    while True:
+        await _answer(agent, channel, await waiting.get())
 
 
 async def _answer(agent: Agent, channel: Channel, incoming: Incoming) -> None:
@@ -99,6 +119,10 @@ async def _answer(agent: Agent, channel: Channel, incoming: Incoming) -> None:
     except VisavisError as error:
         log.info("page refused", type=type(incoming.body).__name__, code=error.code)
         channel.fail(incoming, error)
+        return
+    except Exception:
+        log.exception("message failed", type=type(incoming.body).__name__)
+        channel.fail(incoming, VisavisError())
         return
     if reply is not None:
         channel.reply(incoming, reply)

@@ -77,6 +77,8 @@ class HeadOffice:
     said: list[c.ClientMessage] = field(default_factory=list)
     papers: dict[str, bytes] = field(default_factory=dict)
     upload_statuses: list[int] = field(default_factory=list)
+    # What is said of requests of these types, instead of doing them; None: nothing is said.
+    errors: dict[type[c.ClientMessage], VisavisError | None] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
     legs: dict[str, Leg] = field(default_factory=dict)
     staffed: bool = True
@@ -243,6 +245,10 @@ class HeadOffice:
 
     async def _take(self, channel: Channel, incoming: Incoming) -> None:
         body = incoming.body
+        if type(body) in self.errors:
+            if (error := self.errors[type(body)]) is not None:
+                raise error
+            return
         match body:
             case c.CallRequest():
                 if self.session is None or self.session.state is SessionState.ENDED:
@@ -278,7 +284,8 @@ class HeadOffice:
                 channel.post(s.AssistanceState(asked=True))
             case c.Rate():
                 channel.reply(incoming, s.Done())
-                self.update(rated=body.stars)
+                if body.stars is not None:
+                    self.update(rated=body.stars)
             case c.FormStep() | c.CobrowsePiece():
                 pass
             case _:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from kiosk_client.agent import agent as agent_module
+from kiosk_client.agent import farewell
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
 from kiosk_client.agent.customer import Customer
@@ -20,7 +21,7 @@ from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import MediaLoop, make_loop
 from link.messages import client as c
 from link.messages import server as s
-from link.messages.errors import NotFound, Unavailable
+from link.messages.errors import NotFound, Unavailable, VisavisError
 from link.messages.values import Consent, DocumentState, Language, SessionState
 from link.tasks import cancel, spawn
 from tests.kiosk_client.head_office import HeadOffice, enrolled, opened
@@ -203,6 +204,61 @@ async def test_leaving_while_the_server_is_away_is_told_when_it_is_back() -> Non
         assert agent.mirror.session is None
 
 
+@pytest.mark.parametrize("error", [Unavailable("the journal cannot be written"), VisavisError("internal"), None])
+async def test_the_customer_leaves_at_once_whatever_the_server_says(
+    error: VisavisError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farewell, "LEAVE_S", 0.3)
+    monkeypatch.setattr(farewell, "ANSWER_S", 0.3)
+    monkeypatch.setattr(farewell, "RETRY_S", (0.1,))
+    office = HeadOffice()
+    async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, _):
+        await talking(office, agent)
+        session = agent.mirror.session
+        assert session is not None
+        office.errors[c.CallEnd] = error
+        leaving = spawn(agent.ask(c.CallEnd(session.id)), name="leaving")
+        await asyncio.sleep(0)
+        assert agent.call is None, "media and camera stop before the server has said anything"
+        async with asyncio.timeout(3):
+            assert await leaving == s.Done()
+        assert agent.mirror.session is None
+        office.update(position=0)
+        with pytest.raises(Unavailable):
+            await agent.ask(REQUEST)
+        del office.errors[c.CallEnd]
+        await office.until(lambda: office.session is not None and office.session.ended_by == "kiosk")
+        assert (await office.heard(c.Rate)).stars is None
+        assert agent.call is None
+        assert agent.mirror.session is None
+
+
+async def test_a_session_the_server_does_not_know_is_left_for_good() -> None:
+    office = HeadOffice()
+    async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, _):
+        await talking(office, agent)
+        session = agent.mirror.session
+        assert session is not None
+        office.errors[c.CallEnd] = NotFound("no such session")
+        assert await agent.ask(c.CallEnd(session.id)) == s.Done()
+        office.session = None
+        assert isinstance(await agent.ask(REQUEST), s.SessionUpdate)
+        assert [type(message) for message in office.said].count(c.CallEnd) == 1
+
+
+async def test_a_customer_without_a_page_asks_again_after_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = HeadOffice()
+    async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, _):
+        await talking(office, agent)
+        office.errors[c.Rate] = Unavailable("the journal cannot be written")
+        calling = spawn(Customer(agent, "wealth", stars=4)._try(c.Rate("s", 4)), name="rating")
+        await office.heard(c.Rate)
+        del office.errors[c.Rate]
+        await asyncio.wait_for(calling, 5)
+        assert office.session is not None
+        assert office.session.rated == 4
+
+
 async def test_no_call_is_begun_while_the_server_is_away() -> None:
     office = HeadOffice()
     async with opened(office) as address, running(office, address, Equipment()) as (agent, ears):
@@ -252,6 +308,7 @@ async def test_an_ended_session_that_the_customer_leaves_is_forgotten_at_once() 
         assert session is not None
         assert await agent.ask(c.CallEnd(session.id)) == s.Done()
         assert agent.mirror.session is None
+        assert (await office.heard(c.Rate)).stars is None, "nobody waits for stars any more"
         assert not [message for message in office.said if isinstance(message, c.CallEnd)]
 
 

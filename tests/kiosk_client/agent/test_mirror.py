@@ -71,7 +71,7 @@ def test_a_session_that_was_left_is_not_heard_of_again() -> None:
     mirror.take(SessionUpdate(session()))
     mirror.forget()
     assert not mirror.take(SessionUpdate(session(state=SessionState.ENDED)))
-    assert mirror.left("s1")
+    assert not mirror.leave("s1")
     assert mirror.session is None
 
 
