@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +14,15 @@ from server.journal.chain import ORIGIN, Entry, entry_hash
 from server.store import Store, tables
 from server.store.sessions import Projection, project
 from server.store.stamps import now_us
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a session's row says of its journal: the last entry's number and hash, and the state it leads to."""
+
+    seq: int | None
+    hash: bytes | None
+    state: str
 
 
 class Journal:
@@ -49,8 +59,8 @@ class Journal:
                     prev = own
                 if entries:
                     await connection.execute(insert(tables.journal), [_row(entry) for entry in entries])
-                if projection:
-                    await project(connection, session, projection)
+                if entries or projection:
+                    await project(connection, session, projection, (seq, prev))
         except IntegrityError as error:
             raise Unavailable("the entries contradict what the journal holds") from error
         return entries
@@ -64,17 +74,29 @@ class Journal:
         async with self._store.database.read() as connection:
             return [Entry(**row) for row in (await connection.execute(query)).mappings()]
 
+    async def whole(self, session: str) -> tuple[list[Entry], Head | None]:
+        """All entries, and what the session's row said of them at that very moment; None when there is no row."""
+        entries, row = select(tables.journal), tables.session.c
+        head = select(row.head_seq, row.head_hash, row.state).where(row.id == session)
+        async with self._store.database.read() as connection:
+            known = (await connection.execute(head)).first()
+            found = await connection.execute(
+                entries.where(tables.journal.c.session == session).order_by(tables.journal.c.seq)
+            )
+            return [Entry(**entry) for entry in found.mappings()], None if known is None else Head(*known)
+
     async def open_sessions(self) -> list[str]:
         """Sessions that are not closed, oldest first."""
         return await self._store.sessions.open_ids()
 
     async def _head(self, connection: AsyncConnection, session: str) -> tuple[int, bytes]:
-        table = tables.journal
-        query = (
-            select(table.c.seq, table.c.hash).where(table.c.session == session).order_by(table.c.seq.desc()).limit(1)
-        )
-        row = (await connection.execute(query)).first()
-        return (0, ORIGIN) if row is None else (row.seq, row.hash)
+        """Where to go on: after what the session's row knows, so that a cut-off end stays a hole in the chain."""
+        known, table = tables.session.c, tables.journal
+        row = (await connection.execute(select(known.head_seq, known.head_hash).where(known.id == session))).first()
+        if row is None or row.head_seq is None:
+            last = select(table.c.seq, table.c.hash).where(table.c.session == session)
+            row = (await connection.execute(last.order_by(table.c.seq.desc()).limit(1))).first()
+        return (0, ORIGIN) if row is None else (row[0], row[1])
 
 
 def _row(entry: Entry) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import msgspec
 
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.journal import Entry, verify_chain
+from server.journal import Entry, Head, verify_chain
 from server.recording.segment import COBROWSE, facts, suite_digest
 from server.replay.reader import open_segment
 from server.session import events as e
@@ -45,6 +46,26 @@ def check_journal(entries: list[Entry]) -> tuple[list[e.Event], list[Finding]]:
     if not events or not isinstance(events[0], e.SessionRequested):
         findings.append(Finding("journal seq 1", "the session does not begin with its request"))
     return events, findings
+
+
+def check_head(entries: list[Entry], events: Iterable[e.Event], head: Head | None) -> Iterator[Finding]:
+    """Check that the journal ends where the session's row says, and in the state that it says."""
+    if head is None or head.seq is None or head.hash is None:
+        yield Finding("session row", "there is none that says where the journal ends")
+        return
+    last = entries[-1].seq if entries else 0
+    if last < head.seq:
+        yield Finding(
+            f"journal seq {last + 1}", f"the journal is cut off here: the session's row knows {head.seq} entries"
+        )
+    elif last > head.seq:
+        yield Finding(f"journal seq {head.seq + 1}", "the session's row does not know this entry, nor any after it")
+    elif not hmac.compare_digest(entries[-1].hash, head.hash):
+        yield Finding(f"journal seq {last}", "its hash is not the one that the session's row knows")
+    found = {type(event) for event in events}
+    told = "closed" if e.Closed in found else "ended" if e.Ended in found else "running"
+    if told != (head.state if head.state in ("ended", "closed") else "running"):
+        yield Finding("session row", f"says the session is {head.state}; by the journal it is {told}")
 
 
 def check_accounts(events: Iterable[e.Event]) -> Iterator[Finding]:

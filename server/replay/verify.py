@@ -13,7 +13,7 @@ from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
 from server.journal import Journal
 from server.recording.segment import kind_of
-from server.replay.checks import Finding, check_accounts, check_journal, check_paper, check_segment
+from server.replay.checks import Finding, check_accounts, check_head, check_journal, check_paper, check_segment
 from server.session import events as e
 
 
@@ -67,13 +67,14 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
     """Recompute the chain and every hash of a session, and decrypt and read everything it points to."""
     report = Report(session)
     try:
-        entries = await journal.read(session)
+        entries, head = await journal.whole(session)
     except Unavailable as error:
         return _unusable(report, "journal", f"cannot be read: {error.message}")
-    if not entries:
+    if not entries and head is None:
         return _unusable(report, "journal", "there is no such session")
     events, report.findings = check_journal(entries)
-    report.entries, report.head = len(entries), entries[-1].hash.hex()
+    report.findings += check_head(entries, events, head)
+    report.entries, report.head = len(entries), entries[-1].hash.hex() if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
     report.findings += check_accounts(events)
     if any(isinstance(event, e.RecordingStarted | e.DocumentStored) for event in events):

@@ -65,6 +65,9 @@ class SessionRow:
     rating: int | None
 
 
+_COLUMNS = [tables.session.c[name] for name in SessionRow.__slots__]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionQuery:
     """What to search for; None leaves a thing open. `branches` also holds who asks to what they may see.
@@ -98,7 +101,7 @@ class Sessions:
 
     async def get(self, session: str) -> SessionRow | None:
         """The session with this id."""
-        query = select(tables.session).where(tables.session.c.id == session)
+        query = select(*_COLUMNS).where(tables.session.c.id == session)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else SessionRow(**row)
@@ -108,7 +111,7 @@ class Sessions:
         table = tables.session
         where = _conditions(query)
         rows = (
-            select(table)
+            select(*_COLUMNS)
             .where(*where)
             .order_by(table.c.requested_us.desc(), table.c.id)
             .limit(min(max(limit, 1), ROWS))
@@ -127,12 +130,17 @@ class Sessions:
             return list((await connection.execute(query)).scalars())
 
 
-async def project(connection: AsyncConnection, session: str, projection: Projection) -> None:
-    """Update the session's row inside a transaction of the journal, or make it when there is none."""
+async def project(
+    connection: AsyncConnection, session: str, projection: Projection | None, head: tuple[int, bytes]
+) -> None:
+    """Update the session's row inside a transaction of the journal, or make it when there is none.
+
+    `head` is the number and the hash of the journal's last entry.
+    """
     table = tables.session
-    values: dict[str, Any] = dict(projection)
+    values: dict[str, Any] = {**(projection or {}), "head_seq": head[0], "head_hash": head[1]}
     changed = await connection.execute(update(table).where(table.c.id == session).values(values))
-    if changed.rowcount == 0:
+    if changed.rowcount == 0 and projection:
         await connection.execute(insert(table).values(values | {"id": session}))
 
 

@@ -138,6 +138,8 @@ session = Table(
     Column("end_reason", String(48)),
     Column("outcome", String(48)),
     Column("rating", Integer),
+    Column("head_seq", Integer),
+    Column("head_hash", LargeBinary(32)),
     Index("ix_session_branch_requested_us", "branch", "requested_us"),
     Index("ix_session_specialist_requested_us", "specialist", "requested_us"),
 )

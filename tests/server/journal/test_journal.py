@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from link.messages.errors import Unavailable
-from server.journal import Journal, verify_chain
+from server.journal import Head, Journal, verify_chain
 from server.store import Store, tables
 from server.store.sessions import Projection
 
@@ -82,6 +82,25 @@ async def test_a_tampered_row_is_found(store: Store) -> None:
     table = tables.journal
     async with store.database.write() as connection:
         await connection.execute(update(table).where(table.c.seq == 3).values(payload=b"9"))
+    assert verify_chain(await journal.read("s1")) == 3
+
+
+async def test_the_sessions_row_knows_where_the_journal_ends(store: Store) -> None:
+    journal = Journal(store)
+    assert await journal.whole("s1") == ([], None)
+    first = await journal.append("s1", [("session_requested", b"{}")], projection=START)
+    assert await journal.whole("s1") == (first, Head(1, first[0].hash, "waiting"))
+    more = await journal.append("s1", [("a", b"{}"), ("b", b"{}")])
+    assert await journal.whole("s1") == ([*first, *more], Head(3, more[1].hash, "waiting"))
+
+
+async def test_a_cut_off_end_is_not_grown_over(store: Store) -> None:
+    """A running call goes on after what was cut off, so that a hole stays."""
+    journal = Journal(store)
+    await journal.append("s1", [("session_requested", b"{}")] * 4, projection=START)
+    async with store.database.write() as connection:
+        await connection.execute(tables.journal.delete().where(tables.journal.c.seq > 2))
+    assert [entry.seq for entry in await journal.append("s1", [("a", b"{}")])] == [5]
     assert verify_chain(await journal.read("s1")) == 3
 
 

@@ -124,7 +124,7 @@ async def test_attacks_on_segments(archive: Archive, attack: str) -> None:
     assert "BROKEN    kiosk.camera segment 1" in report.as_text()
 
 
-@pytest.mark.parametrize("attack", ["edit", "delete_middle", "delete_tail", "reorder", "kind"])
+@pytest.mark.parametrize("attack", ["edit", "delete_middle", "reorder", "kind"])
 async def test_attacks_on_the_journal(archive: Archive, attack: str) -> None:
     table = tables.journal
     async with archive.store.database.write() as connection:
@@ -136,9 +136,6 @@ async def test_attacks_on_the_journal(archive: Archive, attack: str) -> None:
                 )
             case "delete_middle":
                 await connection.execute(table.delete().where(here, table.c.seq == 5))
-            case "delete_tail":
-                # What a bare chain cannot see, the accounts and the state can: the call never ended.
-                await connection.execute(table.delete().where(here, table.c.seq > 12))
             case "reorder":
                 await connection.execute(update(table).where(here, table.c.seq == 5).values(seq=9999))
                 await connection.execute(update(table).where(here, table.c.seq == 6).values(seq=5))
@@ -146,11 +143,40 @@ async def test_attacks_on_the_journal(archive: Archive, attack: str) -> None:
             case "kind":
                 await connection.execute(update(table).where(here, table.c.seq == 5).values(kind="held"))
     report = await verified(archive)
-    if attack == "delete_tail":
-        assert report.running
-        return
     assert report.exit_code == 1
     assert report.findings[0].where == "journal seq 5"
+
+
+async def test_a_journal_that_was_cut_off_is_not_a_running_call(archive: Archive) -> None:
+    table = tables.journal
+    last = (await archive.journal.read(SESSION))[-1].seq
+    for keep in (last - 1, 12, 0):
+        async with archive.store.database.write() as connection:
+            await connection.execute(table.delete().where(table.c.session == SESSION, table.c.seq > keep))
+        report = await verified(archive)
+        assert report.exit_code == 1
+        found = {finding.where: finding.problem for finding in report.findings}
+        assert found[f"journal seq {keep + 1}"].startswith("the journal is cut off here")
+        told = "ended" if keep == last - 1 else "running"
+        assert found["session row"] == f"says the session is closed; by the journal it is {told}"
+
+
+async def test_what_the_sessions_row_does_not_know_is_found(archive: Archive) -> None:
+    table = tables.session
+    entries = await archive.journal.read(SESSION)
+    last = entries[-1].seq
+    for values, where in (
+        ({"head_seq": last - 2}, f"journal seq {last - 1}"),
+        ({"head_seq": last, "head_hash": entries[-2].hash}, f"journal seq {last}"),
+        ({"head_seq": None}, "session row"),
+        ({"head_seq": last, "head_hash": entries[-1].hash, "state": "active"}, "session row"),
+    ):
+        async with archive.store.database.write() as connection:
+            await connection.execute(update(table).where(table.c.id == SESSION).values(values))
+        assert [finding.where for finding in (await verified(archive)).findings] == [where]
+    async with archive.store.database.write() as connection:
+        await connection.execute(table.delete().where(table.c.id == SESSION))
+    assert [finding.where for finding in (await verified(archive)).findings] == ["session row"]
 
 
 async def test_rewritten_accounts_are_found(archive: Archive) -> None:
@@ -165,6 +191,7 @@ async def test_rewritten_accounts_are_found(archive: Archive) -> None:
     assert key is not None
     async with archive.store.database.write() as connection:
         await connection.execute(tables.journal.delete().where(tables.journal.c.session == SESSION))
+        await connection.execute(update(tables.session).where(tables.session.c.id == SESSION).values(head_seq=None))
     await archive.journal.append(SESSION, kept)
     report = await verified(archive)
     assert report.exit_code == 1

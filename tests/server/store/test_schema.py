@@ -5,18 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from link.messages.errors import Unavailable
 from server.store import schema
 from server.store.tables import metadata
 
+HEAD = "0002"
+
 
 def test_a_new_database_gets_every_migration_and_a_current_one_none(database_url: str) -> None:
-    assert schema.migrate(database_url) == (None, "0001")
-    assert schema.migrate(database_url) == ("0001", "0001")
+    assert schema.migrate(database_url) == (None, HEAD)
+    assert schema.migrate(database_url) == (HEAD, HEAD)
 
 
 def test_the_migrations_and_the_tables_say_the_same(database_url: str, tmp_path: Path) -> None:
@@ -26,6 +30,27 @@ def test_the_migrations_and_the_tables_say_the_same(database_url: str, tmp_path:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_what_was_there_before_a_migration_is_taken_over(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "visavis.sqlite3"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "get_current_head", lambda _self: "0001")
+        patch.setattr(command, "upgrade", lambda config, _head, upgrade=command.upgrade: upgrade(config, "0001"))
+        schema.migrate(database_url)
+    columns = "kiosk, kiosk_name, branch, branch_zh, branch_en, service, service_zh, service_en, language, requested_us"
+    with sqlite3.connect(file) as connection:
+        for session in ("s1", "s2"):
+            connection.execute(
+                f"INSERT INTO session (id, state, {columns}) VALUES (?, 'closed'{', 7' * 10})", [session]
+            )
+        for seq in (1, 2):
+            connection.execute("INSERT INTO journal VALUES ('s1', ?, 1, 'held', '{}', ?, ?)", [seq, b"p", b"%d" % seq])
+    schema.migrate(database_url)
+    with sqlite3.connect(file) as connection:
+        heads = connection.execute("SELECT head_seq, head_hash FROM session ORDER BY id").fetchall()
+    connection.close()
+    assert heads == [(2, b"2"), (None, None)]
 
 
 def test_a_newer_database_is_left_alone(database_url: str, tmp_path: Path) -> None:
@@ -40,7 +65,7 @@ def test_a_newer_database_is_left_alone(database_url: str, tmp_path: Path) -> No
 def test_two_that_migrate_at_once_do_not_meet(database_url: str) -> None:
     with ThreadPoolExecutor(2) as threads:
         results = list(threads.map(schema.migrate, [database_url] * 2))
-    assert sorted(results, key=str) == [("0001", "0001"), (None, "0001")]
+    assert sorted(results, key=str) == [(HEAD, HEAD), (None, HEAD)]
 
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
