@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from kiosk_client.agent.gateway import Gateway, Post, Request
 from kiosk_client.agent.mirror import TALKING
 from kiosk_client.agent.papers import Deliver, Papers
@@ -18,11 +16,8 @@ from link.media.flow import Flow
 from link.media.leg import IceServer
 from link.media.relay import Injection
 from link.messages.client import DocumentFailed
-from link.messages.errors import VisavisError
 from link.messages.values import Session
 from link.tasks import cancel, spawn
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,4 @@ class Call:
         return await self._station.still()
 
     async def _report(self, session: str, document: str, reason: str) -> None:
-        try:
-            await self._request(DocumentFailed(session, document, reason))
-        except VisavisError as error:
-            log.warning("failure could not be reported", session=session, document=document, code=error.code)
+        await self._request(DocumentFailed(session, document, reason))

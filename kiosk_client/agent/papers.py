@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from kiosk_client.agent.upload import UploadFailed
 from kiosk_client.devices.document_camera import CameraError, Still
+from link.messages.errors import RateLimited, Unavailable, VisavisError
 from link.messages.values import DocumentState, Session
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
+
+SETTLE_S, SETTLE_MOST_S = 10.0, 60.0
+REPORT_RETRY_S = (0.5, 1.0, 2.0, 4.0)
+AGAIN = frozenset({Unavailable.code, RateLimited.code, VisavisError.code})
 
 Take = Callable[[], Awaitable[Still]]
 Deliver = Callable[[str, str, Still], Awaitable[None]]
@@ -22,22 +29,28 @@ Report = Callable[[str, str, str], Awaitable[None]]
 class Papers:
     """Follows a session's documents; the session as the server tells it is all it needs, so a restart changes nothing.
 
-    `report(session, document, reason)` is called when a paper could not be taken (`camera_failed`) or delivered.
+    `report(session, document, reason)` is called when a paper could not be taken (`camera_failed`) or delivered. A
+    paper that is still agreed ten seconds after it was delivered or reported is taken again: the server has not heard.
     """
 
     def __init__(self, take: Take, deliver: Deliver, report: Report) -> None:
         self._take, self._deliver, self._report = take, deliver, report
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._agreed: set[str] = set()
+        self._settled: dict[str, asyncio.Event] = {}
         self._one_at_a_time = asyncio.Lock()
 
     def follow(self, session: Session) -> None:
         """Start on every document that is agreed and not yet under way; one asked for again is taken again."""
         for document in session.documents:
-            known = self._tasks.get(document.id)
             if document.state is not DocumentState.AGREED:
-                if known is not None and known.done():
-                    del self._tasks[document.id]
-            elif known is None:
+                self._agreed.discard(document.id)
+                if document.id in self._settled:
+                    self._settled[document.id].set()
+                continue
+            self._agreed.add(document.id)
+            known = self._tasks.get(document.id)
+            if known is None or known.done():
                 log.info("paper is being taken", session=session.id, document=document.id)
                 self._tasks[document.id] = spawn(self._bring(session.id, document.id), name=f"paper {document.id}")
 
@@ -48,15 +61,45 @@ class Papers:
             await cancel(task)
 
     async def _bring(self, session: str, document: str) -> None:
-        async with self._one_at_a_time:
+        pause = SETTLE_S
+        while document in self._agreed:
+            settled = self._settled[document] = asyncio.Event()
+            async with self._one_at_a_time:
+                failure = await self._attempt(session, document)
+            if failure is not None:
+                await self._tell(session, document, failure)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await settled.wait()
+            pause = min(2 * pause, SETTLE_MOST_S)
+
+    async def _attempt(self, session: str, document: str) -> str | None:
+        """Take the paper and deliver it; returns the code of what failed."""
+        try:
+            still = await self._take()
+            await self._deliver(session, document, still)
+        except CameraError as error:
+            log.warning("paper could not be taken", session=session, document=document, reason=str(error))
+            return "camera_failed"
+        except UploadFailed as error:
+            log.warning("paper could not be delivered", session=session, document=document, code=error.code)
+            return error.code
+        except Exception:
+            # The customer stands before "your paper is being taken": whatever it was, it is over.
+            log.exception("paper failed", session=session, document=document)
+            return "internal"
+        log.info("paper delivered", session=session, document=document, size=len(still.data))
+        return None
+
+    async def _tell(self, session: str, document: str, reason: str) -> None:
+        """Report until the server has heard, or has something against it."""
+        for pause in itertools.chain(REPORT_RETRY_S, itertools.repeat(REPORT_RETRY_S[-1])):
             try:
-                still = await self._take()
-                await self._deliver(session, document, still)
-            except CameraError as error:
-                log.warning("paper could not be taken", session=session, document=document, reason=str(error))
-                await self._report(session, document, "camera_failed")
-            except UploadFailed as error:
-                log.warning("paper could not be delivered", session=session, document=document, code=error.code)
-                await self._report(session, document, error.code)
+                await self._report(session, document, reason)
+            except VisavisError as error:
+                log.warning("failure could not be reported", session=session, document=document, code=error.code)
+                if error.code not in AGAIN:
+                    return
+                await asyncio.sleep(pause)
             else:
-                log.info("paper delivered", session=session, document=document, size=len(still.data))
+                return

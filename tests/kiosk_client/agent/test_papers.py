@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
+from kiosk_client.agent import papers as papers_module
 from kiosk_client.agent.papers import Papers
 from kiosk_client.agent.upload import UploadFailed
 from kiosk_client.devices.document_camera import CameraError, Still
+from link.messages.errors import Unavailable, VisavisError, WrongState
 from link.messages.values import Document, DocumentState, Language, Session, SessionState
+from link.signaling.client import Refused
 from tests.kiosk_client.head_office import WEALTH
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
@@ -29,6 +32,7 @@ class Hands:
         self.reported: list[tuple[str, str]] = []
         self.camera_error: Exception | None = None
         self.upload_error: Exception | None = None
+        self.report_errors: list[VisavisError] = []
         self.busy = 0
         self.most_busy = 0
         self.moved = asyncio.Event()
@@ -50,6 +54,8 @@ class Hands:
         self.moved.set()
 
     async def report(self, session: str, document: str, reason: str) -> None:
+        if self.report_errors:
+            raise self.report_errors.pop()
         self.reported.append((document, reason))
         self.moved.set()
 
@@ -91,7 +97,11 @@ async def test_a_paper_asked_for_again_is_taken_again() -> None:
 
 @pytest.mark.parametrize(
     ("camera", "upload", "reason"),
-    [(CameraError("no picture"), None, "camera_failed"), (None, UploadFailed("too_large"), "too_large")],
+    [
+        (CameraError("no picture"), None, "camera_failed"),
+        (None, UploadFailed("too_large"), "too_large"),
+        (ValueError("a mistake of ours"), None, "internal"),
+    ],
 )
 async def test_a_failure_is_reported_with_its_reason(
     camera: Exception | None, upload: Exception | None, reason: str
@@ -102,6 +112,45 @@ async def test_a_failure_is_reported_with_its_reason(
     papers.follow(session(("a", DocumentState.AGREED)))
     await hands.until(1)
     assert hands.reported == [("a", reason)]
+    await papers.stop()
+
+
+async def test_a_report_is_repeated_until_the_server_has_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(papers_module, "REPORT_RETRY_S", (0.01,))
+    hands = Hands()
+    hands.camera_error = CameraError("no picture")
+    hands.report_errors = [Unavailable(), Refused("unavailable", "the journal cannot be written"), Unavailable()]
+    papers = hands.papers()
+    papers.follow(session(("a", DocumentState.AGREED)))
+    await hands.until(1)
+    assert hands.reported == [("a", "camera_failed")]
+    await papers.stop()
+
+
+async def test_a_paper_that_stays_agreed_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(papers_module, "SETTLE_S", 0.05)
+    hands = Hands()
+    hands.camera_error = CameraError("no picture")
+    hands.report_errors = [WrongState()]
+    papers = hands.papers()
+    papers.follow(session(("a", DocumentState.AGREED)))
+    await hands.until(1)
+    hands.camera_error = None
+    await hands.until(2)
+    papers.follow(session(("a", DocumentState.STORED)))
+    assert (hands.reported, hands.delivered) == ([("a", "camera_failed")], ["a"])
+    await papers.stop()
+
+
+async def test_a_customer_who_agrees_again_at_once_is_heard() -> None:
+    hands = Hands()
+    papers = hands.papers()
+    papers.follow(session(("a", DocumentState.AGREED)))
+    await hands.until(1)
+    papers.follow(session(("a", DocumentState.REJECTED)))
+    papers.follow(session(("a", DocumentState.AGREED)))
+    await hands.until(2)
+    assert hands.delivered == ["a", "a"]
     await papers.stop()
 
 
