@@ -9,7 +9,7 @@ from aiohttp import web
 from link.messages import client as m
 from link.messages.errors import NotFound
 from link.messages.server import ConsoleConfig, PresenceState, ServerMessage, SessionGone, SessionUpdate
-from link.messages.values import Face, Service
+from link.messages.values import Face, Presence, Service
 from link.signaling.channel import Channel
 from server.bus import person_topic
 from server.handlers.desk import Handle, Party, Reply
@@ -80,6 +80,9 @@ class ConsoleDesk(Party):
 
     def connected(self, connected: bool) -> None:
         self.rooms.specialist_connected(self.person.id, connected)
+
+    def in_call(self) -> bool:
+        return self.rooms.dispatch.presence_of(self.person.id) is Presence.BUSY
 
     def end(self) -> None:
         self.connected(False)

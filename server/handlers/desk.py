@@ -27,11 +27,13 @@ from server.rooms.rates import Bucket
 from server.rooms.room import Room
 from server.rooms.rooms import Rooms
 from server.session import events as e
+from server.store.stamps import now_us
 
 log = structlog.get_logger()
 
 CHAT_PER_S, CHAT_BURST = 2.0, 10.0
 LEGS: Final = 16
+AFTER_CALL_S: Final = 1.0
 
 Reply = ServerMessage | None
 Handle = Callable[[Any, Any], Awaitable[Reply]]
@@ -53,10 +55,13 @@ class Desk:
         self._topic = topic
         self._host: Host = app[HOST]
 
-    async def run(self, revoked: asyncio.Event) -> None:
-        """Serve the channel until it is closed; `revoked` ends it at once."""
+    async def run(self, revoked: asyncio.Event, ends_us: int | None = None) -> None:
+        """Serve the channel until it is closed. `revoked` ends it at once.
+
+        `ends_us` is when the login ends (unix): so does the channel, or as soon as the call talked then is over.
+        """
         subscribed: Callable[[], None] | None = None
-        watching = spawn(self._end_when(revoked), name=f"revocation {self.face} {self.key}")
+        watching = spawn(self._end_when(revoked, ends_us), name=f"access {self.face} {self.key}")
         self.channel.watch(self._connection_changed)
         try:
             await self.prepare()
@@ -89,6 +94,10 @@ class Desk:
     def end(self) -> None:
         """The client is gone for good, and no newer one took its place."""
 
+    def in_call(self) -> bool:
+        """Whether the client talks to somebody, who must not be cut off because a login ends."""
+        return False
+
     @property
     def _current(self) -> bool:
         """Whether no newer stream of the same identity has taken over."""
@@ -99,8 +108,16 @@ class Desk:
         if self._current:
             self.connected(connected)
 
-    async def _end_when(self, revoked: asyncio.Event) -> None:
-        await revoked.wait()
+    async def _end_when(self, revoked: asyncio.Event, ends_us: int | None) -> None:
+        wait_s = None if ends_us is None else max(0.0, (ends_us - now_us()) / 1e6)
+        while not revoked.is_set():
+            try:
+                async with asyncio.timeout(wait_s):
+                    await revoked.wait()
+            except TimeoutError:
+                if not self.in_call():
+                    break
+                wait_s = AFTER_CALL_S
         log.info("access ended", face=self.face, key=self.key)
         self.channel.close(NotAuthenticated("access ended"))
 

@@ -12,7 +12,7 @@ from link.messages.errors import BadMessage, NotAllowed, NotAuthenticated, NotFo
 from server.handlers import cookie
 from server.handlers.origin import check_origin, is_upgrade
 from server.handlers.refusals import refuse
-from server.handlers.route import KIOSK, LOGIN, PERMISSIONS, PERSON, Allow, Foreign, Handler, Kind
+from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Foreign, Handler, Kind
 from server.keys import AUDIT, IDENTITY
 
 log = structlog.get_logger()
@@ -74,6 +74,7 @@ async def _admit_person(request: web.Request, allow: Allow) -> None:
         raise NotAuthenticated("no login")
     authenticated = await request.app[IDENTITY].authenticate(token)
     request[PERSON], request[LOGIN] = authenticated.person, authenticated.login
+    request[LOGIN_ENDS_US] = authenticated.ends_us
     if authenticated.renewed is not None:
         request[RENEWED] = authenticated.renewed
     if not authenticated.person.roles & allow.roles:

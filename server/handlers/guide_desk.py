@@ -26,9 +26,9 @@ class GuideDesk(Desk):
         self.branches = person.branches(Role.GUIDE)
         self._unwatch: Callable[[], None] = lambda: None
 
-    async def run(self, revoked: asyncio.Event) -> None:
+    async def run(self, revoked: asyncio.Event, ends_us: int | None = None) -> None:
         try:
-            await super().run(revoked)
+            await super().run(revoked, ends_us)
         finally:
             self._unwatch()
 

@@ -16,6 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PERSON: web.RequestKey[Person] = web.RequestKey("person", Person)
 LOGIN: web.RequestKey[str] = web.RequestKey("login", str)
+LOGIN_ENDS_US: web.RequestKey[int] = web.RequestKey("login_ends_us", int)
 KIOSK: web.RequestKey[Kiosk] = web.RequestKey("kiosk", Kiosk)
 
 

@@ -11,7 +11,7 @@ from server.handlers.console_desk import ConsoleDesk
 from server.handlers.desk import Desk
 from server.handlers.guide_desk import GuideDesk
 from server.handlers.kiosk_desk import KioskDesk
-from server.handlers.route import KIOSK, LOGIN, PERSON, Allow, Route
+from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Role
 from server.keys import HOST, IDENTITY
 
@@ -29,19 +29,22 @@ async def kiosk_socket(request: web.Request) -> web.StreamResponse:
 
 async def console_socket(request: web.Request) -> web.StreamResponse:
     """A specialist's stream."""
-    person = request[PERSON]
+    person, ends_us = request[PERSON], request[LOGIN_ENDS_US]
     revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
     return await request.app[HOST].serve(
-        request, Face.CONSOLE, person.id, lambda channel: ConsoleDesk(request.app, channel, person).run(revoked)
+        request,
+        Face.CONSOLE,
+        person.id,
+        lambda channel: ConsoleDesk(request.app, channel, person).run(revoked, ends_us),
     )
 
 
 async def guide_socket(request: web.Request) -> web.StreamResponse:
     """A guide's stream."""
-    person = request[PERSON]
+    person, ends_us = request[PERSON], request[LOGIN_ENDS_US]
     revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
     return await request.app[HOST].serve(
-        request, Face.GUIDE, person.id, lambda channel: GuideDesk(request.app, channel, person).run(revoked)
+        request, Face.GUIDE, person.id, lambda channel: GuideDesk(request.app, channel, person).run(revoked, ends_us)
     )
 
 

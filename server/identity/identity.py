@@ -26,10 +26,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A person with a valid login; `renewed` is a new token for the cookie when the old one grew stale."""
+    """A person with a valid login, which ends at `ends_us` (unix).
+
+    `renewed` is a new token for the cookie when the old one grew stale.
+    """
 
     person: Person
     login: str
+    ends_us: int
     renewed: str | None = None
 
 
@@ -108,7 +112,7 @@ class Identity:
         if person is None or not person.active:
             raise NotAuthenticated("the login has ended")
         renewed = self.tokens.issue(person.id, login.id) if self.tokens.stale(read) else None
-        return Authenticated(person, login.id, renewed)
+        return Authenticated(person, login.id, login.expires_us, renewed)
 
     async def log_out(self, person: Person, login: str) -> None:
         """End one login, and every live connection made with it."""

@@ -65,9 +65,9 @@ async def hire(
     )
 
 
-async def log_in(store: Store, person: Person, tokens: LoginTokens) -> str:
-    """A login token."""
-    login = await store.logins.add(person.id, address="-", hours=1)
+async def log_in(store: Store, person: Person, tokens: LoginTokens, *, seconds: float = 3600) -> str:
+    """A login token; the login ends after `seconds`."""
+    login = await store.logins.add(person.id, address="-", hours=seconds / 3600)
     return tokens.issue(person.id, login.id)
 
 
@@ -241,9 +241,9 @@ class Bank:
         person = await hire(self.store, name, skills=skills, role=role)
         return await self.page(person, role)
 
-    async def page(self, person: Person, role: Role = Role.SPECIALIST) -> Party:
-        """A page of this person, logged in anew."""
-        token = await log_in(self.store, person, self.app[IDENTITY].tokens)
+    async def page(self, person: Person, role: Role = Role.SPECIALIST, *, seconds: float = 3600) -> Party:
+        """A page of this person, logged in anew for so long."""
+        token = await log_in(self.store, person, self.app[IDENTITY].tokens, seconds=seconds)
         headers = {"Cookie": f"{cookie.NAME}={token}", "Origin": f"http://127.0.0.1:{self.port}"}
         path = "/ws/console" if role is Role.SPECIALIST else "/ws/guide"
         return self._party(path, lambda: headers)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 
 import pytest
 
@@ -20,9 +22,11 @@ from link.messages.server import (
 )
 from link.messages.values import Presence, SessionState
 from link.signaling.client import Refused
+from server.handlers import desk
+from server.handlers.console_desk import ConsoleDesk
 from server.store.people import Role
 from server.store.sessions import SessionQuery
-from tests.server.rooms.bank import Bank, call_request, eventually
+from tests.server.rooms.bank import Bank, call_request, eventually, hire
 from tests.server.rooms.conftest import OpenBank
 
 
@@ -237,6 +241,34 @@ async def test_revoked_kiosk_is_cut_off(bank: Bank) -> None:
     await bank.store.logins.announce("k1")
     await eventually(lambda: kiosk.client.refusal is not None, within=5)
     await eventually(lambda: not bank.rooms.live_sessions()[0].kiosk_connected)
+
+
+async def test_a_socket_ends_with_its_login(bank: Bank) -> None:
+    guide = await hire(bank.store, "gil", skills=(), role=Role.GUIDE)
+    page = await bank.page(guide, Role.GUIDE, seconds=2)
+    await page.hear(BranchState)
+    assert page.client.refusal is None
+    await eventually(lambda: page.client.refusal is not None)
+
+
+async def test_a_login_that_ends_lets_the_call_end_first(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "AFTER_CALL_S", 0.05)
+    ann, kiosk = await hire(bank.store, "ann"), await bank.kiosk("k1")
+    with monkeypatch.context() as patched:
+        # However long it takes to get into the call, the login must not end before.
+        patched.setattr(ConsoleDesk, "in_call", lambda _: True)
+        page, begun = await bank.page(ann, seconds=2), time.monotonic()
+        await page.available()
+        session = (await kiosk.call()).id
+        await page.answer()
+    await asyncio.sleep(max(0, begun + 2.2 - time.monotonic()))
+    await page.ask(m.Hold(session, held=True))
+    assert page.client.refusal is None
+    await kiosk.ask(m.CallEnd(session))
+    await eventually(lambda: page.client.refusal is not None)
+    again = await bank.page(ann)
+    assert (await again.state(SessionState.ENDED)).id == session, "the outcome can be saved after a new login"
+    await again.ask(m.Dispose(session, "resolved"))
 
 
 async def test_guide_sees_the_branch_and_goes_there(bank: Bank) -> None:
