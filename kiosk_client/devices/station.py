@@ -25,6 +25,7 @@ LEAST_BITRATE = 150_000
 LIVE_FPS = 5
 STILL_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 6.0
+REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 
 Publish = Callable[[bytes, int, bool], None]
 
@@ -40,11 +41,16 @@ class Station:
         self._stop = threading.Event()
         self._keyframe = threading.Event()
         self._bitrate = BITRATE
+        self._began = 0.0
+        self._failures = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Open the camera and begin; returns at once. A camera that cannot be opened fails each `still`."""
+        """Open the camera and begin; returns at once. While it cannot be opened, or fails, each `still` fails.
+
+        A camera that failed is opened again, at first after half a second, later every five.
+        """
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="document camera", daemon=True)
         self._thread.start()
@@ -76,27 +82,34 @@ class Station:
             await asyncio.to_thread(thread.join, STOP_TIMEOUT_S)
 
     def _run(self) -> None:
-        try:
-            camera = self._open_camera()
-        except CameraError as error:
-            log.warning("document camera failed", reason=str(error))
-            self._refuse_until_stopped(error)
-            return
-        try:
-            self._watch(camera)
-        except CameraError as error:
-            log.warning("document camera failed", reason=str(error))
-            self._refuse_until_stopped(error)
-        finally:
-            camera.close()
+        self._began = time.monotonic()
+        while not self._stop.is_set():
+            camera: DocumentCamera | None = None
+            try:
+                camera = self._open_camera()
+                self._watch(camera)
+            except CameraError as error:
+                failure = error
+                log.warning("document camera failed", reason=str(error))
+            except Exception:
+                # Whatever a driver, a cable or a picture did: papers must go on when it is over.
+                failure = CameraError("the document camera failed")
+                log.exception("document camera failed")
+            else:
+                return
+            finally:
+                _close(camera)
+            pause = REOPEN_S[min(self._failures, len(REOPEN_S) - 1)]
+            self._failures += 1
+            self._refuse(failure, until=time.monotonic() + pause)
 
     def _watch(self, camera: DocumentCamera) -> None:
         encoder: PictureEncoder | None = None
-        began = time.monotonic()
         next_live = 0.0
         while not self._stop.is_set():
             started = time.monotonic()
             picture = camera.picture()
+            self._failures = 0
             if started >= next_live:
                 size = fitted(picture.width, picture.height)
                 if encoder is None or _differs(encoder, size, self._bitrate):
@@ -104,7 +117,7 @@ class Station:
                 keyframe = self._keyframe.is_set()
                 self._keyframe.clear()
                 for encoded in encoder.encode(picture, keyframe=keyframe):
-                    self._hand_over(encoded, int((started - began) * VIDEO_CLOCK))
+                    self._hand_over(encoded, int((started - self._began) * VIDEO_CLOCK))
                 next_live = started + 1 / LIVE_FPS
             self._serve_still(camera, wait=max(0.0, 1 / camera.fps - (time.monotonic() - started)))
 
@@ -119,11 +132,14 @@ class Station:
             wanted.set_result(camera.still())
         except CameraError as error:
             wanted.set_exception(error)
+        except Exception:
+            log.exception("still failed")
+            wanted.set_exception(CameraError("the document camera failed"))
 
-    def _refuse_until_stopped(self, error: CameraError) -> None:
-        while not self._stop.is_set():
+    def _refuse(self, error: CameraError, *, until: float) -> None:
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
             try:
-                wanted = self._stills.get(timeout=0.2)
+                wanted = self._stills.get(timeout=min(0.2, left))
             except queue.Empty:
                 continue
             if wanted.set_running_or_notify_cancel():
@@ -137,6 +153,14 @@ class Station:
     def _deliver(self, encoded: EncodedPicture, rtp_time: int) -> None:
         if not self._stop.is_set():
             self._publish(encoded.data, rtp_time, encoded.keyframe)
+
+
+def _close(camera: DocumentCamera | None) -> None:
+    try:
+        if camera is not None:
+            camera.close()
+    except Exception:
+        log.exception("document camera did not close")
 
 
 def _differs(encoder: PictureEncoder, size: tuple[int, int], bitrate: int) -> bool:

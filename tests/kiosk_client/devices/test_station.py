@@ -10,6 +10,7 @@ import av
 import pytest
 from PIL import Image
 
+from kiosk_client.devices import station as station_module
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, FolderCamera, Still
 from kiosk_client.devices.station import Station
 from link.media.vp8 import picture_size
@@ -129,6 +130,71 @@ async def test_a_camera_that_breaks_in_the_call_fails_the_still() -> None:
         await station.still()
     await station.stop()
     assert camera.closed
+
+
+class Hiccup(FolderCamera):
+    """Fails with its next error each time it is opened, as a loose cable does."""
+
+    def __init__(self, folder: Path, error: Exception | None) -> None:
+        super().__init__(folder)
+        self.error = error
+        self.closed = False
+
+    def picture(self) -> av.VideoFrame:
+        if self.error is not None:
+            raise self.error
+        return super().picture()
+
+    def close(self) -> None:
+        self.closed = True
+        raise OSError("gone before it was closed")
+
+
+async def test_a_camera_that_comes_back_gives_papers_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station_module, "REOPEN_S", (0.02,))
+    errors: list[Exception | None] = [None, MemoryError(), ValueError("not a picture"), CameraError("unplugged"), None]
+    opened: list[Hiccup] = []
+
+    def open_again() -> DocumentCamera:
+        opened.append(Hiccup(folder, errors[len(opened)]))
+        if isinstance(opened[-1].error, MemoryError):
+            raise opened[-1].error
+        return opened[-1]
+
+    watcher = Watcher()
+    station = Station(open_again, watcher.publish)
+    station.start()
+    await watcher.until(2)
+    opened[0].error = CameraError("the cable was pulled")
+    async with asyncio.timeout(10):
+        while len(opened) < len(errors):
+            await asyncio.sleep(0.01)
+    count = len(watcher.frames)
+    await watcher.until(count + 2)
+    assert (await station.still()).data == (folder / "a.png").read_bytes()
+    await station.stop()
+    assert [camera.closed for camera in opened] == [True, False, True, True, True]
+    times = [rtp_time for _, rtp_time, _ in watcher.frames]
+    assert times == sorted(times)
+    assert watcher.frames[count][2], "a camera that is back begins with a keyframe"
+
+
+async def test_one_bad_still_is_no_end_of_papers(folder: Path) -> None:
+    class Spoiled(FolderCamera):
+        spoiled = True
+
+        def still(self) -> Still:
+            if self.spoiled:
+                self.spoiled = False
+                raise ValueError("not a picture")
+            return super().still()
+
+    station = Station(lambda: Spoiled(folder), Watcher().publish)
+    station.start()
+    with pytest.raises(CameraError):
+        await station.still()
+    assert (await station.still()).data == (folder / "a.png").read_bytes()
+    await station.stop()
 
 
 class Gated(FolderCamera):
