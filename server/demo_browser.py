@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 from server.doctor import find_browser
 
@@ -95,14 +95,7 @@ class Received:
 
 
 @contextlib.asynccontextmanager
-async def open_browser(
-    *,
-    video: Path,
-    audio: Path,
-    screen: ViewportSize = CONSOLE_SCREEN,
-    language: str = "zh-CN",
-    headless: bool = True,
-) -> AsyncIterator[BrowserContext]:
+async def launched(*, video: Path, audio: Path, headless: bool = True) -> AsyncIterator[Browser]:
     """Run a Chromium whose camera shows `video` (Motion JPEG) and whose microphone hears `audio` (WAV), in a loop.
 
     Raises:
@@ -117,14 +110,36 @@ async def open_browser(
             executable_path=executable, headless=headless, args=[*_FLAGS, *devices], handle_sigint=False
         )
         try:
-            context = await browser.new_context(
-                viewport=screen, locale=language, permissions=["camera", "microphone"], ignore_https_errors=False
-            )
-            await context.add_init_script(_WATCH_PEERS)
-            yield context
+            yield browser
         finally:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(browser.close(), 10)
+
+
+@contextlib.asynccontextmanager
+async def profile(
+    browser: Browser, *, screen: ViewportSize = CONSOLE_SCREEN, language: str = "zh-CN"
+) -> AsyncIterator[BrowserContext]:
+    """A profile of its own in `browser`: nobody is logged in, camera and microphone are allowed."""
+    context = await browser.new_context(viewport=screen, locale=language, permissions=["camera", "microphone"])
+    try:
+        await context.add_init_script(_WATCH_PEERS)
+        yield context
+    finally:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(context.close(), 10)
+
+
+@contextlib.asynccontextmanager
+async def open_browser(
+    *, video: Path, audio: Path, screen: ViewportSize = CONSOLE_SCREEN, language: str = "zh-CN", headless: bool = True
+) -> AsyncIterator[BrowserContext]:
+    """A browser with one profile; see `launched` and `profile`."""
+    async with (
+        launched(video=video, audio=audio, headless=headless) as browser,
+        profile(browser, screen=screen, language=language) as context,
+    ):
+        yield context
 
 
 async def first_frame_at(page: Page, *, timeout: float = 15) -> float:
@@ -147,15 +162,30 @@ async def inbound(page: Page) -> list[dict[str, Any]]:
     return rows
 
 
+async def full_picture(page: Page, *, size: tuple[int, int] = (1280, 720), timeout: float = 20) -> None:
+    """Wait until the liveliest picture that `page` decodes has this size.
+
+    Raises:
+        TimeoutError: it did not have it in `timeout` seconds; the message says what it had.
+    """
+    found = (0, 0)
+    try:
+        async with asyncio.timeout(timeout):
+            while found != size:
+                await asyncio.sleep(0.2)
+                best = _liveliest(await inbound(page))
+                found = (int(best.get("frameWidth", 0)), int(best.get("frameHeight", 0)))
+    except TimeoutError:
+        raise TimeoutError(f"the picture is {found[0]}x{found[1]}") from None
+
+
 async def received(page: Page, *, seconds: float = 2.0) -> Received:
     """Read the statistics of `page` twice, `seconds` apart."""
     before = {row["id"]: row for row in await inbound(page)}
     await asyncio.sleep(seconds)
     after = await inbound(page)
-    videos = [row for row in after if row.get("kind") == "video"]
     audios = [row for row in after if row.get("kind") == "audio"]
-    # A camera sends many more frames than the document camera or a screen.
-    best = max(videos, key=lambda row: int(row.get("framesDecoded", 0)), default={})
+    best = _liveliest(after)
     return Received(
         video_frames=int(best.get("framesDecoded", 0)),
         width=int(best.get("frameWidth", 0)),
@@ -165,6 +195,12 @@ async def received(page: Page, *, seconds: float = 2.0) -> Received:
         frozen_s=round(float(best.get("totalFreezesDuration", 0.0)), 3),
         concealed_s=round(sum(row.get("concealedSamples", 0) for row in audios) / 48000, 3),
     )
+
+
+def _liveliest(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The camera among the received pictures: it sends many more frames than the document camera or a screen."""
+    videos = [row for row in rows if row.get("kind") == "video"]
+    return max(videos, key=lambda row: int(row.get("framesDecoded", 0)), default={})
 
 
 def _level(before: dict[str, Any], after: dict[str, Any]) -> float:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext
+from playwright.async_api import Browser, BrowserContext
 from playwright.async_api import Error as PlaywrightError
 
-from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, open_browser
+from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, launched, profile
 from server.demo_data import SPECIALIST, SUPERVISOR
 from server.demo_media import Media, prepare
 from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
@@ -41,12 +41,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.chromium)
+            # One event loop for all of them, so that they share two browsers; each has profiles of its own.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
 def media() -> Media:
     """Moving pictures, voices and papers, made once on this machine."""
     return prepare(ROOT / ".cache" / "demo")
+
+
+@dataclass(frozen=True)
+class Browsers:
+    """Two browsers with different cameras and microphones."""
+
+    customer: Browser
+    specialist: Browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsers(media: Media) -> AsyncIterator[Browsers]:
+    async with (
+        launched(video=media.customer_video, audio=media.customer_audio) as customer,
+        launched(video=media.specialist_video, audio=media.specialist_audio) as specialist,
+    ):
+        yield Browsers(customer, specialist)
 
 
 @dataclass
@@ -78,10 +97,21 @@ class Faces:
         return LibraryPage(page)
 
 
-@pytest_asyncio.fixture
-async def stack(tmp_path: Path, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """A stack that is down, with demonstration data and an enrolled kiosk; each test gets a copy of its data."""
+    made = Stack(tmp_path_factory.mktemp("template") / "data", free_port(), free_port())
+    async with running(made):
+        pass
+    shutil.rmtree(made.data / "logs")
+    return made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stack(tmp_path: Path, template: Stack, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
     """Server and kiosk client on free ports, with demonstration data in a directory of their own."""
-    made = Stack(tmp_path / "data", free_port(), free_port(), papers=media.papers)
+    shutil.copytree(template.data, tmp_path / "data")
+    made = Stack(tmp_path / "data", template.port, template.page_port, papers=media.papers)
     try:
         async with running(made):
             yield made
@@ -92,12 +122,12 @@ async def stack(tmp_path: Path, media: Media, request: pytest.FixtureRequest) ->
                 shutil.copy(log, folder)
 
 
-@pytest_asyncio.fixture
-async def faces(stack: Stack, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Faces]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def faces(stack: Stack, browsers: Browsers, request: pytest.FixtureRequest) -> AsyncIterator[Faces]:
     """The kiosk page on its idle screen and a console that takes calls."""
     async with (
-        open_browser(video=media.customer_video, audio=media.customer_audio, screen=KIOSK_SCREEN) as customers,
-        open_browser(video=media.specialist_video, audio=media.specialist_audio, screen=CONSOLE_SCREEN) as specialists,
+        profile(browsers.customer, screen=KIOSK_SCREEN) as customers,
+        profile(browsers.specialist, screen=CONSOLE_SCREEN) as specialists,
     ):
         try:
             page = await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
@@ -110,7 +140,7 @@ async def faces(stack: Stack, media: Media, request: pytest.FixtureRequest) -> A
                 await keep_screens(failure_folder(request), customers, specialists)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def call(faces: Faces) -> Faces:
     """A call that both sides are in, with moving pictures both ways."""
     await faces.begin_call()

@@ -6,11 +6,10 @@ import asyncio
 
 from playwright.async_api import WebSocketRoute
 
-from server.demo_browser import PHONE_SCREEN, inbound, open_browser
+from server.demo_browser import PHONE_SCREEN, inbound, profile
 from server.demo_data import GUIDE, SPECIALIST
-from server.demo_media import Media
 from server.demo_pages import log_in
-from tests.end_to_end.conftest import Faces
+from tests.end_to_end.conftest import Browsers, Faces
 
 
 async def test_an_elderly_customer_calls_in_english(faces: Faces) -> None:
@@ -38,8 +37,8 @@ async def test_an_elderly_customer_calls_in_english(faces: Faces) -> None:
     await page.locator("html[lang='zh-CN']:not(.elderly)").wait_for()
 
 
-async def test_a_guide_is_called_to_a_customer(faces: Faces, media: Media) -> None:
-    async with open_browser(video=media.customer_video, audio=media.customer_audio, screen=PHONE_SCREEN) as phone:
+async def test_a_guide_is_called_to_a_customer(faces: Faces, browsers: Browsers) -> None:
+    async with profile(browsers.customer, screen=PHONE_SCREEN) as phone:
         stack = faces.stack
         page = await log_in(phone, stack.server_url, GUIDE.face, GUIDE.login, stack.password)
         await page.locator("ul.kiosks li").first.wait_for()
