@@ -88,6 +88,7 @@ class Room:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._task: asyncio.Task[None] | None = None
         self._view_due = False
+        self._singly = 0
         self.stage = Stage(session, parts.new_leg, self._on_leg, clock.now_ms)
         self.tape = Tape(self, parts.recordings, self.stage)
         self.share = Share(session, parts.sanitise, self._tell_specialist, self.tape.cobrowse, self._request_snapshot)
@@ -185,20 +186,37 @@ class Room:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._inbox and not self.closed.is_set():
-                    await self._process_safely([self._inbox.popleft() for _ in range(min(BATCH, len(self._inbox)))])
+                    most = 1 if self._singly else BATCH
+                    self._singly = max(0, self._singly - 1)
+                    await self._process_safely([self._inbox.popleft() for _ in range(min(most, len(self._inbox)))])
         await self._retire()
 
     async def _process_safely(self, batch: list[_Item]) -> None:
         try:
-            await self._process(batch)
+            accepted, commands = await self._process(batch)
         except Exception:
-            # Nothing of the batch was adopted; one event that we do not master must not end the call.
-            log.exception("batch failed", session=self.session)
-            for item in batch:
-                item.refuse(VisavisError("internal"))
+            # Nothing of the batch was adopted; one event that we do not master must not end the call, nor take with
+            # it what happened to come together with it: they are tried again one by one.
+            log.exception("batch failed", session=self.session, items=len(batch))
+            if len(batch) == 1:
+                batch[0].refuse(VisavisError("internal"))
+            else:
+                self._inbox.extendleft(reversed(batch))
+                self._singly = len(batch)
+            return
+        for command in commands:
+            await self._carry_out(command)
+        if self._view_due:
+            self._view_due = False
+            self._show()
+        for item in accepted:
+            item.accept(self.state)
 
-    async def _process(self, batch: list[_Item]) -> None:
-        """One transaction: what the machine accepts of `batch` becomes durable, then true, then is carried out."""
+    async def _process(self, batch: list[_Item]) -> tuple[list[_Item], list[c.Command]]:
+        """One transaction: what the machine accepts of `batch` becomes durable, then true, then is to be carried out.
+
+        Returns the accepted items and their commands. If it raises, nothing has happened.
+        """
         trial = self.machine.fork()
         at_us = self.clock.begin() if self.state.phase is None else self.clock.now_us()
         events: list[e.Event] = []
@@ -211,15 +229,9 @@ class Room:
                 await self._parts.journal.append(self.session, records, at_us=at_us, projection=columns)
             except VisavisError as error:
                 await self._postpone(accepted, error)
-                return
+                return [], []
         self.machine.adopt(trial)
-        for command in commands:
-            await self._carry_out(command)
-        if self._view_due:
-            self._view_due = False
-            self.push_view()
-        for item in accepted:
-            item.accept(self.state)
+        return accepted, commands
 
     def _try(self, item: _Item, trial: Machine, at_ms: int, events: list[e.Event], commands: list[c.Command]) -> bool:
         """Add the item's events and commands, follow-ups included, or refuse it as a whole and say why."""
@@ -266,6 +278,12 @@ class Room:
         except Exception:
             # The journal has the event: whatever fails here is repaired by the next view, leg or restart.
             log.exception("command failed", session=self.session, command=type(command).__name__)
+
+    def _show(self) -> None:
+        try:
+            self.push_view()
+        except Exception:
+            log.exception("view failed", session=self.session)
 
     async def _retire(self) -> None:
         for timer in self._timers.values():

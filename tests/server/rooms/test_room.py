@@ -76,6 +76,23 @@ async def test_a_bug_in_one_request_does_not_end_the_room(rooms: Quiet, people: 
     assert room.state.note == "still there"
 
 
+async def test_a_bug_in_one_event_takes_nothing_with_it(rooms: Quiet, people: list[Person], store: Store) -> None:
+    room = await answered(rooms[0], people[0])
+    await eventually(lambda: room.state.recording == "on")
+
+    def broken(_state: State) -> Iterable[e.Event]:
+        raise KeyError("ours")
+
+    gap = e.GapDeclared("kiosk.camera", 0, 500, "loss")
+    room.post(e.StepChanged("amount"))
+    room.post(make=broken)
+    room.post(gap)
+    await room.submit(e.NoteSaved("after"))
+    assert (room.state.step, room.state.note) == ("amount", "after")
+    kinds = [entry.kind for entry in await Journal(store).read(room.session)]
+    assert kinds[-3:] == ["step_changed", "gap_declared", "note_saved"]
+
+
 async def test_the_inbox_is_bounded(rooms: Quiet, people: list[Person]) -> None:
     room = await answered(rooms[0], people[0])
     results = await asyncio.gather(
