@@ -2,7 +2,7 @@
 
 Every 400 ms the writing task takes what the tracks were given and hands it to a worker thread, which cuts, encrypts and
 writes it; so what was heard is on the disk, encrypted, within half a second. The sealing task stores finished segments
-as blobs and posts the events that the room journals.
+as blobs and has them journaled; only then a segment leaves the spool.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from link.messages.errors import Unavailable
+from link.messages.errors import Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
@@ -28,9 +28,9 @@ from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed
 log = structlog.get_logger()
 
 WRITE_EVERY_S = 0.4
-UNSEALED = 64  # finished segments that may wait for the blob store before writing waits too
+UNSEALED = 4096  # finished segments (small; what they hold is on the disk) that may wait for blob store and journal
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
-FINISH_S = 30.0  # how long `finish` waits for a blob store that does not answer
+FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal that does not answer
 
 RecordingEvent = TrackStarted | SegmentSealed | GapDeclared
 
@@ -47,11 +47,14 @@ class Recorder:
         key: SessionKey,
         now_ms: Callable[[], int],
         post: Callable[[RecordingEvent], None],
+        keep: Callable[[SegmentSealed], Awaitable[None]] | None = None,
         resume: Mapping[str, TrackState] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned.
 
+        `keep` returns once a sealed segment is durably journaled, and raises `VisavisError` if that cannot be: the
+        segment then stays in the spool. Without it the segments are posted like everything else.
         `monotonic` is the clock, in seconds, that frames carry.
         """
         self._log = log.bind(session=session)
@@ -59,6 +62,7 @@ class Recorder:
         self._blobs = blobs
         self._key = key
         self._post = post
+        self._keep = keep
         # Frames carry the monotonic clock. Tying it to the session's clock once keeps steps of the wall clock out.
         self._monotonic = monotonic
         self._offset_ms = now_ms() - monotonic() * 1000
@@ -66,7 +70,8 @@ class Recorder:
         self._cutters: dict[str, Cutter] = {}
         self._resume = dict(resume or {})
         self._damaged: dict[str, list[Closed]] = {}
-        self._closed: asyncio.Queue[Closed] = asyncio.Queue(UNSEALED)
+        self._closed: asyncio.Queue[Closed | None] = asyncio.Queue(UNSEALED)
+        self._unsealed = 0
         self._stop = asyncio.Event()
         self._ended: asyncio.Future[None] | None = None
         self._writing = spawn(self._write(), name=f"recorder write {session}")
@@ -115,8 +120,14 @@ class Recorder:
             writer.resume()
 
     async def finish(self) -> RecordingCompleted:
-        """Seal everything, and return the completeness statement. Call it once, and no `suspend` before."""
+        """Seal everything, end the tasks, and return the completeness statement.
+
+        Raises `Unavailable` if not everything could be sealed within half a minute: the statement would not be true,
+        and `recover` has to seal what is in the spool.
+        """
         await self.suspend()
+        if self._unsealed or self._writing.cancelled() or self._writing.exception() is not None:
+            raise Unavailable("not everything is sealed")
         states = {name: cutter.state for name, cutter in self._cutters.items()}
         return RecordingCompleted([self._summary(name, state) for name, state in states.items() if state])
 
@@ -139,12 +150,11 @@ class Recorder:
         self._ended = asyncio.get_running_loop().create_future()
         try:
             self._stop.set()
-            async with asyncio.timeout(FINISH_S):
-                await asyncio.wait([self._writing])
-                await self._closed.join()
-        except TimeoutError:
-            # They stay in the spool, where `recover` finds them.
-            self._log.error("segments left in the spool", waiting=self._closed.qsize())
+            tasks = [self._writing, self._sealing]
+            await asyncio.wait(tasks, timeout=FINISH_S, return_when=asyncio.FIRST_EXCEPTION)
+            if self._unsealed or not self._writing.done():
+                # They stay in the spool, where `recover` finds them.
+                self._log.error("segments left in the spool", waiting=self._unsealed)
         finally:
             await cancel(self._writing)
             await cancel(self._sealing)
@@ -162,6 +172,7 @@ class Recorder:
             ending = self._stop.is_set()
             for name, outcome in await asyncio.to_thread(self._cut, batches, self._now_ms(), ending):
                 await self._handle(name, outcome)
+        await self._closed.put(None)
 
     def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, Outcome]]:
         outcomes: list[tuple[str, Outcome]] = []
@@ -175,6 +186,7 @@ class Recorder:
     async def _handle(self, name: str, outcome: Outcome) -> None:
         match outcome:
             case Closed():
+                self._unsealed += 1
                 await self._closed.put(outcome)
             case WantKeyframe():
                 request = self._writers[name].request_keyframe
@@ -187,36 +199,40 @@ class Recorder:
                 self._post(outcome)
 
     async def _seal(self) -> None:
-        while True:
-            closed = await self._closed.get()
+        while (closed := await self._closed.get()) is not None:
+            where = {"track": closed.name.track, "index": closed.name.index}
             try:
                 await self._seal_one(closed)
             except (Broken, OSError) as error:
-                self._log.error("segment lost", track=closed.name.track, index=closed.name.index, error=str(error))
+                self._log.error("segment lost", **where, error=str(error))
                 self._damaged.setdefault(closed.name.track, []).append(closed)
                 self._post(GapDeclared(closed.name.track, closed.start_ms, closed.end_ms, "damaged"))
-            finally:
-                self._closed.task_done()
+            except VisavisError as error:
+                self._log.error("segment left in the spool", **where, error=error.message)
+                continue
+            self._unsealed -= 1
 
     async def _seal_one(self, closed: Closed) -> None:
         name = closed.name
         done = await asyncio.to_thread(lambda: complete(self._key, name, closed.path.read_bytes()))
         await self._store(name.blob, done.blob)
-        self._post(
-            SegmentSealed(
-                track=name.track,
-                index=name.index,
-                start_ms=closed.start_ms,
-                end_ms=closed.end_ms,
-                frames=closed.frames,
-                size=len(done.blob),
-                sha256=done.sha256,
-                blob=name.blob,
-                keyframe=closed.keyframe,
-                lost_ms=closed.lost_ms,
-                digest=done.digest,
-            )
+        sealed = SegmentSealed(
+            track=name.track,
+            index=name.index,
+            start_ms=closed.start_ms,
+            end_ms=closed.end_ms,
+            frames=closed.frames,
+            size=len(done.blob),
+            sha256=done.sha256,
+            blob=name.blob,
+            keyframe=closed.keyframe,
+            lost_ms=closed.lost_ms,
+            digest=done.digest,
         )
+        if self._keep is None:
+            self._post(sealed)
+        else:
+            await self._keep(sealed)
         await asyncio.to_thread(closed.path.unlink, missing_ok=True)
 
     async def _store(self, name: str, blob: bytes) -> None:

@@ -46,12 +46,17 @@ async def recover(
 
     `history` are the session's journaled events. `until_ms` is the session's time up to which what is missing is
     declared as a gap with `reason`: now, or when the call ended. Idempotent: what it did is found done the next time.
+    Of a completed recording nothing is changed; its spool is emptied if everything in it is journaled.
     """
     tracks = _Tracks.of(history)
+    spooled = await asyncio.to_thread(_in_spool, session, spool)
     if tracks.finished:
-        await asyncio.to_thread(shutil.rmtree, spool / session, ignore_errors=True)
+        if spooled - tracks.known:
+            log.error("completed without what the spool holds", session=session, segments=len(spooled - tracks.known))
+        else:
+            await discard_spool(session, spool)
         return Recovered([], tracks.states)
-    found = _in_spool(session, spool) | await _in_blobs(session, blobs)
+    found = spooled | await _in_blobs(session, blobs)
     for name in sorted(found - tracks.known, key=lambda name: (name.track, name.index)):
         await _save(name, tracks, spool=spool, blobs=blobs, key=key)
     for track, state in tracks.states.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.blobs.blobs import Blobs
@@ -11,9 +11,10 @@ from server.journal import Journal
 from server.recording.recorder import Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.space import DiskFloor
-from server.session.events import Event, RecordingStarted, decode
+from server.session.events import Event, RecordingStarted, SegmentSealed, decode
 
 Post = Callable[[Event], None]
+Keep = Callable[[SegmentSealed], Awaitable[None]]
 
 
 class Recordings:
@@ -26,24 +27,37 @@ class Recordings:
         self._blobs = blobs
         self._spool = spool
 
-    async def start(self, session: str, now_ms: Callable[[], int], post: Post) -> tuple[Recorder, RecordingStarted]:
+    async def start(
+        self, session: str, now_ms: Callable[[], int], post: Post, keep: Keep
+    ) -> tuple[Recorder, RecordingStarted]:
         """Begin. Raises if the recording cannot be kept: the call must then not go on."""
         key = await self._vault.create(session)
-        recorder = Recorder(session, spool=self._spool, blobs=self._blobs, key=key, now_ms=now_ms, post=post)
+        recorder = Recorder(session, spool=self._spool, blobs=self._blobs, key=key, now_ms=now_ms, post=post, keep=keep)
         return recorder, RecordingStarted(key.suite.name, session)
 
     async def recover(self, session: str, until_ms: int) -> Recovered:
         """What a process that died left: journal its events, then `resume` or `discard`. Idempotent."""
-        history = [decode(entry.payload) for entry in await self._journal.read(session)]
+        history: list[Event] = []
+        async for page in self._journal.pages(session):
+            history += [decode(entry.payload) for entry in page]
         key = await self._vault.open(session)
         return await recover(session, history, spool=self._spool, blobs=self._blobs, key=key, until_ms=until_ms)
 
-    async def resume(self, session: str, recovered: Recovered, now_ms: Callable[[], int], post: Post) -> Recorder:
+    async def resume(
+        self, session: str, recovered: Recovered, now_ms: Callable[[], int], post: Post, keep: Keep
+    ) -> Recorder:
         """Go on recording where the journal, which has the recovered events by now, breaks off."""
         await self.discard(session)
         key = await self._vault.open(session)
         return Recorder(
-            session, spool=self._spool, blobs=self._blobs, key=key, now_ms=now_ms, post=post, resume=recovered.tracks
+            session,
+            spool=self._spool,
+            blobs=self._blobs,
+            key=key,
+            now_ms=now_ms,
+            post=post,
+            keep=keep,
+            resume=recovered.tracks,
         )
 
     async def discard(self, session: str) -> None:

@@ -104,7 +104,7 @@ class Tape:
 
     async def _begin(self) -> Recorder:
         room = self._room
-        recorder, started = await self._recordings.start(room.session, room.clock.now_ms, room.post)
+        recorder, started = await self._recordings.start(room.session, room.clock.now_ms, room.post, self._keep)
         try:
             await room.submit(started)
         except BaseException:
@@ -116,9 +116,19 @@ class Tape:
         room = self._room
         if not room.state.open:
             return None
+        await room.submit()  # what an earlier recorder posted is in the journal now
         recovered = await self._recordings.recover(room.session, room.clock.now_ms())
         await room.submit(*recovered.events)
-        return await self._recordings.resume(room.session, recovered, room.clock.now_ms, room.post)
+        return await self._recordings.resume(room.session, recovered, room.clock.now_ms, room.post, self._keep)
+
+    async def _keep(self, segment: e.SegmentSealed) -> None:
+        """Journal the segment, however long the journal is away."""
+        while True:
+            try:
+                await self._room.submit(segment)
+                return
+            except Unavailable:
+                await asyncio.sleep(RETRY_S)
 
     async def _finish(self) -> None:
         pause = RETRY_S
@@ -133,12 +143,19 @@ class Tape:
 
     async def _complete(self) -> None:
         self._stage.record(None)
-        room, recorder = self._room, self._recorder
-        if recorder is not None:
-            completed = await recorder.finish()
-            self._recorder = None
-            room.post(completed)
+        room = self._room
+        if room.state.recording is not Recording.ON:
             return
-        recovered = await self._recordings.recover(room.session, room.state.since_ms)
-        await room.submit(*recovered.events, recovered.completed())
+        if self._recorder is not None:
+            try:
+                events: list[e.Event] = [await self._recorder.finish()]
+            except Unavailable:
+                self._recorder = None  # the next try recovers what it left in the spool
+                raise
+        else:
+            await room.submit()  # what the recorder posted is in the journal now
+            recovered = await self._recordings.recover(room.session, room.state.since_ms)
+            events = [*recovered.events, recovered.completed()]
+        await room.submit(*events)
+        self._recorder = None
         await self._recordings.discard(room.session)

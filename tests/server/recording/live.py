@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
+from link.media.frames import EncodedFrame
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
@@ -42,7 +42,8 @@ async def run(folder: Path) -> None:
     begin = time.monotonic()
     for at, writer, frame in sorted(frames, key=lambda item: item[0]):
         await asyncio.sleep(max(0.0, begin + at - time.monotonic()))
-        writer.frame(replace(frame, time=begin + at))
+        size = (frame.width, frame.height)
+        writer.frame(EncodedFrame(frame.data, frame.keyframe, begin + at, frame.rtp_time, *size, frame.duration))
         print("sent", round((begin + at - started) * 1000), flush=True)
 
 

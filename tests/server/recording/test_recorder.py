@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from link.media.frames import EncodedFrame
-from link.messages.errors import Unavailable
+from link.messages.errors import Unavailable, VisavisError
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording.recorder import Recorder
+from server.recording.recovery import recover
 from server.recording.segment import SegmentName, unpack_lines
 from server.recording.webm import init_segment
 from server.session.events import Event, GapDeclared, SegmentSealed, TrackStarted
@@ -25,7 +26,13 @@ from tests.server.recording import media
 class Bench:
     """A recorder with its surroundings, in a session that began `age` seconds ago."""
 
-    def __init__(self, folder: Path, suite: str = "aes-256-gcm", age: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        suite: str = "aes-256-gcm",
+        age: float = 0.0,
+        keep: Callable[[SegmentSealed], Awaitable[None]] | None = None,
+    ) -> None:
         self.folder = folder
         self.blobs = Blobs.at(str(folder / "blobs"))
         self.key = SessionKey("s1", SUITES[suite], bytes(range(SUITES[suite].key_bytes)))
@@ -38,6 +45,7 @@ class Bench:
             key=self.key,
             now_ms=lambda: round(self.age * 1000),
             post=self.events.append,
+            keep=keep,
             monotonic=lambda: self.age,
         )
 
@@ -181,3 +189,56 @@ async def test_suspend_seals_and_a_new_recorder_goes_on(tmp_path: Path, no_task_
     bench.feed("kiosk.camera", "video", media.vp8(1))
     await asyncio.gather(bench.recorder.suspend(), bench.recorder.suspend())
     assert len(bench.sealed("kiosk.camera")) == 1
+
+
+async def test_a_store_that_stays_away_leaves_everything_to_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_task_left: None
+) -> None:
+    bench = Bench(tmp_path, age=3)
+    real = bench.blobs.put
+
+    async def away(name: str, data: bytes) -> None:
+        raise Unavailable("the store is away")
+
+    monkeypatch.setattr(bench.blobs, "put", away)
+    monkeypatch.setattr("server.recording.recorder.FINISH_S", 0.8)
+    bench.feed("kiosk.camera", "video", media.vp8(3))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="sealed"):
+            await bench.recorder.finish()
+    assert not bench.sealed("kiosk.camera")
+    assert len(list((tmp_path / "spool").rglob("*.open"))) == 2
+    monkeypatch.setattr(bench.blobs, "put", real)
+    found = await recover("s1", bench.events, spool=tmp_path / "spool", blobs=bench.blobs, key=bench.key, until_ms=3000)
+    assert [event.frames for event in found.events if isinstance(event, SegmentSealed)] == [50, 25]
+    assert (found.completed().tracks[0].recorded_ms, found.completed().tracks[0].segments) == (3000, 2)
+
+
+async def test_a_segment_leaves_the_spool_when_it_is_journaled(tmp_path: Path, no_task_left: None) -> None:
+    journaled = asyncio.Event()
+    asked: list[SegmentSealed] = []
+
+    async def keep(segment: SegmentSealed) -> None:
+        asked.append(segment)
+        await journaled.wait()
+
+    bench = Bench(tmp_path, age=3, keep=keep)
+    bench.feed("kiosk.camera", "video", media.vp8(3))
+    await bench.until(lambda: asked != [])
+    first = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path / "spool")
+    assert first.exists()
+    journaled.set()
+    await bench.recorder.finish()
+    assert [segment.index for segment in asked] == [0, 1]
+    assert not list((tmp_path / "spool").rglob("*.open"))
+
+
+async def test_a_segment_that_is_refused_stays_in_the_spool(tmp_path: Path) -> None:
+    async def keep(segment: SegmentSealed) -> None:
+        raise VisavisError("internal")
+
+    bench = Bench(tmp_path, age=1, keep=keep)
+    bench.feed("kiosk.camera", "video", media.vp8(1))
+    with pytest.raises(Unavailable):
+        await bench.recorder.finish()
+    assert len(list((tmp_path / "spool").rglob("*.open"))) == 1

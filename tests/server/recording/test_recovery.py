@@ -112,3 +112,15 @@ async def test_nothing_is_done_to_a_completed_recording(tmp_path: Path) -> None:
     found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=9000)
     assert found.events == []
     assert not (tmp_path / "spool" / "s1").exists()
+
+
+async def test_what_a_completed_recording_left_unsealed_is_not_deleted(tmp_path: Path) -> None:
+    left = SegmentName("s1", "kiosk.camera", 1).spool(tmp_path / "spool")
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"anything")
+    history: list[Event] = [TrackStarted("kiosk.camera", "video", "vp8"), RecordingCompleted([])]
+    found = await recover(
+        "s1", history, spool=tmp_path / "spool", blobs=Blobs.at(str(tmp_path / "blobs")), key=KEY, until_ms=9000
+    )
+    assert found.events == []
+    assert left.exists()

@@ -9,9 +9,11 @@ import pytest
 import pytest_asyncio
 
 from link.messages import client as m
+from link.messages.errors import Unavailable
 from link.messages.server import LegLost
 from link.messages.values import SessionState
 from link.signaling.client import Refused
+from server.blobs.blobs import Blobs
 from server.session import events as e
 from tests.server.rooms.bank import Bank, Party, eventually
 from tests.server.rooms.media import Media
@@ -124,3 +126,31 @@ async def test_no_leg_for_the_specialist_before_the_answer(bank: Bank) -> None:
     await kiosk.ask(m.CallEnd(session))
     await eventually(lambda: bank.rooms.get(session) is None)
     await media.stop()
+
+
+async def test_a_blob_store_away_at_hang_up_loses_nothing(call: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    put, away = Blobs.put, True
+
+    async def sometimes(blobs: Blobs, name: str, data: bytes) -> None:
+        if away:
+            raise Unavailable("the store is away")
+        await put(blobs, name, data)
+
+    monkeypatch.setattr(Blobs, "put", sometimes)
+    monkeypatch.setattr("server.recording.recorder.FINISH_S", 0.5)
+    await call.specialist.arrives(video=40)
+    await call.ann.ask(m.HangUp(call.session))
+    room = call.bank.rooms.get(call.session)
+    assert room is not None
+    await eventually(lambda: not room.stage._seats)
+    with pytest.raises(TimeoutError):
+        await eventually(lambda: room.state.recording == "complete", within=1.5)
+    away = False
+    await eventually_completed(call)
+    sealed = [event for event in await call.find(e.SegmentSealed) if isinstance(event, e.SegmentSealed)]
+    (completed,) = await call.find(e.RecordingCompleted)
+    assert isinstance(completed, e.RecordingCompleted)
+    for track in completed.tracks:
+        assert track.segments == sum(event.track == track.track for event in sealed) > 0
+        assert track.recorded_ms > track.expected_ms - 300
+    await eventually(lambda: not (call.bank.config.data / "spool" / call.session).exists())
