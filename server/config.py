@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,6 +25,7 @@ PREFIX = "VISAVIS_"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "console", "json")
 SUITES = ("aes-256-gcm", "sm4-gcm")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigError(Exception):
@@ -75,6 +77,10 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
+def _networks(value: object) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part) for part in _texts(value))
+
+
 def _ice_servers(value: object) -> tuple[IceServer, ...]:
     try:
         if isinstance(value, str):
@@ -101,6 +107,9 @@ class Config:
     tls_key: Path | None = _option(None, _optional_path, "PEM file of the certificate's private key.")
     origins: tuple[str, ...] = _option(
         (), _texts, "Origins that pages may come from (https://expert.bank.example). Empty: the address asked for."
+    )
+    trusted_proxies: tuple[Network, ...] = _option(
+        (), _networks, "Proxies whose X-Forwarded-For is believed: addresses or networks (10.0.0.0/24). Empty: none."
     )
     database: str = _option(
         "", _text, "SQLAlchemy URL of the database, so far sqlite+aiosqlite. Empty: in the data directory."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
 from link.messages.errors import NotAuthenticated, RateLimited
 from server.handlers import cookie
+from server.handlers.address import address
 from server.handlers.body import read_form
 from server.handlers.route import LOGIN, PERSON, Allow, Route
 from server.identity import Person, Role
@@ -93,19 +93,6 @@ async def me(request: web.Request) -> web.StreamResponse:
 def home(person: Person) -> str:
     """The page a person of these roles works on."""
     return next((path for role, path in HOMES if role in person.roles), "/login")
-
-
-def address(request: web.Request) -> str:
-    """The peer's address as attempts are counted: an IPv6 one by its /64, which is what one customer has."""
-    text = request.remote or ""
-    try:
-        parsed = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return text[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 def _next(target: str) -> str:

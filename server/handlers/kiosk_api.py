@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from link.messages.errors import BadMessage
-from server.handlers.auth import address
+from server.handlers.address import address
 from server.handlers.body import read_body
 from server.handlers.route import Allow, Route
 from server.keys import IDENTITY

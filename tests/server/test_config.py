@@ -69,6 +69,7 @@ def test_ice_servers_are_read_from_json_and_toml(tmp_path: Path) -> None:
         ({"VISAVIS_SUITE": "rot13"}, "aes-256-gcm"),
         ({"VISAVIS_ICE_SERVERS": "turn:x"}, "ice_servers"),
         ({"VISAVIS_ICE_SERVERS": '[{"url": "x"}]'}, "ice_servers"),
+        ({"VISAVIS_TRUSTED_PROXIES": "10.0.0.1/24"}, "host bits set"),
         ({"VISAVIS_DATA": ""}, "a path is expected"),
         ({"VISAVIS_TLS_KEY": "key.pem"}, "belong together"),
         ({"VISAVIS_CONFIG": "/nowhere.toml"}, "cannot be read"),

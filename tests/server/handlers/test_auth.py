@@ -7,7 +7,6 @@ from urllib.parse import quote
 import pytest
 
 from server.handlers import cookie
-from server.handlers.auth import address
 from server.identity import Role
 from server.keys import AUDIT, IDENTITY, STORE
 from tests.server.handlers.conftest import PASSWORD, World
@@ -186,22 +185,3 @@ async def test_logins_are_audited_without_names_or_passwords(world: World) -> No
         (f"person:{person.id}", "login.refused"),
     ]
     assert all(person.login not in entry.detail and "wrong" not in entry.detail for entry in entries)
-
-
-@pytest.mark.parametrize(
-    ("remote", "counted"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-    ],
-)
-def test_attempts_are_counted_by_what_one_customer_has(remote: str, counted: str) -> None:
-    class Request:
-        pass
-
-    request = Request()
-    request.remote = remote  # type: ignore[attr-defined]
-    assert address(request) == counted  # type: ignore[arg-type]
