@@ -12,12 +12,13 @@ from link.messages.errors import NotFound, VisavisError
 from server.blobs.blobs import Blobs, Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
-from server.journal import Journal
+from server.journal import Entry, Journal
 from server.recording.segment import COBROWSE, SegmentName, unpack_lines
 from server.recording.webm import init_segment
 from server.session.events import SegmentSealed, TrackStarted, decode
 
 CACHED = 32
+_KINDS = ("track_started", "segment_sealed")
 
 
 class Damaged(VisavisError):
@@ -39,6 +40,16 @@ class _Known:
     seq: int = 0
     tracks: dict[str, TrackStarted] = field(default_factory=dict)
     segments: dict[tuple[str, int], SegmentSealed] = field(default_factory=dict)
+
+    def learn(self, page: list[Entry]) -> None:
+        """Take in further entries."""
+        for entry in page:
+            self.seq = max(self.seq, entry.seq)
+            event = decode(entry.payload)
+            if isinstance(event, TrackStarted):
+                self.tracks[event.track] = event
+            elif isinstance(event, SegmentSealed):
+                self.segments[event.track, event.index] = event
 
 
 class Reader:
@@ -85,13 +96,8 @@ class Reader:
         if known is None:
             known, fresh = _Known(), True
         if fresh:
-            for entry in await self._journal.read(session, known.seq):
-                known.seq = max(known.seq, entry.seq)
-                event = decode(entry.payload)
-                if isinstance(event, TrackStarted):
-                    known.tracks[event.track] = event
-                elif isinstance(event, SegmentSealed):
-                    known.segments[event.track, event.index] = event
+            async for page in self._journal.pages(session, known.seq, kinds=_KINDS):
+                known.learn(page)
         self._known[session] = known
         self._known.move_to_end(session)
         while len(self._known) > CACHED:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import structlog
 
@@ -15,7 +16,7 @@ from link.messages.errors import NotFound, Unavailable, VisavisError, WrongState
 from link.messages.values import Document, Session, SessionState
 from link.tasks import cancel, spawn
 from server.bus import Bus
-from server.journal import Entry, Journal
+from server.journal import Journal
 from server.notice import RecordingNotice
 from server.rooms.clock import Clock
 from server.rooms.dispatch import Dispatch
@@ -178,10 +179,8 @@ class Rooms:
         room = self._rooms.get(session)
         if room is not None:
             return room.view()
-        entries = await self._journal.read(session)
-        if not entries:
-            return None
-        return view(_fold(entries, self._graces).state, (entries[-1].at_us - entries[0].at_us) // 1000)
+        past = await _fold(self._journal, session, self._graces)
+        return None if past is None else view(past.machine.state, past.at_ms(past.last_us))
 
     def _refuse_second(self, kiosk: str) -> None:
         current = self._rooms.get(self._of_kiosk.get(kiosk, ""))
@@ -350,18 +349,18 @@ class Rooms:
     # After a restart.
 
     async def _take_up(self, session: str) -> None:
-        entries = await self._journal.read(session)
-        if not entries:
-            return
         try:
-            machine = _fold(entries, self._graces)
-        except (VisavisError, ValueError) as error:
+            past = await _fold(self._journal, session, self._graces)
+        except (WrongState, ValueError) as error:
             log.error("session cannot be taken up", session=session, error=type(error).__name__)
             return
+        if past is None:
+            return
+        machine = past.machine
         request = machine.state.request
         if request is None or machine.state.phase in (None, SessionState.CLOSED):
             return
-        room = Room(session, machine, Clock(entries[0].at_us, entries[-1].at_us), self._parts)
+        room = Room(session, machine, Clock(past.started_us, past.last_us), self._parts)
         self._rooms[session] = room
         current = self._rooms.get(self._of_kiosk.get(request.kiosk, ""))
         if current is None or not current.state.open:
@@ -371,6 +370,25 @@ class Rooms:
         log.info("session taken up", session=session, state=machine.state.phase, waits=machine.state.phase in QUEUEING)
 
 
-def _fold(entries: list[Entry], graces: Graces) -> Machine:
-    started = entries[0].at_us
-    return Machine.replay(((e.decode(entry.payload), (entry.at_us - started) // 1000) for entry in entries), graces)
+@dataclass(slots=True)
+class _Past:
+    """What a journal adds up to, and the times of its first and last entry."""
+
+    machine: Machine
+    started_us: int
+    last_us: int
+
+    def at_ms(self, at_us: int) -> int:
+        """A time of the journal on the session's timeline."""
+        return (at_us - self.started_us) // 1000
+
+
+async def _fold(journal: Journal, session: str, graces: Graces) -> _Past | None:
+    """Add up a session's journal page by page; None when it has none. Raises `IllegalEvent` or ValueError."""
+    past: _Past | None = None
+    async for page in journal.pages(session):
+        past = past or _Past(Machine(graces), page[0].at_us, 0)
+        for entry in page:
+            past.machine.handle(e.decode(entry.payload), past.at_ms(entry.at_us))
+            past.last_us = entry.at_us
+    return past

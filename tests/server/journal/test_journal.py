@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import update
 
 from link.messages.errors import Unavailable
+from link.tasks import cancel, spawn
 from server.journal import Head, Journal, verify_chain
+from server.journal.journal import PAGE
 from server.store import Store, tables
 from server.store.sessions import Projection
 
@@ -92,6 +94,31 @@ async def test_the_sessions_row_knows_where_the_journal_ends(store: Store) -> No
     assert await journal.whole("s1") == (first, Head(1, first[0].hash, "waiting"))
     more = await journal.append("s1", [("a", b"{}"), ("b", b"{}")])
     assert await journal.whole("s1") == ([*first, *more], Head(3, more[1].hash, "waiting"))
+
+
+async def test_a_long_journal_is_read_in_slices_between_which_the_loop_runs(store: Store) -> None:
+    journal = Journal(store)
+    written = await journal.append("s1", [("session_requested", b"%d" % n) for n in range(2 * PAGE)], projection=START)
+    written += await journal.append("s1", [("chat_sent", b"{}")])
+    turns, before = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = spawn(count(), name="count turns")
+    sizes = []
+    async for page in journal.pages("s1", after=1):
+        sizes.append(len(page))
+        before.append(turns)
+    await cancel(counting)
+    assert sizes == [PAGE, PAGE]
+    assert before[0] < before[1]
+    assert await journal.read("s1") == written
+    assert await journal.read("s1", kinds=["chat_sent"]) == written[-1:]
+    assert (await journal.whole("s1"))[0] == written
 
 
 async def test_a_cut_off_end_is_not_grown_over(store: Store) -> None:

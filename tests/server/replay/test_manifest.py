@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from link.messages.errors import NotFound
+from server.journal import Journal
 from server.replay.manifest import Manifest, tell
 from server.replay.reader import Damaged, Deleted, Reader
 from server.session import events as e
@@ -98,6 +99,14 @@ async def test_segments_are_read_and_play(archive: Archive) -> None:
     assert len(list(media.decoded(data, "video"))) == 115
     _, lines = await reader.lines(SESSION, 0)
     assert lines.count(b"\n") == 2
+
+
+async def test_a_long_journal_is_looked_through_in_slices(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.journal.journal.PAGE", 3)
+    monkeypatch.delattr(Journal, "read")
+    reader = Reader(archive.journal, archive.blobs, archive.vault)
+    assert (await reader.segment(SESSION, "specialist.microphone", 3))[0].index == 3
+    assert await reader.init(SESSION, "specialist.camera")
 
 
 async def test_what_is_not_there(archive: Archive) -> None:

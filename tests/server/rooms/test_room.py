@@ -112,6 +112,24 @@ async def test_a_closed_room_is_not_found(rooms: Quiet, people: list[Person]) ->
     room.post(e.NoteSaved("later"))
 
 
+async def test_a_session_of_the_past_is_added_up_in_slices(
+    rooms: Quiet, people: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing reads a long call's journal at once: the calls of the others would stand still meanwhile."""
+    call = call_request()
+    asked = await rooms[0].request_call(KIOSK, call)
+    room = rooms[0].get(asked.id)
+    assert room is not None
+    for step in range(8):
+        await room.submit(e.StepChanged(f"step {step}"))
+    await room.submit(e.Ended(e.KIOSK, "customer"))
+    await eventually(lambda: rooms[0].get(asked.id) is None)
+    monkeypatch.setattr("server.journal.journal.PAGE", 3)
+    monkeypatch.delattr(Journal, "read")
+    past = await rooms[0].request_call(KIOSK, call)
+    assert (past.id, past.state, past.step) == (asked.id, SessionState.CLOSED, "step 7")
+
+
 async def test_what_happened_is_kept_until_the_journal_takes_it(
     rooms: Quiet, people: list[Person], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
