@@ -31,18 +31,26 @@ class Attempts:
         self._clock = clock
         self._counts: OrderedDict[str, _Count] = OrderedDict()
 
+    def check(self, key: str) -> None:
+        """Say whether `begin` would take an attempt of `key`; nothing is counted.
+
+        Raises:
+            RateLimited: it has to wait. `retry_after` says how many seconds.
+        """
+        now = self._clock()
+        blocked_until = self._count(key, now).blocked_until
+        if now < blocked_until:
+            raise RateLimited("too many attempts", retry_after=round(blocked_until - now, 1))
+
     def begin(self, key: str) -> None:
         """Count one attempt of `key`.
 
         Raises:
             RateLimited: it has to wait; nothing was counted. `retry_after` says how many seconds.
         """
+        self.check(key)
         now = self._clock()
-        count = self._counts.get(key)
-        if count is None or now - count.last > QUIET_S:
-            count = _Count(0, now, 0.0)
-        if now < count.blocked_until:
-            raise RateLimited("too many attempts", retry_after=round(count.blocked_until - now, 1))
+        count = self._count(key, now)
         count.attempts += 1
         count.last = now
         if count.attempts >= self._free:
@@ -55,3 +63,7 @@ class Attempts:
     def succeeded(self, key: str) -> None:
         """Forget the attempts of `key`: it was the right one."""
         self._counts.pop(key, None)
+
+    def _count(self, key: str, now: float) -> _Count:
+        count = self._counts.get(key)
+        return _Count(0, now, 0.0) if count is None or now - count.last > QUIET_S else count

@@ -57,8 +57,11 @@ class Identity:
         self.access = Access(store.logins)
         self._assertions = Assertions(store.kiosks.get)
         self._passwords = passwords or Passwords()
-        self._by_login = Attempts()
+        self._by_login_and_address = Attempts()
         self._by_address = Attempts(free=40)
+        # Slows down who guesses from many addresses. It spares the addresses that the person has logged in from, so
+        # that a stranger's guessing locks nobody out, and is never long for the person at a new one.
+        self._by_login = Attempts(free=10, longest_s=60)
         self._enrolling = Attempts(free=10)
 
     async def start(self) -> None:
@@ -78,22 +81,28 @@ class Identity:
         """Check a password; return the person and a token for the cookie.
 
         Raises:
-            RateLimited: too many attempts for this login from this address, or from this address at all.
+            RateLimited: too many attempts for this login from this address, from this address at all, or for this login
+                from addresses that it never came from.
             NotAuthenticated: login or password is wrong, or the person may not log in. It does not say which, and
                 takes the same time.
         """
-        key = f"{login}\n{address}"
-        self._by_address.begin(address)
-        self._by_login.begin(key)
         found = await self._store.people.credentials(login)
         person, password_hash = found if found is not None else (None, None)
+        limits = [(self._by_login_and_address, f"{login}\n{address}"), (self._by_address, address)]
+        if person is None or not await self._store.logins.came_from(person.id, address):
+            limits.append((self._by_login, login))
+        # First all of them: what one refuses must not count for another.
+        for attempts, key in limits:
+            attempts.check(key)
+        for attempts, key in limits:
+            attempts.begin(key)
         right = await self._passwords.verify(password_hash, password)
         if person is None or not right or not person.active:
             actor = NOBODY if person is None else f"person:{person.id}"
             await self._audit.record(actor, "login.refused", "", {"address": address})
             raise NotAuthenticated("login or password is wrong")
-        self._by_login.succeeded(key)
-        self._by_address.succeeded(address)
+        for attempts, key in limits:
+            attempts.succeeded(key)
         begun = await self._store.logins.add(person.id, address=address, hours=self._login_hours)
         await self._audit.record(f"person:{person.id}", "login", f"login:{begun.id}", {"address": address})
         return person, self.tokens.issue(person.id, begun.id)

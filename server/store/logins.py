@@ -52,6 +52,13 @@ class Logins:
             return None
         return Login(row["id"], row["person"], row["created_us"], row["expires_us"], row["revoked_us"] is not None)
 
+    async def came_from(self, person: str, address: str) -> bool:
+        """Whether the person has ever logged in from this address."""
+        table = tables.login_session
+        query = select(table.c.id).where(table.c.person == person, table.c.address == address).limit(1)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
+
     async def revoke(self, login: str) -> None:
         """End one login."""
         await self._revoke(tables.login_session.c.id == login, subject=login)

@@ -49,6 +49,15 @@ def test_refused_attempts_do_not_count() -> None:
     assert wait(attempts) == 0
 
 
+def test_checking_says_the_same_and_counts_nothing() -> None:
+    attempts = Attempts(free=1, clock=Clock())
+    for _ in range(10):
+        attempts.check("li")
+    assert wait(attempts) == 0
+    with pytest.raises(RateLimited):
+        attempts.check("li")
+
+
 def test_success_and_quiet_start_afresh_and_keys_are_apart() -> None:
     clock = Clock()
     attempts = Attempts(free=2, clock=clock)
