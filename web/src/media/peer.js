@@ -170,13 +170,16 @@ export class Peer extends EventTarget {
     return { state: this.#state, rtt_ms: rtt, available_out: available, received, sent };
   }
 
-  /** A face may lose some of both sharpness and smoothness; a paper must stay legible. */
+  /**
+   * Faces and papers must stay legible: when computer or path are too slow, pictures come less often, never smaller.
+   * Left to itself, Chromium halves the picture of a busy computer and seldom finds back.
+   */
   async #prefer() {
     for (const [index, { up }] of LINES.entries()) {
       if (up !== "camera" && up !== "auxiliary") continue;
       const { sender } = this.#lines[index];
       const parameters = sender.getParameters();
-      parameters.degradationPreference = up === "camera" ? "balanced" : "maintain-resolution";
+      parameters.degradationPreference = "maintain-resolution";
       await sender.setParameters(parameters).catch(() => undefined); // A preference: without it the call works too.
     }
   }
