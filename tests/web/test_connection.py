@@ -17,7 +17,7 @@ from link.messages import client as c
 from link.messages import server as s
 from link.messages.errors import NotFound, VisavisError
 from link.messages.values import Chat, Face
-from link.signaling.channel import Channel
+from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 from tests.web.people import at_desk
 from web import pages
@@ -183,6 +183,23 @@ async def test_a_refusal_carries_its_code(peer: Peer, page: Page) -> None:
     await page.evaluate("void globalThis.open('/ws')")
     await page.evaluate("ask({ type: 'hang_up', session: 's' })")
     assert await page.evaluate("seen.errors") == ["not_found"]
+
+
+async def test_a_request_without_a_reply_is_given_up_and_a_late_reply_dropped(peer: Peer, page: Page) -> None:
+    peer.quiet = True
+    await page.evaluate("void globalThis.open('/ws')")
+    await page.evaluate(
+        """() => link.request({ type: "note_save", session: "s", text: "a" }, 200)
+            .catch(({ code }) => seen.errors.push(code))"""
+    )
+    assert await page.evaluate("seen.errors") == ["unavailable"]
+    await peer.until(1)
+    assert peer.channel is not None
+    peer.channel.reply(Incoming(c.NoteSave("s", "a"), 1), s.Done())
+    peer.quiet = False
+    await page.evaluate("ask({ type: 'note_save', session: 's', text: 'b' })")
+    assert await page.evaluate("seen.replies") == ["done"]
+    assert await page.evaluate("seen.messages") == []
 
 
 async def test_a_replaced_stream_stays_closed(peer: Peer, page: Page) -> None:

@@ -18,6 +18,8 @@ const ENVELOPE = 160;
 /** What may wait for an acknowledgement: a stream that is behind by more refuses new messages. */
 const BUFFER_FRAMES = 1024;
 const BUFFER_BYTES = 2 * 1024 * 1024;
+/** How long a reply may take: longer than any end waits for the one behind it. */
+export const REQUEST_MS = 20_000;
 const ACK_FRAMES = 16;
 const ACK_MS = 500;
 const WELCOME_MS = 8000;
@@ -110,18 +112,28 @@ export class Connection extends EventTarget {
 
   /**
    * Send a request; rejects with a LinkError: the server's refusal, `too_large`, `slow_consumer` (too much waits), or
-   * `unavailable` when a new stream began before the reply and nobody knows whether it was carried out.
+   * `unavailable` when there was no reply in time or a new stream began before it, and nobody knows whether it was, or
+   * will be, carried out.
    *
    * @param {ClientMessage} body
+   * @param {number} [timeoutMs]
    * @returns {Promise<ServerMessage>}
    */
-  request(body) {
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
+  request(body, timeoutMs = REQUEST_MS) {
+    const id = this.#nextId++;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    /** @type {Promise<ServerMessage>} */
+    const reply = new Promise((resolve, reject) => {
       const error = this.#enqueue(body, id);
-      if (error) reject(error);
-      else this.#waiting.set(id, { resolve, reject });
+      if (error) return reject(error);
+      this.#waiting.set(id, { resolve, reject });
+      timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new LinkError("unavailable", "no reply in time"));
+      }, timeoutMs);
     });
+    return reply.finally(() => clearTimeout(timer));
   }
 
   /**
