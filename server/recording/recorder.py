@@ -48,13 +48,18 @@ class Recorder:
         now_ms: Callable[[], int],
         post: Callable[[RecordingEvent], None],
         keep: Callable[[SegmentSealed], Awaitable[None]] | None = None,
+        on_failure: Callable[[], None] | None = None,
         resume: Mapping[str, TrackState] | None = None,
+        reason: str = "restart",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned.
+        """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned,
+        and `reason` why there is a hole until something more is received.
 
         `keep` returns once a sealed segment is durably journaled, and raises `VisavisError` if that cannot be: the
         segment then stays in the spool. Without it the segments are posted like everything else.
+        `on_failure` is called when a task of the recorder has died: it records no more, and after `suspend` another has
+        to go on with what `recover` finds.
         `monotonic` is the clock, in seconds, that frames carry.
         """
         self._log = log.bind(session=session)
@@ -63,12 +68,14 @@ class Recorder:
         self._key = key
         self._post = post
         self._keep = keep
+        self._on_failure = on_failure
         # Frames carry the monotonic clock. Tying it to the session's clock once keeps steps of the wall clock out.
         self._monotonic = monotonic
         self._offset_ms = now_ms() - monotonic() * 1000
         self._writers: dict[str, TrackWriter] = {}
         self._cutters: dict[str, Cutter] = {}
         self._resume = dict(resume or {})
+        self._reason = reason
         self._damaged: dict[str, list[Closed]] = {}
         self._closed: asyncio.Queue[Closed | None] = asyncio.Queue(UNSEALED)
         self._unsealed = 0
@@ -76,8 +83,15 @@ class Recorder:
         self._ended: asyncio.Future[None] | None = None
         self._writing = spawn(self._write(), name=f"recorder write {session}")
         self._sealing = spawn(self._seal(), name=f"recorder seal {session}")
+        for task in (self._writing, self._sealing):
+            task.add_done_callback(self._task_ended)
         for name, state in self._resume.items():
             self.track(name, state.kind)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it records no more because one of its tasks has died."""
+        return _died(self._writing) or _died(self._sealing)
 
     @property
     def tracks(self) -> list[tuple[str, str]]:
@@ -96,6 +110,7 @@ class Recorder:
                 spool=self._spool,
                 offset_ms=self._offset_ms,
                 state=self._resume.get(name),
+                reason=self._reason,
             )
         return writer
 
@@ -126,7 +141,7 @@ class Recorder:
         and `recover` has to seal what is in the spool.
         """
         await self.suspend()
-        if self._unsealed or self._writing.cancelled() or self._writing.exception() is not None:
+        if self._unsealed or self._writing.cancelled() or self.failed:
             raise Unavailable("not everything is sealed")
         states = {name: cutter.state for name, cutter in self._cutters.items()}
         return RecordingCompleted([self._summary(name, state) for name, state in states.items() if state])
@@ -147,18 +162,28 @@ class Recorder:
         if self._ended is not None:
             await asyncio.shield(self._ended)
             return
-        self._ended = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
         try:
             self._stop.set()
-            tasks = [self._writing, self._sealing]
-            await asyncio.wait(tasks, timeout=FINISH_S, return_when=asyncio.FIRST_EXCEPTION)
+            begin = loop.time()
+            await asyncio.wait([self._writing], timeout=FINISH_S)
+            if not self.failed:
+                await asyncio.wait([self._sealing], timeout=max(0.0, begin + FINISH_S - loop.time()))
             if self._unsealed or not self._writing.done():
                 # They stay in the spool, where `recover` finds them.
                 self._log.error("segments left in the spool", waiting=self._unsealed)
         finally:
             await cancel(self._writing)
             await cancel(self._sealing)
+            if _died(self._writing):
+                for cutter in self._cutters.values():
+                    cutter.drop()
             self._ended.set_result(None)
+
+    def _task_ended(self, _task: asyncio.Task[None]) -> None:
+        if self.failed and self._ended is None and self._on_failure is not None:
+            self._on_failure()
 
     def _now_ms(self) -> int:
         return round(self._monotonic() * 1000 + self._offset_ms)
@@ -246,3 +271,7 @@ class Recorder:
                 self._log.warning("segment not stored yet", blob=name, attempt=attempt, error=error.message)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 attempt += 1
+
+
+def _died(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

@@ -22,10 +22,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """`events` are to be journaled, in order; `tracks` is what a new `Recorder` takes as `resume`."""
+    """`events` are to be journaled, in order; `tracks` and `reason` are what a new `Recorder` takes to go on."""
 
     events: list[Event]
     tracks: dict[str, TrackState]
+    reason: str = "restart"
 
     def completed(self) -> RecordingCompleted:
         """Return the completeness statement of a session that is not recorded any further."""
@@ -64,7 +65,7 @@ async def recover(
             tracks.events.append(GapDeclared(track, state.edge_ms, until_ms, reason))
             gap = state.gap_ms + until_ms - state.edge_ms
             tracks.states[track] = replace(state, edge_ms=until_ms, gap_ms=gap)
-    return Recovered(tracks.events, tracks.states)
+    return Recovered(tracks.events, tracks.states, reason)
 
 
 async def discard_spool(session: str, spool: Path) -> None:

@@ -164,9 +164,20 @@ class Cutter:
     """Cuts one track. Not thread-safe: one call at a time, from any thread; disk and crypto happen here."""
 
     def __init__(
-        self, track: str, kind: str, *, key: SessionKey, spool: Path, offset_ms: float, state: TrackState | None = None
+        self,
+        track: str,
+        kind: str,
+        *,
+        key: SessionKey,
+        spool: Path,
+        offset_ms: float,
+        state: TrackState | None = None,
+        reason: str = "restart",
     ) -> None:
-        """`offset_ms` added to a frame's time in milliseconds gives session time; `state` continues a track."""
+        """`offset_ms` added to a frame's time in milliseconds gives session time.
+
+        `state` continues a track; what is missing until it goes on is a gap for this `reason`.
+        """
         self.track = track
         self.kind = kind
         self.state = state
@@ -174,7 +185,7 @@ class Cutter:
         self._spool = spool
         self._offset_ms = offset_ms
         self._from_ms = state.edge_ms if state else 0
-        self._reason = "restart" if state else ""
+        self._reason = reason if state else ""
         self._paused = False
         self._needs_keyframe = kind == VIDEO
         self._next_audio_ms = -1
@@ -205,6 +216,12 @@ class Cutter:
             self.state = replace(self.state, edge_ms=self._from_ms)
         out, self._out = self._out, []
         return out
+
+    def drop(self) -> None:
+        """Let go of the open segment, as a crash would; `recover` finds it in the spool."""
+        if self._open is not None:
+            os.close(self._open.descriptor)
+            self._open = None
 
     def _one(self, item: Item) -> None:
         match item:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.blobs.blobs import Blobs
-from server.blobs.vault import Vault
+from server.blobs.vault import SessionKey, Vault
 from server.journal import Journal
 from server.recording.recorder import Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
@@ -15,6 +15,7 @@ from server.session.events import Event, RecordingStarted, SegmentSealed, decode
 
 Post = Callable[[Event], None]
 Keep = Callable[[SegmentSealed], Awaitable[None]]
+OnFailure = Callable[[], None]
 
 
 class Recordings:
@@ -28,36 +29,60 @@ class Recordings:
         self._spool = spool
 
     async def start(
-        self, session: str, now_ms: Callable[[], int], post: Post, keep: Keep
+        self, session: str, now_ms: Callable[[], int], post: Post, keep: Keep, on_failure: OnFailure
     ) -> tuple[Recorder, RecordingStarted]:
         """Begin. Raises if the recording cannot be kept: the call must then not go on."""
         key = await self._vault.create(session)
-        recorder = Recorder(session, spool=self._spool, blobs=self._blobs, key=key, now_ms=now_ms, post=post, keep=keep)
+        recorder = self._recorder(key, now_ms, post, keep, on_failure, None)
         return recorder, RecordingStarted(key.suite.name, session)
 
-    async def recover(self, session: str, until_ms: int) -> Recovered:
-        """What a process that died left: journal its events, then `resume` or `discard`. Idempotent."""
+    async def recover(self, session: str, until_ms: int, reason: str = "restart") -> Recovered:
+        """What a process or a recorder that died left: journal its events, then `resume` or `discard`. Idempotent.
+
+        `reason` is that of the gap up to `until_ms`.
+        """
         history: list[Event] = []
         async for page in self._journal.pages(session):
             history += [decode(entry.payload) for entry in page]
         key = await self._vault.open(session)
-        return await recover(session, history, spool=self._spool, blobs=self._blobs, key=key, until_ms=until_ms)
+        return await recover(
+            session, history, spool=self._spool, blobs=self._blobs, key=key, until_ms=until_ms, reason=reason
+        )
 
     async def resume(
-        self, session: str, recovered: Recovered, now_ms: Callable[[], int], post: Post, keep: Keep
+        self,
+        session: str,
+        recovered: Recovered,
+        now_ms: Callable[[], int],
+        post: Post,
+        keep: Keep,
+        on_failure: OnFailure,
     ) -> Recorder:
         """Go on recording where the journal, which has the recovered events by now, breaks off."""
         await self.discard(session)
         key = await self._vault.open(session)
+        return self._recorder(key, now_ms, post, keep, on_failure, recovered)
+
+    def _recorder(
+        self,
+        key: SessionKey,
+        now_ms: Callable[[], int],
+        post: Post,
+        keep: Keep,
+        on_failure: OnFailure,
+        recovered: Recovered | None,
+    ) -> Recorder:
         return Recorder(
-            session,
+            key.session,
             spool=self._spool,
             blobs=self._blobs,
             key=key,
             now_ms=now_ms,
             post=post,
             keep=keep,
-            resume=recovered.tracks,
+            on_failure=on_failure,
+            resume=recovered.tracks if recovered else None,
+            reason=recovered.reason if recovered else "",
         )
 
     async def discard(self, session: str) -> None:

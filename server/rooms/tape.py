@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from link.messages.errors import Unavailable, VisavisError
+from link.messages.errors import NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
 from server.rooms.clock import Clock
@@ -21,6 +21,8 @@ from server.session.state import Recording, State
 log = structlog.get_logger()
 
 TRIES: Final = 5
+TRY_S: Final = 10.0
+RESTARTS: Final = 3
 RETRY_S: Final = 0.5
 RETRY_MOST_S: Final = 30.0
 
@@ -48,6 +50,7 @@ class Tape:
         self._recordings = recordings
         self._stage = stage
         self._recorder: Recorder | None = None
+        self._restarts = 0
         self._turn = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
 
@@ -57,7 +60,10 @@ class Tape:
             self._recorder.cobrowse(kind, data, epoch=epoch, keyframe=keyframe)
 
     def start(self) -> None:
-        """Begin, or go on after a restart. If that is impossible the session ends: an unrecorded call must not be."""
+        """Begin, or go on after a restart. If that is impossible the session ends: an unrecorded call must not be.
+
+        A recorder that fails is replaced, a few times; then the session ends.
+        """
         self._job(self._start, "start")
 
     def finish(self) -> None:
@@ -83,28 +89,42 @@ class Tape:
             await work()
 
     async def _start(self) -> None:
+        if self._recorder is not None:
+            return
         for attempt in range(1, TRIES + 1):
             try:
-                self._recorder = await (self._resume() if self._room.state.recording is Recording.ON else self._begin())
+                async with asyncio.timeout(TRY_S):
+                    recorder = await (self._resume() if self._room.state.recording is Recording.ON else self._begin())
                 break
-            except Unavailable:
+            except (Unavailable, TimeoutError):
                 if attempt < TRIES:
                     await asyncio.sleep(RETRY_S)
                     continue
                 log.error("recording impossible", session=self._room.session)
-            except VisavisError as error:
-                log.info("recording not begun", session=self._room.session, reason=error.message)
-                return
+            except (NotFound, WrongState) as error:
+                if not self._room.state.open:
+                    log.info("recording not begun", session=self._room.session, reason=error.message)
+                    return
+                log.exception("recording impossible", session=self._room.session)
             except Exception:
                 log.exception("recording impossible", session=self._room.session)
-            self._room.post(e.Ended("system", "recording_failed"))
+            self._give_up()
             return
-        self._stage.record(self._recorder)
+        self._listen(recorder)
         self._room.share.refresh()
+
+    def _give_up(self) -> None:
+        self._room.post(e.Ended("system", "recording_failed"))
+
+    def _listen(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+        self._stage.record(recorder)
 
     async def _begin(self) -> Recorder:
         room = self._room
-        recorder, started = await self._recordings.start(room.session, room.clock.now_ms, room.post, self._keep)
+        recorder, started = await self._recordings.start(
+            room.session, room.clock.now_ms, room.post, self._keep, self._on_failure
+        )
         try:
             await room.submit(started)
         except BaseException:
@@ -117,9 +137,12 @@ class Tape:
         if not room.state.open:
             return None
         await room.submit()  # what an earlier recorder posted is in the journal now
-        recovered = await self._recordings.recover(room.session, room.clock.now_ms())
+        reason = "write_error" if self._restarts else "restart"
+        recovered = await self._recordings.recover(room.session, room.clock.now_ms(), reason)
         await room.submit(*recovered.events)
-        return await self._recordings.resume(room.session, recovered, room.clock.now_ms, room.post, self._keep)
+        return await self._recordings.resume(
+            room.session, recovered, room.clock.now_ms, room.post, self._keep, self._on_failure
+        )
 
     async def _keep(self, segment: e.SegmentSealed) -> None:
         """Journal the segment, however long the journal is away."""
@@ -129,6 +152,23 @@ class Tape:
                 return
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
+
+    def _on_failure(self) -> None:
+        self._job(self._restart, "restart")
+
+    async def _restart(self) -> None:
+        """The recorder broke: what it wrote is recovered, the hole is declared, and another goes on."""
+        broken = self._recorder
+        if broken is None or not broken.failed or not self._room.state.open:
+            return
+        self._listen(None)
+        await broken.suspend()
+        self._restarts += 1
+        log.error("recorder failed", session=self._room.session, times=self._restarts)
+        if self._restarts > RESTARTS:
+            self._give_up()
+            return
+        await self._start()
 
     async def _finish(self) -> None:
         pause = RETRY_S

@@ -14,6 +14,8 @@ from link.messages.server import LegLost
 from link.messages.values import SessionState
 from link.signaling.client import Refused
 from server.blobs.blobs import Blobs
+from server.recording.recorder import Recorder
+from server.replay.checks import check_accounts
 from server.session import events as e
 from tests.server.rooms.bank import Bank, Party, eventually
 from tests.server.rooms.media import Media
@@ -154,3 +156,39 @@ async def test_a_blob_store_away_at_hang_up_loses_nothing(call: Stage, monkeypat
         assert track.segments == sum(event.track == track.track for event in sealed) > 0
         assert track.recorded_ms > track.expected_ms - 300
     await eventually(lambda: not (call.bank.config.data / "spool" / call.session).exists())
+
+
+@pytest.mark.parametrize("part", ["_cut", "_seal_one"])
+async def test_a_recorder_that_dies_is_replaced(call: Stage, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    real, failures = getattr(Recorder, part), iter([True])
+
+    def dies_once(*args: object) -> object:
+        if next(failures, False):
+            raise RuntimeError("a bug of ours")
+        return real(*args)
+
+    monkeypatch.setattr(Recorder, part, dies_once)
+    await call.specialist.arrives(video=75)
+    await eventually(lambda: next(failures, None) is None)
+    await call.specialist.arrives(video=30)
+    await call.ann.ask(m.HangUp(call.session))
+    await eventually_completed(call)
+    gaps = [gap for gap in await call.find(e.GapDeclared) if isinstance(gap, e.GapDeclared)]
+    if part == "_cut":  # what it had not written is lost; what waits to be sealed is not
+        assert {gap.track for gap in gaps if gap.reason == "write_error"} >= {"kiosk.microphone", "kiosk.camera"}
+    (completed,) = await call.find(e.RecordingCompleted)
+    assert isinstance(completed, e.RecordingCompleted)
+    for track in completed.tracks:
+        assert track.recorded_ms + track.gap_ms == track.expected_ms
+        assert track.recorded_ms > 1500
+    assert list(check_accounts(await call.bank.journal(call.session))) == []
+
+
+async def test_a_recorder_that_keeps_dying_ends_the_call(call: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(Recorder, "_cut", dies)
+    ended = await call.kiosk.state(SessionState.ENDED, within=20)
+    assert (ended.ended_by, ended.end_reason) == ("system", "recording_failed")
+    await eventually_completed(call)

@@ -168,6 +168,18 @@ async def test_a_call_that_cannot_be_recorded_is_ended(
     assert (room.state.ended_by, room.state.end_reason) == ("system", "recording_failed")
 
 
+async def test_a_recording_that_fails_inside_ends_the_call(
+    rooms: Quiet, people: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise VisavisError("internal")
+
+    monkeypatch.setattr("server.rooms.recordings.Recordings.start", broken)
+    room = await answered(rooms[0], people[0])
+    await eventually(lambda: room.state.phase is SessionState.ENDED)
+    assert (room.state.ended_by, room.state.end_reason) == ("system", "recording_failed")
+
+
 async def test_views_go_to_the_kiosk_only_while_they_concern_it(rooms: Quiet, people: list[Person]) -> None:
     registry, bus = rooms
     told: list[str] = []
