@@ -149,7 +149,8 @@ class _Tracks:
         start = found.start_ms
         if state is not None:
             hole = start - state.edge_ms
-            start = state.edge_ms if hole <= HOLE_MS.get(kind, hole) else start
+            # Far before the edge it lies before a gap that was journaled sooner than the segment.
+            start = state.edge_ms if -MIN_GAP_MS <= hole <= HOLE_MS.get(kind, hole) else start
             if start - state.edge_ms > MIN_GAP_MS:
                 self._gap(GapDeclared(name.track, state.edge_ms, start, "restart"))
                 self.events.append(GapDeclared(name.track, state.edge_ms, start, "restart"))
@@ -191,7 +192,10 @@ class _Tracks:
     def _gap(self, event: GapDeclared) -> None:
         state = self.states.get(event.track)
         if state is None:
-            return
+            if event.track not in self._kinds:
+                return
+            # A gap may be journaled sooner than the track's first segment, which takes time to be stored.
+            state = TrackState(self.kind(event.track), event.start_ms, event.start_ms)
         self.states[event.track] = replace(
             state, edge_ms=max(state.edge_ms, event.end_ms), gap_ms=state.gap_ms + event.end_ms - event.start_ms
         )

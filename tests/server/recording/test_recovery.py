@@ -105,6 +105,23 @@ async def test_damaged_spool_is_a_gap_and_not_an_error(tmp_path: Path) -> None:
     assert found.completed().tracks[0].gap_ms == 7000
 
 
+async def test_a_gap_that_was_journaled_before_the_first_segment_counts(tmp_path: Path) -> None:
+    camera = "sessions/s1/tracks/kiosk.camera/"
+    begun: list[Event] = [
+        TrackStarted("kiosk.camera", "video", "vp8"),
+        GapDeclared("kiosk.camera", 40, 2000, "no_media"),
+    ]
+    sealed = [
+        SegmentSealed("kiosk.camera", 0, 0, 40, 2, 10, "00", camera + "000000"),
+        SegmentSealed("kiosk.camera", 1, 2000, 4000, 50, 10, "00", camera + "000001"),
+    ]
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    found = await recover("s1", [*begun, *sealed], spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=5000)
+    assert found.events == [GapDeclared("kiosk.camera", 4000, 5000, "restart")]
+    summary = found.completed().tracks[0]
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms) == (5000, 2040, 2960)
+
+
 async def test_nothing_is_done_to_a_completed_recording(tmp_path: Path) -> None:
     history: list[Event] = [TrackStarted("kiosk.camera", "video", "vp8"), RecordingCompleted([])]
     blobs = Blobs.at(str(tmp_path / "blobs"))
