@@ -175,6 +175,17 @@ class TestBandwidth:
         spoken.control.tick(later)
         assert spoken.slot.available == 0
 
+    def test_the_delay_of_a_busy_machine_is_no_sign(self) -> None:
+        spoken = Spoken()
+        for _ in range(4):
+            spoken.control.measured(0.002, 1.0)
+        for _ in range(20):
+            spoken.control.measured(0.12, 2.0)
+        spoken.media(2.0)
+        spoken.control.handle([Remb(500_000, ())], 2.0)
+        spoken.control.tick(2.0)
+        assert spoken.slot.available == 0
+
     def test_our_own_kind_is_believed_and_shared_out(self) -> None:
         spoken = Spoken(trusted=True)
         second = Slot("video", "video1")
