@@ -85,7 +85,8 @@ class Child:
 class Stack:
     """One server and one kiosk client. `server` and `kiosk` are None while they are down.
 
-    `server_options` and `kiosk_options` are further command-line arguments of the two.
+    `server_options` and `kiosk_options` are further command-line arguments of the two. `front` is the address by which
+    kiosk client and browsers reach the server, where something stands before it.
     """
 
     data: Path
@@ -95,13 +96,14 @@ class Stack:
     server_options: Sequence[str] = ()
     kiosk_options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    front: str = ""
     server: Child | None = None
     kiosk: Child | None = None
 
     @property
     def server_url(self) -> str:
-        """Origin of the server."""
-        return f"http://127.0.0.1:{self.port}"
+        """Origin of the server, as kiosk client and browsers know it."""
+        return self.front or f"http://127.0.0.1:{self.port}"
 
     @property
     def kiosk_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from playwright.async_api import Page
@@ -10,10 +11,14 @@ from playwright.async_api import Page
 from server.demo_browser import inbound
 from server.demo_data import SPECIALIST
 from server.demo_pages import ConsolePage, KioskPage
+from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
+from server.journal import Journal
+from server.store import Store
 from tests.end_to_end.conftest import Faces
 
 BACK_S = 30.0
+MOST_LOST_MS = 2000
 
 
 async def frames(page: Page) -> int:
@@ -45,22 +50,46 @@ async def told(
             await asyncio.sleep(0.3)
 
 
+async def zero_of(stack: Stack, session: str) -> float:
+    """When the session's timeline begins, in milliseconds since the epoch."""
+    store = await Store.open(stack.config.database_url)
+    try:
+        return (await Journal(store).read(session))[0].at_us / 1000
+    finally:
+        await store.close()
+
+
 async def test_a_killed_server_finds_the_call_again(call: Faces) -> None:
+    await asyncio.sleep(3)  # so that segments are sealed, and others are open
+    zero = await zero_of(call.stack, call.session)
+    killed = time.time() * 1000 - zero
     await call.stack.kill_server()
     await call.stack.start_server()
+    answering = time.time() * 1000 - zero
     kinds = await told(call.stack, call.session, lambda kinds: "node_restarted" in kinds)
     await asyncio.gather(moving(call.kiosk.page), moving(call.console.page))
+    together = time.time() * 1000 - zero
     assert await call.stack.newest_session() == call.session, "both are back in the same session"
     assert kinds.count("answered") == 1
     await call.console.recording()
     await call.kiosk.hang_up()
-    kinds = await told(call.stack, call.session, lambda kinds: "recording_completed" in kinds)
+    await told(call.stack, call.session, lambda kinds: "recording_completed" in kinds)
     entries = await call.stack.journal(call.session)
-    sealed = [event for kind, event in entries if kind == "segment_sealed" and event["track"] == "kiosk.camera"]
     restarted = [kind for kind, _ in entries].index("node_restarted")
-    before = [event for kind, event in entries[:restarted] if kind == "segment_sealed"]
-    assert before, "what was sealed before the kill is kept"
-    assert sealed[-1]["end_ms"] > before[-1]["end_ms"], "recording went on afterwards"
+    gaps = [event for kind, event in entries if kind == "gap_declared" and event["reason"] == "restart"]
+    for track in CONTINUOUS:
+        sealed = [(at, event) for at, (kind, event) in enumerate(entries) if kind == "segment_sealed"]
+        of_track = [(at, event) for at, event in sealed if event["track"] == track]
+        before = max(event["end_ms"] for at, event in of_track if at < restarted or event["recovered"])
+        assert killed - before <= MOST_LOST_MS, f"{track} lost {killed - before:.0f} ms of what it had"
+        assert of_track[-1][1]["end_ms"] > answering, f"{track} goes on afterwards"
+        declared = [gap for gap in gaps if gap["track"] == track]
+        assert declared[0]["start_ms"] == before, f"{track} declares everything from where it was cut"
+        assert declared[0]["end_ms"] - before - (answering - killed) <= MOST_LOST_MS, track
+        missing = sum(gap["end_ms"] - gap["start_ms"] for gap in declared)
+        assert missing - (together - killed) <= MOST_LOST_MS, f"{track} is recorded again once they see each other"
+    code, output = await call.stack.run_command("verify", call.session)
+    assert code == 0, output
 
 
 async def test_a_returning_specialist_page_is_back_in_the_call(call: Faces) -> None:

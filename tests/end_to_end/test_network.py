@@ -1,0 +1,115 @@
+"""Calls over a bad line: packets are lost, connections are cut, and nobody notices but the statistics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+from playwright.async_api import Page
+
+from server.demo_browser import inbound
+from server.demo_report import CONTINUOUS
+from server.demo_stack import Stack
+from tests.end_to_end.conftest import Faces
+from tests.end_to_end.wire import Wire
+
+LOSS = 0.03
+SETTLING_S = 4.0
+TALK_S = 12.0
+LONGEST_FREEZE_S = 1.0
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def wire(stack: Stack) -> AsyncIterator[Wire]:
+    """The line that kiosk client and browsers take to the server. A test names it before `faces`, to have it first."""
+    async with Wire(stack.server_url) as made:
+        assert stack.kiosk is not None
+        await stack.kiosk.stop()
+        stack.front = made.url
+        await stack.enrol_kiosk()
+        await stack.start_kiosk()
+        yield made
+
+
+async def longest_freeze(page: Page, seconds: float) -> float:
+    """The longest time without a new decoded camera picture, by the browser's own statistics, to within 0.2 s."""
+    loop = asyncio.get_running_loop()
+    begun = risen = loop.time()
+    longest, last = 0.0, 0
+    while (now := loop.time()) - begun < seconds:
+        rows = [row for row in await inbound(page) if row.get("kind") == "video"]
+        frames = max((int(row.get("framesDecoded", 0)) for row in rows), default=0)
+        if frames > last:
+            last, risen = frames, now
+        longest = max(longest, now - risen)
+        await asyncio.sleep(0.2)
+    return longest
+
+
+async def completed(stack: Stack, session: str) -> list[tuple[str, dict[str, Any]]]:
+    """Wait until the recording is complete; the whole journal."""
+    async with asyncio.timeout(20):
+        while True:
+            entries = await stack.journal(session)
+            if "recording_completed" in dict(entries):
+                return entries
+            await asyncio.sleep(0.2)
+
+
+async def whole(stack: Stack, session: str) -> dict[str, list[dict[str, Any]]]:
+    """The finished session's events by kind, after checking that its recording has everything or says what it lacks."""
+    entries = await completed(stack, session)
+    events: dict[str, list[dict[str, Any]]] = {}
+    for kind, event in entries:
+        events.setdefault(kind, []).append(event)
+    tracks = {track["track"]: track for track in events["recording_completed"][0]["tracks"]}
+    for name in CONTINUOUS:
+        track = tracks[name]
+        assert abs(track["expected_ms"] - track["recorded_ms"] - track["gap_ms"]) <= 500, name
+        declared = sum(
+            gap["end_ms"] - gap["start_ms"] for gap in events.get("gap_declared", []) if gap["track"] == name
+        )
+        assert declared <= track["gap_ms"], name
+    code, output = await stack.run_command("verify", session)
+    assert code == 0, output
+    return events
+
+
+async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, faces: Faces) -> None:
+    wire.loss = LOSS
+    await faces.begin_call()
+    await asyncio.sleep(SETTLING_S)
+    freezes = await asyncio.gather(*(longest_freeze(page, TALK_S) for page in (faces.kiosk.page, faces.console.page)))
+    assert max(freezes) <= LONGEST_FREEZE_S, freezes
+    await faces.kiosk.hang_up()
+    events = await whole(faces.stack, faces.session)
+    assert len(wire.paths) == 2, "the kiosk client's media and the console's both ran through here"
+    for path in wire.paths:
+        assert path.carried > 2000
+        assert path.dropped / path.carried > LOSS / 2
+    held = {track["track"]: track for track in events["recording_completed"][0]["tracks"]}
+    for name in CONTINUOUS:
+        assert held[name]["gap_ms"] <= 0.05 * held[name]["expected_ms"], name
+
+
+async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wire, faces: Faces) -> None:
+    await faces.begin_call()
+    await faces.console.say("一")
+    await faces.kiosk.hears("一")
+    before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_opened")
+    wire.cut("/ws/kiosk")
+    await faces.console.say("二")
+    await faces.kiosk.reply(0)
+    await faces.kiosk.hears("二")
+    await faces.console.page.locator("console-chat .line:not(.own)").wait_for()
+    assert await longest_freeze(faces.kiosk.page, 3.0) <= LONGEST_FREEZE_S
+    assert await faces.stack.newest_session() == faces.session
+    await faces.kiosk.hang_up()
+    events = await whole(faces.stack, faces.session)
+    assert sorted(event["sender"] for event in events["chat_sent"]) == ["kiosk", "specialist", "specialist"]
+    assert len(events["leg_opened"]) == before, "media goes on meanwhile"
+    assert len(events["answered"]) == 1
+    assert "requeued" not in events
+    assert not [gap for gap in events.get("gap_declared", []) if gap["track"] in CONTINUOUS]

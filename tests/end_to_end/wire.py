@@ -1,0 +1,131 @@
+"""A bad line between a server and everybody who uses it: HTTP and WebSockets pass, media is lost, a line is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from types import TracebackType
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+
+from link.messages.frames import FRAME_BYTES, SUBPROTOCOL
+from link.tasks import cancel, spawn
+from tests.link.media.lossy import LossyPath
+
+_OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "sec-websocket-key", "sec-websocket-version"}
+_OF_ONE_HOP |= {"sec-websocket-extensions", "sec-websocket-protocol", "content-length"}
+_Line = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+# A candidate is a message of a numbered stream and cannot be left out: this one leads nowhere (RFC 5737).
+_NOWHERE = "candidate:1 1 udp 1 198.51.100.1 9 typ host"
+
+
+class Wire:
+    """Stands before `server`, at `url`, for kiosk clients and browsers alike.
+
+    Every media connection that is negotiated through it runs through a `LossyPath`, both ways, with the `loss` (0 to 1)
+    that is set at that time; `paths` has them in order.
+    """
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.url = ""
+        self.loss = 0.0
+        self.paths: list[LossyPath] = []
+        self._lines: dict[str, web.Request] = {}
+        self._runner: web.AppRunner | None = None
+        self._out: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Wire:
+        app = web.Application(client_max_size=32 * 1024 * 1024)
+        app.router.add_route("*", "/{path:.*}", self._request)
+        self._out = aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for path in self.paths:
+            path.close()
+        assert self._runner is not None
+        assert self._out is not None
+        await self._runner.cleanup()
+        await self._out.close()
+
+    def cut(self, path: str) -> None:
+        """Cut the newest WebSocket at `path`, without a goodbye."""
+        transport = self._lines[path].transport
+        assert transport is not None
+        transport.abort()
+
+    async def _request(self, request: web.Request) -> web.StreamResponse:
+        assert self._out is not None
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._socket(request, self._out)
+        body = await request.read() if request.body_exists else None
+        try:
+            async with self._out.request(
+                request.method,
+                self.server + request.path_qs,
+                headers=_passed_on(request.headers),
+                data=body,
+                allow_redirects=False,
+            ) as answer:
+                headers = _passed_on(answer.headers)
+                return web.Response(status=answer.status, headers=headers, body=await answer.read())
+        except aiohttp.ClientError:
+            return web.Response(status=502)
+
+    async def _socket(self, request: web.Request, out: aiohttp.ClientSession) -> web.StreamResponse:
+        near = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=2 * FRAME_BYTES)
+        address, headers = self.server + request.path_qs, _passed_on(request.headers)
+        try:
+            far = await out.ws_connect(address, headers=headers, protocols=(SUBPROTOCOL,))
+        except aiohttp.ClientError as error:
+            return web.Response(status=getattr(error, "status", 502))
+        async with far:
+            await near.prepare(request)
+            self._lines[request.path] = request
+            ways = [spawn(self._carry(*ends), name="wire") for ends in ((near, far), (far, near))]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    await cancel(way)
+            with contextlib.suppress(ConnectionError):
+                await near.close()
+        return near
+
+    async def _carry(self, source: _Line, target: _Line) -> None:
+        async for message in source:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                with contextlib.suppress(ConnectionError):
+                    await target.send_str(await self._changed(message.data))
+
+    async def _changed(self, text: str) -> str:
+        frame = json.loads(text)
+        body = frame.get("body", {})
+        match body.get("type"):
+            case "leg_offer":
+                body["sdp"] = LossyPath.hide(body["sdp"])
+            case "leg_candidate" if body["candidate"]:
+                body["candidate"] = _NOWHERE
+            case "leg_answer":
+                path = LossyPath(loss=self.loss, seed=len(self.paths) + 1)
+                self.paths.append(path)
+                body["sdp"] = await path.stand_before(body["sdp"])
+            case _:
+                return text
+        return json.dumps(frame)
+
+
+def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_HOP)
