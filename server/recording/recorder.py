@@ -96,7 +96,7 @@ class Recorder:
     @property
     def tracks(self) -> list[tuple[str, str]]:
         """Name and kind of every track that something was received on."""
-        return [(name, cutter.kind) for name, cutter in self._cutters.items() if cutter.state]
+        return [(name, cutter.kind) for name, cutter in self._cutters.items() if cutter.state and cutter.state.started]
 
     def track(self, name: str, kind: str) -> TrackWriter:
         """Return the writer of a track, the same one each time; nothing is journaled before its first frame."""

@@ -125,7 +125,7 @@ class _Tracks:
         for event in history:
             match event:
                 case TrackStarted():
-                    tracks._kinds[event.track] = event.kind
+                    tracks._started(event)
                 case SegmentSealed():
                     tracks._sealed(event)
                 case GapDeclared():
@@ -143,9 +143,11 @@ class _Tracks:
         """Count a segment that was saved."""
         kind = self.kind(name.track)
         state = self.states.get(name.track)
-        if state is None and name.track not in self._kinds:
-            self._kinds[name.track] = kind
-            self.events.append(TrackStarted(name.track, kind, CODECS[kind]))
+        if name.track not in self._kinds:
+            started = TrackStarted(name.track, kind, CODECS[kind])
+            self._started(started)
+            self.events.append(started)
+            state = self.states.get(name.track)
         start = found.start_ms
         if state is not None:
             hole = start - state.edge_ms
@@ -176,6 +178,12 @@ class _Tracks:
         if state is not None:
             self.states[name.track] = replace(state, next_index=max(state.next_index, name.index + 1))
 
+    def _started(self, event: TrackStarted) -> None:
+        self._kinds[event.track] = event.kind
+        state = self.states.get(event.track)
+        if state is not None:
+            self.states[event.track] = replace(state, started=True)
+
     def _sealed(self, event: SegmentSealed) -> None:
         self.known.add(SegmentName(event.blob.split("/")[1], event.track, event.index))
         state = self.states.get(event.track) or TrackState(self.kind(event.track), event.start_ms, event.start_ms)
@@ -192,10 +200,10 @@ class _Tracks:
     def _gap(self, event: GapDeclared) -> None:
         state = self.states.get(event.track)
         if state is None:
-            if event.track not in self._kinds:
-                return
-            # A gap may be journaled sooner than the track's first segment, which takes time to be stored.
-            state = TrackState(self.kind(event.track), event.start_ms, event.start_ms)
+            # A gap may be journaled sooner than the track's first segment, which takes time to be stored; and a track
+            # that was expected and has never delivered has nothing else.
+            started = event.track in self._kinds
+            state = TrackState(self.kind(event.track), event.start_ms, event.start_ms, started=started)
         self.states[event.track] = replace(
             state, edge_ms=max(state.edge_ms, event.end_ms), gap_ms=state.gap_ms + event.end_ms - event.start_ms
         )

@@ -21,6 +21,7 @@ from server.session.events import GapDeclared, TrackStarted, TrackSummary
 
 MIN_GAP_MS = 100  # a shorter loss is counted in its segment instead of being a gap of its own
 HOLE_MS = {AUDIO: 500, VIDEO: 1000}  # without media for longer, and without a reason, is a gap
+DECLARE_MS = 5000  # how often the gap of a track that was expected and has never come is declared
 SEAL_AFTER_MS = 500  # a segment is closed so long after its end when nothing follows it
 SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise
 
@@ -45,6 +46,13 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class Resume:
     """Recording goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The track's source is there: media are expected from now on, and a hole until they come."""
+
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +81,16 @@ class Closed:
     lost_ms: int
 
 
-Item = EncodedFrame | MediaGap | Line | Pause | Resume | Dropped
+Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Dropped
 Outcome = TrackStarted | GapDeclared | Closed | WantKeyframe
 
 
 @dataclass(frozen=True, slots=True)
 class TrackState:
-    """How far a track has come; what a recorder needs to go on with it after a restart. Times in milliseconds."""
+    """How far a track has come; what a recorder needs to go on with it after a restart. Times in milliseconds.
+
+    `started` is whether `TrackStarted` was said: an expected track that never delivers has only gaps.
+    """
 
     kind: str
     first_ms: int
@@ -88,6 +99,7 @@ class TrackState:
     recorded_ms: int = 0
     gap_ms: int = 0
     segments: int = 0
+    started: bool = True
 
     def summary(self, track: str) -> TrackSummary:
         """Return the completeness statement."""
@@ -118,6 +130,10 @@ class TrackWriter:
     def pause(self, reason: str, at_ms: int) -> None:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
         self._keep(Pause(at_ms, reason), 0)
+
+    def expect(self, at_ms: int) -> None:
+        """Count the track from here on at the latest: until something is received, it is a gap (`no_media`)."""
+        self._keep(Expect(at_ms), 0)
 
     def resume(self) -> None:
         """Record again."""
@@ -201,6 +217,9 @@ class Cutter:
         opened = self._open
         if opened and now_ms >= opened.boundary_ms + SEAL_AFTER_MS and self.state:
             self._close(min(self.state.edge_ms, opened.boundary_ms))
+        if self.state and not self.state.started and now_ms - self._from_ms >= DECLARE_MS:
+            # Not only at the end: whoever watches the call sees it, and so does recovery.
+            self._declare(now_ms, self._reason or "no_media")
         self._flush()
         out, self._out = self._out, []
         return out
@@ -235,6 +254,8 @@ class Cutter:
                 self._reason = self._reason or item.reason
             case Pause():
                 self._pause(item)
+            case Expect():
+                self._expect(item)
             case Resume() if self._paused:
                 self._paused = False
                 self._want_keyframe()
@@ -244,9 +265,17 @@ class Cutter:
                 self._reason = self._reason or item.reason
                 self._want_keyframe()
 
+    def _expect(self, expect: Expect) -> None:
+        if self.state is None:
+            self.state = TrackState(self.kind, expect.at_ms, expect.at_ms, started=False)
+            self._from_ms = expect.at_ms
+            self._reason = self._reason if self._paused else "no_media"
+
     def _pause(self, pause: Pause) -> None:
         if self.state:
             self._close(self.state.edge_ms)
+            if self.kind != COBROWSE and pause.at_ms - self.state.edge_ms > self._tolerated():
+                self._declare(pause.at_ms, self._reason or "no_media")
             if self.kind == COBROWSE and not self._paused:
                 self._credit(pause.at_ms)
         self._paused = True
@@ -293,9 +322,11 @@ class Cutter:
 
     def _start(self, at: int, width: int = 0, height: int = 0) -> None:
         if self.state is None:
-            self.state = TrackState(self.kind, at, at)
+            self.state = TrackState(self.kind, at, at, started=False)
             self._from_ms = at
             self._reason = ""
+        if not self.state.started:
+            self.state = replace(self.state, started=True)
             self._out.append(TrackStarted(self.track, self.kind, CODECS[self.kind], width, height))
 
     def _roll(self, at: int) -> None:

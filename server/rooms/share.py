@@ -49,6 +49,7 @@ class Share:
         self._record = record
         self._take_snapshot = take_snapshot
         self._forwarding = False
+        self._recording = False
         self._epoch = ""
         self._lost = ""
         self._batch = 0
@@ -65,9 +66,20 @@ class Share:
             self._reset("")
             self._lost = ""
 
+    def record(self, on: bool) -> None:
+        """Whether a recorder is there; without one, nothing is passed on."""
+        self._recording = on
+        if not on:
+            self._reset("")
+            self._lost = ""
+
+    @property
+    def _shared(self) -> bool:
+        return self._forwarding and self._recording
+
     async def accept(self, piece: CobrowsePiece) -> None:
         """Take the kiosk's next piece. A hole, nonsense or too much costs the epoch: a snapshot starts a new one."""
-        if not self._forwarding:
+        if not self._shared:
             return
         if piece.epoch != self._epoch and piece.batch == 0 and piece.part == 0:
             self._reset(piece.epoch)
@@ -89,27 +101,27 @@ class Share:
             self._lose(epoch, "not acceptable")
             return
         # Held or ended while the batch was checked.
-        if self._forwarding:
+        if self._shared:
             self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0)
             self._pass_on(clean.decode(), epoch, batch)
 
     def refresh(self) -> bool:
         """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked."""
-        if not self._forwarding or not self._snapshots.take():
+        if not self._shared or not self._snapshots.take():
             return False
         self._take_snapshot()
         return True
 
     def point(self, x: float | None, y: float | None) -> PointAt | None:
         """The specialist's pointer, kept for the record; None while nothing is shared, and over 30 a second."""
-        if not self._forwarding or not self._points.take():
+        if not self._shared or not self._points.take():
             return None
         self._record("point", msgspec.json.encode({"x": x, "y": y}))
         return PointAt(self._session, x, y)
 
     def highlight(self, node: int | None) -> HighlightNode | None:
         """The specialist's outline, kept for the record; None while nothing is shared, and over 30 a second."""
-        if not self._forwarding or not self._points.take():
+        if not self._shared or not self._points.take():
             return None
         self._record("highlight", msgspec.json.encode({"node": node}))
         return HighlightNode(self._session, node)

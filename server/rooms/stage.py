@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 SILENT_S: Final = 1.0  # after the 2 s that a leg takes to call itself silent
 CONNECT_S: Final = 15.0
+EXPECTED: Final = (MICROPHONE, CAMERA)
 TRACKS: Final = {KIOSK: (MICROPHONE, CAMERA, AUXILIARY), SPECIALIST: (MICROPHONE, CAMERA)}
 # What a participant publishes, and the slot of the other participant's leg that it feeds.
 ROUTES: Final = {
@@ -132,13 +133,14 @@ class Stage:
         task.add_done_callback(self._closing.discard)
 
     def forward(self, on: bool) -> None:
-        """Let the participants hear and see each other, or not."""
+        """Let the participants hear and see each other, or not; nobody hears or sees what is not recorded."""
         self._forwarding = on
         self._wire()
 
     def record(self, recorder: Recorder | None) -> None:
         """Tap every track for this recorder from now on; None: for none."""
         self._recorder = recorder
+        self._wire()
         self._writers.clear()
         for seat in self._seats.values():
             for tap in seat.taps:
@@ -187,7 +189,7 @@ class Stage:
             if sink is None:
                 continue
             for name, slot in routes.items():
-                if self._forwarding and source is not None:
+                if self._forwarding and self._recorder is not None and source is not None:
                     self._relay.connect(source.leg.flows[name], sink.leg, slot)
                 else:
                     self._relay.disconnect(sink.leg, slot)
@@ -207,6 +209,15 @@ class Stage:
             writer.request_keyframe = tap.request_keyframe
             seat.taps.append(tap)
         self._resume_tracks(seat.participant)
+        if seat.connected:
+            self._expect_media(seat)
+
+    def _expect_media(self, seat: _Seat) -> None:
+        """From the connection on, a participant is to be heard and seen: what does not come is a gap."""
+        for name in EXPECTED:
+            writer = self._writers.get(f"{seat.participant}.{name}")
+            if writer is not None:
+                writer.expect(self._now_ms())
 
     def _pause_tracks(self, participant: str, reason: str) -> None:
         for name in TRACKS[participant]:
@@ -228,6 +239,7 @@ class Stage:
             seat.stop_deadline()
             if not seat.connected:
                 seat.connected = True
+                self._expect_media(seat)
                 self._on_leg(seat.participant, seat.id, "connected")
         elif state is LegState.SILENT:
             self._expect(seat, SILENT_S, "silent")

@@ -119,6 +119,7 @@ class Tape:
     def _listen(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
         self._stage.record(recorder)
+        self._room.share.record(recorder is not None)
 
     async def _begin(self) -> Recorder:
         room = self._room
@@ -183,6 +184,7 @@ class Tape:
 
     async def _complete(self) -> None:
         self._stage.record(None)
+        self._room.share.record(False)
         room = self._room
         if room.state.recording is not Recording.ON:
             return

@@ -141,3 +141,13 @@ async def test_what_a_completed_recording_left_unsealed_is_not_deleted(tmp_path:
     )
     assert found.events == []
     assert left.exists()
+
+
+async def test_a_track_that_never_delivered_stays_declared(tmp_path: Path) -> None:
+    history: list[Event] = [GapDeclared("specialist.camera", 1000, 6000, "no_media")]
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=9000)
+    assert found.events == [GapDeclared("specialist.camera", 6000, 9000, "restart")]
+    assert not found.tracks["specialist.camera"].started
+    summary = found.completed().tracks[0]
+    assert (summary.kind, summary.expected_ms, summary.recorded_ms, summary.gap_ms) == ("video", 8000, 0, 8000)

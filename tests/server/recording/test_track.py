@@ -21,6 +21,7 @@ from server.recording.track import (
     Closed,
     Cutter,
     Dropped,
+    Expect,
     Item,
     Line,
     Outcome,
@@ -221,6 +222,44 @@ def test_writer_bounds_its_memory_and_declares_what_it_dropped(tmp_path: Path) -
     assert gaps(out) == [(560, 4000, "overload")]
 
 
+def test_the_start_of_a_call_is_counted(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    out = track.take([Expect(1000), *pictures(1700, 2400)], 2400) + track.finish(2400)
+    assert [type(item) for item in out] == [TrackStarted, GapDeclared, Closed, Closed]
+    assert gaps(out) == [(1000, 1700, "no_media")]
+    assert spans(out) == [(1700, 2000), (2000, 2420)]
+    assert track.state is not None
+    summary = track.state.summary("kiosk.camera")
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms) == (1420, 720, 700)
+
+
+def test_media_that_come_at_once_leave_no_gap(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    out = track.take([Expect(1000), *sounds(1060, 2000), Expect(2000)], 2000) + track.finish(2000)
+    assert gaps(out) == []
+    assert [(item.start_ms, item.end_ms, item.lost_ms) for item in out if isinstance(item, Closed)] == [
+        (1000, 2000, 60)
+    ]
+
+
+def test_a_track_that_never_delivers_is_declared_all_along(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    out = track.take([Expect(1000)], 1400) + track.take([], 6100)
+    assert gaps(out) == [(1000, 6100, "no_media")]
+    out += track.take([Pause(8000, "hold")], 8000) + track.take([Resume()], 9000) + track.finish(9500)
+    assert gaps(out)[1:] == [(6100, 8000, "no_media"), (8000, 9500, "hold")]
+    assert not [item for item in out if isinstance(item, TrackStarted)]
+    assert track.state is not None
+    summary = track.state.summary("kiosk.microphone")
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms, summary.segments) == (8500, 0, 8500, 0)
+
+
+def test_a_stall_before_a_hold_is_not_called_hold(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "audio")
+    out = track.take([*sounds(0, 1000), Pause(4000, "hold")], 4000) + track.finish(6000)
+    assert gaps(out) == [(1000, 4000, "no_media"), (4000, 6000, "hold")]
+
+
 def test_a_resumed_track_goes_on_counting(tmp_path: Path) -> None:
     state = TrackState("video", 0, 5000, next_index=3, recorded_ms=4000, gap_ms=1000, segments=3)
     track = cutter(tmp_path, state=state)
@@ -237,11 +276,13 @@ def test_a_resumed_track_goes_on_counting(tmp_path: Path) -> None:
 def _chops(draw: st.DrawFn) -> Iterator[Item]:
     at = draw(st.integers(0, 5000))
     for _ in range(draw(st.integers(1, 25))):
-        action = draw(st.sampled_from(("frames", "frames", "hole", "loss", "pause")))
+        action = draw(st.sampled_from(("frames", "frames", "hole", "loss", "pause", "expect")))
         if action == "frames":
             length = draw(st.integers(40, 3000))
             yield from pictures(at, at + length)
             at += length
+        elif action == "expect":
+            yield Expect(at)
         elif action == "hole":
             at += draw(st.integers(1, 4000))
         elif action == "loss":
@@ -274,6 +315,9 @@ def test_every_millisecond_is_recorded_or_declared_once(
     if track.state is None:
         return
     pieces = sorted([*spans(out), *((gap[0], gap[1]) for gap in gaps(out))])
+    if not pieces:
+        assert track.state.edge_ms - track.state.first_ms <= 100
+        return
     assert pieces[0][0] == track.state.first_ms
     for before, after in itertools.pairwise(pieces):
         assert before[1] == after[0]

@@ -27,6 +27,7 @@ class Media:
         self.party = party
         self.session = session
         self.legs = 0
+        self.filming = True
         self.name = ""
         self.seen: list[EncodedFrame] = []
         self.heard: list[EncodedFrame] = []
@@ -111,7 +112,7 @@ class Media:
         begin = loop.time()
         for tick in itertools.count():
             self._microphone.push(OPUS, tick * 960)
-            if tick % 2 == 0:
+            if tick % 2 == 0 and self.filming:
                 keyframe, self._wanted = self._wanted, False
                 self._camera.push((KEYFRAME if keyframe else DELTA) + bytes(800), tick * 1800, keyframe)
             await asyncio.sleep(max(0.0, begin + (tick + 1) * 0.02 - loop.time()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,6 +18,7 @@ from link.signaling.client import Refused
 from server.blobs.blobs import Blobs
 from server.recording.recorder import Recorder
 from server.replay.checks import check_accounts
+from server.rooms.recordings import Recordings
 from server.session import events as e
 from tests.server.rooms.bank import Bank, Party, eventually
 from tests.server.rooms.media import Media
@@ -192,3 +195,46 @@ async def test_a_recorder_that_keeps_dying_ends_the_call(call: Stage, monkeypatc
     ended = await call.kiosk.state(SessionState.ENDED, within=20)
     assert (ended.ended_by, ended.end_reason) == ("system", "recording_failed")
     await eventually_completed(call)
+
+
+async def test_nobody_is_heard_before_the_recorder_runs(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, ready = Recordings.start, asyncio.Event()
+
+    async def slowly(recordings: Recordings, *args: Any) -> Any:
+        await ready.wait()
+        return await start(recordings, *args)
+
+    monkeypatch.setattr(Recordings, "start", slowly)
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    await ann.answer()
+    customer, specialist = Media(kiosk, session), Media(ann, session)
+    specialist.filming = False
+    call = Stage(bank, session, kiosk, ann, customer, specialist)
+    try:
+        customer.start()
+        specialist.start()
+        room = bank.rooms.get(session)
+        assert room is not None
+        await eventually(lambda: [leg.connected for leg in room.state.legs.values()] == [True, True])
+        with pytest.raises(TimeoutError):
+            await specialist.arrives(video=1, audio=1, within=0.5)
+        assert (specialist.heard, customer.heard) == ([], [])
+        ready.set()
+        await specialist.arrives(video=30, audio=30)
+        await customer.arrives(video=0)
+        await ann.ask(m.HangUp(session))
+        await eventually_completed(call)
+    finally:
+        await customer.stop()
+        await specialist.stop()
+    (completed,) = await call.find(e.RecordingCompleted)
+    assert isinstance(completed, e.RecordingCompleted)
+    tracks = {track.track: track for track in completed.tracks}
+    assert tracks["kiosk.camera"].recorded_ms > 600
+    dark = tracks["specialist.camera"]
+    assert (dark.recorded_ms, dark.segments) == (0, 0)
+    assert dark.expected_ms == dark.gap_ms > 600
+    gaps = [gap for gap in await call.find(e.GapDeclared) if isinstance(gap, e.GapDeclared)]
+    assert {gap.reason for gap in gaps if gap.track == "specialist.camera"} == {"no_media"}
+    assert list(check_accounts(await bank.journal(session))) == []

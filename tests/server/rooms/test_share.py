@@ -39,6 +39,7 @@ class Screen:
         self.snapshots = 0
         self.share = Share("s", sanitise, self.told.append, self.keep, self.snapshot)
         self.share.forward(True)
+        self.share.record(True)
 
     def keep(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None:
         self.kept.append((kind, data, keyframe))
