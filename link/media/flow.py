@@ -7,7 +7,7 @@ unwrapped by signed difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from link.media.clock import TrackClock
 from link.media.vp8 import starts_keyframe
@@ -25,6 +25,10 @@ PATIENCE = 4.0
 KEYFRAME_EVERY = 0.5
 ACTIVE = 1.0
 MAX_MISSING = 256
+
+
+Arrival: TypeAlias = tuple[int, int, bool, bytes]
+"""A packet as it stood on the wire: sequence number, timestamp, marker, payload."""
 
 
 class Packet:
@@ -47,6 +51,9 @@ class Subscriber(Protocol):
 
     def packet(self, packet: Packet) -> None:
         """A packet, at once and in order of arrival: late and repaired ones carry a lower sequence number."""
+
+    def packet_run(self, run: Sequence[Packet]) -> None:
+        """Packets that arrived together, each the next one of the one before it."""
 
     def gave_up(self, sequence: int) -> None:
         """The packet `sequence` will not come any more."""
@@ -165,6 +172,46 @@ class Flow:
         self._history[extended & self._mask] = packet
         for subscriber in self._subscribers:
             subscriber.packet(packet)
+
+    def receive_run(self, arrivals: Sequence[Arrival], now: float) -> None:
+        """Take packets that arrived together; the same as `receive` for each, but those in order go on together."""
+        run: list[Packet] = []
+        size = 0
+        for sequence, timestamp, marker, payload in arrivals:
+            highest = self.highest
+            if (sequence - highest) & 0xFFFF != 1 or highest < 0 or self._rebase or self._keyframe_wanted:
+                if run:
+                    self._hand_on(run, size, now)
+                    run, size = [], 0
+                self.receive(sequence, timestamp, marker, payload, now)
+                continue
+            if timestamp != self._wrapped:
+                difference = (timestamp - self._wrapped) & 0xFFFFFFFF
+                if difference >= 0x80000000:
+                    difference -= 0x100000000
+                self._timestamp += difference
+                self._wrapped = timestamp
+            highest += 1
+            self.highest = highest
+            size += len(payload)
+            packet = Packet(highest, self._timestamp, marker, payload, now)
+            self._history[highest & self._mask] = packet
+            run.append(packet)
+        if run:
+            self._hand_on(run, size, now)
+
+    def _hand_on(self, run: list[Packet], size: int, now: float) -> None:
+        self._stray = -1
+        unwrapped = self._timestamp
+        self.clock.observe(unwrapped, now)
+        transit = now * self.rate - unwrapped
+        self.jitter += (abs(transit - self._transit) - self.jitter) / 16
+        self._transit = transit
+        self.packets += len(run)
+        self.bytes += size
+        self.last_arrival = now
+        for subscriber in self._subscribers:
+            subscriber.packet_run(run)
 
     def restart(self, reason: str = "restart") -> None:
         """The publisher begins a new stream: the next packet starts it, with any sequence number and timestamp."""

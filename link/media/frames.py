@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from link.media.flow import Packet
-from link.media.vp8 import parse_descriptor
+from link.media.vp8 import descriptor_size
 
 MAX_FRAME = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedFrame:
+class EncodedFrame(msgspec.Struct, frozen=True, gc=False):
     """One encoded picture or one Opus packet, exactly as its encoder made it.
 
     `time` is the estimated moment of capture in seconds on this process's monotonic clock (`time.monotonic`); it never
@@ -59,8 +60,8 @@ class VideoAssembler:
         payload = packet.payload
         if not payload:
             return None
-        descriptor = parse_descriptor(payload)
-        if descriptor.start:
+        size = descriptor_size(payload)
+        if payload[0] & 0x17 == 0x10:
             if self._parts:
                 raise ValueError("frame without an end")
             self._timestamp = packet.timestamp
@@ -68,7 +69,7 @@ class VideoAssembler:
             if self.waiting:
                 return None
             raise ValueError("frame without a beginning")
-        self._parts.append(payload[descriptor.size :])
+        self._parts.append(payload[size:])
         self._size += len(payload)
         if self._size > MAX_FRAME:
             raise ValueError("frame is too large")

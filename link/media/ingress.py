@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from link.media.datagrams import Inbox
 from link.media.description import Media
 from link.media.estimate import BandwidthEstimator
-from link.media.flow import Flow
-from link.media.rtp import Report, Rtcp, Rtp, find_extension, is_rtcp, parse_rtcp, parse_rtp
+from link.media.flow import Arrival, Flow
+from link.media.rtp import HEADER, HEADER_SIZE, Report, Rtcp, Rtp, find_extension, is_rtcp, parse_rtcp, parse_rtp
 from link.media.srtp import SrtpBuffer, SrtpError
 
 MAX_EARLY = 64
@@ -27,6 +28,7 @@ class Source:
         self.rtx_payload_type = media.rtx_payload_type
         self.mid_extension = media.mid_extension
         self.time_extension = media.time_extension
+        self.time_mark = media.time_extension << 4 | 2  # the element's first byte (RFC 8285 section 4.2)
         self.ssrc = -1
         self.last_sr = 0
         self.last_sr_at = 0.0
@@ -102,6 +104,62 @@ class Ingress:
         self._rx = None
         self._closed = True
         self._early.clear()
+
+    def burst(self, inbox: Inbox, count: int, now: float) -> list[int]:
+        """Take what arrived together at `now`, worked on where it lies; which of it is no media (RFC 7983)."""
+        others: list[int] = []
+        run: list[Arrival] = []
+        behind: Source | None = None
+        stamp, size_of_run = -1, 0
+        views, pointers, media, rx = inbox.views, inbox.pointers, self._media, self._rx
+        for index in range(count):
+            view = views[index]
+            size = inbox.length(index)
+            first = view[0] if size else 0
+            if not 127 < first < 192:
+                others.append(index)
+                continue
+            # The common case in line: an announced stream, its payload type, no padding, no CSRC.
+            source = None
+            if rx is not None and size >= HEADER_SIZE and first & 0xEF == 0x80:
+                _, second, sequence, timestamp, ssrc = HEADER.unpack_from(view)
+                source = media.get(ssrc)
+            if source is None or second & 0x7F != source.payload_type or 191 < second < 224 or rx is None:
+                self._hand_on(behind, run, stamp, size_of_run, now)
+                run, stamp, size_of_run = [], -1, 0
+                self.datagram(bytes(view[:size]), now)
+                rx = self._rx
+                continue
+            length = rx.unprotect_at(pointers[index], size)
+            start = HEADER_SIZE
+            if first & 0x10:
+                start += 4 + 4 * (view[14] << 8 | view[15])
+            if start > length:
+                self.refused += 1
+                continue
+            if source is not behind:
+                self._hand_on(behind, run, stamp, size_of_run, now)
+                run, stamp, size_of_run, behind = [], -1, 0, source
+            if start > HEADER_SIZE + 4 and source.time_extension:
+                if view[16] == source.time_mark and view[12] == 0xBE and view[13] == 0xDE:
+                    stamp = view[17] << 16 | view[18] << 8 | view[19]
+                else:
+                    sent = find_extension(view, HEADER_SIZE, start, source.time_extension)
+                    stamp = int.from_bytes(sent, "big") if sent is not None and len(sent) == 3 else stamp
+            size_of_run += size
+            run.append((sequence, timestamp, second > 127, bytes(view[start:length])))
+        self._hand_on(behind, run, stamp, size_of_run, now)
+        return others
+
+    def _hand_on(self, source: Source | None, run: list[Arrival], stamp: int, size: int, now: float) -> None:
+        if source is None or not run:
+            return
+        self.heard = now
+        self.packets += len(run)
+        self.bytes += size
+        if stamp >= 0:
+            self.estimator.add(stamp, now, size)
+        source.flow.receive_run(run, now)
 
     def datagram(self, data: bytes, now: float) -> None:
         """An SRTP or SRTCP datagram that arrived at `now`."""

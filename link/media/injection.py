@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from link.media.flow import Flow
+from link.media.flow import Arrival, Flow
 from link.media.vp8 import packetise
 
 _TICK = 0.1
@@ -47,10 +47,12 @@ class Injection:
         timestamp = (self._origin + rtp_time) & 0xFFFFFFFF
         payloads = packetise(data, self._picture) if self.flow.kind == "video" else [data]
         self._picture = (self._picture + 1) & 0x7FFF
+        run: list[Arrival] = []
         for index, payload in enumerate(payloads, 1):
             marker = index == len(payloads) and self.flow.kind == "video"
-            self.flow.receive(self._sequence, timestamp, marker, payload, now)
+            run.append((self._sequence, timestamp, marker, payload))
             self._sequence = (self._sequence + 1) & 0xFFFF
+        self.flow.receive_run(run, now)
         if now - self._ticked >= _TICK:
             self._ticked = now
             self.flow.tick(now)

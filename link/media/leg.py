@@ -42,6 +42,7 @@ import structlog
 from aiortc import RTCIceServer
 
 from link.media.control import Control
+from link.media.datagrams import OUT_COUNT
 from link.media.description import (
     DOWN_NAMES,
     KINDS,
@@ -170,6 +171,7 @@ class Leg:
             [RTCIceServer(list(s.urls), s.username or None, s.credential or None) for s in ice_servers],
             loopback=loopback,
             on_media=self._ingress.datagram,
+            on_burst=self._ingress.burst,
             on_connected=self._connected,
             on_closed=self._ended,
         )
@@ -319,7 +321,7 @@ class Leg:
         self._transport.heard = self._counted = now
         self._control.open([slot for slot, _ in self._sending], trusted=self._far_end_ours)
         for slot, media in self._sending:
-            slot.open(self._send, media.payload_type, media.rtx_payload_type, media.time_extension)
+            slot.open(self._send, media.payload_type, media.rtx_payload_type, media.time_extension, self._send_run)
         self._ticker.add(self)
         self._set_state(LegState.CONNECTED)
         self._ingress.open(rx)
@@ -395,6 +397,21 @@ class Leg:
         self._packets_out += 1
         self._bytes_out += len(datagram)
         self._transport.send(datagram)
+
+    def _send_run(self, packets: list[tuple[bytes, bytes]]) -> None:
+        """Send packets that belong together by as few system calls as there can be."""
+        tx, outbox = self._tx, self._transport.outbox
+        if len(packets) == 1 or tx is None or outbox is None:
+            for header, payload in packets:
+                self._send(header, payload)
+            return
+        for start in range(0, len(packets), OUT_COUNT):
+            some = packets[start : start + OUT_COUNT]
+            count = tx.protect_into(outbox, some)
+            self._refused += len(some) - count
+            self._packets_out += count
+            self._bytes_out += sum(outbox.lengths[:count])
+            self._transport.flush(count)
 
     def _send_rtcp(self, packet: bytes) -> None:
         if self._tx is None:

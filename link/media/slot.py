@@ -37,6 +37,7 @@ class Slot:
         self.fraction_lost = 0.0
         self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
         self._send: Callable[[bytes, bytes], None] | None = None
+        self._send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None
         self._payload_type = 0
         self._rtx_payload_type = -1
         self._time_extension = 0
@@ -56,17 +57,26 @@ class Slot:
     # --- negotiation --------------------------------------------------------------------------------------------------
 
     def open(
-        self, send: Callable[[bytes, bytes], None], payload_type: int, rtx_payload_type: int, time_extension: int
+        self,
+        send: Callable[[bytes, bytes], None],
+        payload_type: int,
+        rtx_payload_type: int,
+        time_extension: int,
+        send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None,
     ) -> None:
-        """The leg is connected: `send(header, payload)` takes packets. -1 means no RTX, 0 no abs-send-time."""
+        """The leg is connected: `send(header, payload)` takes packets, `send_run` several at once.
+
+        -1 means no RTX, 0 no abs-send-time.
+        """
         self._send = send
+        self._send_run = send_run
         self._payload_type = payload_type
         self._rtx_payload_type = rtx_payload_type
         self._time_extension = time_extension << 28 | 2 << 24 if time_extension else 0
 
     def shut(self) -> None:
         """The leg is gone; nothing is sent any more."""
-        self._send = None
+        self._send = self._send_run = None
         self.detach()
 
     # --- feeding ------------------------------------------------------------------------------------------------------
@@ -117,6 +127,39 @@ class Slot:
         self.bytes += len(payload)
         marked = self._payload_type | 0x80 if packet.marker else self._payload_type
         send(self._header(marked, sequence, packet.timestamp, self.ssrc, packet.arrival), payload)
+
+    def packet_run(self, run: Sequence[Packet]) -> None:
+        if self._send_run is None or run[0].sequence < self._first or self._picture_shift or self._tl0_shift:
+            for packet in run:
+                self.packet(packet)
+            return
+        last = run[-1]
+        shift, time_shift, ssrc = self._shift, self._time_shift, self.ssrc
+        plain, marked = self._payload_type, self._payload_type | 0x80
+        extension = self._time_extension
+        if extension:
+            extension |= int(last.arrival * 262144.0) & 0xFFFFFF
+        batch = []
+        size = 0
+        for packet in run:
+            kind = marked if packet.marker else plain
+            sequence = (packet.sequence + shift) & 0xFFFF
+            stamp = (packet.timestamp + time_shift) & 0xFFFFFFFF
+            if extension:
+                header = _HEADER_WITH_TIME.pack(0x90, kind, sequence, stamp, ssrc, 0xBEDE0001, extension)
+            else:
+                header = HEADER.pack(0x80, kind, sequence, stamp, ssrc)
+            payload = packet.payload
+            size += len(payload)
+            batch.append((header, payload))
+        self._highest = last.sequence + shift
+        self._timestamp = last.timestamp + time_shift
+        self._sent_at = last.arrival
+        if last.payload:
+            self._last_payload = last.payload
+        self.packets += len(run)
+        self.bytes += size
+        self._send_run(batch)
 
     def _header(self, marked: int, sequence: int, timestamp: int, ssrc: int, now: float) -> bytes:
         stamp = (timestamp + self._time_shift) & 0xFFFFFFFF

@@ -6,9 +6,12 @@ written once, worked on where it lies, and only the result is copied out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pylibsrtp._binding import ffi, lib
+
+from link.media.datagrams import OUT_COUNT, Outbox
 
 MAX_PACKET = 1400
 """Nothing longer is protected or unprotected: it would not fit a datagram on its way."""
@@ -47,6 +50,34 @@ class SrtpBuffer:
         if self._unprotect(self._srtp[0], self._raw, length):
             raise SrtpError("refused")
         return int(length[0])
+
+    def unprotect_at(self, pointer: Any, size: int) -> int:
+        """Turn the packet of `size` bytes at `pointer` into plain RTP where it lies; its length, 0 if refused."""
+        length = self._length
+        length[0] = size
+        if size > MAX_PACKET or self._unprotect(self._srtp[0], pointer, length):
+            return 0
+        return int(length[0])
+
+    def protect_into(self, outbox: Outbox, packets: Sequence[tuple[bytes, bytes]]) -> int:
+        """Put the SRTP packets of headers and payloads, at most `OUT_COUNT`, into the outbox; how many were put."""
+        length, context, protect = self._length, self._srtp[0], self._protect
+        views, pointers, lengths = outbox.views, outbox.pointers, outbox.lengths
+        count = 0
+        for head, payload in packets[:OUT_COUNT]:
+            start = len(head)
+            size = start + len(payload)
+            if size > MAX_PACKET:
+                continue
+            view = views[count]
+            view[0:start] = head
+            view[start:size] = payload
+            length[0] = size
+            if protect(context, pointers[count], length):
+                continue
+            lengths[count] = length[0]
+            count += 1
+        return count
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """The plain RTCP packet."""

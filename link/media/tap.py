@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from link.media import opus
 from link.media.flow import Flow, Packet
@@ -76,6 +76,13 @@ class Tap:
         self._take(packet)
         if self._pending:
             self._advance()
+
+    def packet_run(self, run: Sequence[Packet]) -> None:
+        for packet in run:
+            if packet.sequence == self._next and not self._pending:
+                self._take(packet)
+            else:
+                self.packet(packet)
 
     def _begin(self, packet: Packet) -> bool:
         """Whether reading can start here. A video starts with the first packet of a keyframe, which may be late."""

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
-from aioice import ice
+from aioice import ice, stun
+from aioice.candidate import Candidate as IceCandidate
+from aioice.candidate import candidate_foundation, candidate_priority
 from aiortc import RTCCertificate, RTCIceCandidate, RTCIceGatherer, RTCIceServer, RTCIceTransport
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceParameters
 
+from link.media.datagrams import Inbox, Outbox, Target
 from link.media.description import Candidate
+from link.media.port import Port
 from link.media.srtp import SrtpBuffer
 from link.tasks import cancel, spawn
 
@@ -25,6 +31,7 @@ log = structlog.get_logger()
 
 CONNECT_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
+STUN_TIMEOUT = 5.0
 MAX_QUEUED = 128  # STUN and DTLS datagrams waiting for aiortc
 MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
@@ -33,8 +40,10 @@ MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
 class Transport:
     """ICE, DTLS and the socket of one leg.
 
-    `on_media(datagram, now)` gets every SRTP and SRTCP datagram as it arrives. `on_connected(rx, tx)` is called once
-    the SRTP keys are there, `on_closed()` once when the connection has failed, ended or been closed by the far end.
+    `on_burst(inbox, count, now)` gets what arrived together on a socket of ours and returns which of it is no media;
+    `on_media(datagram, now)` gets each SRTP and SRTCP datagram that a TURN server relays. `on_connected(rx, tx)` is
+    called once the SRTP keys are there, `on_closed()` once when the connection has failed, ended or been closed by the
+    far end.
     """
 
     def __init__(
@@ -44,12 +53,14 @@ class Transport:
         *,
         loopback: bool,
         on_media: Callable[[bytes, float], None],
+        on_burst: Callable[[Inbox, int, float], list[int]],
         on_connected: Callable[[SrtpBuffer, SrtpBuffer], None],
         on_closed: Callable[[], None],
     ) -> None:
         self._name = name
         self._loopback = loopback
         self._on_media = on_media
+        self._on_burst = on_burst
         self._on_connected = on_connected
         self._on_closed = on_closed
         certificate = RTCCertificate.generateCertificate()
@@ -65,6 +76,8 @@ class Transport:
         self._pair: Any = None
         self._udp: Any = None
         self._address: tuple[str, int] = ("", 0)
+        self._port: Port | None = None
+        self._target: Target | None = None
         self._clogged = False
         self._probe_id = b""
         self._probe_at = 0.0
@@ -87,15 +100,21 @@ class Transport:
         connection = self._connection
         addresses = ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
         if self._loopback or not addresses:
-            # aioice leaves out 127.0.0.1 on purpose; gathering by hand instead of changing its function for everybody.
-            connection._local_candidates_start = True
-            connection._local_candidates += await connection.get_component_candidates(
-                component=1, addresses=["127.0.0.1", *addresses]
-            )
-            connection._local_candidates_end = True
+            addresses = ["127.0.0.1", *addresses]  # aioice leaves it out on purpose
+        connection._local_candidates_start = True
+        hosts = [protocol for address in addresses if (protocol := self._open(address)) is not None]
+        reflexive = [self._reflexive(protocol) for protocol in hosts if protocol.transport.family == socket.AF_INET]
+        # Without addresses of its own, aioice asks the TURN server only.
+        relayed, *found = await asyncio.gather(
+            connection.get_component_candidates(component=1, addresses=[]), *reflexive
+        )
+        connection._local_candidates += [protocol.local_candidate for protocol in hosts]
+        connection._local_candidates += [*filter(None, found), *relayed]
+        connection._local_candidates_end = True
         await self._gatherer.gather()
         for protocol in connection._protocols:
-            self._hook(protocol)
+            if protocol not in hosts:
+                self._hook(protocol)
         return [Candidate(c.foundation, c.priority, c.host, c.port, c.type) for c in connection.local_candidates]
 
     def start(
@@ -151,28 +170,74 @@ class Transport:
 
     # --- datagrams ----------------------------------------------------------------------------------------------------
 
+    def _open(self, address: str) -> Any:
+        """A socket of ours and aioice's protocol for it, as its own gathering makes them; None if it cannot be."""
+        try:
+            port = Port(address)
+        except OSError as error:
+            log.info("address cannot be used", leg=self._name, error=str(error))
+            return None
+        protocol: Any = ice.StunProtocol(self._connection)
+        host, number = port.sock.getsockname()[:2]
+        protocol.local_candidate = IceCandidate(
+            foundation=candidate_foundation("host", "udp", host),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(1, "host"),
+            host=host,
+            port=number,
+            type="host",
+        )
+        self._connection._protocols.append(protocol)
+        on_burst, on_other = self._on_burst, partial(self._take_other, protocol.datagram_received)
+
+        def take(inbox: Inbox, count: int, now: float) -> None:
+            others = on_burst(inbox, count, now)
+            for data, source in [(bytes(inbox.views[i][: inbox.length(i)]), inbox.source(i)) for i in others]:
+                on_other(data, source)
+
+        port.on_burst = take
+        port.open(protocol)
+        return protocol
+
+    async def _reflexive(self, protocol: Any) -> Any:
+        """The address under which a STUN server sees this socket; None if it does not say."""
+        server = self._connection.stun_server
+        if server is None:
+            return None
+        try:
+            async with asyncio.timeout(STUN_TIMEOUT):
+                return (await ice.server_reflexive_candidate(protocol, server))[0]
+        except (TimeoutError, OSError, stun.TransactionError, KeyError) as error:
+            log.info("STUN server did not help", leg=self._name, error=type(error).__name__)
+            return None
+
     def _hook(self, protocol: Any) -> None:
-        """Put ourselves between the socket and aioice, by the first byte of each datagram (RFC 7983)."""
+        """Put ourselves between a TURN server and aioice, by the first byte of each datagram (RFC 7983)."""
         pass_on = protocol.datagram_received
         on_media = self._on_media
         monotonic = time.monotonic
-        queue = self._connection._queue
 
         def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
-            first = data[0] if data else 255
-            if 127 < first < 192:
+            if data and 127 < data[0] < 192:
                 on_media(data, monotonic())
-            elif (first < 4 or 19 < first < 64) and queue.qsize() < MAX_QUEUED:
-                if address[:2] == self._address:
-                    self._heard_stun(data, monotonic())
-                try:
-                    pass_on(data, address)
-                except Exception:  # noqa: BLE001 - hostile STUN finds ways to raise inside aioice
-                    self.refused += 1
             else:
-                self.refused += 1
+                self._take_other(pass_on, data, address)
 
         protocol.datagram_received = datagram_received
+
+    def _take_other(self, pass_on: Callable[..., None], data: bytes, address: tuple[Any, ...]) -> None:
+        """Give STUN and DTLS to aioice, and nothing else."""
+        first = data[0] if data else 255
+        if not (first < 4 or 19 < first < 64) or self._connection._queue.qsize() >= MAX_QUEUED:
+            self.refused += 1
+            return
+        if address[:2] == self._address:
+            self._heard_stun(data, time.monotonic())
+        try:
+            pass_on(data, address)
+        except Exception:  # noqa: BLE001 - hostile STUN finds ways to raise inside aioice
+            self.refused += 1
 
     def _heard_stun(self, data: bytes, now: float) -> None:
         self.heard = now
@@ -188,6 +253,17 @@ class Transport:
         udp.sendto(datagram, self._address)
         return True
 
+    @property
+    def outbox(self) -> Outbox | None:
+        """Where packets for `flush` are put; None while there is no socket of ours to send them by."""
+        port = self._port
+        return None if port is None or port.is_closing() else port.outbox
+
+    def flush(self, count: int) -> None:
+        """Send the first `count` packets of the outbox."""
+        if self._port is not None and self._target is not None:
+            self._port.flush(self._target, count)
+
     def refresh(self) -> None:
         """Follow the nominated pair, which may change while ICE goes on."""
         pair = self._connection._nominated.get(1)
@@ -195,6 +271,8 @@ class Transport:
             self._pair = pair
             self._udp = pair.protocol.transport if pair is not None else None
             self._address = pair.remote_addr if pair is not None else ("", 0)
+            self._port = self._udp if isinstance(self._udp, Port) else None
+            self._target = Target(self._port.family, self._address) if self._port is not None else None
         # asyncio keeps what the kernel does not take, without a bound (a TURN transport has no such buffer).
         size = getattr(self._udp, "get_write_buffer_size", None)
         self._clogged = size is not None and size() > MAX_BUFFERED
@@ -221,7 +299,7 @@ class Transport:
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._udp = None
+            self._udp = self._port = None
             self._on_closed()
 
     async def close(self) -> None:

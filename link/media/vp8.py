@@ -51,6 +51,23 @@ def parse_descriptor(payload: bytes) -> Descriptor:
     return Descriptor(at, start, picture, picture_at, long_picture, tl0, tl0_at)
 
 
+def descriptor_size(payload: bytes) -> int:
+    """The length of the payload descriptor alone. Raises `ValueError` when the payload is cut within it."""
+    try:
+        if not payload[0] & 0x80:
+            return 1
+        flags = payload[1]
+        size = 2
+        if flags & 0x80:
+            size += 2 if payload[2] & 0x80 else 1
+    except IndexError:
+        raise ValueError("VP8 payload descriptor is cut") from None
+    size += (flags >> 6 & 1) + (flags & 0x30 != 0)
+    if size > len(payload):
+        raise ValueError("VP8 payload descriptor is cut")
+    return size
+
+
 def starts_keyframe(payload: bytes) -> bool:
     """Whether this is the first packet of a keyframe."""
     if len(payload) < 2 or payload[0] & 0x17 != 0x10:

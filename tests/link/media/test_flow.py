@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,9 @@ class Reader:
 
     def packet(self, packet: Packet) -> None:
         self.packets.append(packet)
+
+    def packet_run(self, run: Sequence[Packet]) -> None:
+        self.packets.extend(run)
 
     def gave_up(self, sequence: int) -> None:
         self.lost.append(sequence)
@@ -330,3 +334,43 @@ def test_activity() -> None:
     p.send(1, now=1.0)
     assert p.flow.active(1.5)
     assert not p.flow.active(2.5)
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from(["audio", "video"]))
+def test_a_run_is_the_same_as_its_packets(rng: random.Random, kind: str) -> None:
+    """Whatever is lost, late, doubled or wrapped, and wherever the runs are cut."""
+    single, together = Flow(kind), Flow(kind)
+    one, many = Reader(), Reader()
+    single.add(one)
+    together.add(many)
+    base, stamp = rng.randrange(0x10000), rng.randrange(1 << 32)
+    arrivals: list[tuple[int, int, bool, bytes]] = []
+    for index in range(80):
+        if rng.random() < 0.1:
+            continue
+        payload = KEYFRAME if rng.random() < 0.1 else DELTA
+        arrivals.append(((base + index) & 0xFFFF, (stamp + index // 3 * 3000) & 0xFFFFFFFF, index % 3 == 2, payload))
+        if rng.random() < 0.1:
+            arrivals.append(rng.choice(arrivals))
+        if rng.random() < 0.1 and len(arrivals) > 2:
+            arrivals[-1], arrivals[-2] = arrivals[-2], arrivals[-1]
+    now = 1.0
+    while arrivals:
+        size = rng.randint(1, 8)
+        run, arrivals = arrivals[:size], arrivals[size:]
+        now += 0.01
+        for arrival in run:
+            single.receive(*arrival, now)
+        together.receive_run(run, now)
+        if rng.random() < 0.1:
+            single.request_keyframe(now)
+            together.request_keyframe(now)
+
+    def told(reader: Reader) -> list[tuple[int, int, bool, bytes, float]]:
+        return [(p.sequence, p.timestamp, p.marker, p.payload, p.arrival) for p in reader.packets]
+
+    assert told(many) == told(one)
+    assert (many.lost, many.restarts) == (one.lost, one.restarts)
+    assert (together.packets, together.bytes, together.highest, together.late, together.lost) == (
+        single.packets, single.bytes, single.highest, single.late, single.lost,
+    )  # fmt: skip

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pylibsrtp import Policy, Session
 
+from link.media.datagrams import Inbox
 from link.media.description import Media
 from link.media.flow import Flow
 from link.media.ingress import MAX_EARLY, MAX_STREAMS, Ingress
@@ -245,3 +246,66 @@ def test_srtp_refuses_what_is_too_long() -> None:
     ):
         with pytest.raises(SrtpError):
             call()
+
+
+def burst(r: Receiver, *datagrams: bytes, now: float = 1.0) -> list[int]:
+    """Give datagrams to the ingress as a socket does."""
+    inbox = Inbox()
+    inbox._libc = None  # lengths are kept in a list then
+    for index, data in enumerate(datagrams):
+        inbox.views[index][: len(data)] = data
+        inbox._lengths[index] = len(data)
+    return r.ingress.burst(inbox, len(datagrams), now)
+
+
+def test_a_burst_is_sorted_out() -> None:
+    s, r = Sender(), Receiver()
+    stun, dtls = b"\x00\x01" + bytes(18), b"\x16" + bytes(20)
+    others = burst(
+        r, s.rtp(2, 96, 1), stun, s.rtp(2, 96, 2), s.rtp(1, 111, 7), dtls, s.rtp(2, 96, 3, mid=b"1", sent=77), b""
+    )
+    assert others == [1, 4, 6]
+    assert (r.microphone.packets, r.camera.packets) == (1, 3)
+    assert (r.ingress.packets, r.ingress.refused, r.ingress.heard) == (4, 0, 1.0)
+    assert [r.camera.packet(r.camera.first + i).payload for i in range(3)] == [b"media"] * 3  # type: ignore[union-attr]
+
+
+def test_a_burst_may_hold_anything() -> None:
+    """Retransmissions, reports, strangers and damage go the long way, in their order."""
+    s, r = Sender(), Receiver()
+    good = s.rtp(2, 96, 4)
+    damaged = bytearray(s.rtp(2, 96, 5))
+    damaged[-1] ^= 1
+    repaired = s.rtp(20, 97, 1, (5).to_bytes(2, "big") + b"again")
+    report = s.srtp.protect_rtcp(build_nack(9, 8, [3]))
+    odd = s.rtp(2, 95, 6)
+    assert burst(r, good, bytes(damaged), s.rtp(2, 96, 6), repaired, report, odd, b"\x80\x60") == []
+    assert r.rtcp == [Nack(8, (3,))]
+    assert r.camera.packets == 3
+    assert r.camera.repaired == 1
+    assert r.ingress.refused == 3
+
+
+@pytest.mark.parametrize("sent", [-1, 500])
+def test_a_burst_says_when_it_was_sent(sent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    s, r = Sender(), Receiver()
+    told: list[tuple[int, float, int]] = []
+    monkeypatch.setattr(r.ingress.estimator, "add", lambda stamp, now, size: told.append((stamp, now, size)))
+    datagrams = [s.rtp(2, 96, index, sent=sent + index if sent >= 0 else -1) for index in range(3)]
+    burst(r, *datagrams, now=4.0)
+    assert told == ([(502, 4.0, sum(map(len, datagrams)))] if sent >= 0 else [])
+
+
+def test_an_early_burst_waits_for_the_keys() -> None:
+    s, r = Sender(), Receiver(opened=False)
+    burst(r, s.rtp(2, 96, 1), s.rtp(2, 96, 2))
+    assert r.camera.packets == 0
+    r.ingress.open(r.rx)
+    assert r.camera.packets == 2
+
+
+@given(st.lists(st.binary(max_size=60), max_size=20))
+def test_no_burst_raises(datagrams: list[bytes]) -> None:
+    r = Receiver()
+    others = burst(r, *datagrams)
+    assert others == [i for i, data in enumerate(datagrams) if not data or not 127 < data[0] < 192]
