@@ -1,0 +1,101 @@
+"""What a peer of the bench sends in a loop: four seconds of 720p30 VP8 at 1.5 Mbit/s and of Opus, encoded once."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from aioice import ice
+
+from link.media.vp8 import packetise
+
+SECONDS = 4
+FPS = 30
+BITRATE = 1_220_000  # asked of the encoder, which makes 1.4 Mbit/s of it; with headers 1.5
+VIDEO_STEP, AUDIO_STEP = 90_000 // FPS, 960
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """`video[i]` holds the payloads of the i-th frame, `audio[i]` the i-th Opus packet (20 ms). Both can be looped."""
+
+    video: list[list[bytes]]
+    audio: list[bytes]
+
+    @property
+    def packets_per_second(self) -> float:
+        return (sum(map(len, self.video)) + len(self.audio)) / SECONDS
+
+
+def use_one_address() -> None:
+    """Let ICE in this process gather `media_host` only, so that a pair, once chosen, stays."""
+    host = media_host()
+    ice.get_host_addresses = lambda use_ipv4, use_ipv6: [host]
+
+
+@functools.cache
+def media_host() -> str:
+    """The address all media goes over. Janus's ICE leaves 127.0.0.1 out, so it is another one of this machine.
+
+    The packets of a machine to itself take the loopback device whatever the address.
+    """
+    return next(iter(ice.get_host_addresses(use_ipv4=True, use_ipv6=False)), "127.0.0.1")
+
+
+@functools.cache
+def clip() -> Clip:
+    """The clip, encoded at the first use on this machine and kept in the temporary directory."""
+    path = Path(tempfile.gettempdir()) / f"visavis-bench-clip-{BITRATE}.pickle"
+    if path.exists():
+        found = pickle.loads(path.read_bytes())
+        if isinstance(found, tuple):
+            return Clip(*found)
+    made = Clip(_video(), _audio())
+    path.write_bytes(pickle.dumps((made.video, made.audio)))
+    return made
+
+
+def _video() -> list[list[bytes]]:
+    codec = av.CodecContext.create("libvpx", "w")
+    assert isinstance(codec, av.VideoCodecContext)
+    codec.width, codec.height, codec.pix_fmt = 1280, 720, "yuv420p"
+    codec.time_base, codec.framerate = Fraction(1, FPS), Fraction(FPS)
+    codec.bit_rate = BITRATE
+    codec.gop_size = 10_000
+    codec.options = {
+        "deadline": "realtime", "cpu-used": "8", "minrate": str(BITRATE), "maxrate": str(BITRATE),
+        "bufsize": str(BITRATE // 4), "lag-in-frames": "0", "error-resilient": "1", "undershoot-pct": "5",
+    }  # fmt: skip
+    noise = np.random.default_rng(1)
+    base = noise.integers(0, 255, (80, 120), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
+    frames = []
+    for index in range(SECONDS * FPS):
+        picture = base[index * 2 : index * 2 + 720, index * 3 % 160 : index * 3 % 160 + 1280].copy()
+        picture[::4] ^= noise.integers(0, 24, picture[::4].shape, dtype=np.uint8)
+        frame = av.VideoFrame.from_ndarray(np.repeat(picture[:, :, None], 3, 2), format="rgb24").reformat(
+            format="yuv420p"
+        )
+        frame.pts = index
+        frames += [bytes(packet) for packet in codec.encode(frame)]
+    return [packetise(data, index) for index, data in enumerate(frames)]
+
+
+def _audio() -> list[bytes]:
+    codec = av.CodecContext.create("libopus", "w")
+    assert isinstance(codec, av.AudioCodecContext)
+    codec.sample_rate, codec.layout, codec.format = 48_000, "stereo", "s16"
+    codec.bit_rate = 32_000
+    noise = np.random.default_rng(2)
+    packets: list[bytes] = []
+    for index in range(SECONDS * 50 + 10):
+        samples = noise.normal(0, 3000, (1, AUDIO_STEP * 2)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = 48_000, index * AUDIO_STEP
+        packets += [bytes(packet) for packet in codec.encode(frame)]
+    return packets[: SECONDS * 50]
