@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store import tables
@@ -72,7 +72,8 @@ _COLUMNS = [tables.session.c[name] for name in SessionRow.__slots__]
 class SessionQuery:
     """What to search for; None leaves a thing open. `branches` also holds who asks to what they may see.
 
-    `since_us` is included, `until_us` is not. `text` is looked for in the id and the names.
+    `since_us` is included, `until_us` is not. `specialist` is anyone who answered, not only the last. `text` is looked
+    for in the id and the names, also of every specialist.
     """
 
     branches: frozenset[str] | None = None
@@ -142,6 +143,17 @@ async def project(
     changed = await connection.execute(update(table).where(table.c.id == session).values(values))
     if changed.rowcount == 0 and projection:
         await connection.execute(insert(table).values(values | {"id": session}))
+    specialist = values.get("specialist")
+    if specialist is not None:
+        await _remember(connection, session, specialist, values.get("specialist_name") or "")
+
+
+async def _remember(connection: AsyncConnection, session: str, specialist: str, name: str) -> None:
+    """Keep who answered: the session's row has only the last one."""
+    table = tables.session_specialist
+    known = exists().where(table.c.session == session, table.c.specialist == specialist)
+    row = select(literal(session), literal(specialist), literal(name)).where(~known)
+    await connection.execute(insert(table).from_select([table.c.session, table.c.specialist, table.c.name], row))
 
 
 def _conditions(query: SessionQuery) -> list[ColumnElement[bool]]:
@@ -155,14 +167,15 @@ def _conditions(query: SessionQuery) -> list[ColumnElement[bool]]:
         where.append(table.requested_us >= query.since_us)
     if query.until_us is not None:
         where.append(table.requested_us < query.until_us)
-    for column, value in (
-        (table.branch, query.branch),
-        (table.specialist, query.specialist),
-        (table.service, query.service),
-    ):
+    for column, value in ((table.branch, query.branch), (table.service, query.service)):
         if value is not None:
             where.append(column == value)
+    answered = tables.session_specialist.c
+    if query.specialist is not None:
+        where.append(table.id.in_(select(answered.session).where(answered.specialist == query.specialist)))
     if query.text:
-        names = (table.id, table.kiosk, table.kiosk_name, table.specialist_name, table.service_zh, table.service_en)
-        where.append(or_(*(name.icontains(query.text, autoescape=True) for name in names)))
+        names = (table.id, table.kiosk, table.kiosk_name, table.service_zh, table.service_en)
+        here = [name.icontains(query.text, autoescape=True) for name in names]
+        theirs = select(answered.session).where(answered.name.icontains(query.text, autoescape=True))
+        where.append(or_(*here, table.id.in_(theirs)))
     return where

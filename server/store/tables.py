@@ -144,6 +144,14 @@ session = Table(
     Index("ix_session_specialist_requested_us", "specialist", "requested_us"),
 )
 
+session_specialist = Table(
+    "session_specialist",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("specialist", String(64), primary_key=True, index=True),
+    Column("name", String(120), nullable=False),
+)
+
 journal = Table(
     "journal",
     metadata,

@@ -165,6 +165,19 @@ async def test_sessions_are_searched_by_what_people_ask(store: Store) -> None:
     assert await store.sessions.open_ids() == ["s1", "s2"]
 
 
+async def test_a_requeued_session_is_found_by_each_specialist_who_answered(store: Store) -> None:
+    journal = Journal(store)
+    await journal.append("s1", [("a", b"{}")], projection=row("a", 100))
+    for specialist, name in (("p1", "陈静"), ("p2", "王芳"), ("p1", "陈静")):
+        answered = Projection(specialist=specialist, specialist_name=name)
+        await journal.append("s1", [("answered", b"{}")], projection=answered)
+    await journal.append("s2", [("a", b"{}")], projection=row("a", 200, specialist="p3", specialist_name="李"))
+    for query in (SessionQuery(specialist="p1"), SessionQuery(specialist="p2"), SessionQuery(text="王芳")):
+        page = await store.sessions.search(query)
+        assert ([found.id for found in page.rows], page.total) == (["s1"], 1)
+    assert (await store.sessions.search(SessionQuery(specialist="p4"))).total == 0
+
+
 def test_ids_are_fit_for_paths_and_different() -> None:
     ids = {new_id() for _ in range(1000)}
     assert len(ids) == 1000

@@ -4,6 +4,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -15,7 +16,7 @@ from link.messages.errors import Unavailable
 from server.store import schema
 from server.store.tables import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def test_a_new_database_gets_every_migration_and_a_current_one_none(database_url: str) -> None:
@@ -46,11 +47,17 @@ def test_what_was_there_before_a_migration_is_taken_over(database_url: str, tmp_
             )
         for seq in (1, 2):
             connection.execute("INSERT INTO journal VALUES ('s1', ?, 1, 'held', '{}', ?, ?)", [seq, b"p", b"%d" % seq])
+        for seq, who in enumerate(("p1", "p2", "p1"), 3):
+            payload = msgspec.json.encode({"event": "answered", "specialist": who, "name": f"陈 {who}"})
+            entry = [seq, payload, b"p", b"%d" % seq]
+            connection.execute("INSERT INTO journal VALUES ('s1', ?, 1, 'answered', ?, ?, ?)", entry)
     schema.migrate(database_url)
     with sqlite3.connect(file) as connection:
         heads = connection.execute("SELECT head_seq, head_hash FROM session ORDER BY id").fetchall()
+        specialists = connection.execute("SELECT * FROM session_specialist ORDER BY specialist").fetchall()
     connection.close()
-    assert heads == [(2, b"2"), (None, None)]
+    assert heads == [(5, b"5"), (None, None)]
+    assert specialists == [("s1", "p1", "陈 p1"), ("s1", "p2", "陈 p2")]
 
 
 def test_a_newer_database_is_left_alone(database_url: str, tmp_path: Path) -> None:
