@@ -61,9 +61,9 @@ class ContainerWriter:
         writer._count = chunks
         return writer
 
-    def chunk(self, data: bytes, *, final: bool = False) -> bytes:
+    def chunk(self, data: bytes | bytearray, *, final: bool = False) -> bytes:
         """Return `data` as one chunk or, where it is longer than CHUNK_BYTES, several."""
-        parts = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)] or [b""]
+        parts = [bytes(data[at : at + CHUNK_BYTES]) for at in range(0, len(data), CHUNK_BYTES)] or [b""]
         last = len(parts) - 1
         return b"".join(self._one(part, final and index == last) for index, part in enumerate(parts))
 

@@ -19,6 +19,8 @@ CHILD = Path(__file__).with_name("child.py")
 TIMEOUT_S = 12.0
 AT_ONCE = 2
 _MAX_OUT = 49 * 1024 * 1024
+# Tens of megabytes go through pipes in pieces and are never copied as a whole: that would hold up every call.
+_PIECE = 1 << 16
 
 
 class BadImage(Unprocessable):
@@ -29,7 +31,7 @@ class BadImage(Unprocessable):
 class View:
     """A clean image: JPEG or PNG, right way up, nothing in it but the picture. Sizes in pixels."""
 
-    data: bytes
+    data: bytes | bytearray
     media_type: str
     width: int
     height: int
@@ -56,8 +58,7 @@ class Reencoder:
             BadImage: it is none, or the process died or took too long over it.
         """
         async with self._turns:
-            out = await self._run(data)
-        head, _, content = out.partition(b"\n")
+            head, content = await self._run(data)
         try:
             answer = msgspec.json.decode(head, type=_Answer)
         except msgspec.MsgspecError:
@@ -66,7 +67,8 @@ class Reencoder:
             raise BadImage(answer.refused or "broken_image")
         return View(content, answer.media_type, answer.width, answer.height)
 
-    async def _run(self, data: bytes) -> bytes:
+    async def _run(self, data: bytes) -> tuple[bytes, bytearray]:
+        """The child's answer, a line, and the image after it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
@@ -82,12 +84,16 @@ class Reencoder:
         feeding = spawn(_feed(process.stdin, data), name="image to child")
         try:
             async with asyncio.timeout(self._timeout_s):
-                out = await _read(process.stdout)
+                # A longer first line than a StreamReader takes is none of ours.
+                head = await process.stdout.readline()
+                content = await _read(process.stdout)
                 await process.wait()
-                return out
+                return head, content
         except TimeoutError:
             log.warning("image took too long", size=len(data))
-            return b""
+            return b"", bytearray()
+        except ValueError:
+            return b"", bytearray()
         finally:
             await cancel(feeding)
             await asyncio.shield(_bury(process, process.stdout))
@@ -96,25 +102,27 @@ class Reencoder:
 async def _bury(process: asyncio.subprocess.Process, stdout: asyncio.StreamReader) -> None:
     if process.returncode is None:
         process.kill()
-    while await stdout.read(1 << 16):
+    while await stdout.read(_PIECE):
         pass  # asyncio notices the end of a process only when its pipes are empty
     await process.wait()
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
+    view = memoryview(data)
     try:
-        stdin.write(data)
-        await stdin.drain()
+        for start in range(0, len(view), _PIECE):
+            stdin.write(view[start : start + _PIECE])
+            await stdin.drain()
     except ConnectionError:
         pass  # the child has seen enough
     finally:
         stdin.close()
 
 
-async def _read(stdout: asyncio.StreamReader) -> bytes:
+async def _read(stdout: asyncio.StreamReader) -> bytearray:
     out = bytearray()
-    while chunk := await stdout.read(1 << 16):
+    while chunk := await stdout.read(_PIECE):
         out += chunk
         if len(out) > _MAX_OUT:
-            return b""
-    return bytes(out)
+            return bytearray()
+    return out

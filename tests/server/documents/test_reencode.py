@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from link.tasks import spawn
 from server.documents import BadImage, Reencoder, reencode
 from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
 
 
-def opened(data: bytes) -> Image.Image:
+def opened(data: bytes | bytearray) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
@@ -47,6 +48,25 @@ async def test_the_picture_is_turned_the_right_way_up(orientation: int, side: st
     view = await Reencoder().reencode(paper(orientation=orientation))
     assert red_side(opened(view.data)) == side
     assert (view.width > view.height) is (orientation not in (6, 8))
+
+
+async def test_a_large_picture_holds_nothing_up() -> None:
+    side = 3400
+    noise = Image.frombytes("RGB", (side, side), random.Random(1).randbytes(side * side * 3))
+    out = io.BytesIO()
+    noise.save(out, "PNG", compress_level=0)
+    longest = []
+    # Of several, because the interpreter itself has a slow step now and then.
+    for _ in range(2):
+        reencoding = spawn(Reencoder(timeout_s=60).reencode(out.getvalue()), name="large picture")
+        steps, last = [0.0], time.thread_time()
+        while not reencoding.done():
+            await asyncio.sleep(0.001)
+            steps.append(time.thread_time() - last)
+            last = time.thread_time()
+        assert len((await reencoding).data) > 34_000_000
+        longest.append(max(steps))
+    assert min(longest) < 0.005
 
 
 async def test_what_hides_behind_the_picture_is_gone() -> None:
