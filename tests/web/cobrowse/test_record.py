@@ -172,7 +172,7 @@ async def test_the_picture_can_be_drawn_by_itself(tmp_path: Path) -> None:
         styles = "".join(node["attributes"].get("_cssText", "") for node in everything if node["type"] == 2)
         assert ".expert" in styles
         assert "--brand" in styles
-        boxes = [node for node in everything if node.get("tagName") in ("video", "kiosk-call")]
+        boxes = [node for node in everything if node.get("tagName") == "video"]
         assert boxes
         for box in boxes:
             assert set(box["attributes"]) <= {"class", "rr_width", "rr_height"}

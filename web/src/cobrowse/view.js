@@ -10,6 +10,8 @@ import { Stage } from "./stage.js";
 
 /** Pieces of batches that are not whole yet are kept up to this many UTF-16 units. */
 const PENDING_UNITS = 12 * 1024 * 1024;
+/** rrweb holds a live copy's animations at their first frame; what moves in would stay unseen. */
+const MOVING = ["html.rrweb-paused *, html.rrweb-paused *::before { animation-play-state: running !important; }"];
 
 /**
  * Draws what `cobrowse` messages tell, into `container` (which must be positioned and have a size).
@@ -97,7 +99,7 @@ export class CobrowseView extends EventTarget {
       stream.live = true;
       stream.baseline = events[0].timestamp;
       stream.started = performance.now();
-      const replayer = this.stage.open([], { liveMode: true });
+      const replayer = this.stage.open([], { liveMode: true, insertStyleRules: MOVING });
       replayer.on("fullsnapshot-rebuilded", () => this.dispatchEvent(new Event("shown")));
       replayer.startLive(stream.baseline);
     }

@@ -33,7 +33,7 @@ class KioskApp extends KioskElement {
       <kiosk-header .kiosk=${kiosk}></kiosk-header>
       <main class=${form ? "with-form" : ""} data-screen=${screen}>
         ${screen === "call"
-          ? html`<kiosk-call class="stage" data-cobrowse-block .kiosk=${kiosk}></kiosk-call>`
+          ? html`<kiosk-call class="stage" .kiosk=${kiosk}></kiosk-call>`
           : screen === "waiting"
             ? html`<kiosk-waiting class="stage" .kiosk=${kiosk}></kiosk-waiting>`
             : nothing}
