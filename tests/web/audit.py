@@ -1,8 +1,11 @@
-"""What a page must have for everybody to use it, as far as a program can see: names, labels, contrast (WCAG 2.2 AA)."""
+"""What a page must have for everybody to use it, as far as a program can see.
+
+Names, labels and contrast (WCAG 2.2 AA); nothing to scroll sideways, and no button that is cut off.
+"""
 
 from __future__ import annotations
 
-from playwright.async_api import Page
+from playwright.async_api import Page, ViewportSize
 
 # Light-DOM elements and open shadow roots are walked alike. Text over a gradient or a picture is left to the eye.
 _AUDIT = r"""
@@ -93,6 +96,26 @@ _AUDIT = r"""
     const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 600) ? 3 : 4.5;
     if (ratio < needed) faults.push(`contrast ${ratio.toFixed(2)}: ${label(element)}`);
   }
+
+  const root = document.documentElement;
+  if (root.scrollWidth > root.clientWidth) faults.push(`${root.scrollWidth - root.clientWidth}px to scroll sideways`);
+  for (const element of all) {
+    if (!element.matches("button, a[href], wa-button, select, input:not([type=hidden]), textarea")) continue;
+    if (!shown(element) || element.closest(".visually-hidden")) continue;
+    if (element.matches("button, a") && getComputedStyle(element).display !== "inline") {
+      if (element.scrollWidth > element.clientWidth + 1) faults.push(`text wider than a button: ${label(element)}`);
+      if (element.scrollHeight > element.clientHeight + 2) faults.push(`text taller than a button: ${label(element)}`);
+    }
+    const box = element.getBoundingClientRect();
+    if (box.width <= 1) continue;
+    for (let node = parent(element); node; node = parent(node)) {
+      const { overflowX } = getComputedStyle(node);
+      if (overflowX === "auto" || overflowX === "scroll") break;
+      const edge = node === root || overflowX === "visible" ? null : node.getBoundingClientRect();
+      if (edge && (box.left < edge.left - 1 || box.right > edge.right + 1)) faults.push(`cut off: ${label(element)}`);
+    }
+    if (box.left < -1 || box.right > innerWidth + 1) faults.push(`off the screen: ${label(element)}`);
+  }
   return [...new Set(faults)];
 }
 """
@@ -101,4 +124,29 @@ _AUDIT = r"""
 async def faults(page: Page) -> list[str]:
     """Return what is wrong with the page as it is shown now; an empty list is what a test wants."""
     found: list[str] = await page.evaluate(_AUDIT)
+    return found
+
+
+_SPEAK = """async (language) => {
+  const { setLanguage } = await import("/static/src/i18n.js");
+  const before = document.documentElement.lang;
+  await setLanguage(language);
+  for (let frame = 0; frame < 3; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
+  return before;
+}"""
+
+
+async def faults_everywhere(page: Page, *screens: ViewportSize) -> list[str]:
+    """Return what is wrong in Chinese and in English, on this screen and on `screens`; the page is left as it was."""
+    own = page.viewport_size
+    assert own is not None
+    found: list[str] = []
+    for screen in (own, *screens):
+        await page.set_viewport_size(screen)
+        before = await page.evaluate(_SPEAK, "zh-CN")
+        for language in ("zh-CN", "en"):
+            await page.evaluate(_SPEAK, language)
+            found += [f"{language} {screen['width']}: {fault}" for fault in await faults(page)]
+        await page.evaluate(_SPEAK, before)
+    await page.set_viewport_size(own)
     return found

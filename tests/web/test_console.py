@@ -18,7 +18,7 @@ from link.messages.errors import NotAllowed, Unavailable, WrongState
 from link.messages.values import DocumentState
 from link.signaling.host import Host
 from server.demo_browser import received
-from tests.web.audit import faults
+from tests.web.audit import faults_everywhere
 from tests.web.desk_server import Desk, a_queue, a_session, running
 from tests.web.people import Person, at_desk
 
@@ -196,7 +196,7 @@ async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> Non
         assert "translate(80px, 0px)" in transform
         await page.keyboard.press("0")
         assert "rotate(0deg)" in await image.evaluate("(image) => image.style.transform")
-        assert await faults(page) == []
+        assert await faults_everywhere(page) == []
         await page.keyboard.press("j")
         await page.keyboard.press("Escape")
         await expect(viewer).to_be_visible()
@@ -329,29 +329,29 @@ async def test_every_state_is_usable_by_everybody(tmp_path: Path) -> None:
         page = person.page
         desk.post(a_queue())
         await page.locator(".queue li").first.wait_for()
-        assert await faults(page) == []
+        assert await faults_everywhere(page) == []
         await page.keyboard.press("?")
         await page.get_by_role("dialog", name="键盘快捷键").wait_for()
-        assert await faults(page) == []
+        assert await faults_everywhere(page) == []
         await page.keyboard.press("Escape")
         await expect(page.locator("dialog.help")).to_be_hidden()
         await page.keyboard.press("a")
         await desk.until(c.SetPresence)
         desk.ring(a_session(elderly=True))
         await expect(page.locator("wa-button.answer")).to_be_focused()
-        assert await faults(page) == []
+        assert await faults_everywhere(page) == []
         await page.keyboard.press("Enter")
         await page.locator("console-stage").wait_for()
         desk.customer_says("您好")
         await page.locator("console-chat .line").wait_for()
-        assert await faults(page) == []
+        assert await faults_everywhere(page) == []
         desk.failing = Unavailable()
         await page.keyboard.press("h")
         await page.locator(".notice.danger").wait_for()
         desk.failing = None
         desk.end("kiosk")
         await page.locator("console-wrapup").wait_for()
-        assert await faults(page) == []
+        assert await faults_everywhere(page) == []
 
 
 async def test_the_screen_fits_without_scrolling(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import DocumentState, Language, SessionState
 from tests.kiosk_client.head_office import HeadOffice
-from tests.web.audit import faults
+from tests.web.audit import faults, faults_everywhere
 from tests.web.kiosk.rig import Kiosk, kiosk
 
 pytestmark = pytest.mark.chromium
@@ -43,6 +43,18 @@ async def fine(at: Kiosk, *, elderly: bool = False) -> None:
     limits = [26, 80] if elderly else [18, 60]
     assert await at.page.evaluate(_SMALL, limits) == []
     assert await faults(at.page) == []
+
+
+_TYPE = "(elderly) => document.querySelector('kiosk-app').kiosk.setElderly(elderly)"
+
+
+async def fine_for_everybody(at: Kiosk) -> None:
+    """The screen that shows is fine in both languages and both sizes of type."""
+    for elderly in (True, False):
+        await at.page.evaluate(_TYPE, elderly)
+        await at.page.locator("html.elderly" if elderly else "html:not(.elderly)").wait_for()
+        assert await at.page.evaluate(_SMALL, [26, 80] if elderly else [18, 60]) == []
+        assert await faults_everywhere(at.page) == []
 
 
 async def nothing_left(at: Kiosk) -> None:
@@ -223,6 +235,45 @@ async def test_english_and_larger_type_at_any_moment(tmp_path: Path, screen: Vie
         await at.page.locator("kiosk-rating .button").click()
         await at.page.locator("kiosk-thanks .button.primary").click()
         await nothing_left(at)
+
+
+async def test_every_screen_is_fine_in_both_languages_and_sizes(tmp_path: Path) -> None:
+    async with kiosk(tmp_path, office=HeadOffice(position=2, wait_s=130)) as at:
+        await fine_for_everybody(at)
+        await at.page.locator("button.expert").click()
+        await fine_for_everybody(at)
+        await at.page.locator("kiosk-services .choice").first.click()
+        await at.page.locator("kiosk-notice .notice-text").wait_for()
+        await fine_for_everybody(at)
+        await at.hands.agree()
+        await at.office.heard(c.CallRequest)
+        await fine_for_everybody(at)
+        at.office.answer()
+        await at.hands.in_call()
+        await at.page.locator("kiosk-call .veil").wait_for(state="detached")
+        at.office.say("您好，我来帮您一起填写这张申请表，请您慢慢看。")
+        await at.hands.hears("慢慢看")
+        await fine_for_everybody(at)
+        await at.hands.open_form()
+        await fine_for_everybody(at)
+        await at.hands.fill_form()
+        await fine_for_everybody(at)
+        at.office.ask_paper("d1", note="请把身份证正面放在高拍仪下")
+        await at.page.locator("kiosk-paper .button.primary").wait_for()
+        await fine_for_everybody(at)
+        await at.hands.decline_paper()
+        at.office.update(state=SessionState.HELD)
+        await at.page.locator("kiosk-call .veil").wait_for()
+        await fine_for_everybody(at)
+        at.office.update(state=SessionState.ACTIVE)
+        await at.page.locator("kiosk-call .veil").wait_for(state="detached")
+        await at.page.locator(".call-bar .button.danger").click()
+        await at.page.locator("kiosk-dialogs .button.danger").wait_for()
+        await fine_for_everybody(at)
+        await at.page.locator("kiosk-dialogs .button.danger").click()
+        await at.page.locator("kiosk-rating .star").first.wait_for()
+        await fine_for_everybody(at)
+        assert at.complaints == []
 
 
 async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) -> None:
