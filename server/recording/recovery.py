@@ -39,7 +39,7 @@ async def recover(
     *,
     spool: Path,
     blobs: Blobs,
-    key: SessionKey,
+    key: SessionKey | None,
     until_ms: int,
     reason: str = "restart",
 ) -> Recovered:
@@ -47,7 +47,8 @@ async def recover(
 
     `history` are the session's journaled events. `until_ms` is the session's time up to which what is missing is
     declared as a gap with `reason`: now, or when the call ended. Idempotent: what it did is found done the next time.
-    Of a completed recording nothing is changed; its spool is emptied if everything in it is journaled.
+    Of a completed recording nothing is changed; its spool is emptied if everything in it is journaled. `key` is None
+    when it was destroyed: nobody can read what is not journaled yet, so it is part of the gap.
     """
     tracks = _Tracks.of(history)
     spooled = await asyncio.to_thread(_in_spool, session, spool)
@@ -57,9 +58,10 @@ async def recover(
         else:
             await discard_spool(session, spool)
         return Recovered([], tracks.states)
-    found = spooled | await _in_blobs(session, blobs)
-    for name in sorted(found - tracks.known, key=lambda name: (name.track, name.index)):
-        await _save(name, tracks, spool=spool, blobs=blobs, key=key)
+    if key is not None:
+        found = spooled | await _in_blobs(session, blobs)
+        for name in sorted(found - tracks.known, key=lambda name: (name.track, name.index)):
+            await _save(name, tracks, spool=spool, blobs=blobs, key=key)
     for track, state in tracks.states.items():
         if until_ms > state.edge_ms:
             tracks.events.append(GapDeclared(track, state.edge_ms, until_ms, reason))

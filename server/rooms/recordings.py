@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.blobs.blobs import Blobs
-from server.blobs.vault import SessionKey, Vault
+from server.blobs.vault import NoKey, SessionKey, Vault
 from server.journal import Journal
 from server.recording.recorder import Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
@@ -39,12 +39,16 @@ class Recordings:
     async def recover(self, session: str, until_ms: int, reason: str = "restart") -> Recovered:
         """What a process or a recorder that died left: journal its events, then `resume` or `discard`. Idempotent.
 
-        `reason` is that of the gap up to `until_ms`.
+        `reason` is that of the gap up to `until_ms`; it is `key_destroyed` where the session's key was.
         """
         history: list[Event] = []
         async for page in self._journal.pages(session):
             history += [decode(entry.payload) for entry in page]
-        key = await self._vault.open(session)
+        key: SessionKey | None = None
+        try:
+            key = await self._vault.open(session)
+        except NoKey:
+            reason = "key_destroyed"
         return await recover(
             session, history, spool=self._spool, blobs=self._blobs, key=key, until_ms=until_ms, reason=reason
         )

@@ -105,6 +105,23 @@ async def test_damaged_spool_is_a_gap_and_not_an_error(tmp_path: Path) -> None:
     assert found.completed().tracks[0].gap_ms == 7000
 
 
+async def test_without_its_key_the_rest_is_a_gap(tmp_path: Path) -> None:
+    path = SegmentName("s1", "kiosk.camera", 1).spool(tmp_path / "spool")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"sealed under a key that is gone")
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    await blobs.put("sessions/s1/tracks/kiosk.camera/000002", b"this, too")
+    history: list[Event] = [
+        TrackStarted("kiosk.camera", "video", "vp8"),
+        SegmentSealed("kiosk.camera", 0, 0, 2000, 50, 10, "00", "sessions/s1/tracks/kiosk.camera/000000"),
+    ]
+    spool = tmp_path / "spool"
+    found = await recover("s1", history, spool=spool, blobs=blobs, key=None, until_ms=9000, reason="key_destroyed")
+    assert found.events == [GapDeclared("kiosk.camera", 2000, 9000, "key_destroyed")]
+    summary = found.completed().tracks[0]
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms) == (9000, 2000, 7000)
+
+
 async def test_a_gap_that_was_journaled_before_the_first_segment_counts(tmp_path: Path) -> None:
     camera = "sessions/s1/tracks/kiosk.camera/"
     begun: list[Event] = [

@@ -24,6 +24,9 @@ from link.messages.values import Presence, SessionState
 from link.signaling.client import Refused
 from server.handlers import desk
 from server.handlers.console_desk import ConsoleDesk
+from server.keys import VAULT
+from server.session import events as e
+from server.session.state import Recording
 from server.store.people import Role
 from server.store.sessions import SessionQuery
 from tests.server.rooms.bank import Bank, call_request, eventually, hire
@@ -207,6 +210,28 @@ async def test_restart_after_the_end_asks_for_the_disposition(bank: Bank) -> Non
     await ann.ask(m.Dispose(session, "resolved"))
     await eventually(lambda: bank.rooms.get(session) is None)
     assert (await bank.check(session)).state.phase is SessionState.CLOSED
+
+
+async def test_a_key_destroyed_before_the_end_completes_the_recording_with_a_gap(bank: Bank) -> None:
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    await ann.answer()
+    await kiosk.hear(TakeSnapshot)
+    move = '[{"type": 3, "timestamp": 5, "data": {"source": 1, "positions": []}}]'
+    await kiosk.ask(m.CobrowsePiece(session, "e1", 0, 0, 1, move))
+    await bank.app[VAULT].destroy(session)
+    await bank.restart()
+
+    def completed() -> bool:
+        room = bank.rooms.get(session)
+        return room is not None and room.state.recording is Recording.COMPLETE
+
+    await eventually(completed, within=15)
+    events = await bank.journal(session)
+    assert [event.reason for event in events if isinstance(event, e.Ended)] == ["recording_failed"]
+    gaps = [event for event in events if isinstance(event, e.GapDeclared)]
+    assert {(gap.track, gap.reason) for gap in gaps} >= {("cobrowse", "key_destroyed")}
+    await bank.check(session)
 
 
 async def test_locked_database_refuses_and_changes_nothing(bank: Bank) -> None:
