@@ -131,6 +131,11 @@ class TrackWriter:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
         self._keep(Pause(at_ms, reason), 0)
 
+    def interrupt(self, reason: str, at_ms: int) -> None:
+        """Record nothing until the next keyframe, and declare why."""
+        self.pause(reason, at_ms)
+        self.resume()
+
     def expect(self, at_ms: int) -> None:
         """Count the track from here on at the latest: until something is received, it is a gap (`no_media`)."""
         self._keep(Expect(at_ms), 0)
@@ -203,7 +208,7 @@ class Cutter:
         self._from_ms = state.edge_ms if state else 0
         self._reason = reason if state else ""
         self._paused = False
-        self._needs_keyframe = kind == VIDEO
+        self._needs_keyframe = kind != AUDIO
         self._next_audio_ms = -1
         self._last_ms = -1
         self._lost_ms = 0
@@ -258,7 +263,8 @@ class Cutter:
                 self._expect(item)
             case Resume() if self._paused:
                 self._paused = False
-                self._want_keyframe()
+                # Who goes on sharing the screen asks for the picture, also to show it.
+                self._want_keyframe(ask=self.kind == VIDEO)
             case Resume():
                 pass
             case Dropped():
@@ -274,10 +280,10 @@ class Cutter:
     def _pause(self, pause: Pause) -> None:
         if self.state:
             self._close(self.state.edge_ms)
-            if self.kind != COBROWSE and pause.at_ms - self.state.edge_ms > self._tolerated():
-                self._declare(pause.at_ms, self._reason or "no_media")
-            if self.kind == COBROWSE and not self._paused:
+            if self.kind == COBROWSE and not self._reason:
                 self._credit(pause.at_ms)
+            elif pause.at_ms - self.state.edge_ms > self._tolerated():
+                self._declare(pause.at_ms, self._reason or "no_media")
         self._paused = True
         self._reason = pause.reason
 
@@ -301,10 +307,16 @@ class Cutter:
             self._advance(at + length)
 
     def _line(self, line: Line) -> None:
+        if self._needs_keyframe and not line.keyframe:
+            return  # changes of a picture that is not recorded
+        self._needs_keyframe = False
         at = max(line.at_ms, self._last_ms)
         self._last_ms = at
         self._start(at)
         self._roll(at)
+        if self._needs_keyframe and not line.keyframe:
+            return
+        self._needs_keyframe = False
         opened = self._segment(at)
         if opened:
             opened.lines.append(line)
@@ -452,10 +464,11 @@ class Cutter:
         assert self.state
         self.state = replace(self.state, edge_ms=max(self.state.edge_ms, until_ms))
 
-    def _want_keyframe(self) -> None:
-        if self.kind == VIDEO:
+    def _want_keyframe(self, *, ask: bool = True) -> None:
+        if self.kind != AUDIO:
             self._needs_keyframe = True
-            self._out.append(WantKeyframe())
+            if ask:
+                self._out.append(WantKeyframe())
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -120,7 +120,7 @@ def _check_statement(statement: e.RecordingCompleted, sums: dict[str, tuple[int,
             yield Finding(f"{track}", "is missing in the completeness statement")
         elif line.segments != count:
             yield Finding(f"{track}", f"has {count} segments, the completeness statement says {line.segments}")
-        elif track != COBROWSE and (line.recorded_ms, line.gap_ms) != (recorded, gap):
+        elif line.gap_ms != gap or (track != COBROWSE and line.recorded_ms != recorded):
             said = f"{line.recorded_ms} + {line.gap_ms} ms"
             yield Finding(f"{track}", f"has {recorded} + {gap} ms, the completeness statement says {said}")
 

@@ -91,7 +91,14 @@ class Room:
         self._singly = 0
         self.stage = Stage(session, parts.new_leg, self._on_leg, clock.now_ms)
         self.tape = Tape(self, parts.recordings, self.stage)
-        self.share = Share(session, parts.sanitise, self._tell_specialist, self.tape.cobrowse, self._request_snapshot)
+        self.share = Share(
+            session,
+            parts.sanitise,
+            self._tell_specialist,
+            self.tape.cobrowse,
+            self._request_snapshot,
+            self.tape.interrupt,
+        )
 
     @property
     def state(self) -> State:
@@ -385,6 +392,9 @@ class Room:
         self.stage.forward(command.on)
         self.share.forward(command.on)
 
+    def _interrupt_share(self, command: c.InterruptShare) -> None:
+        self.share.interrupt(command.reason)
+
     def _start_recording(self, _command: c.StartRecording) -> None:
         self.tape.start()
 
@@ -427,6 +437,7 @@ _RUN: Final[dict[type, _Run]] = {
     c.CloseLeg: Room._close_leg,
     c.TellLegLost: Room._tell_leg_lost,
     c.Forward: Room._forward,
+    c.InterruptShare: Room._interrupt_share,
     c.StartRecording: Room._start_recording,
     c.PauseRecording: Room._pause_recording,
     c.ResumeRecording: Room._resume_recording,

@@ -42,12 +42,15 @@ class Share:
         tell_specialist: Callable[[ServerMessage], None],
         record: Record,
         take_snapshot: Callable[[], None],
+        gap: Callable[[str], None],
     ) -> None:
+        """`gap` is told when the record has a hole from now on until the next whole picture, and its reason."""
         self._session = session
         self._sanitise = sanitise
         self._tell_specialist = tell_specialist
         self._record = record
         self._take_snapshot = take_snapshot
+        self._gap = gap
         self._forwarding = False
         self._recording = False
         self._epoch = ""
@@ -73,6 +76,11 @@ class Share:
             self._reset("")
             self._lost = ""
 
+    def interrupt(self, reason: str) -> None:
+        """What comes next may not continue what came so far: a gap of the record for this reason."""
+        if self._epoch:
+            self._gap(reason)
+
     @property
     def _shared(self) -> bool:
         return self._forwarding and self._recording
@@ -84,11 +92,11 @@ class Share:
         if piece.epoch != self._epoch and piece.batch == 0 and piece.part == 0:
             self._reset(piece.epoch)
         if (piece.epoch, piece.batch, piece.part) != (self._epoch, self._batch, len(self._parts)):
-            self._lose(piece.epoch, "hole")
+            self._lose(piece.epoch, "loss")
             return
         self._size += len(piece.data)
         if self._size > MAX_BATCH or not self._bytes.take(len(piece.data)):
-            self._lose(piece.epoch, "too much")
+            self._lose(piece.epoch, "overload")
             return
         self._parts.append(piece.data)
         if len(self._parts) < piece.parts:
@@ -98,7 +106,7 @@ class Share:
         try:
             clean = await self._clean(text.encode())
         except (VisavisError, UnicodeEncodeError, ValueError):
-            self._lose(epoch, "not acceptable")
+            self._lose(epoch, "refused")
             return
         # Held or ended while the batch was checked.
         if self._shared:
@@ -139,7 +147,8 @@ class Share:
             self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(parts), data))
 
     def _lose(self, epoch: str, reason: str) -> None:
-        """Show no more of this epoch, and ask once for another."""
+        """Show no more of this epoch, declare the gap of the record, and ask once for another."""
+        self.interrupt(reason)
         self._reset("")
         if epoch != self._lost and self.refresh():
             self._lost = epoch

@@ -11,6 +11,7 @@ import structlog
 from link.messages.errors import NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
+from server.recording.segment import COBROWSE
 from server.rooms.clock import Clock
 from server.rooms.recordings import Recordings
 from server.rooms.share import Share
@@ -58,6 +59,11 @@ class Tape:
         """Record one line of the co-browse track, if anything is recorded now."""
         if self._recorder is not None:
             self._recorder.cobrowse(kind, data, epoch=epoch, keyframe=keyframe)
+
+    def interrupt(self, reason: str) -> None:
+        """The co-browse track has a gap from now on until the next keyframe."""
+        if self._recorder is not None:
+            self._recorder.track(COBROWSE, COBROWSE).interrupt(reason, self._room.clock.now_ms())
 
     def start(self) -> None:
         """Begin, or go on after a restart. If that is impossible the session ends: an unrecorded call must not be.
@@ -120,6 +126,11 @@ class Tape:
         self._recorder = recorder
         self._stage.record(recorder)
         self._room.share.record(recorder is not None)
+        if recorder is not None:
+            recorder.track(COBROWSE, COBROWSE).request_keyframe = self._request_picture
+
+    def _request_picture(self) -> None:
+        self._room.share.refresh()
 
     async def _begin(self) -> Recorder:
         room = self._room

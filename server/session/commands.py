@@ -103,6 +103,13 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class InterruptShare:
+    """The customer's screen does not come, or goes nowhere: a gap of its track, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecording:
     """Start the recorder and post `RecordingStarted`, or after a restart take up the recording where it broke off.
 
@@ -164,6 +171,7 @@ Command = (
     | CloseLeg
     | TellLegLost
     | Forward
+    | InterruptShare
     | StartRecording
     | PauseRecording
     | ResumeRecording

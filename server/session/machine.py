@@ -224,6 +224,7 @@ class Machine:
         lost = self.state.lost - {e.SPECIALIST}
         self._set(phase=WAITING, specialist=None, specialist_name="", requeued=True, lost=lost)
         yield from self._cancel(SPECIALIST_LOST)
+        yield c.InterruptShare("disconnected")
         yield c.Forward(on=False)
         yield from self._drop_leg(e.SPECIALIST)
         yield c.Release(specialist, wrap_up=False)
@@ -309,6 +310,8 @@ class Machine:
             self._set(lost=self.state.lost | {e.KIOSK})
             if self.state.phase is WAITING:
                 yield c.Dequeue()
+            if self.state.phase is ACTIVE:
+                yield c.InterruptShare("disconnected")
             yield from self._start(KIOSK_LOST, self.graces.kiosk_lost)
         elif self.state.phase in TALKING:
             self._set(lost=self.state.lost | {e.SPECIALIST})

@@ -178,6 +178,30 @@ def test_cobrowse_silence_is_recorded_and_lines_come_back(tmp_path: Path) -> Non
     assert track.state.summary("cobrowse").recorded_ms == 60_900
 
 
+def test_an_interrupted_screen_is_a_gap_until_the_next_whole_picture(tmp_path: Path) -> None:
+    def line(at: int, *, keyframe: bool = False) -> Line:
+        return Line(at, b'{"at":%d,"kind":"rrweb"}' % at, keyframe)
+
+    writer = TrackWriter("cobrowse", "cobrowse")
+    writer.line(line(50))
+    writer.line(line(100, keyframe=True))
+    writer.interrupt("loss", 900)
+    writer.line(line(1000))
+    writer.line(line(1400, keyframe=True))
+    writer.line(line(1500))
+    writer.pause("hold", 3000)
+    writer.resume()
+    writer.line(line(4500))
+    track = cutter(tmp_path, "cobrowse")
+    out = track.take(writer.take(), 5000) + track.finish(6000)
+    assert gaps(out) == [(900, 1400, "loss"), (3000, 6000, "hold")]
+    assert spans(out) == [(100, 101), (1400, 1501)]
+    assert [item.frames for item in out if isinstance(item, Closed)] == [1, 2]
+    assert track.state is not None
+    summary = track.state.summary("cobrowse")
+    assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms) == (5900, 2400, 3500)
+
+
 def test_full_disk_loses_only_what_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = cutter(tmp_path)
     out = track.take(pictures(0, 400), 400)

@@ -13,6 +13,7 @@ from link.messages import client as m
 from link.messages.server import CobrowseBatch, HighlightNode, PointAt, ServerMessage, TakeSnapshot
 from link.messages.values import SessionState
 from server.cobrowse import sanitise
+from server.replay.checks import check_accounts
 from server.rooms.share import MAX_BATCH, UNITS, Share
 from server.session import events as e
 from tests.server.rooms.bank import Bank, Party, eventually
@@ -36,8 +37,9 @@ class Screen:
     def __init__(self) -> None:
         self.told: list[ServerMessage] = []
         self.kept: list[tuple[str, bytes, bool]] = []
+        self.holes: list[str] = []
         self.snapshots = 0
-        self.share = Share("s", sanitise, self.told.append, self.keep, self.snapshot)
+        self.share = Share("s", sanitise, self.told.append, self.keep, self.snapshot, self.holes.append)
         self.share.forward(True)
         self.share.record(True)
 
@@ -90,6 +92,25 @@ async def test_what_cannot_be_shown_costs_the_epoch_and_asks_for_a_picture(parts
     assert len(screen.told) == shown, "nothing of the lost epoch is shown"
     await screen.send(*pieces(moves(), epoch="e2"))
     assert len(screen.told) == shown + 1
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (pieces(moves(), batch=2)[0], "loss"),
+        (pieces(moves(), epoch="e2", batch=3)[0], "loss"),
+        (pieces("[1, 2", batch=1)[0], "refused"),
+        (m.CobrowsePiece("s", "e1", 1, 0, 2, "x" * (MAX_BATCH + 1)), "overload"),
+    ],
+)
+async def test_what_is_lost_is_a_hole_in_the_record_once(part: m.CobrowsePiece, reason: str) -> None:
+    screen = Screen()
+    await screen.send(*pieces(moves()))
+    screen.share.interrupt("disconnected")
+    await screen.send(part, *pieces(moves(), batch=7), *pieces(moves(), batch=8))
+    assert screen.holes == ["disconnected", reason]
+    screen.share.interrupt("disconnected")
+    assert len(screen.holes) == 2, "nothing is shared"
 
 
 async def test_nothing_is_passed_on_while_held() -> None:
@@ -162,6 +183,35 @@ async def test_a_picture_of_three_megabytes_reaches_the_console(bank: Bank) -> N
     assert len("".join(batch.data for batch in shown)) == len(text)
     assert [batch.part for batch in shown] == list(range(shown[0].parts))
     assert (ann.fresh, kiosk.fresh) == (1, 1)
+
+
+async def test_a_lost_epoch_and_a_lost_kiosk_are_gaps_of_the_track(bank: Bank) -> None:
+    kiosk, ann, session = await recorded_call(bank)
+    room = bank.rooms.get(session)
+    assert room is not None
+    for piece in (*pieces(moves(), session), *pieces(moves(), session, batch=5)):
+        kiosk.post(piece)
+    await ann.hear(CobrowseBatch)
+    await asyncio.sleep(0.3)
+    kiosk.post(pieces(moves(), session, "e2")[0])
+    await ann.hear(CobrowseBatch)
+    await kiosk.die()
+    await ann.session(lambda view: not view.kiosk_connected)
+    ann.post(m.Point(session, 0.25, 0.5))
+    await asyncio.sleep(0.3)
+    await kiosk.reborn()
+    await ann.session(lambda view: view.kiosk_connected)
+    kiosk.post(pieces(moves(), session, "e3")[0])
+    await ann.hear(CobrowseBatch)
+    await kiosk.ask(m.CallEnd(session))
+    await eventually(lambda: room.state.recording == "complete", within=10)
+    events = await bank.journal(session)
+    gaps = [event for event in events if isinstance(event, e.GapDeclared)]
+    assert [(gap.track, gap.reason) for gap in gaps] == [("cobrowse", "loss"), ("cobrowse", "disconnected")]
+    assert all(gap.end_ms - gap.start_ms >= 250 for gap in gaps)
+    sealed = [event for event in events if isinstance(event, e.SegmentSealed)]
+    assert sum(segment.frames for segment in sealed) == 3, "the pointer over a lost picture is not recorded"
+    assert list(check_accounts(events)) == []
 
 
 async def test_the_first_picture_is_asked_for_when_it_is_recorded(bank: Bank) -> None:

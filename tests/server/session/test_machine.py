@@ -102,6 +102,7 @@ def test_specialist_lost_for_good_requeues_at_the_head() -> None:
     book = talking().so(e.ParticipantLost("specialist"))
     book.said(
         e.TimerFired("specialist_lost"),
+        c.InterruptShare("disconnected"),
         c.Forward(on=False),
         c.CloseLeg("specialist", "ls"),
         c.Release("ann", wrap_up=False),
@@ -135,7 +136,8 @@ def test_kiosk_lost_while_ringing_does_not_go_back_to_the_queue() -> None:
 
 
 def test_kiosk_lost_for_good_interrupts() -> None:
-    book = talking().so(e.ParticipantLost("kiosk"))
+    book = talking()
+    book.said(e.ParticipantLost("kiosk"), c.InterruptShare("disconnected"), c.StartTimer("kiosk_lost", 60.0))
     book.said(
         e.TimerFired("kiosk_lost"),
         c.Forward(on=False),

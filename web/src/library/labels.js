@@ -22,6 +22,7 @@ const GAPS = {
   overload: msg("The recorder was overloaded"),
   disk_full: msg("The disk was full"),
   write_error: msg("The disk failed"),
+  refused: msg("What came could not be accepted"),
   damaged: msg("The recording is damaged here"),
   muted: msg("Switched off"),
 };
