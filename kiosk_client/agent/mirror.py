@@ -52,11 +52,10 @@ class Mirror:
         return True
 
     def forget(self) -> None:
-        """The customer is gone: nothing of the session stays."""
+        """The session is over: nothing of it stays. Whether a person was asked for is the server's to say."""
         if self.session is not None:
             self._over.add(self.session.id)
         self.session = None
-        self.assistance = AssistanceState(asked=False)
         self._chat.clear()
 
     def leave(self, session: str) -> bool:

@@ -94,10 +94,11 @@ class DocumentFailed(ClientBase, tag="document_failed"):
 
 
 class AssistanceRequest(ClientBase, tag="assistance_request"):
-    """The customer asks for a person of the branch's lobby staff. Reply: ``done``."""
+    """The customer asks for a person of the branch's lobby staff, or needs none any more. Reply: ``done``."""
 
     faces = KIOSK_SIDE
     reason: Code = "help"
+    withdrawn: bool = False
 
 
 class CobrowsePiece(ClientBase, tag="cobrowse_piece"):

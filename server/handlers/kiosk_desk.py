@@ -94,7 +94,10 @@ class KioskDesk(Party):
         return None
 
     async def assistance_request(self, message: m.AssistanceRequest) -> Reply:
-        self.lobby.request(self.kiosk, message.reason)
+        if message.withdrawn:
+            self.lobby.withdraw(self.kiosk)
+        else:
+            self.lobby.request(self.kiosk, message.reason)
         return None
 
     async def cobrowse_piece(self, message: m.CobrowsePiece) -> Reply:

@@ -82,14 +82,21 @@ class Lobby:
             known.reason, known.since = reason, time.monotonic()
             self._assistance_changed(known)
 
+    def withdraw(self, kiosk: Kiosk) -> None:
+        """The customer is gone, or needs nobody any more."""
+        known = self._known(kiosk)
+        if known.reason is not None:
+            self._settle(known)
+
     def take(self, branches: frozenset[str] | None, guide: str, name: str, kiosk: str, *, done: bool) -> None:
         """A guide goes there, or is done there. Raises `NotFound` for a kiosk of another branch."""
         known = self._kiosks.get(kiosk)
         if known is None or not _Watcher(branches, lambda _: None).sees(known):
             raise NotFound("no such kiosk")
         if done:
-            known.reason, known.guide, known.guide_name = None, "", ""
-        elif known.reason is not None:
+            self._settle(known)
+            return
+        if known.reason is not None:
             known.guide, known.guide_name = guide, name
         self._assistance_changed(known)
 
@@ -104,6 +111,10 @@ class Lobby:
         if self._due is not None:
             self._due.cancel()
         self._watchers.clear()
+
+    def _settle(self, known: _Kiosk) -> None:
+        known.reason, known.guide, known.guide_name = None, "", ""
+        self._assistance_changed(known)
 
     def _assistance_changed(self, known: _Kiosk) -> None:
         self._bus.publish(kiosk_topic(known.id), self.assistance(known.id))

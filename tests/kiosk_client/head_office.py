@@ -281,7 +281,7 @@ class HeadOffice:
                 channel.post(s.ChatMessage(body.session, Chat(body.id, "kiosk", body.text, now)))
             case c.AssistanceRequest():
                 channel.reply(incoming, s.Done())
-                channel.post(s.AssistanceState(asked=True))
+                channel.post(s.AssistanceState(asked=not body.withdrawn))
             case c.Rate():
                 channel.reply(incoming, s.Done())
                 if body.stars is not None:

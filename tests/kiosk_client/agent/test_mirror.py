@@ -63,7 +63,7 @@ def test_nothing_of_a_customer_stays() -> None:
     for message in told:
         mirror.take(message)
     assert mirror.session is None
-    assert mirror.greeting() == [PageStatus(online=False), CONFIG, AssistanceState(asked=False), SessionGone()]
+    assert mirror.greeting() == [PageStatus(online=False), CONFIG, AssistanceState(asked=True), SessionGone()]
 
 
 def test_a_session_that_was_left_is_not_heard_of_again() -> None:

@@ -172,10 +172,11 @@ export interface DocumentFailed {
   reason: string;
 }
 
-/** The customer asks for a person of the branch's lobby staff. Reply: ``done``. */
+/** The customer asks for a person of the branch's lobby staff, or needs none any more. Reply: ``done``. */
 export interface AssistanceRequest {
   type: "assistance_request";
   reason?: string;
+  withdrawn?: boolean;
 }
 
 /** A piece of a batch of rrweb events (a JSON array, cut into ``parts`` strings of at most 16,000 UTF-16 units). */
