@@ -2,11 +2,13 @@
 import { record } from "@rrweb/record";
 import { BLOCK_SELECTOR, MASK_SELECTOR, clean, maskInput, starred } from "./mask.js";
 
-/** Events are held this long at most before they are sent together. */
+/** Batches are at least this far apart. What comes after a pause is sent at once, with what comes in the same breath. */
 const BATCH_MS = 40;
 /** A piece in UTF-16 units, and pieces of a batch. */
 export const PIECE_UNITS = 16_000;
 const MOST_PIECES = 512;
+/** A full picture is taken so often, so that a replay can begin near any moment of a long call. */
+export const PICTURE_MS = 120_000;
 /** The pause before a picture that could not be sent is taken anew. */
 const AGAIN_MS = 1000;
 
@@ -21,8 +23,10 @@ export class PageRecorder {
   /** @type {any[]} */ #events = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #repair;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #pictures;
   #epoch = "";
   #batch = 0;
+  #sent = 0;
   #broken = false;
 
   /** @param {(piece: Piece) => boolean} send hands a piece on; false: it was not accepted, the picture is torn */
@@ -64,10 +68,18 @@ export class PageRecorder {
     this.#flush();
   }
 
+  /** Take a full picture as a batch within the epoch: rrweb's ids stay, so who has followed needs nothing of it. */
+  #picture() {
+    this.#flush();
+    if (!this.#broken) record.takeFullSnapshot(true);
+    this.#flush();
+  }
+
   /** Send what is held, and record no more. */
   stop() {
     this.#flush();
     clearTimeout(this.#repair);
+    clearInterval(this.#pictures);
     this.#stop?.();
     this.#stop = undefined;
     this.#events = [];
@@ -75,6 +87,8 @@ export class PageRecorder {
 
   #begin() {
     clearTimeout(this.#repair);
+    clearInterval(this.#pictures);
+    this.#pictures = setInterval(() => this.#picture(), PICTURE_MS);
     this.#epoch = crypto.randomUUID();
     this.#batch = 0;
     this.#broken = false;
@@ -85,7 +99,7 @@ export class PageRecorder {
   #take(event) {
     if (this.#broken) return;
     this.#events.push(clean(event, (id) => /** @type {Element | null} */ (record.mirror.getNode(id))));
-    this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
+    this.#timer ??= setTimeout(() => this.#flush(), this.#sent + BATCH_MS - performance.now());
   }
 
   #flush() {
@@ -94,6 +108,7 @@ export class PageRecorder {
     if (this.#broken || this.#events.length === 0) return;
     const pieces = cut(JSON.stringify(this.#events));
     this.#events = [];
+    this.#sent = performance.now();
     const { length: parts } = pieces;
     const batch = this.#batch++;
     const whole =
