@@ -14,7 +14,7 @@ from server.demo_browser import Received
 LEAST_FPS = 8
 PICTURE = (1280, 720)
 LEAST_LEVEL = 0.005
-LONGEST_FREEZE_S = 2.0
+MOST_FROZEN_S = 2.0
 # Frames a second in the recording: Opus packets of 20 ms, and what a camera can have sent.
 RATES = {"audio": (45, 55), "video": (LEAST_FPS, 35)}
 LONGEST_ANSWER_MS = 4000
@@ -132,7 +132,7 @@ def _media_problems(media: Received | None, seconds: float) -> list[str]:
         problems.append(f"sees a picture of {media.width}x{media.height}")
     if media.audio_level < LEAST_LEVEL:
         problems.append(f"hears nothing (level {media.audio_level})")
-    if media.frozen_s > LONGEST_FREEZE_S:
+    if media.frozen_s > MOST_FROZEN_S:
         problems.append(f"saw a frozen picture for {media.frozen_s} s")
     return problems
 
