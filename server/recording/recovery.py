@@ -13,7 +13,17 @@ import structlog
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.recording.segment import CODECS, OPEN_SUFFIX, Complete, Facts, SegmentName, complete, facts, kind_of
+from server.recording.segment import (
+    CODECS,
+    OPEN_SUFFIX,
+    SEGMENT_MS,
+    Complete,
+    Facts,
+    SegmentName,
+    complete,
+    facts,
+    kind_of,
+)
 from server.recording.track import HOLE_MS, MIN_GAP_MS, TrackState
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
 
@@ -42,15 +52,17 @@ async def recover(
     key: SessionKey | None,
     until_ms: int,
     reason: str = "restart",
+    begun_ms: int = 0,
 ) -> Recovered:
     """Bring a session's recording in order after its process died.
 
     `history` are the session's journaled events. `until_ms` is the session's time up to which what is missing is
     declared as a gap with `reason`: now, or when the call ended. Idempotent: what it did is found done the next time.
     Of a completed recording nothing is changed; its spool is emptied if everything in it is journaled. `key` is None
-    when it was destroyed: nobody can read what is not journaled yet, so it is part of the gap.
+    when it was destroyed: nobody can read what is not journaled yet, so it is part of the gap. `begun_ms` is when
+    recording began, for a track of which nothing can be read.
     """
-    tracks = _Tracks.of(history)
+    tracks = _Tracks.of(history, begun_ms)
     spooled = await asyncio.to_thread(_in_spool, session, spool)
     if tracks.finished:
         if spooled - tracks.known:
@@ -62,11 +74,7 @@ async def recover(
         found = spooled | await _in_blobs(session, blobs)
         for name in sorted(found - tracks.known, key=lambda name: (name.track, name.index)):
             await _save(name, tracks, spool=spool, blobs=blobs, key=key)
-    for track, state in tracks.states.items():
-        if until_ms > state.edge_ms:
-            tracks.events.append(GapDeclared(track, state.edge_ms, until_ms, reason))
-            gap = state.gap_ms + until_ms - state.edge_ms
-            tracks.states[track] = replace(state, edge_ms=until_ms, gap_ms=gap)
+    tracks.declare_up_to(until_ms, reason)
     return Recovered(tracks.events, tracks.states, reason)
 
 
@@ -114,16 +122,18 @@ async def _in_blobs(session: str, blobs: Blobs) -> set[SegmentName]:
 class _Tracks:
     """The tracks of a session as its journal tells them, and what recovery adds."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun_ms: int) -> None:
         self.states: dict[str, TrackState] = {}
         self.known: set[SegmentName] = set()
         self.events: list[Event] = []
         self.finished = False
+        self._begun_ms = begun_ms
         self._kinds: dict[str, str] = {}
+        self._damaged: set[str] = set()  # tracks whose last segment so far cannot be read
 
     @classmethod
-    def of(cls, history: Iterable[Event]) -> _Tracks:
-        tracks = cls()
+    def of(cls, history: Iterable[Event], begun_ms: int) -> _Tracks:
+        tracks = cls(begun_ms)
         for event in history:
             match event:
                 case TrackStarted():
@@ -153,11 +163,13 @@ class _Tracks:
         start = found.start_ms
         if state is not None:
             hole = start - state.edge_ms
+            damaged = name.track in self._damaged
+            self._damaged.discard(name.track)
             # Far before the edge it lies before a gap that was journaled sooner than the segment.
-            start = state.edge_ms if -MIN_GAP_MS <= hole <= HOLE_MS.get(kind, hole) else start
-            if start - state.edge_ms > MIN_GAP_MS:
-                self._gap(GapDeclared(name.track, state.edge_ms, start, "restart"))
-                self.events.append(GapDeclared(name.track, state.edge_ms, start, "restart"))
+            if not damaged and -MIN_GAP_MS <= hole <= HOLE_MS.get(kind, hole):
+                start = state.edge_ms
+            if damaged or start - state.edge_ms > MIN_GAP_MS:
+                self._declare(name.track, start, "damaged" if damaged else "restart")
         sealed = SegmentSealed(
             track=name.track,
             index=name.index,
@@ -175,10 +187,26 @@ class _Tracks:
         self.events.append(sealed)
 
     def skip(self, name: SegmentName) -> None:
-        """Leave out a damaged segment; its number is not used again."""
-        state = self.states.get(name.track)
-        if state is not None:
-            self.states[name.track] = replace(state, next_index=max(state.next_index, name.index + 1))
+        """Leave out a damaged segment: a gap up to the next one. Its number is not used again."""
+        kind, begun = self.kind(name.track), self._begun_ms
+        state = self.states.get(name.track) or TrackState(kind, begun, begun, started=name.track in self._kinds)
+        if name.index >= state.next_index:  # otherwise what is missing was declared when the later ones were sealed
+            self._damaged.add(name.track)
+            self.states[name.track] = replace(state, next_index=name.index + 1)
+
+    def declare_up_to(self, until_ms: int, reason: str) -> None:
+        """Declare what is missing at the end of each track: a damaged segment as far as it can have reached."""
+        for track, state in list(self.states.items()):
+            if track in self._damaged:
+                self._declare(track, min(until_ms, (state.edge_ms // SEGMENT_MS + 1) * SEGMENT_MS), "damaged")
+            self._declare(track, until_ms, reason)
+
+    def _declare(self, track: str, until_ms: int, reason: str) -> None:
+        edge = self.states[track].edge_ms
+        if until_ms > edge:
+            gap = GapDeclared(track, edge, until_ms, reason)
+            self._gap(gap)
+            self.events.append(gap)
 
     def _started(self, event: TrackStarted) -> None:
         self._kinds[event.track] = event.kind

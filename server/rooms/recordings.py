@@ -42,15 +42,28 @@ class Recordings:
         `reason` is that of the gap up to `until_ms`; it is `key_destroyed` where the session's key was.
         """
         history: list[Event] = []
+        first_us = begun_ms = 0
         async for page in self._journal.pages(session):
-            history += [decode(entry.payload) for entry in page]
+            first_us = first_us or page[0].at_us
+            for entry in page:
+                event = decode(entry.payload)
+                history.append(event)
+                if isinstance(event, RecordingStarted):
+                    begun_ms = (entry.at_us - first_us) // 1000
         key: SessionKey | None = None
         try:
             key = await self._vault.open(session)
         except NoKey:
             reason = "key_destroyed"
         return await recover(
-            session, history, spool=self._spool, blobs=self._blobs, key=key, until_ms=until_ms, reason=reason
+            session,
+            history,
+            spool=self._spool,
+            blobs=self._blobs,
+            key=key,
+            until_ms=until_ms,
+            reason=reason,
+            begun_ms=begun_ms,
         )
 
     async def resume(

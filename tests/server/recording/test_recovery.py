@@ -14,8 +14,9 @@ import pytest
 
 from server.blobs.blobs import Blobs
 from server.recording.recovery import discard_spool, recover
-from server.recording.segment import SegmentName
+from server.recording.segment import SegmentName, pack_lines
 from server.recording.webm import init_segment
+from server.replay.checks import check_accounts
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, decode
 from tests.server.recording import media
 from tests.server.recording.live import KEY
@@ -100,7 +101,10 @@ async def test_damaged_spool_is_a_gap_and_not_an_error(tmp_path: Path) -> None:
     ]
     blobs = Blobs.at(str(tmp_path / "blobs"))
     found = await recover("s1", history, spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=9000)
-    assert found.events == [GapDeclared("kiosk.camera", 2000, 9000, "restart")]
+    assert found.events == [
+        GapDeclared("kiosk.camera", 2000, 4000, "damaged"),
+        GapDeclared("kiosk.camera", 4000, 9000, "restart"),
+    ]
     assert found.tracks["kiosk.camera"].next_index == 2
     assert found.completed().tracks[0].gap_ms == 7000
 
@@ -168,3 +172,41 @@ async def test_a_track_that_never_delivered_stays_declared(tmp_path: Path) -> No
     assert not found.tracks["specialist.camera"].started
     summary = found.completed().tracks[0]
     assert (summary.kind, summary.expected_ms, summary.recorded_ms, summary.gap_ms) == ("video", 8000, 0, 8000)
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+async def test_a_damaged_piece_of_the_shared_screen_is_a_gap(tmp_path: Path, damaged: int) -> None:
+    """Between pieces of the screen there is nothing to count: silence is normal there, damage is not."""
+    spool, blobs = tmp_path / "spool", Blobs.at(str(tmp_path / "blobs"))
+    for index, at in enumerate((1000, 5000, 9000)):
+        name = SegmentName("s1", "cobrowse", index)
+        line = b'{"at":%d,"kind":"rrweb","epoch":"e","keyframe":true,"data":[]}' % at
+        blob = bytearray(KEY.seal(name.container, pack_lines([line])))
+        blob[-1] ^= index == damaged
+        name.spool(spool).parent.mkdir(parents=True, exist_ok=True)
+        name.spool(spool).write_bytes(blob)
+    started = [TrackStarted("cobrowse", "cobrowse", "rrweb")]
+    found = await recover("s1", started, spool=spool, blobs=blobs, key=KEY, until_ms=9001, begun_ms=500)
+    gaps = [event for event in found.events if isinstance(event, GapDeclared)]
+    assert [(gap.start_ms, gap.end_ms, gap.reason) for gap in gaps] == [
+        (500, 5000, "damaged") if damaged == 0 else (1001, 9000, "damaged")
+    ]
+    completed = found.completed()
+    assert (completed.tracks[0].segments, completed.tracks[0].gap_ms) == (2, gaps[0].end_ms - gaps[0].start_ms)
+    assert list(check_accounts([*started, *found.events, completed])) == []
+    again = await recover("s1", [*started, *found.events], spool=spool, blobs=blobs, key=KEY, until_ms=9001)
+    assert again.events == []
+    assert again.tracks == found.tracks
+
+
+async def test_the_number_of_a_damaged_first_segment_is_not_used_again(tmp_path: Path) -> None:
+    path = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path / "spool")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a container at all, but long enough to have a header")
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    found = await recover("s1", [], spool=tmp_path / "spool", blobs=blobs, key=KEY, until_ms=9000, begun_ms=1500)
+    assert found.events == [
+        GapDeclared("kiosk.camera", 1500, 2000, "damaged"),
+        GapDeclared("kiosk.camera", 2000, 9000, "restart"),
+    ]
+    assert found.tracks["kiosk.camera"].next_index == 1
