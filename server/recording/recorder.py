@@ -23,6 +23,7 @@ from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
 from server.recording.segment import COBROWSE, complete
 from server.recording.track import Closed, Cutter, Item, Line, Outcome, TrackState, TrackWriter, WantKeyframe
+from server.recording.worker import running_worker, until_next
 from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, TrackSummary
 
 log = structlog.get_logger()
@@ -72,6 +73,7 @@ class Recorder:
         # Frames carry the monotonic clock. Tying it to the session's clock once keeps steps of the wall clock out.
         self._monotonic = monotonic
         self._offset_ms = now_ms() - monotonic() * 1000
+        self._worker = running_worker()
         self._writers: dict[str, TrackWriter] = {}
         self._cutters: dict[str, Cutter] = {}
         self._resume = dict(resume or {})
@@ -192,10 +194,10 @@ class Recorder:
         ending = False
         while not ending:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), WRITE_EVERY_S)
+                await asyncio.wait_for(self._stop.wait(), until_next(WRITE_EVERY_S, time.monotonic()))
             batches = {name: writer.take() for name, writer in self._writers.items()}
             ending = self._stop.is_set()
-            for name, outcome in await asyncio.to_thread(self._cut, batches, self._now_ms(), ending):
+            for name, outcome in await self._worker.run(self._cut, batches, self._now_ms(), ending):
                 await self._handle(name, outcome)
         await self._closed.put(None)
 
@@ -239,7 +241,7 @@ class Recorder:
 
     async def _seal_one(self, closed: Closed) -> None:
         name = closed.name
-        done = await asyncio.to_thread(lambda: complete(self._key, name, closed.path.read_bytes()))
+        done = await self._worker.run(lambda: complete(self._key, name, closed.path.read_bytes()))
         await self._store(name.blob, done.blob)
         sealed = SegmentSealed(
             track=name.track,
