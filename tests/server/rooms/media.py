@@ -38,6 +38,7 @@ class Media:
         self._wanted = True
         self._told = 0
         self._running = False
+        self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
     def _want(self) -> None:
@@ -75,6 +76,10 @@ class Media:
 
     async def offer(self) -> None:
         """Make a new leg."""
+        async with self._turn:
+            await self._offer()
+
+    async def _offer(self) -> None:
         await self._close()
         self.leg = leg = Leg("test", loopback=True)
         self.legs += 1
@@ -95,11 +100,13 @@ class Media:
     async def _keep(self) -> None:
         """As every client does: a leg that is lost, silent or closed is replaced."""
         while self._running:
-            if self.leg is None or self.leg.state in (LegState.SILENT, LegState.CLOSED) or self._lost():
-                try:
-                    await self.offer()
-                except (VisavisError, AssertionError):
-                    await self._close()
+            # While another offer is under way there is no leg, and none is missing.
+            async with self._turn:
+                if self.leg is None or self.leg.state in (LegState.SILENT, LegState.CLOSED) or self._lost():
+                    try:
+                        await self._offer()
+                    except (VisavisError, AssertionError):
+                        await self._close()
             await asyncio.sleep(0.1)
 
     def _lost(self) -> bool:

@@ -99,6 +99,9 @@ async def test_a_new_leg_takes_over(call: Stage) -> None:
     await call.customer.offer()
     await call.customer.arrives()
     await call.specialist.arrives()
+    room = call.bank.rooms.get(call.session)
+    assert room is not None
+    await room.submit()  # what the legs told it is in the journal now
     assert len(await call.find(e.LegOpened)) == 3
     assert len(await call.find(e.LegConnected)) == 3
 
