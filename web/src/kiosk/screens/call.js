@@ -4,8 +4,7 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
-import { recorded } from "../labels.js";
-import { deviceNote, errorNote } from "./parts.js";
+import { deviceNote, errorNote, recordingNote } from "./parts.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("I did not understand"), msg("Thank you")];
 const LINES_SHOWN = 4;
@@ -44,7 +43,7 @@ class KioskCall extends KioskElement {
           : nothing}
       </div>
       <div class="call-bar">
-        ${this.#recording(session)}
+        ${recordingNote(session)}
         <button class="button danger" type="button" @click=${() => this.kiosk.confirmEnding(true)}>
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
@@ -78,17 +77,6 @@ class KioskCall extends KioskElement {
       <h2>${title}</h2>
       <p>${text}</p>
     </div>`;
-  }
-
-  /** @param {import("../state.js").Session} session */
-  #recording(session) {
-    const what = recorded(session.recording);
-    return html`<p class="recording" role="status">
-      <span class="recording-dot"></span>
-      <span>${
-        what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : t("The recording is being started")
-      }</span>
-    </p>`;
   }
 
   #chat() {

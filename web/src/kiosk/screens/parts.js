@@ -1,7 +1,7 @@
 // Small pieces that several screens use.
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
-import { errorText } from "../labels.js";
+import { errorText, recorded } from "../labels.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
@@ -23,6 +23,17 @@ export function helpButton(kiosk, reason) {
     @click=${() => void kiosk.askForHelp(reason)}>
     <wa-icon name="hand-helping"></wa-icon>${t("Ask the lobby staff")}
   </button>`;
+}
+
+/** What is being recorded just now, in words. @param {import("../state.js").Session} session */
+export function recordingNote(session) {
+  const what = recorded(session.recording);
+  return html`<p class="recording" role="status">
+    <span class="recording-dot"></span>
+    <span>${
+      what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : t("The recording is being started")
+    }</span>
+  </p>`;
 }
 
 export function offlineNote() {

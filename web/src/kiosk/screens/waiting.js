@@ -4,7 +4,7 @@ import { live } from "lit/directives/live.js";
 import { formatDuration, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
 import { serviceName } from "../labels.js";
-import { deviceNote, errorNote, helpButton, offlineNote } from "./parts.js";
+import { deviceNote, errorNote, helpButton, offlineNote, recordingNote } from "./parts.js";
 import { hasForm } from "../form/catalogue.js";
 
 class KioskWaiting extends KioskElement {
@@ -22,6 +22,7 @@ class KioskWaiting extends KioskElement {
     const ringing = session.state === "ringing";
     return html`
       <div class="sheet waiting" data-tone=${session.staffed ? "calm" : "alone"}>
+        ${session.recording.length ? recordingNote(session) : nothing}
         <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
         <div class="waiting-main">
           <div class="place ${ringing ? "ringing" : ""}" aria-hidden="true">
@@ -40,9 +41,9 @@ class KioskWaiting extends KioskElement {
             time: formatDuration(this.#elapsed.now(session.waited_s)),
           })}
         </p>
-        ${form || elderly || !session.staffed ? nothing : this.#selfView()}
+        ${form || elderly || !session.staffed ? nothing : this.#selfView(session)}
         <div class="actions">
-          <button class="button quiet" type="button" @click=${() => void this.kiosk.leave()}>
+          <button class="button quiet" type="button" @click=${() => this.kiosk.leave()}>
             <wa-icon name="x"></wa-icon>${t("Stop waiting")}
           </button>
           ${helpButton(this.kiosk, session.staffed ? "help" : "nobody_available")}
@@ -76,12 +77,15 @@ class KioskWaiting extends KioskElement {
     return t("It will take about {minutes} minutes.", { minutes: Math.ceil(session.wait_s / 60) });
   }
 
-  #selfView() {
+  /** @param {import("../state.js").Session} session */
+  #selfView(session) {
     const { self } = this.kiosk.capture;
     if (!self) return nothing;
     return html`<figure class="preview">
       <video class="self" aria-label=${t("Your own picture")} autoplay muted playsinline .srcObject=${live(self)}></video>
-      <figcaption>${t("This is how the expert will see you. Nobody sees you yet.")}</figcaption>
+      ${session.recording.length
+        ? nothing
+        : html`<figcaption>${t("This is how the expert will see you. Nobody sees you yet.")}</figcaption>`}
     </figure>`;
   }
 }
