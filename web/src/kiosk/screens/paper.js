@@ -12,6 +12,7 @@ class KioskPaper extends KioskElement {
   #last = "";
   /** @type {{name: string, at: number} | null} */ #done = null;
   #busy = "";
+  #focused = "";
 
   /** @override */
   render() {
@@ -20,6 +21,17 @@ class KioskPaper extends KioskElement {
     if (paper) return this.#ask(paper);
     if (this.#done) return this.#thanks(this.#done.name);
     return nothing;
+  }
+
+  /** The keyboard goes to a new question, unless the customer is just typing. */
+  /** @override */
+  updated() {
+    const paper = openPaper(this.state.session);
+    const asked = paper && paper.state !== "agreed" ? `${paper.id} ${paper.state}` : "";
+    if (asked === this.#focused) return;
+    this.#focused = asked;
+    const typing = document.activeElement?.matches("input, textarea") ?? false;
+    if (asked && !typing) /** @type {HTMLElement | null} */ (this.querySelector(".paper"))?.focus({ preventScroll: true });
   }
 
   /** Remember a paper that just arrived, to say so for a while. @param {import("../state.js").Document | null} paper */
@@ -48,7 +60,7 @@ class KioskPaper extends KioskElement {
     const { documentCamera } = this.state;
     const taking = paper.state === "agreed";
     const again = paper.state === "rejected" || paper.state === "failed";
-    return html`<section class="paper" role="dialog" aria-labelledby="paper-title" aria-live="assertive">
+    return html`<section class="paper" role="dialog" tabindex="-1" aria-labelledby="paper-title" aria-live="assertive">
       <span class="tile-icon"><wa-icon name=${paperIcon(paper.label)}></wa-icon></span>
       <div class="paper-text">
         <h2 id="paper-title">
