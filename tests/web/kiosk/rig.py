@@ -36,6 +36,7 @@ class Kiosk:
     context: BrowserContext
     address: str
     paper: bytes
+    client: contextlib.AsyncExitStack
     complaints: list[str] = field(default_factory=list)
 
     @property
@@ -54,6 +55,15 @@ class Kiosk:
         self.office.answer()
         await self.hands.in_call()
         await self.page.locator("kiosk-call .veil").wait_for(state="detached")
+
+    async def client_dies(self) -> None:
+        """The page's WebSocket is gone, and nobody answers at its address."""
+        await self.client.aclose()
+
+    async def client_returns(self) -> None:
+        """Another process, which knows nothing of the page's stream, answers there."""
+        app = make_page(self.agent, PageSettings(90))
+        await self.client.enter_async_context(served(app, int(self.address.rsplit(":", 1)[1])))
 
     async def statistics(self) -> dict[str, Any]:
         """What the page's own peer connection counts; empty while there is none."""
@@ -92,7 +102,8 @@ async def kiosk(
         equipment = Equipment(open_camera=partial(open_camera, str(papers)) if document_camera else None, loopback=True)
         agent = Agent(Config(), enrolled(office, address), equipment)
         stack.push_async_callback(_stop, agent, spawn(agent.run(), name="agent"))
-        page_address = await stack.enter_async_context(served(make_page(agent, PageSettings(idle_s)), 0))
+        client = await stack.enter_async_context(contextlib.AsyncExitStack())
+        page_address = await client.enter_async_context(served(make_page(agent, PageSettings(idle_s)), 0))
         person = await stack.enter_async_context(at_desk(folder, language="zh-CN", screen=screen, devices=devices))
         await person.page.goto(page_address)
         opened_kiosk = Kiosk(
@@ -102,6 +113,7 @@ async def kiosk(
             person.context,
             page_address,
             (papers / "card.jpg").read_bytes(),
+            client,
             person.complaints,
         )
         await opened_kiosk.hands.home()

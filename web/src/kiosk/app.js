@@ -6,7 +6,7 @@ import { language, languageEvents, t } from "../i18n.js";
 import { Connection } from "../link/connection.js";
 import { KioskElement } from "./element.js";
 import { IdleTimer } from "./idle.js";
-import { Kiosk, idleLimit } from "./kiosk.js";
+import { Kiosk, idleLimit, idleWarning } from "./kiosk.js";
 import { showHand } from "./overlay.js";
 import { isLive, screenOf } from "./state.js";
 import "./form/form.js";
@@ -29,9 +29,10 @@ class KioskApp extends KioskElement {
     const screen = screenOf(state);
     const beside = screen === "call" || screen === "waiting";
     const form = state.form && (beside || screen === "home");
+    const asked = state.ending || state.idleLeft !== null;
     return html`
-      <kiosk-header .kiosk=${kiosk}></kiosk-header>
-      <main class=${form ? "with-form" : ""} data-screen=${screen}>
+      <kiosk-header ?inert=${asked} .kiosk=${kiosk}></kiosk-header>
+      <main class=${form ? "with-form" : ""} ?inert=${asked} data-screen=${screen}>
         ${screen === "call"
           ? html`<kiosk-call class="stage" .kiosk=${kiosk}></kiosk-call>`
           : screen === "waiting"
@@ -44,7 +45,7 @@ class KioskApp extends KioskElement {
           ${form ? nothing : this.#other(screen)}
         </div>
       </main>
-      <kiosk-paper .kiosk=${kiosk}></kiosk-paper>
+      <kiosk-paper ?inert=${asked} .kiosk=${kiosk}></kiosk-paper>
       <kiosk-dialogs .kiosk=${kiosk}></kiosk-dialogs>
     `;
   }
@@ -88,6 +89,7 @@ showHand(kiosk);
 
 const idle = new IdleTimer({
   limit: () => idleLimit(kiosk.state, settings.idle_s ?? 90),
+  warning: () => idleWarning(kiosk.state),
   onLeft: (left) => kiosk.setIdle(left),
   onOver: () => kiosk.finish(),
 });

@@ -1,12 +1,10 @@
 // Notices that nobody touches the page any more.
 
 const SIGNS = ["pointerdown", "pointermove", "keydown", "input", "wheel"];
-/** How long the customer is asked before the page starts over. */
-export const WARNING_S = 20;
 
 /**
- * Counts seconds without a touch while `watching`. Calls `onLeft(seconds)` during the last 20 (then null when somebody
- * touches the page), and `onOver()` at the end.
+ * Counts seconds without a touch. Calls `onLeft(seconds)` during the last of them (then null when somebody touches the
+ * page), and `onOver()` at the end.
  */
 export class IdleTimer {
   #last = performance.now();
@@ -15,11 +13,13 @@ export class IdleTimer {
   /**
    * @param {object} options
    * @param {() => number | null} options.limit seconds allowed now; null: no limit
+   * @param {() => number} options.warning for how many of them the customer is asked
    * @param {(left: number | null) => void} options.onLeft
    * @param {() => void} options.onOver
    */
-  constructor({ limit, onLeft, onOver }) {
+  constructor({ limit, warning, onLeft, onOver }) {
     this.limit = limit;
+    this.warning = warning;
     this.onLeft = onLeft;
     this.onOver = onOver;
     for (const sign of SIGNS) addEventListener(sign, (event) => this.#sign(event), { passive: true, capture: true });
@@ -48,7 +48,7 @@ export class IdleTimer {
     if (left <= 0) {
       this.touch();
       this.onOver();
-    } else if (left <= WARNING_S) {
+    } else if (left <= this.warning()) {
       this.#tell(left);
     }
   }

@@ -21,6 +21,14 @@ export class Kiosk extends EventTarget {
   state = initialState();
   /** The session the customer is done with: whatever the server still says about it, it is not shown. */
   #dismissed = "";
+  /** The session the customer left while it went on, whatever the kiosk client still says about it. */
+  #left = "";
+  /** Whether the kiosk client may not know that. */
+  #untold = false;
+  #tellingNow = false;
+  /** @type {Promise<void>} */ #telling = Promise.resolve();
+  /** Whether the kiosk client last said that it reaches the server. */
+  #reached = false;
   #request = newId();
 
   /** @param {import("../link/connection.js").Connection} connection */
@@ -31,7 +39,7 @@ export class Kiosk extends EventTarget {
     this.recorder = new PageRecorder((piece) => this.#sendPiece(piece));
     connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
     connection.addEventListener("fresh", () => this.#fresh());
-    connection.addEventListener("state", () => this.#set({ link: connection.state }));
+    connection.addEventListener("state", () => this.#set({ link: connection.state, online: this.#online }));
   }
 
   get screen() {
@@ -82,14 +90,15 @@ export class Kiosk extends EventTarget {
     this.#set({ ending });
   }
 
-  /** Leave the queue, or end the call. */
-  async leave() {
+  /** Leave the queue, or end the call. Here it is over at once; the server is told for as long as that takes. */
+  leave() {
     const { session } = this.state;
     this.#set({ ending: false });
     if (!isLive(session)) return;
-    const waiting = !isTalking(session);
-    await this.#ask({ type: "call_end", session: session.id });
-    if (waiting) this.#dismiss();
+    this.#tellLeft(session.id);
+    if (!isTalking(session)) return this.#dismiss();
+    this.#endMedia();
+    this.#set({ session: { ...session, state: "ended", ended_by: "kiosk", end_reason: "customer" } });
   }
 
   /** Ask for a person of the branch. @param {string} reason */
@@ -116,6 +125,7 @@ export class Kiosk extends EventTarget {
     if (!session) return;
     this.#dismissed = session.id;
     this.#set({ session: null, chat: [], thanks: true });
+    await this.#telling;
     await this.connection.request({ type: "rate", session: session.id, stars }).catch(() => undefined);
   }
 
@@ -165,11 +175,16 @@ export class Kiosk extends EventTarget {
 
   /** The customer is gone: nothing stays, and the next one finds the page as it is by default. */
   finish() {
-    this.#leaveEnded();
-    if (this.state.session) this.#dismissed = this.state.session.id;
-    this.capture.stop();
-    this.recorder.stop();
-    this.#set({ ...freshVisit(), session: null, chat: [], visit: this.state.visit + 1 });
+    const { session } = this.state;
+    if (isLive(session)) this.#tellLeft(session.id);
+    else this.#leaveEnded();
+    if (session) this.#dismissed = session.id;
+    if (this.state.assistance.asked) {
+      // Not awaited: it is on its way before anything the next customer says.
+      this.connection.request({ type: "assistance_request", reason: "gone", withdrawn: true }).catch(() => undefined);
+    }
+    this.#endMedia();
+    this.#set({ ...freshVisit(), session: null, chat: [], assistance: { asked: false, taken_by: "" }, visit: this.state.visit + 1 });
     void setLanguage("zh-CN");
     this.dispatchEvent(new Event("visit"));
   }
@@ -181,6 +196,8 @@ export class Kiosk extends EventTarget {
   // What the kiosk client says ------------------------------------------------------------------------------------
 
   #fresh() {
+    // A new kiosk client may have heard nothing; what is still on its way to it needs no second telling.
+    if (!this.#tellingNow) this.#untold = true;
     this.capture.lost();
     this.recorder.snapshot();
   }
@@ -191,7 +208,8 @@ export class Kiosk extends EventTarget {
       case "kiosk_config":
         return this.#set({ config: message });
       case "page_status":
-        return this.#set({ online: message.online, documentCamera: message.document_camera ?? false });
+        this.#reached = message.online;
+        return this.#set({ online: this.#online, documentCamera: message.document_camera ?? false });
       case "session":
         return this.#takeSession(message.session);
       case "session_gone":
@@ -215,6 +233,10 @@ export class Kiosk extends EventTarget {
 
   /** @param {Session} session */
   #takeSession(session) {
+    if (session.id === this.#left && isLive(session)) {
+      if (this.#untold) this.#tellLeft(session.id);
+      return;
+    }
     if (session.id === this.#dismissed) return;
     const before = this.state.session;
     const chat = before?.id === session.id ? this.state.chat : [];
@@ -248,16 +270,45 @@ export class Kiosk extends EventTarget {
   #leaveEnded() {
     const { session } = this.state;
     if (!session || isLive(session)) return;
-    this.connection.request({ type: "call_end", session: session.id }).catch(() => undefined);
+    void this.#telling.then(() => this.#end(session.id));
+  }
+
+  /** Have the server told that the customer left; it is told again when the kiosk client was not there. @param {string} id */
+  #tellLeft(id) {
+    this.#left = id;
+    this.#untold = false;
+    this.#tellingNow = true;
+    this.#telling = this.#end(id).then((told) => {
+      this.#tellingNow = false;
+      this.#untold = !told;
+    });
+  }
+
+  /** @param {string} session */
+  #end(session) {
+    return this.connection.request({ type: "call_end", session }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Nothing is captured, shown or pointed at any more. */
+  #endMedia() {
+    this.capture.stop();
+    this.recorder.stop();
+    this.#hand("point", null);
+    this.#hand("highlight", null);
+  }
+
+  /** Whether the server is reached, as far as this page can know: without the kiosk client it is not. */
+  get #online() {
+    return this.#reached && this.connection.state === "open";
   }
 
   /** The session is over for this page; an open form stays, until the customer leaves. */
   #dismiss() {
     if (this.state.session) this.#dismissed = this.state.session.id;
-    this.capture.stop();
-    this.recorder.stop();
-    this.#hand("point", null);
-    this.#hand("highlight", null);
+    this.#endMedia();
     this.#set({ session: null, chat: [], ending: false, view: "home" });
   }
 
@@ -295,12 +346,23 @@ export class Kiosk extends EventTarget {
   }
 }
 
+/** How long somebody who waits is asked whether they are still there. */
+const WAITING_WARNING_S = 60;
+
+/** How long somebody may stand there who waits for a person of the branch. */
+const ASSISTED_S = 300;
+
+/** How long before the limit the customer is asked, in seconds. @param {State} state */
+export const idleWarning = (state) => (screenOf(state) === "waiting" ? WAITING_WARNING_S : 20);
+
 /** Seconds without a touch that are fine now; null where nobody is asked. @param {State} state @param {number} idle */
 export function idleLimit(state, idle) {
   const screen = screenOf(state);
-  if (screen === "call" || screen === "waiting" || screen === "starting") return null;
+  if (screen === "call" || screen === "starting") return null;
+  if (screen === "waiting") return WAITING_WARNING_S + (state.elderly ? 180 : 120);
   if (screen === "rating") return Math.min(idle, 60);
   if (screen === "thanks") return state.form ? Math.min(idle, 60) : null;
+  if (screen === "home" && state.assistance.asked) return Math.max(idle, ASSISTED_S);
   const untouched = screen === "home" && !state.form && !state.elderly && !state.error && language() === "zh-CN";
   return untouched ? null : idle;
 }

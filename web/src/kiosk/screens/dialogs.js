@@ -2,8 +2,14 @@
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
+import { screenOf } from "../state.js";
 
 class KioskDialogs extends KioskElement {
+  /** Where the keyboard was before the question, and where it goes after it. @type {Element | null} */
+  #before = null;
+  /** @type {Element | null} */
+  #after = null;
+
   /** @override */
   render() {
     const { ending, idleLeft } = this.state;
@@ -15,8 +21,19 @@ class KioskDialogs extends KioskElement {
         html`<button class="button big" type="button" data-first @click=${() => this.kiosk.confirmEnding(false)}>
             ${t("Go on talking")}
           </button>
-          <button class="button danger big" type="button" @click=${() => void this.kiosk.leave()}>
+          <button class="button danger big" type="button" @click=${() => this.kiosk.leave()}>
             <wa-icon name="phone-off"></wa-icon>${t("Yes, end the call")}
+          </button>`,
+      );
+    }
+    if (idleLeft !== null && screenOf(this.state) === "waiting") {
+      return this.#dialog(
+        "hourglass",
+        t("Are you still there?"),
+        t("In {seconds} seconds you give up your place in line.", { seconds: idleLeft }),
+        html`<button class="button quiet big" type="button" @click=${this.#stopWaiting}>${t("Stop waiting")}</button>
+          <button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
+            ${t("I am still waiting")}
           </button>`,
       );
     }
@@ -51,13 +68,32 @@ class KioskDialogs extends KioskElement {
     </div>`;
   }
 
-  /** The keyboard begins at the button that changes nothing. */
+  #stopWaiting = () => {
+    this.kiosk.stay();
+    this.kiosk.leave();
+  };
+
+  /** @override */
+  willUpdate() {
+    // What lies below is inert while it is asked, and an inert element loses the keyboard.
+    const { ending, idleLeft } = this.state;
+    const asked = ending || idleLeft !== null;
+    if (asked && !this.#before) this.#before = document.activeElement;
+    if (!asked) this.#after = this.#before;
+    if (!asked) this.#before = null;
+  }
+
+  /** The keyboard begins at the button that changes nothing, and goes back to where it was. */
   /** @override */
   updated() {
     const open = this.querySelector(".dialog");
     if (open && !open.contains(document.activeElement)) {
       /** @type {HTMLElement | null} */ (open.querySelector("[data-first]"))?.focus({ preventScroll: true });
     }
+    const after = this.#after;
+    this.#after = null;
+    // The rest of the page is drawn, and no longer inert, after the microtasks of this change.
+    if (after instanceof HTMLElement) setTimeout(() => after.focus({ preventScroll: true }));
   }
 }
 
