@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -187,6 +188,18 @@ def call_request(service: str = "wealth", request: str | None = None) -> m.CallR
     return m.CallRequest(request or f"r{next(_numbers)}", service, Language.ZH, Consent(NOTICE_VERSION, Language.ZH))
 
 
+def keep_port() -> socket.socket:
+    """A port that stays ours while the server on it is away.
+
+    It is bound and never listens, so that a server can. Without it any outgoing connection on this machine may take the
+    port during a restart, even one that a client makes to this very port.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept
+
+
 class Bank:
     """The application in this process; `restart` is a polite one."""
 
@@ -194,14 +207,13 @@ class Bank:
         base = Config(data=data, host="127.0.0.1", port=0)
         self.config = dataclasses.replace(base, **{**QUICK, **options})
         self.parties: list[Party] = []
-        self.port = 0
+        self._kept = keep_port()
+        self.port: int = self._kept.getsockname()[1]
 
     async def start(self) -> None:
         self.app = make_app(self.config)
         self.server = TestServer(self.app, host="127.0.0.1", port=self.port)
         await self.server.start_server(shutdown_timeout=2)
-        assert self.server.port is not None
-        self.port = self.server.port
 
     async def stop_server(self) -> None:
         await self.server.close()
@@ -214,6 +226,7 @@ class Bank:
         for party in self.parties:
             await party.stop()
         await self.stop_server()
+        self._kept.close()
 
     @property
     def store(self) -> Store:

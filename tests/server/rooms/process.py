@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from server.journal import Journal, verify_chain
 from server.session import events as e
 from server.session.machine import Machine
 from server.store import Store
-from tests.server.rooms.bank import Party, enrol, furnish, hire, log_in
+from tests.server.rooms.bank import Party, enrol, furnish, hire, keep_port, log_in
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,9 +25,8 @@ class Process:
     """`visavis serve` on a fixed port of its own, over one data directory."""
 
     def __init__(self, data: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self._kept = keep_port()
+        self.port: int = self._kept.getsockname()[1]
         self.config = Config(data=data, host="127.0.0.1", port=self.port)
         self.parties: list[Party] = []
         self._process: asyncio.subprocess.Process | None = None
@@ -61,6 +59,7 @@ class Process:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await self._process.wait()
+        self._kept.close()
 
     async def _listening(self) -> bool:
         try:

@@ -194,7 +194,7 @@ async def test_restart_keeps_the_order_of_the_queue(bank: Bank) -> None:
     kiosks = [await bank.kiosk(f"k{n}") for n in range(4)]
     sessions = [(await kiosk.call()).id for kiosk in kiosks]
     await bank.restart()
-    await eventually(lambda: len(bank.rooms.dispatch.queue.calls()) == 4, within=15)
+    await eventually(lambda: len(bank.rooms.dispatch.queue.calls()) == 4, within=30)
     assert [call.session for call in bank.rooms.dispatch.queue.calls()] == sessions
 
 
