@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+import sys
 
 import structlog
 import uvloop
@@ -15,6 +16,8 @@ from server.app import SHUTDOWN_S, make_app
 from server.config import Config
 
 log = structlog.get_logger()
+
+SWITCH_S = 0.0005
 
 
 def serve(config: Config) -> None:
@@ -27,6 +30,8 @@ def serve(config: Config) -> None:
         link.media.selftest.Incompatible: a media library is not the one this program was written for.
     """
     selftest.check()
+    # Media must not wait 5 ms for a thread that seals a recording (the interpreter's default).
+    sys.setswitchinterval(SWITCH_S)
     uvloop.run(_serve(config))
 
 
