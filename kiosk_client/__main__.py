@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import structlog
+import uvloop
 
 from kiosk_client import config as configuration
 from kiosk_client.agent import identity
@@ -40,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = configuration.load(options)
         if options.command == "enrol":
-            return asyncio.run(_enrol(config, configuration.server_url(options.server), options.code))
-        return asyncio.run(_run(config, options))
+            return uvloop.run(_enrol(config, configuration.server_url(options.server), options.code))
+        return uvloop.run(_run(config, options))
     except (IdentityError, SourceError, NotFound, selftest.Incompatible) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
         return FAILED
