@@ -7,7 +7,15 @@ from aiortc.codecs.vpx import VpxPayloadDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.media.vp8 import MAX_PAYLOAD, packetise, parse_descriptor, picture_size, starts_keyframe, with_ids
+from link.media.vp8 import (
+    MAX_PAYLOAD,
+    descriptor_size,
+    packetise,
+    parse_descriptor,
+    picture_size,
+    starts_keyframe,
+    with_ids,
+)
 
 IDS = st.none() | st.integers(0, 0x7FFF)
 
@@ -89,3 +97,16 @@ def test_packets_join_to_the_frame(frame: bytes, picture: int) -> None:
 )
 def test_picture_size(frame: bytes, size: tuple[int, int]) -> None:
     assert picture_size(frame) == size
+
+
+@given(st.binary(max_size=12))
+def test_the_size_of_a_descriptor_is_that_of_the_parsed_one(payload: bytes) -> None:
+    try:
+        size = parse_descriptor(payload).size
+    except ValueError:
+        size = len(payload) + 1
+    if size > len(payload):
+        with pytest.raises(ValueError, match="cut"):
+            descriptor_size(payload)
+    else:
+        assert descriptor_size(payload) == size
