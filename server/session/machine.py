@@ -495,7 +495,5 @@ class Machine:
             yield from self._start(SPECIALIST_LOST, self.graces.specialist_lost)
         if self.state.answered:
             yield c.StartRecording()
-        if self.state.phase is HELD:
-            yield c.PauseRecording("hold")
-        if self.state.phase is ACTIVE:
-            yield c.Forward(on=True)
+        if self.state.phase in TALKING:
+            yield c.PauseRecording("hold") if self.state.phase is HELD else c.Forward(on=True)
