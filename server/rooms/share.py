@@ -22,8 +22,17 @@ INLINE: Final = 16 * 1024
 BYTES_PER_S: Final = 512 * 1024
 BYTES_BURST: Final = 8 * 1024 * 1024
 POINTS_PER_S: Final = 30.0
+PICTURE: Final = [4, 2]
+"""What a full picture is in rrweb's types of events: `Meta` and `FullSnapshot`."""
 Sanitise = Callable[[bytes], bytes]
 """Checks and cleans a JSON array of rrweb events; raises VisavisError or ValueError for what cannot be shown."""
+
+
+class _Event(msgspec.Struct):
+    type: int
+
+
+_events: Final = msgspec.json.Decoder(list[_Event]).decode
 
 
 class Record(Protocol):
@@ -104,13 +113,13 @@ class Share:
         text, epoch, batch = "".join(self._parts), self._epoch, self._batch
         self._parts, self._size, self._batch = [], 0, self._batch + 1
         try:
-            clean = await self._clean(text.encode())
+            clean, picture = await self._clean(text.encode())
         except (VisavisError, UnicodeEncodeError, ValueError):
             self._lose(epoch, "refused")
             return
         # Held or ended while the batch was checked.
         if self._shared:
-            self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0)
+            self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0 or picture)
             self._pass_on(clean.decode(), epoch, batch)
 
     def refresh(self) -> bool:
@@ -134,11 +143,15 @@ class Share:
         self._record("highlight", msgspec.json.encode({"node": node}))
         return HighlightNode(self._session, node)
 
-    async def _clean(self, data: bytes) -> bytes:
-        """Off the event loop when it would take long."""
+    async def _clean(self, data: bytes) -> tuple[bytes, bool]:
+        """The batch sanitised, and whether it begins with a full picture; off the event loop when that takes long."""
         if len(data) <= INLINE:
-            return self._sanitise(data)
-        return await asyncio.to_thread(self._sanitise, data)
+            return self._look_through(data)
+        return await asyncio.to_thread(self._look_through, data)
+
+    def _look_through(self, data: bytes) -> tuple[bytes, bool]:
+        clean = self._sanitise(data)
+        return clean, [event.type for event in _events(clean)[:2]] == PICTURE
 
     def _pass_on(self, text: str, epoch: str, batch: int) -> None:
         step = UNITS if text.isascii() or max(text) <= "\uffff" else UNITS // 2

@@ -6,7 +6,17 @@
 import { Replayer } from "@rrweb/replay";
 
 export const FRAME_URL = "/cobrowse/frame";
+const META = 4;
+const FULL_SNAPSHOT = 2;
 const SILENT = { log() {}, warn() {} };
+
+/**
+ * rrweb events without the full pictures among them: a copy that has followed has no use for one, and would flicker.
+ *
+ * @param {any[]} events
+ * @returns {any[]}
+ */
+export const withoutPictures = (events) => events.filter(({ type }) => type !== META && type !== FULL_SNAPSHOT);
 
 export class Stage {
   /** @param {HTMLElement} container positioned element that the copy is fitted into @param {string} title */

@@ -1,6 +1,6 @@
 // The live copy of the customer's page, as the console sees it.
 import { t } from "../i18n.js";
-import { Stage } from "./stage.js";
+import { Stage, withoutPictures } from "./stage.js";
 
 /**
  * A `cobrowse` message: one piece of a batch of rrweb events.
@@ -93,7 +93,8 @@ export class CobrowseView extends EventTarget {
   drain() {
     const stream = this.stream;
     if (!stream.waiting.length || !this.stage.loaded) return;
-    const events = stream.waiting;
+    // A later picture of the same epoch is for replays that begin there.
+    const events = stream.live ? withoutPictures(stream.waiting) : stream.waiting;
     stream.waiting = [];
     if (!stream.live) {
       stream.live = true;
