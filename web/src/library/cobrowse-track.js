@@ -1,12 +1,19 @@
 // The recorded co-browse track: the customer's page as it was at the clock's time, with the specialist's pointer.
-import { Stage } from "../cobrowse/stage.js";
+import { Stage, withoutPictures } from "../cobrowse/stage.js";
 import { t } from "../i18n.js";
-import { readText } from "./requests.js";
+import { Refused, readText } from "./requests.js";
 import { gapAt, keyframeBefore, positionAt } from "./spans.js";
 
 const AHEAD_MS = 15_000;
+/** Lines are kept so long, and back to the full picture before, for small steps back. */
+const BEHIND_MS = 60_000;
+/** Over a jump as long as this the page is not followed, but drawn anew from the last full picture. */
+const JUMP_MS = 5000;
+/** The pause before a segment that could not be fetched is asked for again. */
+const AGAIN_MS = 1000;
 
-/** @typedef {{at: number, kind: string, keyframe: boolean, data: any}} Line */
+/** `position` is that of the line's segment. A `torn` line stands for a segment that cannot be had. */
+/** @typedef {{position: number, at: number, kind: string, epoch: string, keyframe: boolean, data: any}} Line */
 
 export class CobrowseTrack {
   /** Lines in order, of the segments `first` to before `next`. @type {Line[]} */ #lines = [];
@@ -15,8 +22,10 @@ export class CobrowseTrack {
   /** How many lines are shown. */
   #shown = 0;
   #shownAt = -1;
+  /** The epoch that the page is drawn from, without a hole. @type {string | null} */ #followed = null;
   #busy = false;
-  #failed = false;
+  /** Indexes of segments that cannot be had. */
+  #failed = new Set();
   #abort = new AbortController();
 
   /**
@@ -40,15 +49,16 @@ export class CobrowseTrack {
   /** @param {number} ms */
   missing(ms) {
     const position = positionAt(this.track.segments, ms);
-    return position >= 0 && !this.#failed && !(this.#first <= position && position < this.#next);
+    return position >= 0 && !(this.#first <= position && position < this.#next);
   }
 
   /** @param {number} ms */
   absence(ms) {
-    if (this.#failed) return "damaged";
     const gap = gapAt(this.track, ms);
     if (gap) return gap.reason;
-    return positionAt(this.track.segments, ms) < 0 ? "" : null;
+    const position = positionAt(this.track.segments, ms);
+    if (position < 0) return "";
+    return this.#failed.has(this.track.segments[position].index) ? "damaged" : null;
   }
 
   tick() {
@@ -59,59 +69,104 @@ export class CobrowseTrack {
     this.#show(now);
   }
 
-  /** @param {number} now */
+  /** Fetches what is needed next, one segment after the other. @param {number} now */
   async #feed(now) {
     const { segments } = this.track;
-    const position = positionAt(segments, now);
-    if (this.#busy || this.#failed) return;
-    if (position >= 0 && (position < this.#first || position > this.#next)) {
-      this.#first = this.#next = keyframeBefore(segments, position);
-      this.#lines = [];
-      this.#rewind();
-    }
+    if (this.#busy) return;
+    this.#aim(now);
     const segment = segments[this.#next];
     if (!segment || segment.start_ms > now + AHEAD_MS * this.clock.rate) return;
     this.#busy = true;
     try {
       const text = await readText(`${this.base}/${segment.index}`, this.#abort.signal);
-      for (const line of text.split("\n")) if (line) this.#lines.push(JSON.parse(line));
-      this.#next += 1;
-    } catch {
-      this.#failed = !this.#abort.signal.aborted;
+      const lines = text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+      for (const line of lines) this.#lines.push({ ...line, position: this.#next });
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      if (!isFinal(error)) {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        this.#busy = false;
+        return;
+      }
+      this.#failed.add(segment.index);
+      this.#lines.push({ position: this.#next, at: segment.start_ms, kind: "torn", epoch: "", keyframe: false, data: null });
     }
+    this.#next += 1;
     this.#busy = false;
+    this.#forget(this.clock.now);
     void this.#feed(this.clock.now);
+  }
+
+  /** Where fetching must begin to show a moment: its own segment may have its picture too late. @param {number} ms */
+  #origin(ms) {
+    return keyframeBefore(this.track.segments, positionAt(this.track.segments, ms) - 1);
+  }
+
+  /** After a seek: begins elsewhere, unless going on leads there as well. @param {number} now */
+  #aim(now) {
+    const origin = this.#origin(now);
+    if (this.#first <= origin && origin <= this.#next) return;
+    this.#first = this.#next = origin;
+    this.#lines = [];
+    this.#failed.clear();
+    this.#rewind();
+  }
+
+  /** @param {number} now */
+  #forget(now) {
+    const first = this.#origin(now - BEHIND_MS);
+    if (first <= this.#first) return;
+    const kept = this.#lines.findIndex(({ position }) => position >= first);
+    const gone = kept < 0 ? this.#lines.length : kept;
+    if (gone > this.#shown) this.#followed = null;
+    this.#lines.splice(0, gone);
+    this.#shown = Math.max(0, this.#shown - gone);
+    this.#first = first;
   }
 
   #rewind() {
     this.#shown = 0;
     this.#shownAt = -1;
+    this.#followed = null;
     this.stage.clear();
   }
 
-  /** Applies every line up to now; from the last whole picture, if nothing is shown yet. @param {number} now */
+  /** Applies every line up to now; from the last full picture, unless the page could be followed. @param {number} now */
   #show(now) {
-    this.#shownAt = now;
     let end = this.#shown;
     while (end < this.#lines.length && this.#lines[end].at <= now) end += 1;
     let start = this.#shown;
-    for (let at = end - 1; at > start; at--) {
-      if (this.#lines[at].keyframe) start = at;
+    if (this.track.gaps.some(({ start_ms }) => this.#shownAt < start_ms && start_ms <= now)) this.#followed = null;
+    if (this.#followed === null || now - this.#shownAt > JUMP_MS) {
+      for (let at = end - 1; at > start; at--) {
+        if (this.#lines[at].keyframe) start = at;
+      }
+      if (start > this.#shown) this.#followed = null;
     }
     for (let at = start; at < end; at++) this.#apply(this.#lines[at]);
     this.#shown = end;
+    this.#shownAt = now;
   }
 
   /** @param {Line} line */
-  #apply({ kind, keyframe, data }) {
+  #apply({ kind, epoch, keyframe, data }) {
     if (kind === "point") {
       this.stage.point(typeof data.x === "number" ? data : null);
     } else if (kind === "highlight") {
       this.stage.highlight(data.node ?? null);
+    } else if (kind === "torn") {
+      this.#followed = null;
     } else if (kind === "rrweb") {
-      if (keyframe) this.stage.open([], { liveMode: true }).startLive(1);
+      const anew = keyframe && epoch !== this.#followed;
+      if (anew) {
+        this.stage.open([], { liveMode: true }).startLive(1);
+        this.#followed = epoch;
+      }
       // The line's own time is what counts, and it has come: rrweb shows at once what has the time of its beginning.
-      for (const event of data) this.stage.replayer?.addEvent({ ...event, timestamp: 1 });
+      for (const event of anew ? data : withoutPictures(data)) this.stage.replayer?.addEvent({ ...event, timestamp: 1 });
     }
   }
 }
+
+/** Whether asking again is in vain: the server has said what is wrong with the segment. @param {unknown} error */
+const isFinal = (error) => error instanceof SyntaxError || (error instanceof Refused && error.code !== "unavailable");
