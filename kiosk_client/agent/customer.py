@@ -30,7 +30,10 @@ class Customer:
         talk_s: float | None = None,
         stars: int | None = 5,
     ) -> None:
-        """`talk_s` ends the call that long after the answer; None leaves that to the specialist."""
+        """`talk_s` ends the call that long after the answer; None leaves that to the specialist.
+
+        `stars` are given at the end; with None the server is told that none will be.
+        """
         self._agent, self._service = agent, service
         self._language, self._talk_s, self._stars = language, talk_s, stars
         self._config = asyncio.Event()
@@ -49,7 +52,7 @@ class Customer:
                 self._follow(reply.session)
             await self._over.wait()
             assert self._session is not None
-            if self._stars is not None and self._session.specialist is not None:
+            if self._session.specialist is not None:
                 await self._try(Rate(self._session.id, self._stars))
             return self._session
         finally:

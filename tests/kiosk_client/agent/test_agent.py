@@ -143,6 +143,7 @@ async def test_the_customer_ends_the_call_by_the_clock(loop: MediaLoop) -> None:
         office.answer()
         ended = await asyncio.wait_for(calling, 10)
         assert ended.ended_by == "kiosk"
+        assert (await office.heard(c.Rate)).stars is None
         async with asyncio.timeout(5):
             while agent.call is not None:
                 await asyncio.sleep(0.02)
