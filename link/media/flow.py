@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+import msgspec
+
 from link.media.clock import TrackClock
 from link.media.vp8 import starts_keyframe
 
@@ -31,17 +33,14 @@ Arrival: TypeAlias = tuple[int, int, bool, bytes]
 """A packet as it stood on the wire: sequence number, timestamp, marker, payload."""
 
 
-class Packet:
+class Packet(msgspec.Struct, eq=False, gc=False):
     """One media packet after repair. `sequence` is extended, `timestamp` unwrapped, `arrival` in seconds."""
 
-    __slots__ = ("arrival", "marker", "payload", "sequence", "timestamp")
-
-    def __init__(self, sequence: int, timestamp: int, marker: bool, payload: bytes, arrival: float) -> None:
-        self.sequence = sequence
-        self.timestamp = timestamp
-        self.marker = marker
-        self.payload = payload
-        self.arrival = arrival
+    sequence: int
+    timestamp: int
+    marker: bool
+    payload: bytes
+    arrival: float
 
 
 class Subscriber(Protocol):
