@@ -24,7 +24,7 @@ from server.blobs.blobs import Blobs
 from server.blobs.suite import DEFAULT, SUITES
 from server.blobs.vault import SessionKey
 from server.recording.recorder import Recorder
-from server.serve import SWITCH_S
+from server.serve import tune
 from tests.bench.clip import use_one_address
 
 Serve = Callable[[list[str]], Awaitable[list[str]]]
@@ -114,5 +114,5 @@ if __name__ == "__main__":
         wrapper_class=structlog.make_filtering_bound_logger(30), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
     use_one_address()
-    sys.setswitchinterval(SWITCH_S)
+    tune()
     uvloop.run(run(SYSTEMS[sys.argv[1]], sys.argv[2], Path(sys.argv[3])))
