@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import time
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from server.demo_data import SPECIALIST, SUPERVISOR
 from server.demo_media import Media, prepare
 from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
 from server.demo_stack import ROOT, Stack, free_port, running
+from server.journal import Journal
+from server.store import Store
 
 FAILED = pytest.StashKey[bool]()
 
@@ -87,6 +90,15 @@ class Faces:
         await asyncio.gather(first_frame_at(self.kiosk.page), first_frame_at(self.console.page))
         await self.console.recording()
         self.session = await self.stack.newest_session()
+
+    async def time_ms(self) -> float:
+        """Now, in milliseconds of the newest call's timeline."""
+        store = await Store.open(self.stack.config.database_url)
+        try:
+            entries = await Journal(store).read(self.session)
+        finally:
+            await store.close()
+        return time.time() * 1000 - entries[0].at_us / 1000
 
     async def library(self) -> LibraryPage:
         """The library, where the supervisor is logged in, in the specialist's browser (which is logged out)."""

@@ -99,6 +99,7 @@ async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wir
     await faces.console.say("一")
     await faces.kiosk.hears("一")
     before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_opened")
+    cut = await faces.time_ms()
     wire.cut("/ws/kiosk")
     await faces.console.say("二")
     await faces.kiosk.reply(0)
@@ -106,10 +107,12 @@ async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wir
     await faces.console.page.locator("console-chat .line:not(.own)").wait_for()
     assert await longest_freeze(faces.kiosk.page, 3.0) <= LONGEST_FREEZE_S
     assert await faces.stack.newest_session() == faces.session
+    over = await faces.time_ms()
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
     assert sorted(event["sender"] for event in events["chat_sent"]) == ["kiosk", "specialist", "specialist"]
     assert len(events["leg_opened"]) == before, "media goes on meanwhile"
     assert len(events["answered"]) == 1
     assert "requeued" not in events
-    assert not [gap for gap in events.get("gap_declared", []) if gap["track"] in CONTINUOUS]
+    gaps = [gap for gap in events.get("gap_declared", []) if gap["track"] in CONTINUOUS]
+    assert not [gap for gap in gaps if gap["end_ms"] > cut and gap["start_ms"] < over - 500]
