@@ -15,6 +15,7 @@ import av
 from server.demo_browser import CONSOLE_SCREEN, profile
 from server.demo_data import SUPERVISOR
 from server.demo_pages import FORM_DATA, LibraryPage, log_in
+from server.demo_report import RATES
 from server.demo_stack import Stack
 from tests.end_to_end.conftest import Browsers, Faces
 
@@ -65,6 +66,8 @@ async def test_a_recording_is_replayed_exported_and_proved(call: Faces, tmp_path
         seconds = {int(moment) for moment in moments}
         assert seconds >= set(range(int(moments[-1]))), f"{name}: every second has frames"
         assert moments == sorted(moments)
+        least, most = RATES[recorded[name]["kind"]]
+        assert least <= (len(moments) - 1) / moments[-1] <= most, f"{name} has each frame once"
     sums = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     for line in sums:
         digest, _, name = line.partition("  ")
