@@ -147,6 +147,10 @@ class Client(Endpoint):
             if error.status in (401, 403):
                 raise NotAuthenticated(f"status {error.status}") from None
             raise
+        if self._leaving.is_set():
+            # Told to leave while there was no socket yet to leave by.
+            await socket.close()
+            return
         transport = socket._conn.transport if socket._conn is not None else None
         abort = transport.abort if isinstance(transport, asyncio.WriteTransport) else (lambda: None)
         self._adopt(welcome)
