@@ -24,7 +24,7 @@ from tests.bench.peer import Peer, Way
 
 LEG_LINES = tuple(zip(("audio", "video", "video", "audio", "audio", "video"), "012345", strict=True))
 CALL_LINES = (("audio", "0"), ("video", "1"))
-CONNECT_S = 20.0
+CONNECT_S = 6.0
 SETTLE_S = 5.0
 
 
