@@ -16,6 +16,7 @@ from server.cobrowse import sanitise
 from server.replay.checks import check_accounts
 from server.rooms.share import MAX_BATCH, UNITS, Share
 from server.session import events as e
+from tests.server.replay.recorded import customers_page
 from tests.server.rooms.bank import Bank, Party, eventually
 
 
@@ -68,6 +69,17 @@ async def test_a_batch_is_put_together_and_cut_anew() -> None:
     assert msgspec.json.decode(screen.text()[: -len(moves())])[0]["data"]["positions"][0]["x"] == 1
     assert [(kind, keyframe) for kind, _, keyframe in screen.kept] == [("rrweb", True), ("rrweb", False)]
     assert screen.snapshots == 0
+
+
+async def test_replay_can_begin_with_every_full_picture() -> None:
+    screen = Screen()
+    page = customers_page()
+    texts = [page, moves(), page, [page[0]], [page[1], page[0]]]
+    for batch, text in enumerate(texts):
+        whole = text if isinstance(text, str) else msgspec.json.encode(text).decode()
+        await screen.send(*pieces(whole, batch=batch))
+    assert [keyframe for _, _, keyframe in screen.kept] == [True, False, True, False, False]
+    assert {batch.epoch for batch in screen.told if isinstance(batch, CobrowseBatch)} == {"e1"}
 
 
 @pytest.mark.parametrize(
