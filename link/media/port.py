@@ -66,7 +66,9 @@ class Port(asyncio.DatagramTransport):
         self._poller.add(self)
 
     def read(self, now: float) -> None:
-        """Empty the socket, a few hundred datagrams at most."""
+        """Empty the socket, a few hundred datagrams at most. What an earlier port's burst has closed reads nothing."""
+        if self._closing:
+            return
         inbox = self._poller.inbox(self.family)
         for _ in range(8):
             count = inbox.receive(self.sock)
