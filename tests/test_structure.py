@@ -196,7 +196,13 @@ def test_no_module_is_named_for_nothing() -> None:
 
 def test_no_committed_file_names_a_registry() -> None:
     # Written in pieces so that this file passes its own test.
-    hosts = ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "deb." + "debian.org", "npm" + "js.com"]
+    hosts = [
+        "py" + "pi.org",
+        "python" + "hosted.org",
+        "registry." + "npm" + "js",
+        "deb." + "debian" + ".org",
+        "npm" + "js.com",
+    ]
     hosts += ["un" + "pkg.com", "js" + "delivr.net", "cdn" + "js"]
     for path in committed():
         text = path.read_bytes().decode("utf-8", errors="ignore").lower()
