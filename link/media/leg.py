@@ -218,7 +218,7 @@ class Leg:
         self._begin()
         media = make_answer_media(remote.media)
         setup = "passive" if remote.setup == "active" else "active"
-        text = await self._describe(media, setup, DOWN_NAMES, offer=False)
+        text = await self._describe(media, setup, DOWN_NAMES, offer=False, controlling=remote.lite)
         await self._meet(remote, media, UP_NAMES, DOWN_NAMES, offerer=False)
         return text
 
@@ -226,7 +226,7 @@ class Leg:
         """An offer of the six m-lines with our candidates."""
         self._begin()
         self._offered = make_offer_media()
-        return await self._describe(self._offered, "actpass", UP_NAMES, offer=True)
+        return await self._describe(self._offered, "actpass", UP_NAMES, offer=True, controlling=True)
 
     async def accept(self, answer_sdp: str) -> None:
         """Take the answer to `offer`. Raises `InvalidDescription`."""
@@ -260,7 +260,9 @@ class Leg:
             raise RuntimeError("a leg is negotiated once")
         self._set_state(LegState.CONNECTING)
 
-    async def _describe(self, media: list[Media], setup: str, names: Sequence[str], *, offer: bool) -> str:
+    async def _describe(
+        self, media: list[Media], setup: str, names: Sequence[str], *, offer: bool, controlling: bool
+    ) -> str:
         for line, name in zip(media, names, strict=True):
             if name:
                 slot = self.slots[name]
@@ -275,7 +277,7 @@ class Leg:
             fingerprint=transport.fingerprint,
             setup=setup,
             media=media,
-            candidates=await transport.gather(),
+            candidates=await transport.gather(controlling=controlling),
             complete=True,
         )
         return write_description(description, offer=offer, cname=self._cname, session=secrets.randbits(62))
@@ -308,7 +310,6 @@ class Leg:
             remote.ufrag,
             remote.password,
             remote.fingerprint,
-            controlling=offerer or remote.lite,
             lite=remote.lite,
             dtls_client=remote.setup == "passive" or (not offerer and remote.setup == "actpass"),
         )

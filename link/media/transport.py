@@ -95,9 +95,14 @@ class Transport:
     def password(self) -> str:
         return self._connection.local_password
 
-    async def gather(self) -> list[Candidate]:
-        """Open the sockets; our candidates. Takes milliseconds without ICE servers, at most about 5 s with them."""
+    async def gather(self, *, controlling: bool) -> list[Candidate]:
+        """Open the sockets; our candidates. Takes milliseconds without ICE servers, at most about 5 s with them.
+
+        `controlling` is our role (RFC 8445 section 6.1.1): the far end's first checks come as soon as it knows our
+        candidates, which is before its description arrives here, and a wrong role then ends in a conflict.
+        """
         connection = self._connection
+        connection.ice_controlling = controlling
         addresses = ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
         if self._loopback or not addresses:
             addresses = ["127.0.0.1", *addresses]  # aioice leaves it out on purpose
@@ -117,11 +122,8 @@ class Transport:
                 self._hook(protocol)
         return [Candidate(c.foundation, c.priority, c.host, c.port, c.type) for c in connection.local_candidates]
 
-    def start(
-        self, ufrag: str, password: str, fingerprint: str, *, controlling: bool, lite: bool, dtls_client: bool
-    ) -> None:
+    def start(self, ufrag: str, password: str, fingerprint: str, *, lite: bool, dtls_client: bool) -> None:
         """Connect to the far end in the background."""
-        self._connection.ice_controlling = controlling
         self._dtls._set_role("client" if dtls_client else "server")
         self._ice.on("statechange", self._check_ended)
         self._dtls.on("statechange", self._check_ended)

@@ -99,7 +99,7 @@ class Peer:
 
     async def describe(self, lines: Sequence[tuple[str, str]], *, setup: str) -> str:
         """An offer or an answer with m-lines of these kinds and mids; the first audio and the first video are used."""
-        candidates = await self._transport.gather()
+        candidates = await self._transport.gather(controlling=setup == "actpass")
         loopback = [candidate for candidate in candidates if candidate.host == media_host()]
         bundle = " ".join(mid for _, mid in lines)
         used = {kind: next(mid for other, mid in lines if other == kind) for kind in ("audio", "video")}
@@ -139,7 +139,6 @@ class Peer:
             first(r"^a=ice-ufrag:(\S+)"),
             first(r"^a=ice-pwd:(\S+)"),
             first(r"^a=fingerprint:sha-256 (\S+)").upper(),
-            controlling=offerer,
             lite="a=ice-lite" in sdp,
             dtls_client=setup == "passive" or not offerer,
         )

@@ -104,6 +104,27 @@ async def pair(no_task_left: None) -> AsyncIterator[Pair]:
     await made.close()
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.3])
+async def test_checks_that_overtake_the_answer_find_the_roles_settled(delay: float) -> None:
+    """The answerer checks the path at once; its first checks come while the answer is still on its way."""
+    connected: set[str] = set()
+    offerer, answerer = (
+        Leg(name, loopback=True, on_state=lambda s, n=name: connected.add(n) if s is LegState.CONNECTED else None)  # type: ignore[misc]
+        for name in ("offerer", "answerer")
+    )
+    try:
+        answer = await answerer.answer(await offerer.offer())
+        await asyncio.sleep(delay)  # the way of the answer
+        roles = [leg._transport._connection.ice_controlling for leg in (offerer, answerer)]
+        await offerer.accept(answer)
+        await until(lambda: len(connected) == 2)
+        assert roles == [True, False]
+        assert [leg._transport._connection.ice_controlling for leg in (offerer, answerer)] == roles
+    finally:
+        await offerer.close()
+        await answerer.close()
+
+
 async def test_connects_and_carries_both_ways(pair: Pair) -> None:
     relay, up, down, sound = Relay(), Recorded(), Recorded(), Recorded()
     camera, other, voice = Camera(), Camera(), Injection("audio", "voice")
