@@ -1,0 +1,39 @@
+"""How long one turn of the event loop takes, on a machine that others use."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from link.tasks import spawn
+
+T = TypeVar("T")
+
+
+async def longest_turn(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
+    """Do `work`; its result, and the longest turn of the loop meanwhile, in seconds.
+
+    Of a turn counts what the loop's thread computed or waited for by its own doing, such as a file or a lock; not the
+    time in which the thread could have run and other processes had the core (the kernel's run delay of the thread, see
+    the kernel's sched-stats). So the figure is nearly the same on a busy machine.
+    """
+    task = spawn(work, name="work that must not hold the loop")
+    descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+    try:
+        longest, before = 0.0, held(os.pread(descriptor, 100, 0))
+        while not task.done():
+            await asyncio.sleep(0)
+            now = held(os.pread(descriptor, 100, 0))
+            longest = max(longest, now - before)
+            before = now
+    finally:
+        os.close(descriptor)
+    return await task, longest
+
+
+def held(schedstat: bytes) -> float:
+    """Seconds on the monotonic clock without those in which the thread was kept from running."""
+    return time.monotonic() - int(schedstat.split()[1]) / 1e9
