@@ -81,7 +81,9 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
     wire.loss = LOSS
     await faces.begin_call()
     await asyncio.sleep(SETTLING_S)
+    begun = await faces.time_ms()
     freezes = await asyncio.gather(*(longest_freeze(page, TALK_S) for page in (faces.kiosk.page, faces.console.page)))
+    over = await faces.time_ms()
     assert max(freezes) <= LONGEST_FREEZE_S, freezes
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
@@ -89,9 +91,8 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
     for path in wire.paths:
         assert path.carried > 2000
         assert path.dropped / path.carried > LOSS / 2
-    held = {track["track"]: track for track in events["recording_completed"][0]["tracks"]}
-    for name in CONTINUOUS:
-        assert held[name]["gap_ms"] <= 0.05 * held[name]["expected_ms"], name
+    # The first picture takes its time, and what is lost at the very end is not asked for again; between them all is there.
+    assert [gap for gap in events.get("gap_declared", []) if gap["start_ms"] < over and gap["end_ms"] > begun] == []
 
 
 async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wire, faces: Faces) -> None:
