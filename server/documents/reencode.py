@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import structlog
 
 from link.messages.errors import Unprocessable
-from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
 CHILD = Path(__file__).with_name("child.py")
 TIMEOUT_S = 12.0
 AT_ONCE = 2
+_MAX_HEAD = 4096
 _MAX_OUT = 49 * 1024 * 1024
 # Tens of megabytes go through pipes in pieces and are never copied as a whole: that would hold up every call.
 _PIECE = 1 << 16
@@ -68,60 +72,71 @@ class Reencoder:
         return View(content, answer.media_type, answer.width, answer.height)
 
     async def _run(self, data: bytes) -> tuple[bytes, bytearray]:
-        """The child's answer, a line, and the image after it."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            str(CHILD),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            cwd="/",
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        feeding = spawn(_feed(process.stdin, data), name="image to child")
+        """The child's answer, a line, and the image after it; both empty when it took too long."""
+        child = _Child(data)
+        running = asyncio.get_running_loop().run_in_executor(None, child.run)
         try:
             async with asyncio.timeout(self._timeout_s):
-                # A longer first line than a StreamReader takes is none of ours.
-                head = await process.stdout.readline()
-                content = await _read(process.stdout)
-                await process.wait()
-                return head, content
+                return await asyncio.shield(running)
         except TimeoutError:
             log.warning("image took too long", size=len(data))
             return b"", bytearray()
-        except ValueError:
-            return b"", bytearray()
         finally:
-            await cancel(feeding)
-            await asyncio.shield(_bury(process, process.stdout))
+            child.kill()
+            await asyncio.shield(running)
 
 
-async def _bury(process: asyncio.subprocess.Process, stdout: asyncio.StreamReader) -> None:
-    if process.returncode is None:
-        process.kill()
-    while await stdout.read(_PIECE):
-        pass  # asyncio notices the end of a process only when its pipes are empty
-    await process.wait()
+class _Child:
+    """One limited process. It is started and read in a thread: an event loop would stand still while it forks."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
+
+    def run(self) -> tuple[bytes, bytearray]:
+        """Feed the image to the process; the first line of what it says, and the rest."""
+        with self._lock:
+            if self._killed:
+                return b"", bytearray()
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-I", str(CHILD)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+            )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        feeding = threading.Thread(target=self._feed, args=(process.stdin,), name="image to child", daemon=True)
+        feeding.start()
+        try:
+            return process.stdout.readline(_MAX_HEAD), _read(process.stdout)
+        finally:
+            process.kill()
+            feeding.join()
+            process.stdout.close()
+            process.wait()
+
+    def kill(self) -> None:
+        """End the process if it runs, and keep it from starting if it does not yet."""
+        self._killed = True
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+    def _feed(self, stdin: IO[bytes]) -> None:
+        # Closing writes what is left in the buffer, which nobody may want to read any more.
+        with contextlib.suppress(OSError), stdin:
+            for start in range(0, len(self._data), _PIECE):
+                stdin.write(self._data[start : start + _PIECE])
 
 
-async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
-    view = memoryview(data)
-    try:
-        for start in range(0, len(view), _PIECE):
-            stdin.write(view[start : start + _PIECE])
-            await stdin.drain()
-    except ConnectionError:
-        pass  # the child has seen enough
-    finally:
-        stdin.close()
-
-
-async def _read(stdout: asyncio.StreamReader) -> bytearray:
+def _read(stdout: IO[bytes]) -> bytearray:
     out = bytearray()
-    while chunk := await stdout.read(_PIECE):
+    while chunk := stdout.read(_PIECE):
         out += chunk
         if len(out) > _MAX_OUT:
             return bytearray()

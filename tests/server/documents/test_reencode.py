@@ -6,12 +6,14 @@ import os
 import random
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from server.documents import BadImage, Reencoder, reencode
+from server.serve import SWITCH_S
 from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
 from tests.stalls import longest_turn
 
@@ -50,7 +52,16 @@ async def test_the_picture_is_turned_the_right_way_up(orientation: int, side: st
     assert (view.width > view.height) is (orientation not in (6, 8))
 
 
-async def test_a_large_picture_holds_nothing_up() -> None:
+@pytest.fixture
+def threads_as_in_a_server() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.alone
+async def test_a_large_picture_holds_nothing_up(threads_as_in_a_server: None) -> None:
     side = 3400
     noise = Image.frombytes("RGB", (side, side), random.Random(1).randbytes(side * side * 3))
     out = io.BytesIO()
