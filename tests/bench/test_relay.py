@@ -13,6 +13,7 @@ from tests.bench.chart import Series, chart
 from tests.bench.peer import LIFE, TAIL, Way
 
 
+@pytest.mark.alone
 def test_a_recorded_call_is_measured() -> None:
     figures = relay.run_once("visavis", 1, 1.0, one_core=False)
     assert figures["lost"] == 0

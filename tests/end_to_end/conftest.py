@@ -44,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.chromium)
+            item.add_marker(pytest.mark.alone)
             # One event loop for all of them, so that they share two browsers; each has profiles of its own.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 

@@ -91,7 +91,8 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
     for path in wire.paths:
         assert path.carried > 2000
         assert path.dropped / path.carried > LOSS / 2
-    # The first picture takes its time, and what is lost at the very end is not asked for again; between them all is there.
+    # The first picture takes its time, and what is lost at the very end is not asked for again;
+    # between them all is there.
     assert [gap for gap in events.get("gap_declared", []) if gap["start_ms"] < over and gap["end_ms"] > begun] == []
 
 

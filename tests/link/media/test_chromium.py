@@ -15,7 +15,7 @@ from link.media.relay import Relay
 from tests.link.media.chromium import Browser, browsers
 from tests.link.media.lossy import LossyPath
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.alone, pytest.mark.chromium]
 
 SOUND, PICTURE = "in0", "in1"
 
