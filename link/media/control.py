@@ -43,7 +43,7 @@ class Control:
         self._peer = PeerClock()
         self.rtt = 0.0
         self._fastest = MinimumFilter()
-        self.available = 0
+        self.available = self.limit = 0
         self._trusted = False
         self._limited_until = float("-inf")
         self._available_at = float("-inf")
@@ -165,7 +165,7 @@ class Control:
         """Divide what the far end can take among the videos we send it."""
         if now - self._available_at > REMB_LIFE:
             self.available = 0
-        limit = self.available if self._trusted or self._congested(now) else 0
+        self.limit = limit = self.available if self._trusted or self._congested(now) else 0
         videos = [s for s in self._slots.values() if s.kind == "video" and s.flow is not None and s.flow.active(now)]
         for slot in videos:
             slot.available = limit // len(videos)

@@ -134,6 +134,8 @@ class LegStatistics:
     refused: int = 0
     available: int = 0  # bit/s that the far end says (REMB) this leg can carry away from us; 0 while unknown
     estimate: int = 0  # bit/s that we think this leg can carry towards us
+    limit: int = 0  # bit/s that the videos we send share, as far as we believe the far end; 0 for no limit
+    quiet: float = 0.0  # seconds since anything at all was heard
     flows: dict[str, FlowStatistics] = field(default_factory=dict)
     slots: dict[str, SlotStatistics] = field(default_factory=dict)
 
@@ -185,7 +187,7 @@ class Leg:
         self._candidates = 0
         self._far_end_complete = False
         self._closing: asyncio.Task[None] | None = None
-        self._probed = 0.0
+        self._probed = self._quiet = 0.0
         self._counted = 0.0
         self._bytes_before: dict[str, int] = {}
         self._bitrates: dict[str, int] = {}
@@ -361,7 +363,7 @@ class Leg:
         transport = self._transport
         transport.refresh()
         heard = max(transport.heard, self._ingress.heard)
-        quiet = now - heard
+        quiet = self._quiet = max(0.0, now - heard)
         self._set_state(LegState.SILENT if quiet > SILENCE else LegState.CONNECTED)
         if now - self._probed > (0.4 if quiet > _PROBE_WHEN_QUIET else _PROBE_ANYWAY):
             self._probed = now
@@ -439,6 +441,8 @@ class Leg:
             refused=ingress.refused + self._transport.refused + self._refused,
             available=self._control.available,
             estimate=ingress.estimator.estimate,
+            limit=self._control.limit,
+            quiet=self._quiet,
             flows={source.flow.name: self._flow_statistics(source.flow) for source in ingress.sources()},
             slots={slot.name: self._slot_statistics(slot) for slot, _ in self._sending},
         )
