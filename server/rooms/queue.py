@@ -205,6 +205,7 @@ class Queue:
         """
         known = [one for one in self.specialists.values() if one.presence is not Presence.OFFLINE]
         free_at = {one.id: self._busy_s(one, now) for one in known if one.wants or one.call is not None}
+        rung = {one.offer for one in known}
         fitting: dict[_Need, frozenset[str]] = {}
         ahead: Counter[_Need] = Counter()
         standings = {}
@@ -218,7 +219,9 @@ class Queue:
             willing = able - call.declined or able
             first = min(((free_at[one], one) for one in willing), default=None)
             wait_s = None
-            if first is not None:
+            if call.session in rung:
+                wait_s = 0
+            elif first is not None:
                 start = max(first[0], call.retry_at - now) if call.retry_at else first[0]
                 free_at[first[1]] = start + self.handling.mean(call.service.id) + WRAP_UP_S
                 wait_s = round(start)

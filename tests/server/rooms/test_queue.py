@@ -141,6 +141,14 @@ def test_wait_is_simulated_over_the_people_who_fit() -> None:
     assert made.standings(200.0)["s2"].wait_s == left
 
 
+def test_the_call_that_rings_waits_no_longer_and_the_next_one_for_its_end() -> None:
+    made = queue(call("s1"), call("s2"), specialist("ann"))
+    assert rung(made) == [("s1", "ann")]
+    standings = made.standings(0.0)
+    assert standings["s1"].wait_s == 0
+    assert standings["s2"].wait_s == PRIOR_S + WRAP_UP_S
+
+
 def test_who_declined_is_not_counted_on() -> None:
     busy = specialist("bob")
     busy.call, busy.since, busy.service = "x", 0.0, "wealth"
