@@ -19,12 +19,16 @@ from link.messages.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Ack, Bye, Fa
 from link.messages.server import ServerMessage
 from link.signaling.endpoint import CLOSING, Endpoint
 from link.signaling.stream import Stream
+from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
 CONNECT_SECONDS: Final = 10.0
 PENDING: Final = 256
 BACKOFF: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 5.0)
+EAGER_PAUSE: Final = 0.5
+EAGER_EVERY: Final = 0.7
+EAGER_SECONDS: Final = 5.0
 
 
 class Refused(VisavisError):
@@ -43,6 +47,10 @@ class Client(Endpoint):
     ``headers()`` is awaited before each attempt (a device assertion lives one minute). ``on_message`` takes what is not
     a reply, in order. ``on_state(True)`` follows each connection that is up, ``on_fresh()`` one whose stream is new:
     the server then sends all state again, and requests that were under way have failed with ``unavailable``.
+
+    While ``eager`` is set somebody waits for the stream to come back: pauses are short, and an attempt that gets no
+    answer does not hold up the next. A SYN that is lost is sent again after 1, 3 and 7 s only: a network that is back
+    would stay unused for seconds.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class Client(Endpoint):
         self._next = 0
         self._leaving = asyncio.Event()
         self.refusal: VisavisError | None = None
+        self.eager = False
 
     def post(self, body: ClientMessage) -> None:
         """Send a notification; kept up to 1 MiB while there is no connection. Raises SlowConsumer over that."""
@@ -111,7 +120,8 @@ class Client(Endpoint):
                     log.error("server refuses this identity")
                 except (aiohttp.ClientError, OSError, TimeoutError, VisavisError) as error:
                     log.info("connection failed", error=type(error).__name__)
-                await self._pause(max(pause, BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)))
+                backoff = BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)
+                await self._pause(max(pause, min(backoff, EAGER_PAUSE) if self.eager else backoff))
                 attempt += 1
 
     async def _pause(self, seconds: float) -> None:
@@ -130,16 +140,9 @@ class Client(Endpoint):
             self._abort()
 
     async def _connect(self, http: aiohttp.ClientSession) -> None:
-        headers = await self._headers()
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                socket = await http.ws_connect(
-                    self._url,
-                    headers=headers,
-                    protocols=(SUBPROTOCOL,),
-                    max_msg_size=FRAME_BYTES,
-                    ssl=self._tls or True,
-                )
+            socket = await self._reach(http)
+            async with asyncio.timeout(EAGER_SECONDS if self.eager else CONNECT_SECONDS):
                 hello = codec.encode(Hello(VERSION, self._resume, self.stream.received))
                 await socket.send_frame(hello, aiohttp.WSMsgType.TEXT)
                 welcome = await self._welcome(socket)
@@ -159,6 +162,47 @@ class Client(Endpoint):
             await self._carry(socket, abort, codec.encode(Ack(self.stream.received)))
         finally:
             self._on_state(False)
+
+    async def _reach(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        """A WebSocket: of one attempt, or while ``eager`` of the first that succeeds of several that overlap."""
+        attempts: set[asyncio.Task[aiohttp.ClientWebSocketResponse | Exception]] = set()
+        chosen: aiohttp.ClientWebSocketResponse | None = None
+        try:
+            while True:
+                if not attempts or self.eager:
+                    attempts.add(spawn(self._attempt(http), name="connection attempt"))
+                done, _ = await asyncio.wait(attempts, timeout=EAGER_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                for attempt in done:
+                    outcome = attempt.result()
+                    if not isinstance(outcome, Exception):
+                        chosen = outcome
+                        return chosen
+                    attempts.discard(attempt)
+                    if not isinstance(outcome, TimeoutError) or not attempts:
+                        raise outcome
+        finally:
+            for attempt in attempts:
+                await cancel(attempt)
+                other = None if attempt.cancelled() else attempt.result()
+                if isinstance(other, aiohttp.ClientWebSocketResponse) and other is not chosen:
+                    await other.close()
+
+    async def _attempt(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse | Exception:
+        try:
+            return await self._upgrade(http)
+        except Exception as error:  # noqa: BLE001 - `_reach` raises it where it is seen
+            return error
+
+    async def _upgrade(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        headers = await self._headers()
+        async with asyncio.timeout(EAGER_SECONDS if self.eager else CONNECT_SECONDS):
+            return await http.ws_connect(
+                self._url,
+                headers=headers,
+                protocols=(SUBPROTOCOL,),
+                max_msg_size=FRAME_BYTES,
+                ssl=self._tls or True,
+            )
 
     async def _welcome(self, socket: aiohttp.ClientWebSocketResponse) -> Welcome:
         message = await socket.receive()
