@@ -1,11 +1,13 @@
-"""A bad network between two ends of a leg: a UDP relay on loopback that drops, delays and reorders by a seed."""
+"""A bad network between two ends of a leg: a UDP relay on loopback, each way as `network.Direction` has it."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import heapq
 import re
 from typing import Any, cast
+
+from tests.link.media.network import Conditions, Direction
 
 _CANDIDATE = re.compile(r"a=candidate:\S+ 1 udp \d+ (127\.0\.0\.1) (\d+) typ host[^\r\n]*\r\n")
 _ANY_CANDIDATE = re.compile(r"a=(?:candidate:[^\r\n]*|end-of-candidates)\r\n")
@@ -31,18 +33,58 @@ class LossyPath:
     """Stands between an offerer and an answerer, who must gather 127.0.0.1.
 
     The offerer's candidates are hidden from the answerer (`hide`), and the answerer's only one becomes this relay
-    (`stand_before`), so every datagram goes through here. `loss` (0 to 1) may be set at any time, for both directions;
-    `blocked` drops everything. `delay` and `jitter` are seconds one way; jitter reorders.
+    (`stand_before`), so every datagram goes through here. `to_answerer` and `to_offerer` say what happens on the way;
+    `set` changes both. `loss` and `blocked` are those of both directions.
     """
 
     def __init__(self, *, loss: float = 0.0, delay: float = 0.0, jitter: float = 0.0, seed: int = 1) -> None:
-        self.loss = loss
-        self.delay = delay
-        self.jitter = jitter
-        self.blocked = False
-        self.carried = self.dropped = 0
-        self._random = random.Random(seed)
+        self._directions = {
+            "answerer": Direction(Conditions(loss=loss, delay=delay, jitter=jitter), 2 * seed),
+            "offerer": Direction(Conditions(loss=loss, delay=delay, jitter=jitter), 2 * seed + 1),
+        }
         self._sides = {"answerer": _Side(self, "answerer"), "offerer": _Side(self, "offerer")}
+        self._waiting: list[tuple[float, int, str, bytes]] = []
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def to_answerer(self) -> Conditions:
+        return self._directions["answerer"].conditions
+
+    @property
+    def to_offerer(self) -> Conditions:
+        return self._directions["offerer"].conditions
+
+    def set(self, **changes: Any) -> None:
+        """Change fields of `Conditions` in both directions."""
+        for direction in self._directions.values():
+            for name, value in changes.items():
+                setattr(direction.conditions, name, value)
+
+    @property
+    def loss(self) -> float:
+        return self.to_answerer.loss
+
+    @loss.setter
+    def loss(self, loss: float) -> None:
+        self.set(loss=loss)
+
+    @property
+    def blocked(self) -> bool:
+        return self.to_answerer.blocked
+
+    @blocked.setter
+    def blocked(self, blocked: bool) -> None:
+        self.set(blocked=blocked)
+
+    @property
+    def carried(self) -> int:
+        return sum(direction.carried for direction in self._directions.values())
+
+    @property
+    def dropped(self) -> int:
+        return sum(direction.lost + direction.overflowed for direction in self._directions.values())
 
     @staticmethod
     def hide(offer: str) -> str:
@@ -65,15 +107,27 @@ class LossyPath:
         return head + line + _ANY_CANDIDATE.sub("", tail)
 
     def carry(self, data: bytes, towards: str) -> None:
-        self.carried += 1
-        if self.blocked or self._random.random() < self.loss:
-            self.dropped += 1
-            return
-        wait = self.delay + self._random.random() * self.jitter
-        if wait:
-            asyncio.get_running_loop().call_later(wait, self._deliver, data, towards)
-        else:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for out in self._directions[towards].carry(len(data), now):
+            if out <= now and not self._waiting:
+                self._deliver(data, towards)
+                continue
+            # A heap of our own: the loop's timers do not keep the order of what is due at once.
+            self._count += 1
+            heapq.heappush(self._waiting, (out, self._count, towards, data))
+            if self._timer is None or out < self._timer.when():
+                if self._timer is not None:
+                    self._timer.cancel()
+                self._timer = loop.call_at(out, self._run)
+
+    def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= loop.time():
+            _, _, towards, data = heapq.heappop(waiting)
             self._deliver(data, towards)
+        self._timer = loop.call_at(waiting[0][0], self._run) if waiting and not self._closed else None
 
     def _deliver(self, data: bytes, towards: str) -> None:
         # What comes in on one socket leaves by the other, so that each end sees one steady address.
@@ -82,6 +136,10 @@ class LossyPath:
             out.transport.sendto(data, out.peer)
 
     def close(self) -> None:
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waiting.clear()
         for side in self._sides.values():
             if side.transport is not None:
                 side.transport.close()
