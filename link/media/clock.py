@@ -1,19 +1,33 @@
 """From RTP timestamps to moments on this process's monotonic clock, and back. Sans-IO.
 
-A publisher's tracks share one `PeerClock`, so that what was captured together comes out with the same time. Until a
-sender report ties a track to its peer's clock, arrival times serve; the change from one to the other is slewed.
+A publisher's tracks share one `PeerClock`, so that what was captured together comes out with the same time (RFC 3550
+section 6.4.1). A line through the last sender reports of a track ties it to its peer's clock; until there is one,
+arrival times serve. Every change of what is known is slewed, and nothing a peer reports can put a capture further from
+its arrival than `MAX_AGE`.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from typing import NamedTuple
 
 NTP_UNIX = 2_208_988_800
+MAX_AGE = 2.0
+"""Seconds before the fastest arrival at which a report may say that something was captured."""
+_MAX_AHEAD = 0.5  # if a report says that it was captured so long after it arrived, the report is wrong
 _WALL_AT_START = time.time() - time.monotonic()
 _MIN_WINDOW = 10.0  # seconds over which the fastest arrival is remembered (twice, alternating)
-_OUTLIER = 0.1  # seconds
-_SLEW = 0.02  # of elapsed time
+_SLEW, _FAST_SLEW = 0.02, 0.1  # of elapsed time
+_NEAR = 0.04  # corrections larger than this are made at the faster rate: they can be seen
 _JUMP = 2.0  # a correction larger than this is made at once
+_BEGAN_ANEW = 10.0  # timestamps that go back by this are no delay
+_MAX_REPORTS = 32
+_WINDOW = 120.0  # seconds of reports that a line is drawn through
+_MIN_SPAN = 10.0  # seconds of reports from which on a drift can be told from their jitter
+_MAX_DRIFT = 500e-6
+_MAX_AHEAD_OF_REPORTS = 30.0  # seconds that a drift is trusted beyond the last report
+_OUTLIERS = 3  # so many that agree with each other are right
 
 
 def ntp_time(monotonic: float) -> int:
@@ -43,79 +57,186 @@ class MinimumFilter:
                 self.value = value
 
 
-class PeerClock:
-    """The offset between one peer's NTP clock and our monotonic clock, by the fastest of its sender reports."""
+class _Slewed:
+    """A value that follows its target at 2 % of elapsed time, 10 % while it is far away, and jumps over 2 s."""
 
-    __slots__ = ("_offset",)
+    __slots__ = ("_at", "value")
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+        self._at = 0.0
+
+    def follow(self, target: float, now: float) -> float:
+        value = self.value
+        if value is None or abs(target - value) > _JUMP:
+            value = target
+        elif target != value:
+            difference = target - value
+            rate = _FAST_SLEW if abs(difference) > _NEAR else _SLEW
+            step = max(0.0, now - self._at) * rate
+            value += min(step, max(-step, difference))
+        self.value = value
+        self._at = max(self._at, now)
+        return value
+
+
+class PeerClock:
+    """The offset between one peer's NTP clock and our monotonic clock, by the fastest of its sender reports.
+
+    A peer that sets its clock changes nothing: the step shows in its next report, and is taken out of all that follow.
+    """
+
+    __slots__ = ("_offset", "_slewed", "_step")
 
     def __init__(self) -> None:
         self._offset = MinimumFilter()
+        self._slewed = _Slewed()
+        self._step = 0.0
 
     def observe(self, ntp_seconds: float, now: float) -> None:
         """A sender report written at `ntp_seconds` of the peer's clock arrived at `now`."""
-        if self._offset.value - (now - ntp_seconds) > _JUMP or (now - ntp_seconds) - self._offset.value > _JUMP:
-            self._offset = MinimumFilter()
-        self._offset.add(now - ntp_seconds, now)
+        offset = now - self.steady(ntp_seconds)
+        wrong = offset - self._offset.value
+        if abs(wrong) > _JUMP and self._slewed.value is not None:
+            self._step += wrong
+            offset -= wrong
+        self._offset.add(offset, now)
+        self._slewed.follow(self._offset.value, now)
 
-    def monotonic(self, ntp_seconds: float) -> float:
-        """Our monotonic time of a moment on the peer's clock, at the smallest transit time seen."""
-        return ntp_seconds + self._offset.value
+    def steady(self, ntp_seconds: float) -> float:
+        """The peer's time without the steps that its clock has made."""
+        return ntp_seconds + self._step
+
+    def offset(self, now: float) -> float:
+        """Seconds from the peer's steady time to ours, at the smallest transit time seen; a report has come."""
+        return self._slewed.follow(self._offset.value, now)
+
+    @property
+    def target(self) -> float:
+        """What `offset` is on its way to."""
+        return self._offset.value
+
+    def correct(self, excess: float, now: float) -> None:
+        """Media came `excess` seconds before `target` says that it was captured: the path is faster than thought."""
+        self._offset.add(self._offset.value - excess, now)
+
+    def correct_now(self, excess: float) -> None:
+        """The same of `offset`. It is made at once for all tracks of the peer, so that they stay in step."""
+        if self._slewed.value is not None:
+            self._slewed.value -= excess
+
+
+class _Point(NamedTuple):
+    media: float  # seconds of the track's own clock
+    offset: float  # from there to the peer's steady clock
+
+
+class _Line:
+    """The offset of a track's clock to its peer's, by least squares over the sender reports of the last two minutes."""
+
+    __slots__ = ("_centre", "_doubted", "_drift", "_noise", "_offset", "_points")
+
+    def __init__(self, first: _Point) -> None:
+        self._points: deque[_Point] = deque([first], maxlen=_MAX_REPORTS)
+        self._doubted: list[_Point] = []
+        self._fit()
+
+    def add(self, point: _Point) -> None:
+        tolerance = min(0.1, 0.03 + 4 * self._noise)
+        if abs(point.offset - self.at(point.media)) <= tolerance:
+            self._doubted.clear()
+        else:
+            self._doubted = [p for p in self._doubted if abs(p.offset - point.offset) <= tolerance]
+            self._doubted.append(point)
+            if len(self._doubted) < _OUTLIERS:
+                return
+            self._points.clear()
+            self._points.extend(self._doubted[:-1])
+            self._doubted.clear()
+        points = self._points
+        points.append(point)
+        while abs(point.media - points[0].media) > _WINDOW:
+            points.popleft()
+        self._fit()
+
+    def at(self, media: float) -> float:
+        """The offset at `media`. Without news the drift is trusted for half a minute."""
+        beyond = media - self._points[-1].media
+        if beyond > _MAX_AHEAD_OF_REPORTS:
+            media -= beyond - _MAX_AHEAD_OF_REPORTS
+        return self._offset + self._drift * (media - self._centre)
+
+    def _fit(self) -> None:
+        points = self._points
+        count = len(points)
+        self._centre = centre = sum(p.media for p in points) / count
+        self._offset = offset = sum(p.offset for p in points) / count
+        self._drift = 0.0
+        if count > 3 and points[-1].media - points[0].media >= _MIN_SPAN:
+            square = sum((p.media - centre) ** 2 for p in points)
+            slope = sum((p.media - centre) * (p.offset - offset) for p in points) / square
+            self._drift = min(_MAX_DRIFT, max(-_MAX_DRIFT, slope))
+        self._noise = sum(abs(p.offset - self.at(p.media)) for p in points) / count
 
 
 class TrackClock:
     """Capture times of one track. Timestamps are unwrapped; `rate` is in Hz."""
 
-    __slots__ = ("_arrival", "_offset", "_outliers", "_peer", "_slewed", "_sr_offset", "rate")
+    __slots__ = ("_arrival", "_line", "_offset", "_peer", "rate")
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self._arrival = MinimumFilter()
         self._peer: PeerClock | None = None
-        self._sr_offset: float | None = None  # peer's NTP seconds at RTP timestamp 0
-        self._outliers = 0
-        self._offset: float | None = None  # what is in use: monotonic seconds at RTP timestamp 0
-        self._slewed = 0.0
+        self._line: _Line | None = None
+        self._offset = _Slewed()  # from the track's clock to its peer's, and to ours while there is no peer
 
     def observe(self, timestamp: int, now: float) -> None:
         """A packet stamped `timestamp` arrived at `now`, in order and not as a repair."""
-        self._arrival.add(now - timestamp / self.rate, now)
+        offset = now - timestamp / self.rate
+        if offset - self._arrival.value > _BEGAN_ANEW:
+            self._arrival = MinimumFilter()
+        self._arrival.add(offset, now)
 
     def report(self, timestamp: int, ntp: int, peer: PeerClock) -> None:
         """A sender report of this track ties `timestamp` to the 64-bit `ntp` time of `peer`, which has observed it."""
-        offset = ntp / 4294967296.0 - timestamp / self.rate
+        media = timestamp / self.rate
+        point = _Point(media, peer.steady(ntp / 4294967296.0) - media)
+        if self._line is not None and self._peer is peer:
+            self._line.add(point)
+            return
+        self._line = _Line(point)
+        if self._offset.value is not None:
+            self._offset.value += (self._peer.offset(0.0) if self._peer else 0.0) - peer.offset(0.0)
         self._peer = peer
-        if self._sr_offset is None:
-            self._sr_offset = offset
-        elif abs(offset - self._sr_offset) > _OUTLIER:
-            self._outliers += 1
-            if self._outliers < 3:
-                return
-            self._sr_offset = offset
-        else:
-            self._sr_offset += 0.25 * (offset - self._sr_offset)
-        self._outliers = 0
-
-    def _target(self) -> float:
-        if self._peer is not None and self._sr_offset is not None:
-            return self._peer.monotonic(self._sr_offset)
-        return self._arrival.value
-
-    def _current(self, now: float) -> float:
-        target = self._target()
-        offset = self._offset
-        if offset is None or abs(target - offset) > _JUMP:
-            offset = target
-        else:
-            step = max(0.0, now - self._slewed) * _SLEW
-            offset += min(step, max(-step, target - offset))
-        self._offset = offset
-        self._slewed = now
-        return offset
 
     def time(self, timestamp: int, now: float) -> float:
-        """When what is stamped `timestamp` was captured; at least one packet has been observed."""
-        return self._current(now) + timestamp / self.rate
+        """When what is stamped `timestamp` and came at `now` was captured, never later than `now`.
+
+        At least one packet has been observed.
+        """
+        media = timestamp / self.rate
+        moment = media + self._current(media, now)
+        if moment > now:
+            if self._peer is not None and moment - now <= _MAX_AHEAD:
+                self._peer.correct_now(moment - now)
+            moment = now
+        return moment
 
     def timestamp(self, moment: float, now: float) -> int:
-        """The RTP timestamp that belongs to the monotonic `moment`."""
-        return round((moment - self._current(now)) * self.rate)
+        """The RTP timestamp that belongs to the monotonic `moment`; at least one packet has been observed."""
+        return round((moment - self._current(moment - self._arrival.value, now)) * self.rate)
+
+    def _current(self, media: float, now: float) -> float:
+        """The offset in use at `media` seconds of the track's own clock."""
+        arrival, peer, line = self._arrival.value, self._peer, self._line
+        if peer is None or line is None:
+            return self._offset.follow(arrival, now)
+        offset = line.at(media)
+        excess = peer.target + offset - arrival
+        if 0.0 < excess <= _MAX_AHEAD:
+            peer.correct(excess, now)
+        elif not -MAX_AGE <= excess <= 0.0:
+            # Nonsense: stay within what can be.
+            offset = arrival - peer.target - (MAX_AGE if excess < 0.0 else 0.0)
+        return peer.offset(now) + self._offset.follow(offset, now)
