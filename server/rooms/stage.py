@@ -9,8 +9,10 @@ from typing import Final, Protocol
 
 import structlog
 
+from link.media.conference import Conference
 from link.media.description import InvalidDescription
 from link.media.leg import AUXILIARY, CAMERA, MICROPHONE, Leg, LegState
+from link.media.matrix import HOLD, TALK, Setting
 from link.media.relay import Relay, Tap
 from link.messages.errors import InvalidMedia, NotFound, WrongState
 from link.tasks import cancel, spawn
@@ -23,14 +25,16 @@ log = structlog.get_logger()
 
 SILENT_S: Final = 1.0  # after the 2 s that a leg takes to call itself silent
 CONNECT_S: Final = 15.0
-EXPECTED: Final = (MICROPHONE, CAMERA)
-TRACKS: Final = {KIOSK: (MICROPHONE, CAMERA, AUXILIARY), SPECIALIST: (MICROPHONE, CAMERA)}
-# What a participant publishes, and the slot of the other participant's leg that it feeds.
-ROUTES: Final = {
-    KIOSK: {MICROPHONE: "audio0", CAMERA: "video0", AUXILIARY: "video1"},
-    SPECIALIST: {MICROPHONE: "audio0", CAMERA: "video0"},
+EXPECTED: Final = {KIOSK: (MICROPHONE, CAMERA), SPECIALIST: (MICROPHONE, CAMERA)}
+# What each participant publishes, the highest rank first: it decides who is shown where not all can be.
+TRACKS: Final = {
+    KIOSK: (MICROPHONE, CAMERA, AUXILIARY),
+    SPECIALIST: (MICROPHONE, CAMERA),
+    "interpreter": (MICROPHONE, CAMERA),
+    "second_specialist": (MICROPHONE, CAMERA),
+    "guide": (MICROPHONE, CAMERA),
+    "supervisor": (MICROPHONE, CAMERA),
 }
-OTHER: Final = {KIOSK: SPECIALIST, SPECIALIST: KIOSK}
 
 
 class NewLeg(Protocol):
@@ -40,7 +44,7 @@ class NewLeg(Protocol):
 
 
 class OnLeg(Protocol):
-    """Is told that a leg is `connected`, or that it has to go: `silent`, `failed`, `closed`."""
+    """Is told that a leg is `connected`, or that it has to go: `silent`, `failed`, `far_end`."""
 
     def __call__(self, participant: str, leg: str, what: str) -> None: ...
 
@@ -71,11 +75,12 @@ class Stage:
         self._on_leg = on_leg
         self._now_ms = now_ms
         self._relay = Relay()
+        self._conference = Conference(TRACKS, self._relay)
+        self._conference.set(SPECIALIST, TALK)
         self._seats: dict[str, _Seat] = {}
         self._writers: dict[str, TrackWriter] = {}
         self._recorder: Recorder | None = None
         self._paused = False
-        self._forwarding = False
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self, participant: str, leg: str, sdp: str) -> str:
@@ -100,7 +105,7 @@ class Stage:
             raise WrongState("the leg was replaced or closed")
         if not seat.connected:
             self._expect(seat, CONNECT_S, "failed")
-        self._wire()
+        self._conference.join(participant, seat.leg)
         self._tap(seat)
         return answer
 
@@ -123,24 +128,24 @@ class Stage:
         seat.stop_deadline()
         for tap in seat.taps:
             tap.close()
-        for name, slot in ROUTES[participant].items():
-            other = self._seats.get(OTHER[participant])
-            if other is not None and name in seat.leg.flows:
-                self._relay.disconnect(other.leg, slot)
+        self._conference.leave(participant)
         self._pause_tracks(participant, "disconnected")
         task = spawn(self._close(seat), name=f"close leg {self._session} {participant}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     def forward(self, on: bool) -> None:
-        """Let the participants hear and see each other, or not; nobody hears or sees what is not recorded."""
-        self._forwarding = on
-        self._wire()
+        """Let the customer take part, or hold the line: then the customer hears and sees nobody, nor the other way."""
+        self._conference.set(KIOSK, TALK if on else HOLD)
+
+    def set(self, participant: str, setting: Setting) -> None:
+        """Let a third party take part like that; it is on hold before. Raises `ValueError` for an unknown one."""
+        self._conference.set(participant, setting)
 
     def record(self, recorder: Recorder | None) -> None:
-        """Tap every track for this recorder from now on; None: for none."""
+        """Tap every track for this recorder from now on; None: for none, and then nobody hears or sees anybody."""
         self._recorder = recorder
-        self._wire()
+        self._conference.forward(recorder is not None)
         self._writers.clear()
         for seat in self._seats.values():
             for tap in seat.taps:
@@ -172,6 +177,7 @@ class Stage:
         """Close everything. Idempotent."""
         for seat in list(self._seats.values()):
             self.close(seat.participant, seat.id)
+        self._conference.close()
         for task in list(self._closing):
             await asyncio.wait([task], timeout=3)
             await cancel(task)
@@ -182,17 +188,6 @@ class Stage:
                 await seat.leg.close()
         except TimeoutError:
             log.warning("leg does not close", session=self._session, participant=seat.participant)
-
-    def _wire(self) -> None:
-        for participant, routes in ROUTES.items():
-            source, sink = self._seats.get(participant), self._seats.get(OTHER[participant])
-            if sink is None:
-                continue
-            for name, slot in routes.items():
-                if self._forwarding and self._recorder is not None and source is not None:
-                    self._relay.connect(source.leg.flows[name], sink.leg, slot)
-                else:
-                    self._relay.disconnect(sink.leg, slot)
 
     def _tap(self, seat: _Seat) -> None:
         # Tapped before where the recorder came while the seat's offer was being answered.
@@ -214,7 +209,7 @@ class Stage:
 
     def _expect_media(self, seat: _Seat) -> None:
         """From the connection on, a participant is to be heard and seen: what does not come is a gap."""
-        for name in EXPECTED:
+        for name in EXPECTED.get(seat.participant, ()):
             writer = self._writers.get(f"{seat.participant}.{name}")
             if writer is not None:
                 writer.expect(self._now_ms())
@@ -244,7 +239,7 @@ class Stage:
         elif state is LegState.SILENT:
             self._expect(seat, SILENT_S, "silent")
         elif state is LegState.CLOSED:
-            self._on_leg(seat.participant, seat.id, "failed")
+            self._on_leg(seat.participant, seat.id, "far_end" if seat.connected else "failed")
 
     def _expect(self, seat: _Seat, seconds: float, reason: str) -> None:
         """Unless the leg gets connected within `seconds`, it has to go."""
