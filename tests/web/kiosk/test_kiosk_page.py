@@ -135,13 +135,18 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         await at.hands.decline_paper()
         assert not (await at.office.heard(c.DocumentAnswer)).agreed
 
-        at.office.update(state=SessionState.HELD)
+        at.office.update(state=SessionState.HELD, recording=())
         await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通话保持中")
+        await expect(at.page.locator("kiosk-call .recording")).to_have_text("等待期间不录制")
         at.office.update(state=SessionState.ACTIVE)
+        await expect(at.page.locator("kiosk-call .recording")).to_have_text("正在启动录制")
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
 
         await at.hands.hang_up()
         await fine(at)
+        await expect(at.page.locator("kiosk-rating .star.lit"), "a resting pointer chooses nothing").to_have_count(0)
+        await at.page.locator("kiosk-rating .star").nth(3).hover()
+        await expect(at.page.locator("kiosk-rating .star.lit")).to_have_count(4)
         await at.page.locator("kiosk-rating .star").nth(3).click()
         assert (await at.office.heard(c.Rate)).stars == 4
         await at.page.locator("kiosk-thanks .button.primary").click()

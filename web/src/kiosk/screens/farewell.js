@@ -22,7 +22,7 @@ class KioskRating extends KioskElement {
         ${STARS.map((label, index) => {
           const lit = index < this.#stars;
           return html`<button type="button" class="star ${lit ? "lit" : ""}"
-            @pointerenter=${() => this.#preview(index + 1)} @pointerleave=${() => this.#preview(0)}
+            @pointermove=${() => this.#preview(index + 1)} @pointerleave=${() => this.#preview(0)}
             @click=${() => void this.kiosk.rate(index + 1)}>
             <wa-icon name="star"></wa-icon><span>${t(label)}</span>
           </button>`;
@@ -34,8 +34,10 @@ class KioskRating extends KioskElement {
     </div>`;
   }
 
+  // On the move only: a pointer that lay there before the stars came must not seem to have chosen.
   /** @param {number} stars */
   #preview(stars) {
+    if (stars === this.#stars) return;
     this.#stars = stars;
     this.requestUpdate();
   }

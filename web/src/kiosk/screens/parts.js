@@ -28,11 +28,10 @@ export function helpButton(kiosk, reason) {
 /** What is being recorded just now, in words. @param {import("../state.js").Session} session */
 export function recordingNote(session) {
   const what = recorded(session.recording);
-  return html`<p class="recording" role="status">
+  const none = session.state === "held" ? t("Nothing is recorded while you hold") : t("The recording is being started");
+  return html`<p class="recording ${session.state === "held" && !what.length ? "paused" : ""}" role="status">
     <span class="recording-dot"></span>
-    <span>${
-      what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : t("The recording is being started")
-    }</span>
+    <span>${what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : none}</span>
   </p>`;
 }
 
