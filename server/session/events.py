@@ -89,7 +89,7 @@ class LegConnected(EventBase, frozen=True):
 
 
 class LegClosed(EventBase, frozen=True):
-    """This leg is gone: `closed`, `silent`, `replaced`, `failed`."""
+    """This leg is gone: `closed` or `replaced` by us, `far_end`, `silent`, `failed` to connect."""
 
     participant: str
     leg: str

@@ -86,6 +86,7 @@ const WORDS = {
   lost: msg("connection lost"),
   silent: msg("nothing was heard"),
   closed: msg("closed"),
+  far_end: msg("ended by that side"),
   replaced: msg("replaced by a new one"),
   failed: msg("failed"),
   restart: msg("restart"),

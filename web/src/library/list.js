@@ -84,6 +84,11 @@ export class LibraryList extends LitElement {
     void this.load();
   }
 
+  /** @param {number} count */
+  #count(count) {
+    return count === 1 ? t("1 session") : t("{count} sessions", { count });
+  }
+
   render() {
     return html`
       <library-topbar class="topbar"></library-topbar>
@@ -91,7 +96,7 @@ export class LibraryList extends LitElement {
         <div class="library-heading">
           <h1>${t("Recordings")}</h1>
           <p class="muted" role="status">
-            ${this.found && !this.busy ? t("{count} sessions", { count: this.found.total }) : nothing}
+            ${this.found && !this.busy ? this.#count(this.found.total) : nothing}
           </p>
         </div>
         ${this.#filters()} ${this.#results()}
