@@ -15,7 +15,8 @@ from typing import NamedTuple
 NTP_UNIX = 2_208_988_800
 MAX_AGE = 2.0
 """Seconds before the fastest arrival at which a report may say that something was captured."""
-_MAX_AHEAD = 0.5  # if a report says that it was captured so long after it arrived, the report is wrong
+MAX_AHEAD = 0.5
+"""And after its arrival: a path that has just become shorter is believed slowly."""
 _WALL_AT_START = time.time() - time.monotonic()
 _MIN_WINDOW = 10.0  # seconds over which the fastest arrival is remembered (twice, alternating)
 _SLEW, _FAST_SLEW = 0.02, 0.1  # of elapsed time
@@ -120,11 +121,6 @@ class PeerClock:
         """Media came `excess` seconds before `target` says that it was captured: the path is faster than thought."""
         self._offset.add(self._offset.value - excess, now)
 
-    def correct_now(self, excess: float) -> None:
-        """The same of `offset`. It is made at once for all tracks of the peer, so that they stay in step."""
-        if self._slewed.value is not None:
-            self._slewed.value -= excess
-
 
 class _Point(NamedTuple):
     media: float  # seconds of the track's own clock
@@ -211,17 +207,9 @@ class TrackClock:
         self._peer = peer
 
     def time(self, timestamp: int, now: float) -> float:
-        """When what is stamped `timestamp` and came at `now` was captured, never later than `now`.
-
-        At least one packet has been observed.
-        """
+        """When what is stamped `timestamp` and came at `now` was captured; at least one packet has been observed."""
         media = timestamp / self.rate
-        moment = media + self._current(media, now)
-        if moment > now:
-            if self._peer is not None and moment - now <= _MAX_AHEAD:
-                self._peer.correct_now(moment - now)
-            moment = now
-        return moment
+        return min(now + MAX_AHEAD, media + self._current(media, now))
 
     def timestamp(self, moment: float, now: float) -> int:
         """The RTP timestamp that belongs to the monotonic `moment`; at least one packet has been observed."""
@@ -234,7 +222,7 @@ class TrackClock:
             return self._offset.follow(arrival, now)
         offset = line.at(media)
         excess = peer.target + offset - arrival
-        if 0.0 < excess <= _MAX_AHEAD:
+        if 0.0 < excess <= MAX_AHEAD:
             peer.correct(excess, now)
         elif not -MAX_AGE <= excess <= 0.0:
             # Nonsense: stay within what can be.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.media.clock import MAX_AGE, MinimumFilter, PeerClock, TrackClock, ntp_time
+from link.media.clock import MAX_AGE, MAX_AHEAD, MinimumFilter, PeerClock, TrackClock, ntp_time
 
 NTP = 3_900_000_000.0
 
@@ -208,7 +208,7 @@ class Device:
         clock, stamp = self.clocks[track], self.stamp(track, moment)
         clock.observe(stamp, now)
         time_now = clock.time(stamp, now)
-        assert time_now <= now
+        assert time_now <= now + MAX_AHEAD
         self.last[track] = max(self.last[track], time_now)
         return self.last[track]
 
@@ -222,10 +222,7 @@ def test_picture_and_sound_are_in_step_after_an_hour(ntp: float, sound: float, p
     device = Device(ntp, sound, picture, seed=1)
     device.run(3600, [(0.0, 0.04), (1200.0, 0.18), (2400.0, 0.05)])
     assert max(abs(skew) for moment, skew in device.skews if moment > 3000) < 0.01
-    late = [(moment, skew) for moment, skew in device.skews if moment > 10 and abs(skew) > 0.04]
-    # A path that becomes 130 ms shorter: what was sent before has its time already.
-    assert all(2400 < moment < 2401 for moment, _ in late)
-    assert len(late) <= 5
+    assert max(abs(skew) for moment, skew in device.skews if moment > 10) < 0.04, "also while the path changes"
 
 
 @given(
@@ -245,7 +242,7 @@ def test_drift_delay_and_loss_of_reports_do_not_part_them(
 
 
 @given(st.lists(st.tuples(st.sampled_from("prs"), st.integers(0, 2**33), st.integers(0, 2**64 - 1)), max_size=60))
-def test_whatever_is_reported_a_capture_is_before_its_arrival(events: list[tuple[str, int, int]]) -> None:
+def test_whatever_is_reported_a_capture_is_not_long_after_its_arrival(events: list[tuple[str, int, int]]) -> None:
     peer, clock = PeerClock(), TrackClock(90_000)
     clock.observe(0, 1000.0)
     now = 1000.0
@@ -256,7 +253,7 @@ def test_whatever_is_reported_a_capture_is_before_its_arrival(events: list[tuple
         elif kind == "r":
             peer.observe(ntp / 2**32, now)
             clock.report(stamp, ntp, peer)
-        assert clock.time(stamp, now) <= now
+        assert clock.time(stamp, now) <= now + MAX_AHEAD
         assert isinstance(clock.timestamp(now, now), int)
     # Back to good behaviour: nothing of it stays.
     for step in range(400):
