@@ -72,6 +72,7 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     ]  # fmt: skip
     assert [kind for kind in told if kind in order] == order
     assert told.index("consent_given") < told.index("leg_opened"), "no medium before consent"
+    assert {event["reason"] for kind, event in entries if kind == "leg_closed"} <= {"closed", "far_end"}
     facts = dict(entries)
     papers = sorted((stack.papers or stack.data).iterdir())
     assert facts["document_stored"]["sha256"] in [hashlib.sha256(paper.read_bytes()).hexdigest() for paper in papers]
