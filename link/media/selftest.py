@@ -21,6 +21,7 @@ _SIGNATURES = {
     "aioice.candidate.candidate_priority": ("candidate_component", "candidate_type", "local_pref"),
     "aioice.ice.server_reflexive_candidate": ("protocol", "stun_server"),
     "aioice.ice.Connection.gather_candidates": ("self",),
+    "aioice.ice.Connection.data_received": ("self", "data", "component"),
     "aioice.ice.Connection.build_request": ("self", "pair", "nominate"),
     "aioice.ice.StunProtocol.datagram_received": ("self", "data", "addr"),
     "aioice.ice.StunProtocol.__init__": ("self", "receiver"),
@@ -40,6 +41,7 @@ _CONNECTION = {
     "_local_candidates_end": bool,
     "_nominated": dict,
     "_protocols": list,
+    "_remote_candidates": list,
     "_queue": asyncio.Queue,
     "local_username": str,
     "local_password": str,
@@ -98,6 +100,8 @@ def _check_objects() -> None:
     for attribute in ("_rx_srtp", "_tx_srtp", "state"):
         if not hasattr(dtls, attribute):
             raise Incompatible(f"aiortc's RTCDtlsTransport.{attribute} does not exist")
+    if "_network_host" not in vars(ice.Candidate("1", 1, "udp", 1, "127.0.0.1", 1, "host")):
+        raise Incompatible("aioice's Candidate._network_host does not exist")
     for attribute in _PAIR:
         if attribute not in dir(ice.CandidatePair) and attribute not in inspect.getsource(ice.CandidatePair.__init__):
             raise Incompatible(f"aioice's CandidatePair.{attribute} does not exist")

@@ -23,6 +23,7 @@ from aiortc.rtcicetransport import RTCIceParameters
 
 from link.media.datagrams import Inbox, Outbox, Target
 from link.media.description import Candidate
+from link.media.gate import Gate
 from link.media.port import Port
 from link.media.srtp import SrtpBuffer
 from link.tasks import cancel, spawn
@@ -32,7 +33,6 @@ log = structlog.get_logger()
 CONNECT_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
 STUN_TIMEOUT = 5.0
-MAX_QUEUED = 128  # STUN and DTLS datagrams waiting for aiortc
 MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
 
@@ -68,6 +68,7 @@ class Transport:
         self._gatherer = RTCIceGatherer(iceServers=list(ice_servers))
         self._ice = RTCIceTransport(self._gatherer)
         self._connection = self._gatherer._connection
+        self._gate = Gate(self._connection)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._task: asyncio.Task[None] | None = None
         self._resolving: set[asyncio.Task[None]] = set()
@@ -229,9 +230,8 @@ class Transport:
         protocol.datagram_received = datagram_received
 
     def _take_other(self, pass_on: Callable[..., None], data: bytes, address: tuple[Any, ...]) -> None:
-        """Give STUN and DTLS to aioice, and nothing else."""
-        first = data[0] if data else 255
-        if not (first < 4 or 19 < first < 64) or self._connection._queue.qsize() >= MAX_QUEUED:
+        """Give aioice the STUN and DTLS of the far end, and nothing else."""
+        if not self._gate.admits(data, address) and not self._is_answer(data):
             self.refused += 1
             return
         if address[:2] == self._address:
@@ -241,9 +241,13 @@ class Transport:
         except Exception:  # noqa: BLE001 - hostile STUN finds ways to raise inside aioice
             self.refused += 1
 
+    def _is_answer(self, data: bytes) -> bool:
+        """Whether this answers our probe, which aioice does not know of."""
+        return bool(self._probe_id) and data[8:20] == self._probe_id and data[0] == 1
+
     def _heard_stun(self, data: bytes, now: float) -> None:
         self.heard = now
-        if self._probe_id and data[8:20] == self._probe_id and data[0] == 1:
+        if self._is_answer(data):
             self._probe_id = b""
             self.rtt = now - self._probe_at
 
