@@ -25,6 +25,7 @@ GIVE_UP = 1.0
 PATIENCE = 4.0
 """Seconds that a recorder waits for it all the same; a sender of ours still has it."""
 KEYFRAME_EVERY = 0.5
+KEYFRAME_FOR_JOINER = 0.3  # browsers pass over what comes sooner after the one before
 ACTIVE = 1.0
 MAX_MISSING = 256
 
@@ -110,7 +111,7 @@ class Flow:
         self._stray = -1
         self._subscribers: tuple[Subscriber, ...] = ()
         self._keyframe_wanted = False
-        self._keyframe_asked = float("-inf")
+        self._keyframe_asked = self._keyframe_came = float("-inf")
 
     def active(self, now: float) -> bool:
         """Whether a packet arrived within the last second."""
@@ -167,6 +168,7 @@ class Flow:
         self.last_arrival = now
         if self._keyframe_wanted and starts_keyframe(payload):
             self._keyframe_wanted = False
+            self._keyframe_came = now
         packet = Packet(extended, unwrapped, marker, payload, now)
         self._history[extended & self._mask] = packet
         for subscriber in self._subscribers:
@@ -315,12 +317,16 @@ class Flow:
         for subscriber in self._subscribers:
             subscriber.gave_up(sequence)
 
-    def request_keyframe(self, now: float) -> None:
-        """Ask the publisher for a keyframe; at most one request per 500 ms leaves, repeated until a keyframe comes."""
+    def request_keyframe(self, now: float, *, joiner: bool = False) -> None:
+        """Ask the publisher for a keyframe; at most one request per 500 ms leaves, repeated until a keyframe comes.
+
+        A `joiner` has nothing to show before it: for it the next one may be asked for 300 ms after one that has come.
+        """
         if self.kind != "video":
             return
         self._keyframe_wanted = True
-        if now - self._keyframe_asked >= KEYFRAME_EVERY and self.on_keyframe is not None:
+        every = KEYFRAME_FOR_JOINER if joiner and self._keyframe_came >= self._keyframe_asked else KEYFRAME_EVERY
+        if now - self._keyframe_asked >= every and self.on_keyframe is not None:
             self._keyframe_asked = now
             self.keyframe_requests += 1
             self.on_keyframe()

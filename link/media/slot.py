@@ -86,7 +86,7 @@ class Slot:
         self.detach()
         self.flow = flow
         flow.add(self)
-        flow.request_keyframe(now)
+        flow.request_keyframe(now, joiner=True)
 
     def detach(self) -> None:
         if self.flow is not None:
@@ -102,7 +102,7 @@ class Slot:
 
     def tick(self, now: float) -> None:
         if self._first == _NEVER and self._send is not None and self.flow is not None and self.flow.active(now):
-            self.flow.request_keyframe(now)
+            self.flow.request_keyframe(now, joiner=True)
 
     def limit(self) -> int:
         return self.available
@@ -234,10 +234,11 @@ class Slot:
         header = self._header(self._rtx_payload_type | marker, self._rtx_sequence, packet.timestamp, self.rtx_ssrc, now)
         send(header, (sequence & 0xFFFF).to_bytes(2, "big") + payload)
 
-    def keyframe_requested(self, now: float) -> None:
+    def keyframe_requested(self, now: float, *, joiner: bool = False) -> None:
+        """The far end wants a keyframe; a `joiner` is a relay of ours, that has counted its requests already."""
         self.plis += 1
         if self.flow is not None:
-            self.flow.request_keyframe(now)
+            self.flow.request_keyframe(now, joiner=joiner)
 
     def reported(self, report: Report) -> None:
         """The far end's report block about this track."""

@@ -262,6 +262,23 @@ class TestKeyframes:
         p.flow.tick(2.5)
         assert p.keyframes == 2
 
+    def test_who_joins_right_after_a_keyframe_waits_less(self) -> None:
+        p = Publisher()
+        p.send(1, now=1.0)
+        p.flow.request_keyframe(1.0)
+        p.flow.request_keyframe(1.4, joiner=True)
+        assert p.keyframes == 1, "the one that was asked for is still on its way"
+        p.send(2, now=1.41, payload=KEYFRAME)
+        p.flow.request_keyframe(1.42)
+        assert p.keyframes == 1
+        p.flow.request_keyframe(1.43, joiner=True)
+        assert p.keyframes == 2
+        p.send(3, now=1.5, payload=KEYFRAME)
+        p.flow.request_keyframe(1.7, joiner=True)
+        assert p.keyframes == 2, "a browser would pass over it"
+        p.flow.request_keyframe(1.74, joiner=True)
+        assert p.keyframes == 3
+
     def test_a_silent_publisher_is_left_alone(self) -> None:
         p = Publisher()
         p.send(1, now=1.0)
