@@ -27,9 +27,21 @@ FLAGS = [
 ]
 
 _SCRIPT = """
-async ({publish}) => {
+async ({publish, paint}) => {
   const pc = new RTCPeerConnection({bundlePolicy: "max-bundle", iceServers: []});
-  const media = publish
+  const painted = () => {
+    const canvas = Object.assign(document.createElement("canvas"), {width: paint.width, height: paint.height});
+    const context = canvas.getContext("2d");
+    let at = 0;
+    setInterval(() => {
+      context.fillStyle = paint.colour;
+      context.fillRect(0, 0, paint.width, paint.height);
+      context.fillStyle = "black";
+      context.fillRect(at++ % paint.width, 0, 20, 20);
+    }, 33);
+    return canvas.captureStream(30);
+  };
+  const media = paint ? painted() : publish
     ? await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 1280, height: 720, frameRate: 30}})
     : new MediaStream();
   pc.addTransceiver(media.getAudioTracks()[0] || "audio", {direction: "sendrecv"});
@@ -73,8 +85,18 @@ class Browser:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    async def connect(self, leg: Leg, *, publish: bool = True, path: LossyPath | None = None) -> None:
-        """Offer to `leg`, take its answer, trickle; over `path`, if there is one."""
+    async def connect(
+        self,
+        leg: Leg,
+        *,
+        publish: bool = True,
+        path: LossyPath | None = None,
+        paint: dict[str, str | int] | None = None,
+    ) -> None:
+        """Offer to `leg`, take its answer, trickle; over `path`, if there is one.
+
+        `paint` (`colour`, `width`, `height`) is shown instead of camera and microphone.
+        """
         early: asyncio.Queue[tuple[str, str]] = asyncio.Queue(100)
         answered = False
 
@@ -88,7 +110,7 @@ class Browser:
             """The far end learns our address from what arrives there."""
 
         await self.page.expose_function("trickle", ignore if path else trickle)
-        offer = await self.page.evaluate(_SCRIPT, {"publish": publish})
+        offer = await self.page.evaluate(_SCRIPT, {"publish": publish, "paint": paint})
         answer = await leg.answer(path.hide(offer) if path else offer)
         if path:
             answer = await path.stand_before(answer)
