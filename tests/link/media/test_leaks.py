@@ -106,9 +106,9 @@ async def calls(count: int, at_once: int = 4) -> None:
 
 
 async def test_calls_leave_nothing() -> None:
-    await calls(20)
+    await calls(100)  # until the garbage of calls has reached its usual size
     before = held()
-    await calls(60)
+    await calls(100)
     after = held()
     after.same_as(before)
     assert after.resident - before.resident < 8 << 20
