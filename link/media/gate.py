@@ -64,7 +64,7 @@ class Gate:
             return len(self._connection._remote_candidates) < MAX_SOURCES or self._knows(address)
         if kind in (_RESPONSE, _ERROR) and self._asked(data[8:20]):
             self._errors += kind == _ERROR
-            return self._errors <= MAX_ERRORS
+            return kind == _RESPONSE or self._errors <= MAX_ERRORS
         # An answer that comes too late, or a sign of life: nothing will come of it.
         return kind in (_RESPONSE, _ERROR, _INDICATION) and self._knows(address)
 
