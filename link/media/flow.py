@@ -12,14 +12,13 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from link.media.clock import TrackClock
+from link.media.repair import Repair
 from link.media.vp8 import starts_keyframe
 
 CLOCK_RATES = {"audio": 48_000, "video": 90_000}
 HISTORY = {"audio": 256, "video": 1024}
 """Packets kept for retransmission, powers of two; no larger than libsrtp's window of 1024."""
 
-NACK_AFTER = 0.02
-NACK_EVERY = 0.05  # or the round-trip time, if that is longer
 GIVE_UP = 1.0
 """Seconds after which a missing packet is of no use to anyone who watches: a keyframe is asked for instead."""
 PATIENCE = 4.0
@@ -68,15 +67,6 @@ class Subscriber(Protocol):
         """Bits per second this subscriber can take, 0 for no limit."""
 
 
-class _Missing:
-    __slots__ = ("again", "since", "too_late")
-
-    def __init__(self, since: float, again: float) -> None:
-        self.since = since
-        self.again = again
-        self.too_late = False
-
-
 class Flow:
     """One published track, whatever leg or local encoder it comes from.
 
@@ -103,7 +93,7 @@ class Flow:
         self._size = HISTORY[kind]
         self._mask = self._size - 1
         self._history: list[Packet | None] = []
-        self._missing: dict[int, _Missing] = {}
+        self._missing = Repair()
         self._transit = 0.0
         self._timestamp = 0  # unwrapped, of the newest packet
         self._wrapped = 0  # the same as it stood in the packet
@@ -146,7 +136,7 @@ class Flow:
             self._skipped(highest + 1, extended, now)
         else:
             extended = highest - (0x10000 - ahead)
-            if not self._accept_late(extended, sequence):
+            if not self._accept_late(extended, sequence, now, repaired):
                 return
         self._stray = -1
         difference = (timestamp - self._wrapped) & 0xFFFFFFFF
@@ -262,19 +252,19 @@ class Flow:
             return
         missing = self._missing
         while missing and len(missing) + end - start > MAX_MISSING:
-            self._give_up(next(iter(missing)))
+            self._give_up(missing.oldest)
         if not missing and self.on_missing is not None:
             self.on_missing()
-        again = now + NACK_AFTER
-        for sequence in range(start, end):
-            missing[sequence] = _Missing(now, again)
+        missing.miss(range(start, end), now)
 
-    def _accept_late(self, extended: int, sequence: int) -> bool:
+    def _accept_late(self, extended: int, sequence: int, now: float, repaired: bool) -> bool:
         if extended > self.highest - self._size and extended >= 0:
             known = self._history[extended & self._mask]
             if known is not None and known.sequence == extended:
                 return False
-            self._missing.pop(extended, None)
+            # Sound has no RTX: what is sent again looks like what is late.
+            if self._missing.came(extended, now, self.rtt) and not repaired:
+                self.repaired += 1
             self.late += 1
             return True
         # Far behind: two packets in a row mean that the publisher began anew without saying so (RFC 3550 A.1).
@@ -290,29 +280,19 @@ class Flow:
         missing = self._missing
         if not missing:
             return False
-        due: list[int] = []
-        old: list[int] = []
-        interval = max(NACK_EVERY, self.rtt)
         patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else GIVE_UP
-        for sequence, entry in missing.items():
-            age = now - entry.since
-            if age >= GIVE_UP and not entry.too_late:
-                entry.too_late = True
-                self.request_keyframe(now)
-            if age >= patience:
-                old.append(sequence)
-            elif now >= entry.again:
-                entry.again = now + interval
-                due.append(sequence & 0xFFFF)
+        due, old, too_late = missing.due(now, self.rtt, GIVE_UP, patience)
+        if too_late:
+            self.request_keyframe(now)
         if due and self.on_nack is not None:
             self.nacks += len(due)
-            self.on_nack(due)
+            self.on_nack([sequence & 0xFFFF for sequence in due])
         for sequence in old:
             self._give_up(sequence)
         return bool(missing)
 
     def _give_up(self, sequence: int) -> None:
-        del self._missing[sequence]
+        self._missing.forget(sequence)
         self.lost += 1
         for subscriber in self._subscribers:
             subscriber.gave_up(sequence)

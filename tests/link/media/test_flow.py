@@ -15,12 +15,11 @@ from link.media.flow import (
     HISTORY,
     KEYFRAME_EVERY,
     MAX_MISSING,
-    NACK_AFTER,
-    NACK_EVERY,
     PATIENCE,
     Flow,
     Packet,
 )
+from link.media.repair import NACK_AFTER, NACK_EVERY, NACK_TWICE
 
 KEYFRAME = b"\x10\x00" + bytes(8)
 DELTA = b"\x10\x01" + bytes(8)
@@ -133,16 +132,55 @@ def test_history_answers_for_as_long_as_it_is_long() -> None:
 class TestRepair:
     def test_asks_after_20_ms_and_again_every_round_trip(self) -> None:
         p = Publisher()
-        p.flow.rtt = 0.08
+        p.flow.rtt = 0.055
         p.send(1, 4)
         assert p.hurried == 1
         assert p.flow.repair(1.0 + NACK_AFTER / 2)
         assert p.nacks == []
         p.flow.repair(1.0 + NACK_AFTER)
-        p.flow.repair(1.0 + NACK_AFTER + 0.07)
+        p.flow.repair(1.0 + NACK_AFTER + 0.05)
         assert p.nacks == [[2, 3]]
-        p.flow.repair(1.0 + NACK_AFTER + 0.081)
+        p.flow.repair(1.0 + NACK_AFTER + 0.056)
         assert p.nacks == [[2, 3], [2, 3]]
+
+    def test_on_a_long_path_it_asks_twice_each_round_trip(self) -> None:
+        p = Publisher()
+        p.flow.rtt = 0.3
+        p.send(1, 3)
+        asked = []
+        for tick in range(1, 40):
+            before = len(p.nacks)
+            p.flow.repair(1.0 + tick * 0.02 + 1e-6)
+            asked += [tick * 0.02] * (len(p.nacks) - before)
+        assert asked == pytest.approx([0.02, 0.02 + NACK_TWICE, 0.32, 0.32 + NACK_TWICE, 0.62, 0.62 + NACK_TWICE])
+
+    def test_a_path_that_reorders_is_given_time(self) -> None:
+        """Packets that come 40 ms late by themselves are not asked for, once that is known."""
+        p = Publisher()
+        p.flow.rtt = 0.2
+        for step in range(60):
+            now = 1.0 + step * 0.1
+            p.send(3 * step, 3 * step + 2, now=now)
+            if step == 50:
+                p.nacks.clear()
+            p.flow.repair(now + 0.021)
+            p.flow.repair(now + 0.039)
+            p.send(3 * step + 1, now=now + 0.04)
+        assert p.nacks == []
+        assert p.flow.repaired == 0
+        p.send(1000, 1002, now=10.0)
+        p.flow.repair(10.0 + 0.06)
+        assert len(p.nacks) == 1, "what is lost is asked for all the same"
+
+    def test_sound_that_was_sent_again_counts_as_repaired(self) -> None:
+        p = Publisher("audio")
+        p.flow.rtt = 0.05
+        p.send(1, 3, 5)
+        p.flow.repair(1.03)
+        p.send(2, now=1.04)
+        assert p.flow.repaired == 0, "nothing is answered before it can be"
+        p.send(4, now=1.08)
+        assert p.flow.repaired == 1
 
     def test_asks_not_more_often_than_every_50_ms(self) -> None:
         p = Publisher()
@@ -180,7 +218,7 @@ class TestRepair:
         for tick in range(int(PATIENCE / 0.02) - 1):
             assert p.flow.repair(1.0 + tick * 0.02)
         assert p.keyframes == 1, "those who watch get a new picture meanwhile"
-        assert len(p.nacks) == 8
+        assert len(p.nacks) == 16
         assert p.reader.lost == []
         assert not p.flow.repair(1.0 + PATIENCE)
         assert len(p.reader.lost) == 1
