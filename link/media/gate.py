@@ -37,6 +37,10 @@ class Gate:
         if 19 < data[0] < 64:
             self._connection._queue.put_nowait((data, component))
 
+    def settle(self) -> None:
+        """The path is found: nobody talks this end out of its role, or consent checks (RFC 7675) would fail."""
+        self._connection.switch_role = lambda ice_controlling: None
+
     def admits(self, data: bytes, address: tuple[Any, ...]) -> bool:
         """Whether a datagram that is no media may go on to aioice (RFC 7983: by its first byte)."""
         first = data[0] if data else 255

@@ -22,6 +22,7 @@ _SIGNATURES = {
     "aioice.ice.server_reflexive_candidate": ("protocol", "stun_server"),
     "aioice.ice.Connection.gather_candidates": ("self",),
     "aioice.ice.Connection.data_received": ("self", "data", "component"),
+    "aioice.ice.Connection.switch_role": ("self", "ice_controlling"),
     "aioice.ice.Connection.build_request": ("self", "pair", "nominate"),
     "aioice.ice.StunProtocol.datagram_received": ("self", "data", "addr"),
     "aioice.ice.StunProtocol.__init__": ("self", "receiver"),

@@ -136,6 +136,7 @@ class Transport:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await self._ice.start(parameters)
                 if self._ice.state == "completed":
+                    self._gate.settle()
                     fingerprints = [RTCDtlsFingerprint(algorithm="sha-256", value=fingerprint)]
                     await self._dtls.start(RTCDtlsParameters(fingerprints=fingerprints))
         except TimeoutError:
