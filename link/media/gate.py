@@ -39,7 +39,7 @@ class Gate:
 
     def settle(self) -> None:
         """The path is found: nobody talks this end out of its role, or consent checks (RFC 7675) would fail."""
-        self._connection.switch_role = lambda ice_controlling: None
+        self._connection.switch_role = lambda **_role: None
 
     def admits(self, data: bytes, address: tuple[Any, ...]) -> bool:
         """Whether a datagram that is no media may go on to aioice (RFC 7983: by its first byte)."""
