@@ -39,7 +39,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
-from aiortc import RTCIceServer
 
 from link.media.control import Control
 from link.media.datagrams import OUT_COUNT
@@ -64,6 +63,7 @@ from link.media.slot import Slot
 from link.media.srtp import SrtpBuffer, SrtpError
 from link.media.ticker import Ticker, running_ticker
 from link.media.transport import Transport
+from link.media.turn import Server
 from link.tasks import spawn
 
 log = structlog.get_logger()
@@ -154,9 +154,12 @@ class Leg:
         *,
         ice_servers: Sequence[IceServer] = (),
         loopback: bool = False,
+        relay_only: bool = False,
         on_state: Callable[[LegState], None] | None = None,
     ) -> None:
-        """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates. `on_state` is called on the event loop."""
+        """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates; with `relay_only` there are none but TURN's,
+        and `answer` and `offer` raise `RelayUnavailable` if there is none. `on_state` is called on the event loop.
+        """
         self.name = name
         kinds = {
             name: kind for names in (UP_NAMES, DOWN_NAMES) for name, kind in zip(names, KINDS, strict=True) if name
@@ -170,8 +173,9 @@ class Leg:
         self._cname = cname
         self._transport = Transport(
             name,
-            [RTCIceServer(list(s.urls), s.username or None, s.credential or None) for s in ice_servers],
+            [Server(url, server.username, server.credential) for server in ice_servers for url in server.urls],
             loopback=loopback,
+            relay_only=relay_only,
             on_media=self._ingress.datagram,
             on_burst=self._ingress.burst,
             on_connected=self._connected,

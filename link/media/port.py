@@ -82,11 +82,16 @@ class Port(asyncio.DatagramTransport):
         """Where packets for `flush` are put."""
         return self._poller.outbox
 
-    def flush(self, target: Target, count: int) -> None:
-        """Send the first `count` packets of the outbox."""
+    def target(self, address: tuple[str, int]) -> Target:
+        """Where `flush` sends to."""
+        return Target(self.family, address)
+
+    def flush(self, target: Target, count: int, outbox: Outbox | None = None) -> None:
+        """Send the first `count` packets of the outbox, or of another."""
         if self._closing:
             return
-        done, self._segments = self._poller.outbox.send(self.sock, target, count, segments=self._segments)
+        outbox = outbox or self._poller.outbox
+        done, self._segments = outbox.send(self.sock, target, count, segments=self._segments)
         self.dropped += count - done
 
     # --- as asyncio and aioice know it --------------------------------------------------------------------------------

@@ -17,15 +17,17 @@ import structlog
 from aioice import ice, stun
 from aioice.candidate import Candidate as IceCandidate
 from aioice.candidate import candidate_foundation, candidate_priority
-from aiortc import RTCCertificate, RTCIceCandidate, RTCIceGatherer, RTCIceServer, RTCIceTransport
+from aiortc import RTCCertificate, RTCIceCandidate, RTCIceGatherer, RTCIceTransport
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceParameters
 
-from link.media.datagrams import Inbox, Outbox, Target
+from link.media.allocation import Allocation
+from link.media.datagrams import Inbox, Outbox
 from link.media.description import Candidate
 from link.media.gate import Gate
 from link.media.port import Port
 from link.media.srtp import SrtpBuffer
+from link.media.turn import RelayUnavailable, Server, parse_url
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
@@ -35,13 +37,47 @@ CLOSE_TIMEOUT = 2.0
 STUN_TIMEOUT = 5.0
 MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
+CHECK_EVERY = 0.5
+
+
+class _Check(stun.Transaction):
+    """A connectivity check that is sent again every half second.
+
+    aioice waits twice as long each time, up to 16 s: a path that comes back would be found that late.
+    """
+
+    def _Transaction__retry(self) -> None:
+        self._Transaction__timeout_delay = CHECK_EVERY
+        super()._Transaction__retry()  # type: ignore[misc]
+
+
+class _StunProtocol(ice.StunProtocol):
+    """aioice's protocol of one local candidate, whose checks do not slow down."""
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        if integrity_key is None or retransmissions is not None:
+            return await super().request(request, addr, integrity_key, retransmissions)
+        request.add_message_integrity(integrity_key)
+        tries = int(CONNECT_TIMEOUT / CHECK_EVERY)
+        check = _Check(request, addr, self, retransmissions=tries, integrity_key=integrity_key)
+        self.transactions[request.transaction_id] = check
+        try:
+            return await check.run()
+        finally:
+            del self.transactions[request.transaction_id]
 
 
 class Transport:
     """ICE, DTLS and the socket of one leg.
 
     `on_burst(inbox, count, now)` gets what arrived together on a socket of ours and returns which of it is no media;
-    `on_media(datagram, now)` gets each SRTP and SRTCP datagram that a TURN server relays. `on_connected(rx, tx)` is
+    `on_media(datagram, now)` gets each SRTP and SRTCP datagram that comes over TCP. `on_connected(rx, tx)` is
     called once the SRTP keys are there, `on_closed()` once when the connection has failed, ended or been closed by the
     far end.
     """
@@ -49,9 +85,10 @@ class Transport:
     def __init__(
         self,
         name: str,
-        ice_servers: Sequence[RTCIceServer],
+        servers: Sequence[Server],
         *,
         loopback: bool,
+        relay_only: bool = False,
         on_media: Callable[[bytes, float], None],
         on_burst: Callable[[Inbox, int, float], list[int]],
         on_connected: Callable[[SrtpBuffer, SrtpBuffer], None],
@@ -65,7 +102,9 @@ class Transport:
         self._on_closed = on_closed
         certificate = RTCCertificate.generateCertificate()
         self.fingerprint = next(f.value for f in certificate.getFingerprints() if f.algorithm == "sha-256")
-        self._gatherer = RTCIceGatherer(iceServers=list(ice_servers))
+        self._servers = [(server, parse_url(server.url)) for server in servers]
+        self._relay_only = relay_only
+        self._gatherer = RTCIceGatherer(iceServers=[])
         self._ice = RTCIceTransport(self._gatherer)
         self._connection = self._gatherer._connection
         self._gate = Gate(self._connection)
@@ -77,8 +116,8 @@ class Transport:
         self._pair: Any = None
         self._udp: Any = None
         self._address: tuple[str, int] = ("", 0)
-        self._port: Port | None = None
-        self._target: Target | None = None
+        self._port: Port | Allocation | None = None
+        self._target: Any = None
         self._clogged = False
         self._probe_id = b""
         self._probe_at = 0.0
@@ -100,28 +139,36 @@ class Transport:
         """Open the sockets; our candidates. Takes milliseconds without ICE servers, at most about 5 s with them.
 
         `controlling` is our role (RFC 8445 section 6.1.1): the far end's first checks come as soon as it knows our
-        candidates, which is before its description arrives here, and a wrong role then ends in a conflict.
+        candidates, which is before its description arrives here, and a wrong role then ends in a conflict. Raises
+        `RelayUnavailable` if only relayed addresses may be used and there is none.
         """
         connection = self._connection
         connection.ice_controlling = controlling
+        connection._local_candidates_start = True
+        hosts = [] if self._relay_only else self._hosts()
+        stun_servers = [] if self._relay_only else [at for _, at in self._servers if not at.turn][:1]
+        reflexive = [
+            self._reflexive(protocol, (at.host, at.port))
+            for at in stun_servers
+            for protocol in hosts
+            if protocol.transport.family == socket.AF_INET
+        ]
+        relayed = [self._relayed(server) for server, at in self._servers if at.turn]
+        found = await asyncio.gather(*reflexive, *relayed)
+        connection._local_candidates += [protocol.local_candidate for protocol in hosts]
+        connection._local_candidates += [candidate for candidate in found if isinstance(candidate, IceCandidate)]
+        connection._local_candidates_end = True
+        await self._gatherer.gather()
+        if self._relay_only and not connection.local_candidates:
+            reasons = [str(reason) for reason in found if isinstance(reason, RelayUnavailable)]
+            raise RelayUnavailable(reasons[0] if reasons else "no TURN server is configured")
+        return [Candidate(c.foundation, c.priority, c.host, c.port, c.type) for c in connection.local_candidates]
+
+    def _hosts(self) -> list[Any]:
         addresses = ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
         if self._loopback or not addresses:
             addresses = ["127.0.0.1", *addresses]  # aioice leaves it out on purpose
-        connection._local_candidates_start = True
-        hosts = [protocol for address in addresses if (protocol := self._open(address)) is not None]
-        reflexive = [self._reflexive(protocol) for protocol in hosts if protocol.transport.family == socket.AF_INET]
-        # Without addresses of its own, aioice asks the TURN server only.
-        relayed, *found = await asyncio.gather(
-            connection.get_component_candidates(component=1, addresses=[]), *reflexive
-        )
-        connection._local_candidates += [protocol.local_candidate for protocol in hosts]
-        connection._local_candidates += [*filter(None, found), *relayed]
-        connection._local_candidates_end = True
-        await self._gatherer.gather()
-        for protocol in connection._protocols:
-            if protocol not in hosts:
-                self._hook(protocol)
-        return [Candidate(c.foundation, c.priority, c.host, c.port, c.type) for c in connection.local_candidates]
+        return [protocol for address in addresses if (protocol := self._open(address)) is not None]
 
     def start(self, ufrag: str, password: str, fingerprint: str, *, lite: bool, dtls_client: bool) -> None:
         """Connect to the far end in the background."""
@@ -181,7 +228,7 @@ class Transport:
         except OSError as error:
             log.info("address cannot be used", leg=self._name, error=str(error))
             return None
-        protocol: Any = ice.StunProtocol(self._connection)
+        protocol: Any = _StunProtocol(self._connection)
         host, number = port.sock.getsockname()[:2]
         protocol.local_candidate = IceCandidate(
             foundation=candidate_foundation("host", "udp", host),
@@ -204,11 +251,8 @@ class Transport:
         port.open(protocol)
         return protocol
 
-    async def _reflexive(self, protocol: Any) -> Any:
+    async def _reflexive(self, protocol: Any, server: tuple[str, int]) -> Any:
         """The address under which a STUN server sees this socket; None if it does not say."""
-        server = self._connection.stun_server
-        if server is None:
-            return None
         try:
             async with asyncio.timeout(STUN_TIMEOUT):
                 return (await ice.server_reflexive_candidate(protocol, server))[0]
@@ -216,19 +260,43 @@ class Transport:
             log.info("STUN server did not help", leg=self._name, error=type(error).__name__)
             return None
 
-    def _hook(self, protocol: Any) -> None:
-        """Put ourselves between a TURN server and aioice, by the first byte of each datagram (RFC 7983)."""
-        pass_on = protocol.datagram_received
-        on_media = self._on_media
-        monotonic = time.monotonic
+    async def _relayed(self, server: Server) -> IceCandidate | RelayUnavailable:
+        """A relayed address; or why there is none."""
+        protocol: Any = _StunProtocol(self._connection)
 
-        def datagram_received(data: bytes, address: tuple[Any, ...]) -> None:
+        def datagram(data: bytes, peer: tuple[str, int]) -> None:
             if data and 127 < data[0] < 192:
-                on_media(data, monotonic())
+                self._on_media(data, time.monotonic())
             else:
-                self._take_other(pass_on, data, address)
+                self._take_other(protocol.datagram_received, data, peer)
 
-        protocol.datagram_received = datagram_received
+        relay = Allocation(server, on_burst=self._on_burst, on_datagram=datagram, on_lost=self._relay_lost)
+        try:
+            await relay.allocate()
+        except RelayUnavailable as error:
+            log.warning("no relayed address", leg=self._name, reason=str(error))
+            return error
+        host, number = relay.relayed
+        # Behind a relay nobody needs to know where we are (RFC 9429 section 3.5.3).
+        related = ("0.0.0.0", 9) if self._relay_only else relay.mapped  # noqa: S104
+        protocol.local_candidate = IceCandidate(
+            foundation=candidate_foundation("relay", "udp", host),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(1, "relay"),
+            host=host,
+            port=number,
+            type="relay",
+            related_address=related[0],
+            related_port=related[1],
+        )
+        self._connection._protocols.append(protocol)
+        relay.open(protocol)
+        return protocol.local_candidate  # type: ignore[no-any-return]
+
+    def _relay_lost(self) -> None:
+        if self._udp is not None and self._udp.is_closing():
+            self._end()
 
     def _take_other(self, pass_on: Callable[..., None], data: bytes, address: tuple[Any, ...]) -> None:
         """Give aioice the STUN and DTLS of the far end, and nothing else."""
@@ -278,8 +346,8 @@ class Transport:
             self._pair = pair
             self._udp = pair.protocol.transport if pair is not None else None
             self._address = pair.remote_addr if pair is not None else ("", 0)
-            self._port = self._udp if isinstance(self._udp, Port) else None
-            self._target = Target(self._port.family, self._address) if self._port is not None else None
+            self._port = self._udp if isinstance(self._udp, Port | Allocation) else None
+            self._target = self._port.target(self._address) if self._port is not None else None
         # asyncio keeps what the kernel does not take, without a bound (a TURN transport has no such buffer).
         size = getattr(self._udp, "get_write_buffer_size", None)
         self._clogged = size is not None and size() > MAX_BUFFERED
@@ -324,8 +392,6 @@ class Transport:
             log.warning("leg had to be torn down", leg=self._name)
         self._end()
         for protocol in protocols:
-            # The hook is a cycle through this object: let go of it.
-            protocol.__dict__.pop("datagram_received", None)
             transport = protocol.transport
             if hasattr(transport, "abort"):
                 transport.abort()
