@@ -28,14 +28,15 @@ ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 _BITRATE = "x-google-min-bitrate=600;x-google-start-bitrate=3000;x-google-max-bitrate=3000"
 _NAME = "visavis"
 _OPUS = "minptime=10;useinbandfec=1"
-_MEDIA_LINE = re.compile(r"m=(audio|video) \d{1,5} UDP/TLS/RTP/SAVPF((?: \d{1,3}){1,128})")
+_MEDIA_LINE = re.compile(r"m=(audio|video) \d{1,5} UDP/TLS/RTP/SAVPF((?: \d{1,3}){1,128})", re.ASCII)
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31}")
 _MID_TOKEN = re.compile(r"[!-~]{1,16}")
 _MDNS = re.compile(r"[A-Za-z0-9-]{1,63}\.local")
 _CANDIDATE = re.compile(
     r"(?:candidate:)?([A-Za-z0-9+/]{1,32}) (\d{1,5}) ([A-Za-z]{3}) (\d{1,10}) ([0-9A-Za-z.:%-]{2,80}) (\d{1,5})"
-    r" typ (host|srflx|prflx|relay)((?: [!-~]+ [!-~]+)*)"
+    r" typ (host|srflx|prflx|relay)((?: [!-~]+ [!-~]+)*)",
+    re.ASCII,
 )
 _SETUPS = ("actpass", "active", "passive")
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -111,9 +112,13 @@ def parse_candidate(text: str) -> Candidate | None:
         return None
     if not _MDNS.fullmatch(host):
         try:
-            host = str(ipaddress.ip_address(host))
+            address = ipaddress.ip_address(host)
         except ValueError:
             return None
+        # No peer is there, and a zone would be looked up by name, on the event loop.
+        if address.is_multicast or address.is_unspecified or "%" in host or host == "255.255.255.255":
+            return None
+        host = str(address)
     return Candidate(foundation, int(priority), host, int(port), kind)
 
 

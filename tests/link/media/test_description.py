@@ -164,6 +164,7 @@ def without(text: str) -> str:
         describe().replace("a=ice-ufrag:user", "a=ice-ufrag:u"),
         describe().replace("a=ice-pwd:" + "p" * 22, "a=ice-pwd:short"),
         describe().replace("a=rtpmap:96", "a=rtpmap:٩٦"),
+        describe().replace("SAVPF 96", "SAVPF ٩٦"),
         describe().replace("a=rtpmap:96", "a=rtpmap:" + "9" * 5000),
         describe().replace("a=ssrc:101", "a=ssrc:4294967296"),
         describe().replace("a=extmap:1", "a=extmap:x"),
@@ -253,6 +254,11 @@ class TestCandidates:
             ("candidate:1 1 udp 2 example.org 9 typ host", None),
             ("candidate:1 1 udp 2 127.0.0.1 0 typ host", None),
             ("candidate:1 1 udp 2 127.0.0.1 9 typ prflx", None),
+            ("candidate:1 1 udp 2 fe80::1%eth0 9 typ host", None),
+            ("candidate:1 1 udp 2 224.0.0.251 5353 typ host", None),
+            ("candidate:1 1 udp 2 ff02::fb 5353 typ host", None),
+            ("candidate:1 1 udp 2 0.0.0.0 9 typ host", None),
+            ("candidate:1 1 udp 2 255.255.255.255 9 typ host", None),
         ],
     )
     def test_read(self, text: str, expected: Candidate | None) -> None:
@@ -266,6 +272,7 @@ class TestCandidates:
             "candidate:1 1 udp 2 127.0.0.1 99999 typ host",
             "candidate:1 1 udp 99999999999 127.0.0.1 9 typ host",
             "candidate:1 1 udp 2 127.0.0.1 9 typ evil",
+            "candidate:1 1 udp 2 127.0.0.1 ٩ typ host",
             "candidate:1 1 udp 2 127.0.0.1 9 typ host odd",
             "candidate:1 1 udp 2 127.0.0.1 9 typ host\r\na=setup:active",
             "candidate:1 1 udp 2 127.0.0.1 9 typ host" + " a b" * 200,

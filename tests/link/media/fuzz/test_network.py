@@ -16,6 +16,7 @@ import pytest
 from aioice import stun
 from OpenSSL import SSL
 
+from link.media.description import MAX_CANDIDATES
 from link.media.gate import MAX_QUEUED, MAX_SOURCES, Gate
 from link.media.leg import Leg, LegState
 from link.media.relay import Injection, Relay
@@ -189,6 +190,22 @@ async def test_role_conflicts_with_the_password(pair: Pair, role: str, stage: st
             for leg in (pair.offerer, pair.answerer):
                 await flood(sock, where(leg), conflicts(leg))
             assert roles == [leg._transport._connection.ice_controlling for leg in (pair.offerer, pair.answerer)]
+    await carries_media(pair)
+
+
+async def test_hostile_candidates_do_not_hide_the_good_one(pair: Pair) -> None:
+    """Each costs a few checks into the void, and no more than 50 are looked at."""
+    offer = await pair.offerer.offer()
+    hosts = ["127.0.0.1", "240.0.0.1", "192.0.2.1", "169.254.1.1", "::1", "::ffff:127.0.0.1", "2001:db8::1", "0.0.0.1"]
+    for number in range(3 * MAX_CANDIDATES):
+        host = hosts[number % len(hosts)] if number % 5 else f"{number}.local"
+        kind = ("host", "srflx", "relay")[number % 3]
+        line = f"candidate:{number} 1 udp {2**32 - 1 - number} {host} {1 + number * 400 % 65535} typ {kind}"
+        await pair.answerer.add_candidate(line, "0")
+    answer = await pair.answerer.answer(offer)
+    await pair.offerer.accept(answer)
+    await until(lambda: pair.offerer.state == pair.answerer.state == LegState.CONNECTED, 10)
+    assert len(pair.answerer._transport._connection._remote_candidates) <= MAX_CANDIDATES + 10
     await carries_media(pair)
 
 
