@@ -1,0 +1,113 @@
+"""Picture and sound of one participant at the same place of the recording, after any time and any number of restarts.
+
+Everything between the wire and the recorder's timeline is real; devices, their clocks and the network are simulated.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from link.media.control import Control
+from link.media.description import Media
+from link.media.flow import CLOCK_RATES, Flow
+from link.media.frames import EncodedFrame
+from link.media.ingress import Ingress
+from link.media.rtp import SenderReport
+from link.media.tap import Tap
+from server.blobs.suite import SUITES
+from server.blobs.vault import SessionKey
+from server.recording.track import Cutter
+
+KINDS = {"sound": "audio", "picture": "video"}
+EVERY = {"sound": 0.06, "picture": 0.1, "sound report": 5.0, "picture report": 1.0}
+PAYLOAD = {"sound": b"\x18sixty ms", "picture": b"\x10\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02a keyframe"}
+NTP = 3_900_000_000.0
+
+
+class Participant:
+    """One leg with microphone and camera. Their clocks drift by `drift`, as does that of the computer (`ntp`)."""
+
+    def __init__(self, drift: dict[str, float], spool: Path, seed: int) -> None:
+        self.drift = drift
+        self.chance = random.Random(seed)
+        self.ingress = Ingress(lambda items, now: None)
+        self.control = Control(9, "name", self.ingress, lambda packet: None)
+        self.flows = {track: Flow(kind) for track, kind in KINDS.items()}
+        # The first wraps after ten minutes (sound) and five (picture).
+        self.origin = {"sound": 2**32 - 600 * 48_000, "picture": 2**32 - 300 * 90_000}
+        self.sequence = {"sound": 65_000, "picture": 65_000}
+        self.arrived = {"sound": 0.0, "picture": 0.0}
+        self.capture: dict[str, float] = {}
+        self.errors: dict[str, float] = {}
+        self.skews: list[tuple[float, float]] = []
+        key = SessionKey("s1", SUITES["aes-256-gcm"], bytes(32))
+        self.cutters = {}
+        for number, (track, flow) in enumerate(self.flows.items()):
+            self.ingress.add(Media(KINDS[track], str(number), payload_type=96, ssrcs=[number + 1]), flow)
+            self.cutters[track] = Cutter(track, KINDS[track], key=key, spool=spool, offset_ms=-1_000_000)
+            Tap(flow, lambda frame, track=track: self.record(track, frame), lambda gap: None, 0.0, 0.0)  # type: ignore[misc]
+        self.recorded = {"sound": -1, "picture": -1}
+
+    def record(self, track: str, frame: EncodedFrame) -> None:
+        cutter = self.cutters[track]
+        at = cutter._time(frame)
+        cutter._next_audio_ms = at + round(frame.duration * 1000)
+        assert at > self.recorded[track], "the timeline never steps back"
+        self.recorded[track] = at
+        self.errors[track] = at / 1000 - self.capture[track]
+        if len(self.errors) == 2:
+            self.skews.append((self.capture[track], self.errors["picture"] - self.errors["sound"]))
+
+    def stamp(self, track: str, moment: float) -> int:
+        rate = CLOCK_RATES[KINDS[track]]
+        return (self.origin[track] + round(moment * (1 + self.drift[track]) * rate)) & 0xFFFFFFFF
+
+    def restart(self, track: str) -> None:
+        """The page opens the device again: another stream with other numbers."""
+        self.flows[track].restart()
+        self.origin[track] = self.chance.getrandbits(32)
+        self.sequence[track] = self.chance.getrandbits(16)
+
+    def run(self, begin: float, end: float, delay: float) -> None:
+        heads = dict.fromkeys(EVERY, begin)
+        while True:
+            what = min(heads, key=heads.__getitem__)
+            moment = heads[what]
+            if moment >= end:
+                return
+            heads[what] += EVERY[what]
+            now = 1000 + moment + delay + self.chance.expovariate(1 / 0.008)
+            track, _, report = what.partition(" ")
+            if report:
+                ntp = NTP + moment * (1 + self.drift["ntp"])
+                stamp = self.stamp(track, moment + self.chance.gauss(0, 0.003))
+                ssrc = list(KINDS).index(track) + 1
+                self.control.handle([SenderReport(ssrc, int(ntp * 2**32), stamp, 0, 0)], now)
+                continue
+            self.packet(track, moment, now + (0.02 if track == "sound" else 0.15 + self.chance.random() * 0.06))
+
+    def packet(self, track: str, moment: float, now: float) -> None:
+        now = self.arrived[track] = max(self.arrived[track], now)
+        self.capture[track] = moment
+        sequence = self.sequence[track] = (self.sequence[track] + 1) & 0xFFFF
+        self.flows[track].receive(sequence, self.stamp(track, moment), True, PAYLOAD[track], now)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_hour_of_drift_with_wraps_restarts_and_another_path(sign: int, tmp_path: Path) -> None:
+    someone = Participant({"ntp": sign * 50e-6, "sound": sign * 100e-6, "picture": -sign * 100e-6}, tmp_path, seed=4)
+    someone.run(0, 1200, delay=0.05)
+    someone.run(1200, 1800, delay=0.25)
+    someone.restart("picture")
+    someone.run(1800, 2400, delay=0.04)
+    someone.restart("sound")
+    someone.run(2400, 3600, delay=0.04)
+    began = (0, 1800, 2400)
+    settled = [skew for moment, skew in someone.skews if all(not 0 <= moment - b < 15 for b in began)]
+    assert len(settled) > 80_000
+    assert max(map(abs, settled)) < 0.04
+    assert max(abs(skew) for moment, skew in someone.skews if moment > 3500) < 0.02
+    assert max(abs(skew) for _, skew in someone.skews) < 0.2, "also until the first reports have come"
