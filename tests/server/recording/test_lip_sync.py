@@ -6,6 +6,7 @@ Everything between the wire and the recorder's timeline is real; devices, their 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from link.media.description import Media
 from link.media.flow import CLOCK_RATES, Flow
 from link.media.frames import EncodedFrame
 from link.media.ingress import Ingress
-from link.media.rtp import SenderReport
+from link.media.rtp import Rtp, SenderReport, parse_rtcp, parse_rtp
+from link.media.slot import Slot
 from link.media.tap import Tap
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
@@ -27,15 +29,51 @@ PAYLOAD = {"sound": b"\x18sixty ms", "picture": b"\x10\x10\x00\x00\x9d\x01\x2a\x
 NTP = 3_900_000_000.0
 
 
-class Participant:
-    """One leg with microphone and camera. Their clocks drift by `drift`, as does that of the computer (`ntp`)."""
+class Hop:
+    """The receiving end of a leg, and slots by which it hands everything on, with reports of its own."""
 
-    def __init__(self, drift: dict[str, float], spool: Path, seed: int) -> None:
+    def __init__(self, ssrcs: dict[str, int], drift: float) -> None:
+        self.drift = drift  # of this computer's clock
+        self.flows = {track: Flow(kind) for track, kind in KINDS.items()}
+        self.slots = {track: Slot(kind, track) for track, kind in KINDS.items()}
+        self.ingress = Ingress(lambda items, now: None)
+        for track, flow in self.flows.items():
+            media = Media(KINDS[track], track, payload_type=96, ssrcs=[ssrcs[track]])
+            self.ingress.add(media, flow)
+            self.slots[track].attach(flow, 0.0)
+        self.control = Control(9, "name", self.ingress, lambda packet: None)
+
+    def clock(self, now: float) -> float:
+        return now * (1 + self.drift) + 77
+
+    def take(self, track: str, packet: Rtp, now: float) -> None:
+        self.flows[track].receive(packet.sequence, packet.timestamp, packet.marker, packet.payload, self.clock(now))
+
+    def hand_on(self, take: Callable[[str, Rtp], None]) -> None:
+        """From now on, whatever comes goes on to `take`."""
+        for track, slot in self.slots.items():
+
+            def send(header: bytes, payload: bytes, track: str = track) -> None:
+                take(track, parse_rtp(header + payload, len(header) + len(payload)))
+
+            slot.open(send, 96, -1, 0)
+
+
+class Participant:
+    """One leg with microphone and camera. Their clocks drift by `drift`, as does that of the computer (`ntp`).
+
+    With `kiosk` the leg ends in a kiosk client, whose clock drifts too, and a second leg goes from there to the server.
+    """
+
+    def __init__(self, drift: dict[str, float], spool: Path, seed: int, *, kiosk: bool = False) -> None:
         self.drift = drift
         self.chance = random.Random(seed)
-        self.ingress = Ingress(lambda items, now: None)
-        self.control = Control(9, "name", self.ingress, lambda packet: None)
-        self.flows = {track: Flow(kind) for track, kind in KINDS.items()}
+        self.first = self.last = Hop({"sound": 1, "picture": 2}, drift["kiosk"] if kiosk else 0.0)
+        if kiosk:
+            self.last = Hop({track: slot.ssrc for track, slot in self.first.slots.items()}, 0.0)
+            self.first.hand_on(lambda track, packet: self.last.take(track, packet, self.now + 0.005))
+        self.now = 0.0
+        self.flows = self.first.flows
         # The first wraps after ten minutes (sound) and five (picture).
         self.origin = {"sound": 2**32 - 600 * 48_000, "picture": 2**32 - 300 * 90_000}
         self.sequence = {"sound": 65_000, "picture": 65_000}
@@ -45,9 +83,8 @@ class Participant:
         self.skews: list[tuple[float, float]] = []
         key = SessionKey("s1", SUITES["aes-256-gcm"], bytes(32))
         self.cutters = {}
-        for number, (track, flow) in enumerate(self.flows.items()):
-            self.ingress.add(Media(KINDS[track], str(number), payload_type=96, ssrcs=[number + 1]), flow)
-            self.cutters[track] = Cutter(track, KINDS[track], key=key, spool=spool, offset_ms=-1_000_000)
+        for track, flow in self.last.flows.items():
+            self.cutters[track] = Cutter(track, KINDS[track], key=key, spool=spool, offset_ms=-1_077_000)
             Tap(flow, lambda frame, track=track: self.record(track, frame), lambda gap: None, 0.0, 0.0)  # type: ignore[misc]
         self.recorded = {"sound": -1, "picture": -1}
 
@@ -85,20 +122,30 @@ class Participant:
                 ntp = NTP + moment * (1 + self.drift["ntp"])
                 stamp = self.stamp(track, moment + self.chance.gauss(0, 0.003))
                 ssrc = list(KINDS).index(track) + 1
-                self.control.handle([SenderReport(ssrc, int(ntp * 2**32), stamp, 0, 0)], now)
+                self.first.control.handle([SenderReport(ssrc, int(ntp * 2**32), stamp, 0, 0)], self.first.clock(now))
+                if self.first is not self.last and track == "picture":
+                    self.relay_reports(now)
                 continue
             self.packet(track, moment, now + (0.02 if track == "sound" else 0.15 + self.chance.random() * 0.06))
 
     def packet(self, track: str, moment: float, now: float) -> None:
-        now = self.arrived[track] = max(self.arrived[track], now)
+        now = self.now = self.arrived[track] = max(self.arrived[track], now)
         self.capture[track] = moment
         sequence = self.sequence[track] = (self.sequence[track] + 1) & 0xFFFF
-        self.flows[track].receive(sequence, self.stamp(track, moment), True, PAYLOAD[track], now)
+        self.first.take(track, Rtp(96, True, sequence, self.stamp(track, moment), 0, PAYLOAD[track], 0, 0), now)
+
+    def relay_reports(self, now: float) -> None:
+        for slot in self.first.slots.values():
+            report = slot.sender_report(self.first.clock(now))
+            if report is not None:
+                self.last.control.handle(parse_rtcp(report), self.last.clock(now + 0.005))
 
 
+@pytest.mark.parametrize("kiosk", [False, True], ids=["one leg", "through a kiosk client"])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_an_hour_of_drift_with_wraps_restarts_and_another_path(sign: int, tmp_path: Path) -> None:
-    someone = Participant({"ntp": sign * 50e-6, "sound": sign * 100e-6, "picture": -sign * 100e-6}, tmp_path, seed=4)
+def test_an_hour_of_drift_with_wraps_restarts_and_another_path(sign: int, kiosk: bool, tmp_path: Path) -> None:
+    drift = {"ntp": sign * 50e-6, "sound": sign * 100e-6, "picture": -sign * 100e-6, "kiosk": -sign * 100e-6}
+    someone = Participant(drift, tmp_path, seed=4, kiosk=kiosk)
     someone.run(0, 1200, delay=0.05)
     someone.run(1200, 1800, delay=0.25)
     someone.restart("picture")
