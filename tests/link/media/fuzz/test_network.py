@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import secrets
 import socket
 import time
@@ -20,10 +21,12 @@ from link.media.description import MAX_CANDIDATES
 from link.media.gate import MAX_QUEUED, MAX_SOURCES, Gate
 from link.media.leg import Leg, LegState
 from link.media.relay import Injection, Relay
+from link.tasks import spawn
 from tests.link.media.fuzz.mutation import mutate_bytes
 from tests.link.media.lossy import LossyPath
-from tests.link.media.test_leg import KEYFRAME, Pair, Recorded, until
+from tests.link.media.test_leg import KEYFRAME, Camera, Pair, Recorded, until
 
+_FINGERPRINT = re.compile(r"sha-256 [0-9A-F:]{95}")
 BIG = bool(os.environ.get("VISAVIS_BIG_TESTS"))
 STUN_CASES = 40_000 if BIG else 10_000
 
@@ -209,6 +212,32 @@ async def test_hostile_candidates_do_not_hide_the_good_one(pair: Pair) -> None:
     await carries_media(pair)
 
 
+async def test_a_flood_of_strangers_does_not_reach_the_call(pair: Pair) -> None:
+    """STUN that names us, STUN that does not, DTLS, media and noise: turned away for little, and media goes on."""
+    relay, seen, camera = Relay(), Recorded(), Camera(size=1000)
+    relay.connect(camera.injection.flow, pair.offerer, "camera")
+    seen.on(relay, pair.answerer, "camera")
+    await pair.connect()
+    connection = pair.answerer._transport._connection
+    chance = random.Random(1)
+    check = make_stun(pair.answerer, chance, password=False)
+    named = check.replace(connection.local_username.encode(), b"????")
+    kinds = [named, b"\x16\xfe\xff" + bytes(200), b"\x80\x60" + bytes(200), b"\xc8" + bytes(30), bytes(60)]
+    filming = spawn(camera.run(60), name="camera")
+    count = 12_000
+    before = time.process_time()
+    with stranger() as sock:
+        await flood(sock, where(pair.answerer), (kinds[i % len(kinds)] for i in range(count)))
+    spent = time.process_time() - before
+    await filming
+    await until(lambda: len(seen.frames) == 60)
+    print(f"{spent / count * 1e6:.0f} µs for each, with sending it")
+    assert seen.gaps == []
+    assert pair.answerer.statistics().refused >= 0.9 * count
+    assert len(connection._remote_candidates) <= 4, "nobody was learnt"
+    assert spent / count < 200e-6
+
+
 # --- DTLS -------------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +247,31 @@ def client_hello() -> bytes:
     with pytest.raises(SSL.WantReadError):
         connection.do_handshake()
     return connection.bio_read(1500)
+
+
+@pytest.mark.parametrize("liar", ["offerer", "answerer"])
+async def test_who_has_another_certificate_sends_and_hears_nothing(liar: str, no_task_left: None) -> None:
+    """The fingerprint in the description is not that of the certificate (RFC 8122 section 5)."""
+    pair, relay = Pair(), Relay()
+    cameras = {leg: Camera() for leg in ("offerer", "answerer")}
+    relay.connect(cameras["offerer"].injection.flow, pair.offerer, "camera")
+    relay.connect(cameras["answerer"].injection.flow, pair.answerer, "video0")
+    offer = await pair.offerer.offer()
+    if liar == "offerer":
+        offer = _FINGERPRINT.sub("sha-256 " + ":".join(["AB"] * 32), offer)
+    answer = await pair.answerer.answer(offer)
+    if liar == "answerer":
+        answer = _FINGERPRINT.sub("sha-256 " + ":".join(["AB"] * 32), answer)
+    await pair.offerer.accept(answer)
+    betrayed, other = (pair.answerer, pair.offerer) if liar == "offerer" else (pair.offerer, pair.answerer)
+    filming = [spawn(camera.run(60, 0.005), name="camera") for camera in cameras.values()]
+    await until(lambda: betrayed.state is LegState.CLOSED)
+    await asyncio.wait(filming)
+    assert LegState.CONNECTED not in pair.states[betrayed.name]
+    for leg in (betrayed, other):
+        assert sum(flow.packets for flow in leg.flows.values()) == 0
+    assert betrayed.statistics().packets_out == 0
+    await pair.close()
 
 
 async def connect_among_client_hellos(pair: Pair) -> None:
