@@ -72,6 +72,14 @@ class DocumentState(StrEnum):
     REJECTED = "rejected"
 
 
+class Quality(StrEnum):
+    """How good the network of one leg is."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    BAD = "bad"
+
+
 class Service(Value):
     """A service a customer may ask an expert about."""
 
@@ -125,6 +133,17 @@ class RecordedTrack(Value):
     kind: Code
 
 
+class Network(Value):
+    """The network between the server and one participant is not good.
+
+    ``reason``: ``loss``, ``delay``, ``bandwidth`` or ``silent``.
+    """
+
+    participant: Code
+    quality: Quality
+    reason: Code
+
+
 class Session(Value):
     """Everything a face needs to draw a session; sent whole at every change, so any copy of it repairs a missed one.
 
@@ -153,6 +172,7 @@ class Session(Value):
     kiosk_connected: bool = True
     specialist_connected: bool = False
     recording: list[RecordedTrack] = []
+    network: list[Network] = []
     documents: list[Document] = []
     note: Note = ""
     requeued: bool = False

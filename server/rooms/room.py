@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from link.media.quality import Judgement
 from link.messages.errors import NotFound, Unavailable, VisavisError
 from link.messages.server import ChatMessage, LegLost, Ring, RingStop, ServerMessage, SessionUpdate, TakeSnapshot
 from link.messages.values import Session
@@ -89,7 +90,7 @@ class Room:
         self._task: asyncio.Task[None] | None = None
         self._view_due = False
         self._singly = 0
-        self.stage = Stage(session, parts.new_leg, self._on_leg, clock.now_ms)
+        self.stage = Stage(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
         self.tape = Tape(self, parts.recordings, self.stage)
         self.share = Share(
             session,
@@ -311,6 +312,9 @@ class Room:
             self.post(e.LegConnected(participant, leg))
         else:
             self.post(e.LegClosed(participant, leg, what))
+
+    def _on_quality(self, participant: str, leg: str, judgement: Judgement) -> None:
+        self.post(e.QualityChanged(participant, leg, judgement.quality, judgement.reason or ""))
 
     def tell_kiosk(self, message: ServerMessage | None) -> None:
         """Send the session's kiosk a message; None is none."""

@@ -19,6 +19,7 @@ from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
 from server.recording.track import TrackWriter
+from server.rooms.watch import OnQuality, Watch
 from server.session.events import KIOSK, SPECIALIST
 
 log = structlog.get_logger()
@@ -69,7 +70,9 @@ class _Seat:
 class Stage:
     """Owned by a room; all methods are called on the event loop and only `open` and `stop` wait."""
 
-    def __init__(self, session: str, new_leg: NewLeg, on_leg: OnLeg, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, session: str, new_leg: NewLeg, on_leg: OnLeg, on_quality: OnQuality, now_ms: Callable[[], int]
+    ) -> None:
         self._session = session
         self._new_leg = new_leg
         self._on_leg = on_leg
@@ -77,6 +80,7 @@ class Stage:
         self._relay = Relay()
         self._conference = Conference(TRACKS, self._relay)
         self._conference.set(SPECIALIST, TALK)
+        self._watch = Watch(on_quality)
         self._seats: dict[str, _Seat] = {}
         self._writers: dict[str, TrackWriter] = {}
         self._recorder: Recorder | None = None
@@ -106,6 +110,7 @@ class Stage:
         if not seat.connected:
             self._expect(seat, CONNECT_S, "failed")
         self._conference.join(participant, seat.leg)
+        self._watch.add(participant, leg, seat.leg)
         self._tap(seat)
         return answer
 
@@ -129,6 +134,7 @@ class Stage:
         for tap in seat.taps:
             tap.close()
         self._conference.leave(participant)
+        self._watch.remove(participant, leg)
         self._pause_tracks(participant, "disconnected")
         task = spawn(self._close(seat), name=f"close leg {self._session} {participant}")
         self._closing.add(task)
@@ -237,6 +243,7 @@ class Stage:
                 self._expect_media(seat)
                 self._on_leg(seat.participant, seat.id, "connected")
         elif state is LegState.SILENT:
+            self._watch.look(seat.participant)
             self._expect(seat, SILENT_S, "silent")
         elif state is LegState.CLOSED:
             self._on_leg(seat.participant, seat.id, "far_end" if seat.connected else "failed")

@@ -96,6 +96,18 @@ class LegClosed(EventBase, frozen=True):
     reason: str
 
 
+class QualityChanged(EventBase, frozen=True):
+    """The network of this leg is `good`, `weak` or `bad` from now on.
+
+    `reason` is `loss`, `delay`, `bandwidth` or `silent`, and empty for a good one.
+    """
+
+    participant: str
+    leg: str
+    quality: str
+    reason: str = ""
+
+
 class RecordingStarted(EventBase, frozen=True):
     """The recorder runs: cipher suite and the identifier of the wrapped data key."""
 
@@ -303,6 +315,7 @@ Event = (
     | LegOpened
     | LegConnected
     | LegClosed
+    | QualityChanged
     | RecordingStarted
     | TrackStarted
     | SegmentSealed

@@ -14,7 +14,7 @@ import structlog
 from msgspec.structs import replace as amend
 
 from link.messages.errors import WrongState
-from link.messages.values import Chat, Document, DocumentState, RecordedTrack, SessionState
+from link.messages.values import Chat, Document, DocumentState, Network, Quality, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
 from server.session.redundant import redundant
@@ -227,6 +227,7 @@ class Machine:
         yield c.InterruptShare("disconnected")
         yield c.Forward(on=False)
         yield from self._drop_leg(e.SPECIALIST)
+        self._set_network(e.SPECIALIST)
         yield c.Release(specialist, wrap_up=False)
         if held:
             yield c.ResumeRecording()
@@ -249,14 +250,30 @@ class Machine:
     def _leg_connected(self, event: e.LegConnected) -> Step:
         self._current_leg(event.participant, event.leg)
         self._set(legs=self.state.legs | {event.participant: LegState(event.leg, connected=True)})
+        self._set_network(event.participant)
         yield from ()
 
     @_on(e.LegClosed, OPEN)
     def _leg_closed(self, event: e.LegClosed) -> Step:
         self._current_leg(event.participant, event.leg)
         yield from self._drop_leg(event.participant)
-        if event.reason != "closed":
+        if event.reason == "closed":
+            self._set_network(event.participant)
+        else:
             yield c.TellLegLost(event.participant, event.leg)
+
+    @_on(e.QualityChanged, OPEN)
+    def _quality_changed(self, event: e.QualityChanged) -> Step:
+        self._current_leg(event.participant, event.leg)
+        quality = Quality(event.quality)
+        bad = [Network(event.participant, quality, event.reason)] if quality is not Quality.GOOD else []
+        self._set_network(event.participant, *bad)
+        yield from ()
+
+    def _set_network(self, participant: str, *bad: Network) -> None:
+        """What is known of the participant's network; a lost leg's is kept until another one is connected."""
+        others = [network for network in self.state.network if network.participant != participant]
+        self._set(network=tuple(sorted([*others, *bad], key=lambda network: network.participant)))
 
     def _current_leg(self, participant: str, leg: str) -> None:
         current = self.state.legs.get(participant)
@@ -407,6 +424,7 @@ class Machine:
     def _ended(self, event: e.Ended) -> Step:
         before = self.state
         self._set(phase=ENDED, ringing=None, ended_by=event.by, end_reason=event.reason, lost=frozenset())
+        self._set(network=())
         yield from self._cancel(RING, SPECIALIST_LOST, KIOSK_LOST)
         if before.phase is WAITING:
             yield c.Dequeue()

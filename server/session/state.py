@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from link.messages.values import Chat, Document, Language, RecordedTrack, Service, Session, SessionState
+from link.messages.values import Chat, Document, Language, Network, RecordedTrack, Service, Session, SessionState
 from server.session.events import KIOSK, SPECIALIST, ConsentGiven, DocumentStored, SessionRequested
 
 OPEN = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
@@ -46,6 +46,7 @@ class State:
     answered: bool = False
     requeued: bool = False
     legs: dict[str, LegState] = field(default_factory=dict)
+    network: tuple[Network, ...] = ()
     lost: frozenset[str] = frozenset()
     timers: frozenset[str] = frozenset()
     recording: Recording = Recording.NONE
@@ -114,6 +115,7 @@ def visible(state: State) -> tuple[object, ...]:
         state.specialist,
         state.lost,
         state.recorded_now,
+        state.network,
         state.documents,
         state.note,
         state.step,
@@ -161,6 +163,7 @@ def view(
         kiosk_connected=KIOSK not in state.lost,
         specialist_connected=state.specialist is not None and SPECIALIST not in state.lost,
         recording=list(state.recorded_now),
+        network=list(state.network),
         documents=list(state.documents),
         note=state.note if notes else "",
         requeued=state.requeued,

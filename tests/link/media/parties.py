@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from functools import cache
@@ -27,8 +27,8 @@ RATE, FRAME = 48_000, 960
 PITCHES = (400, 650, 950, 1350, 1800, 2400)  # Hz; none the harmonic of another
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02"
 DELTA = b"\x11\x00\x00"
-LOUD, SILENT = -20.0, -60.0
-"""dBFS: a tone is sent at -12, and what is not forwarded at all is far below -60."""
+LOUD, SILENT = -20.0, -45.0
+"""dBFS: a tone is sent at -12; another pitch measures -120, or -55 where a tone is cut at that moment."""
 
 Sound = npt.NDArray[np.float64]
 
@@ -119,10 +119,10 @@ class Party:
     def _want(self) -> None:
         self._wanted = True
 
-    async def connect(self, answer: Callable[[str], asyncio.Future[str]] | None = None, loopback: bool = True) -> None:
+    async def connect(self, answer: Callable[[str], Awaitable[str]] | None = None) -> None:
         """Offer to a leg of the server's, made here unless `answer` answers."""
         if answer is None:
-            self.far = Leg(self.name, loopback=loopback)
+            self.far = Leg(self.name, loopback=True)
             await self.leg.accept(await self.far.answer(await self.leg.offer()))
         else:
             await self.leg.accept(await answer(await self.leg.offer()))

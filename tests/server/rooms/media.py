@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from typing import Any
 
 from link.media.frames import EncodedFrame
 from link.media.leg import Leg, LegState
@@ -12,6 +13,7 @@ from link.messages import client as m
 from link.messages.errors import VisavisError
 from link.messages.server import LegAnswer, LegLost
 from link.tasks import cancel, spawn
+from tests.link.media.lossy import LossyPath
 from tests.server.rooms.bank import Party
 
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02"
@@ -28,6 +30,8 @@ class Media:
         self.session = session
         self.legs = 0
         self.filming = True
+        self.conditions: dict[str, Any] | None = None  # of the network, if there is to be a bad one
+        self.path: LossyPath | None = None
         self.name = ""
         self.seen: list[EncodedFrame] = []
         self.heard: list[EncodedFrame] = []
@@ -84,9 +88,11 @@ class Media:
         self.leg = leg = Leg("test", loopback=True)
         self.legs += 1
         self.name = f"leg{next(_legs)}"
-        reply = await self.party.ask(m.LegOffer(self.session, self.name, await leg.offer()))
+        offer = await leg.offer()
+        path = self.path = None if self.conditions is None else LossyPath(**self.conditions)
+        reply = await self.party.ask(m.LegOffer(self.session, self.name, path.hide(offer) if path else offer))
         assert isinstance(reply, LegAnswer)
-        await leg.accept(reply.sdp)
+        await leg.accept(await path.stand_before(reply.sdp) if path else reply.sdp)
         self._relay.connect(self._camera.flow, leg, "camera")
         self._relay.connect(self._microphone.flow, leg, "microphone")
         self._relay.tap(leg.flows["video0"], self.seen.append, lambda _: None)
@@ -96,6 +102,9 @@ class Media:
         if self.leg is not None:
             await self.leg.close()
             self.leg = None
+        if self.path is not None:
+            self.path.close()
+            self.path = None
 
     async def _keep(self) -> None:
         """As every client does: a leg that is lost, silent or closed is replaced."""

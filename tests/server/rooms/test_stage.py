@@ -1,4 +1,4 @@
-"""The stage by itself: a recorder that comes at an awkward moment takes each track exactly once."""
+"""The stage by itself: who hears whom through it, and what a recorder takes that comes at an awkward moment."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from pathlib import Path
 import pytest
 
 from link.media.leg import Leg, LegState
+from link.media.matrix import MONITOR, TALK, whisper
 from link.media.relay import Injection, Relay
+from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording.recorder import Recorder
 from server.rooms.clock import Clock
 from server.rooms.stage import Stage
-from server.session.events import KIOSK, Event, SegmentSealed
+from server.session.events import KIOSK, SPECIALIST, Event, SegmentSealed
+from tests.link.media.parties import Party, Room, heard
 from tests.server.rooms.media import OPUS
 
 PACKETS = 40
+CUSTOMER, ANN, BOSS = KIOSK, SPECIALIST, "supervisor"
 
 
 class Bench:
@@ -28,7 +32,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.events: list[Event] = []
-        self.stage = Stage("s1", self._new_leg, lambda *_: None, self.clock.now_ms)
+        self.stage = Stage("s1", self._new_leg, lambda *_: None, lambda *_: None, self.clock.now_ms)
         self.recorder = Recorder(
             "s1",
             spool=folder / "spool",
@@ -69,3 +73,41 @@ async def test_a_recorder_that_comes_while_an_offer_is_answered_takes_each_track
     await bench.recorder.finish()
     await bench.stage.stop()
     assert PACKETS * 0.8 <= bench.frames("kiosk.microphone") <= PACKETS
+
+
+@pytest.mark.alone
+async def test_a_supervisor_whispers_monitors_and_barges_in(tmp_path: Path, no_task_left: None) -> None:
+    """Nobody hears what is not recorded, and on hold the customer hears nobody and nobody the customer."""
+    bench = Bench(tmp_path)
+    stage = bench.stage
+    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
+    for name, party in room.parties.items():
+        await party.connect(lambda offer, name=name: stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
+    running = spawn(room.run(), name="talk")
+
+    async def hears() -> dict[str, set[str]]:
+        return {name: heard(levels) for name, levels in (await room.all_levels(20)).items()}
+
+    try:
+        stage.forward(True)
+        assert await hears() == {CUSTOMER: set(), ANN: set(), BOSS: set()}, "nothing is recorded yet"
+        stage.record(bench.recorder)
+        assert await hears() == {CUSTOMER: {ANN}, ANN: {CUSTOMER}, BOSS: set()}
+        stage.set(BOSS, MONITOR)
+        assert await hears() == {CUSTOMER: {ANN}, ANN: {CUSTOMER}, BOSS: {CUSTOMER, ANN}}
+        stage.set(BOSS, whisper(ANN))
+        assert await hears() == {CUSTOMER: {ANN}, ANN: {CUSTOMER, BOSS}, BOSS: {CUSTOMER, ANN}}
+        stage.forward(False)
+        assert await hears() == {CUSTOMER: set(), ANN: {BOSS}, BOSS: {ANN}}
+        stage.forward(True)
+        stage.set(BOSS, TALK)
+        assert await hears() == {CUSTOMER: {ANN, BOSS}, ANN: {CUSTOMER, BOSS}, BOSS: {CUSTOMER, ANN}}
+        stage.close(BOSS, f"l-{BOSS}")
+        assert await hears() == {CUSTOMER: {ANN}, ANN: {CUSTOMER}, BOSS: set()}
+    finally:
+        await cancel(running)
+        for party in room.parties.values():
+            await party.close()
+        await bench.recorder.finish()
+        await stage.stop()
+    assert bench.frames("supervisor.microphone") > 50, "what a supervisor says is recorded as well"

@@ -24,6 +24,7 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.LegOpened, PARTIES, LEGS),
     st.builds(e.LegConnected, PARTIES, LEGS),
     st.builds(e.LegClosed, PARTIES, LEGS, st.sampled_from(["closed", "silent"])),
+    st.builds(e.QualityChanged, PARTIES, LEGS, st.sampled_from(["good", "weak", "bad"]), st.sampled_from(["", "loss"])),
     st.builds(e.RecordingStarted, st.just("suite"), st.just("key")),
     st.builds(e.TrackStarted, st.sampled_from(["kiosk.camera", "cobrowse"]), st.just("video"), st.just("vp8")),
     st.builds(e.RecordingCompleted),

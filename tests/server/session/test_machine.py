@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from link.messages.values import Chat, DocumentState, RecordedTrack, SessionState
+from link.media.quality import NetworkQuality, Reason
+from link.messages.values import Chat, DocumentState, Network, Quality, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
 from server.session.machine import _TABLE, IllegalEvent, Machine, NoConsent, StaleLeg, StaleTimer
@@ -305,3 +306,50 @@ def test_a_fork_changes_nothing_until_adopted() -> None:
         view(Machine().state, 0)
     with pytest.raises(IllegalEvent):
         Machine().handle(CONSENT, 0)
+
+
+def networks(book: Playbook) -> dict[str, tuple[str, str]]:
+    shown = view(book.state, book.at_ms).network
+    return {network.participant: (network.quality, network.reason) for network in shown}
+
+
+def test_whose_network_is_weak_is_shown_until_it_is_good_again() -> None:
+    book = talking()
+    for participant, leg in (("kiosk", "l1"), ("specialist", "l2")):
+        book.post(e.LegOpened(participant, leg))
+        book.post(e.LegConnected(participant, leg))
+    book.said(e.QualityChanged("specialist", "l2", "bad", "bandwidth"))
+    book.said(e.QualityChanged("kiosk", "l1", "weak", "loss"))
+    assert networks(book) == {"kiosk": ("weak", "loss"), "specialist": ("bad", "bandwidth")}
+    assert book.machine.redundant(e.QualityChanged("kiosk", "l1", "weak", "loss"))
+    assert not book.machine.redundant(e.QualityChanged("kiosk", "l1", "weak", "delay"))
+    book.said(e.QualityChanged("specialist", "l2", "good"))
+    assert networks(book) == {"kiosk": ("weak", "loss")}
+    assert book.machine.redundant(e.QualityChanged("specialist", "l2", "good"))
+    with pytest.raises(StaleLeg):
+        book.machine.fork().handle(e.QualityChanged("kiosk", "older", "good"), 0)
+    book.post(e.Ended("kiosk", "customer"))
+    assert networks(book) == {}
+    book.folds()
+
+
+def test_a_lost_leg_is_bad_until_another_is_connected() -> None:
+    book = talking()
+    book.post(e.LegOpened("kiosk", "l1"))
+    book.post(e.LegConnected("kiosk", "l1"))
+    book.said(e.QualityChanged("kiosk", "l1", "bad", "silent"))
+    book.said(e.LegClosed("kiosk", "l1", "silent"), c.CloseLeg("kiosk", "l1"), c.TellLegLost("kiosk", "l1"))
+    book.said(e.LegOpened("kiosk", "l2"))
+    assert networks(book) == {"kiosk": ("bad", "silent")}
+    book.said(e.LegConnected("kiosk", "l2"))
+    assert networks(book) == {}
+    book.said(e.QualityChanged("kiosk", "l2", "weak", "delay"))
+    book.said(e.LegClosed("kiosk", "l2", "closed"), c.CloseLeg("kiosk", "l2"))
+    assert networks(book) == {}
+    book.folds()
+
+
+def test_judge_and_messages_use_the_same_words() -> None:
+    assert [str(quality) for quality in NetworkQuality] == [str(quality) for quality in Quality]
+    for reason in Reason:
+        Network("kiosk", Quality.BAD, reason)

@@ -10,6 +10,8 @@ export type Presence = "offline" | "away" | "available" | "ringing" | "busy" | "
 
 export type DocumentState = "requested" | "agreed" | "declined" | "failed" | "stored" | "accepted" | "rejected";
 
+export type Quality = "good" | "weak" | "bad";
+
 /** A service a customer may ask an expert about. */
 export interface Service {
   id: string;
@@ -57,6 +59,13 @@ export interface RecordedTrack {
   kind: string;
 }
 
+/** The network between the server and one participant is not good. */
+export interface Network {
+  participant: string;
+  quality: Quality;
+  reason: string;
+}
+
 /** Everything a face needs to draw a session; sent whole at every change, so any copy of it repairs a missed one. */
 export interface Session {
   id: string;
@@ -80,6 +89,7 @@ export interface Session {
   kiosk_connected: boolean;
   specialist_connected: boolean;
   recording: RecordedTrack[];
+  network: Network[];
   documents: Document[];
   note: string;
   requeued: boolean;
