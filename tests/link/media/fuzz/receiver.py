@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from pylibsrtp import Policy, Session
@@ -64,24 +65,30 @@ class Receiver:
         ]
         self.ingress.open(SrtpBuffer(Session(inbound)))
 
-    def take(self, plain: bytes, now: float) -> None:
-        """The far end encrypts `plain` and sends it; timers run."""
+    def take(self, plains: Sequence[bytes], now: float) -> None:
+        """The far end encrypts these and sends them together; timers run."""
         self.now = now
-        rtcp = len(plain) > 1 and 191 < plain[1] < 224
-        try:
-            data = self._far.protect_rtcp(plain) if rtcp else self._far.protect(plain[:12], plain[12:])
-        except SrtpError:
-            self.refused_by_srtp += 1
-            data = plain  # then it is a forgery
-        self.taken += 1
-        if len(data) <= len(self._inbox.views[0]):
-            self._inbox.views[0][: len(data)] = data
-            self._inbox._lengths[0] = len(data)
-            self.ingress.burst(self._inbox, 1, now)
+        count = 0
+        for plain in plains:
+            data = self._encrypt(plain)
+            self.taken += 1
+            if len(data) <= len(self._inbox.views[0]):
+                self._inbox.views[count][: len(data)] = data
+                self._inbox._lengths[count] = len(data)
+                count += 1
+        self.ingress.burst(self._inbox, count, now)
         for source in self.ingress.sources():
             source.flow.repair(now)
             source.flow.tick(now)
         self.control.tick(now)
+
+    def _encrypt(self, plain: bytes) -> bytes:
+        rtcp = len(plain) > 1 and 191 < plain[1] < 224
+        try:
+            return self._far.protect_rtcp(plain) if rtcp else self._far.protect(plain[:12], plain[12:])
+        except SrtpError:
+            self.refused_by_srtp += 1
+            return plain  # then it is a forgery
 
     def check(self) -> None:
         """Nothing grew without bound, and what goes on to others is sane."""

@@ -13,7 +13,7 @@ from tests.link.media.fuzz.receiver import Receiver
 from tests.link.media.fuzz.targets import TARGETS, Authentic, RtcpPacket, RtpPacket, Sdp, Target, pack, unpack
 
 BIG = bool(os.environ.get("VISAVIS_BIG_TESTS"))
-CASES = {"sdp": 10_000, "rtp": 20_000, "rtcp": 20_000, "authentic": 400}
+CASES = {"sdp": 10_000, "rtp": 20_000, "rtcp": 20_000, "authentic": 1_000}
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -42,7 +42,7 @@ def test_the_good_of_the_corpus_is_understood() -> None:
             target.run(seed)
     receiver = Receiver()
     for index, packet in enumerate(unpack(Authentic().seeds[-1])):
-        receiver.take(packet, 100 + index / 30)
+        receiver.take([packet], 100 + index / 30)
     assert receiver.ingress.refused == receiver.refused_by_srtp == 0
     assert len(receiver.recorded[0]) == len(receiver.recorded[1]) == 12
     assert receiver.slot.packets == 12
@@ -54,7 +54,7 @@ def test_most_mutants_reach_the_parsers() -> None:
     for case in islice(Authentic().mutants(2), 50):
         receiver = Receiver()
         for index, packet in enumerate(unpack(case)):
-            receiver.take(packet, 100 + index / 20)
+            receiver.take([packet], 100 + index / 20)
         taken += receiver.taken
         refused += receiver.refused_by_srtp
     assert refused < taken / 2
