@@ -133,7 +133,11 @@ class Control:
             self._send(self._remb(limit, now))
 
     def _report(self, limit: int, now: float) -> None:
-        reports = [report for source in self._ingress.sources() if (report := source.report(now)) is not None]
+        reports = [
+            report
+            for source in self._ingress.sources()
+            if (report := source.report(now, _missed_by_listeners(source))) is not None
+        ]
         parts = [build_receiver_report(self._ssrc, reports), self._cname]
         for slot in self._slots.values():
             sent = slot.sender_report(now)
@@ -180,3 +184,9 @@ class Control:
         if lossy or self.rtt > 1.5 * self._fastest.value + MUCH_DELAY:
             self._limited_until = now + LIMITED_FOR
         return now < self._limited_until
+
+
+def _missed_by_listeners(source: Source) -> float:
+    """The share of this sound that those lose who hear it through us: its encoder's FEC is for them as well."""
+    slots = [subscriber for subscriber in source.flow.subscribers if isinstance(subscriber, Slot)]
+    return max((slot.loss for slot in slots), default=0.0) if source.flow.kind == "audio" else 0.0

@@ -34,8 +34,12 @@ class Source:
         self.last_sr_at = 0.0
         self._expected_before = self._received_before = 0
 
-    def report(self, now: float) -> Report | None:
-        """The report block about this source since the last one (RFC 3550 appendix A.3)."""
+    def report(self, now: float, missed_later: float = 0.0) -> Report | None:
+        """The report block about this source since the last one (RFC 3550 appendix A.3).
+
+        A packet that was sent again counts as lost, so that the encoder knows what the path does. `missed_later` is the
+        share that is lost behind us; it enters the fraction, and not the number of packets.
+        """
         flow = self.flow
         if self.ssrc < 0 or flow.highest < 0:
             return None
@@ -46,9 +50,11 @@ class Source:
         if interval < 0:  # the stream began anew
             interval = gone = 0
         self._expected_before, self._received_before = expected, received
+        fraction = gone / interval if interval else 0.0
+        fraction = 1.0 - (1.0 - min(1.0, fraction)) * (1.0 - missed_later)
         return Report(
             ssrc=self.ssrc,
-            fraction_lost=min(255, gone * 256 // interval) if interval else 0,
+            fraction_lost=min(255, int(fraction * 256)),
             lost=min(0x7FFFFF, max(0, expected - received)),
             highest=flow.highest & 0xFFFFFFFF,
             jitter=int(flow.jitter),

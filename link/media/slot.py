@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from link.media.clock import ntp_time
+from link.media.copies import SecondCopies
 from link.media.flow import CLOCK_RATES, Flow, Packet
 from link.media.rtp import HEADER, Report, build_sender_report
 from link.media.vp8 import parse_descriptor, starts_keyframe, with_ids
@@ -15,6 +16,9 @@ _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
 _NEVER = 1 << 62
 _MAX_RESENT = 512
 _RESENDS_PER_SECOND = 600
+_REPORTED = 60
+_LONG_AGO = 0.12
+"""Seconds of media behind the newest packet: what comes so late has been sent again, and is not only overtaken."""
 
 
 class Slot:
@@ -50,9 +54,13 @@ class Slot:
         self._sent_at = float("-inf")
         self._last_payload = b""
         self._rtx_sequence = secrets.randbelow(0x7F00)
+        self._long_ago = int(_LONG_AGO * self.rate)
         self._resent: dict[int, float] = {}
         self._resends_left = _RESENDS_PER_SECOND
         self._resend_second = 0.0
+        self._copies = SecondCopies(self._copy)
+        self._highest_reported = -1
+        self._lost_reported = 0
 
     # --- negotiation --------------------------------------------------------------------------------------------------
 
@@ -92,6 +100,7 @@ class Slot:
         if self.flow is not None:
             self.flow.remove(self)
             self.flow = None
+            self._copies.stop()
         self._first = _NEVER
 
     def restarted(self, reason: str) -> None:  # noqa: ARG002 - whatever the reason, the next keyframe is a new beginning
@@ -103,6 +112,14 @@ class Slot:
     def tick(self, now: float) -> None:
         if self._first == _NEVER and self._send is not None and self.flow is not None and self.flow.active(now):
             self.flow.request_keyframe(now, joiner=True)
+
+        if self.kind == "audio" and self._send is not None and self.flow is not None:
+            self._copies.observe(self.flow, self.packets, self.nacks, self.fraction_lost, now)
+
+    @property
+    def loss(self) -> float:
+        """The share of sound that the far end misses at first, 0 to 1, as far as it lets us know."""
+        return self._copies.loss
 
     def limit(self) -> int:
         return self.available
@@ -127,6 +144,10 @@ class Slot:
         self.bytes += len(payload)
         marked = self._payload_type | 0x80 if packet.marker else self._payload_type
         send(self._header(marked, sequence, packet.timestamp, self.ssrc, packet.arrival), payload)
+        late = self._timestamp - packet.timestamp - self._time_shift
+        if late > self._long_ago and self._rtx_payload_type >= 0 and not self.available:
+            # Pictures wait for it already: it must not be lost once more on the way.
+            self._resend(packet, sequence, packet.arrival, send)
 
     def packet_run(self, run: Sequence[Packet]) -> None:
         if self._send_run is None or run[0].sequence < self._first or self._picture_shift or self._tl0_shift:
@@ -198,7 +219,10 @@ class Slot:
     # --- what the far end asks ----------------------------------------------------------------------------------------
 
     def nack(self, sequences: Sequence[int], now: float, rtt: float) -> None:
-        """Send again what the far end misses and we still have; not twice within one round trip."""
+        """Send again what the far end misses and we still have; not twice within one round trip.
+
+        What is asked for once more has cost a round trip: then two copies go, unless the path is narrow.
+        """
         flow, send = self.flow, self._send
         if flow is None or send is None:
             return
@@ -206,20 +230,28 @@ class Slot:
         if now - self._resend_second >= 1.0:
             self._resend_second = now
             self._resends_left = _RESENDS_PER_SECOND
-        quiet = max(0.01, 0.6 * rtt)
+        quiet = max(0.01, 0.8 * rtt)
         for wanted in sequences:
             sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
             original = sequence - self._shift
             packet = flow.packet(original) if original >= self._first else None
-            if packet is None or now - self._resent.get(sequence, float("-inf")) < quiet:
+            last = self._resent.get(sequence)
+            if packet is None or (last is not None and now - last < quiet):
                 continue
             if self._resends_left <= 0:
                 return
-            self._resends_left -= 1
+            again = last is not None and not self.available
+            self._resends_left -= 2 if again else 1
             if len(self._resent) >= _MAX_RESENT:
                 del self._resent[next(iter(self._resent))]
             self._resent[sequence] = now
             self._resend(packet, sequence, now, send)
+            if again:
+                self._resend(packet, sequence, now, send)
+
+    def _copy(self, packet: Packet, now: float) -> None:
+        if self._send is not None and packet.sequence >= self._first:
+            self._resend(packet, packet.sequence + self._shift, now, self._send)
 
     def _resend(self, packet: Packet, sequence: int, now: float, send: Callable[[bytes, bytes], None]) -> None:
         payload = packet.payload
@@ -241,9 +273,20 @@ class Slot:
             self.flow.request_keyframe(now, joiner=joiner)
 
     def reported(self, report: Report) -> None:
-        """The far end's report block about this track."""
+        """The far end's report block about this track.
+
+        A browser reports with everything it asks for, and then its own fraction is that of a few packets. So ours is
+        that of at least `_REPORTED` packets.
+        """
         self.lost = report.lost
-        self.fraction_lost = report.fraction_lost / 256
+        expected = (report.highest - self._highest_reported) & 0xFFFFFFFF
+        if self._highest_reported < 0 or expected > 0x7FFFFFFF:
+            self.fraction_lost = report.fraction_lost / 256
+        elif expected < _REPORTED:
+            return
+        else:
+            self.fraction_lost = min(1.0, max(0, report.lost - self._lost_reported) / expected)
+        self._highest_reported, self._lost_reported = report.highest, report.lost
 
     def sender_report(self, now: float) -> bytes | None:
         """An SR (RFC 3550 section 6.4.1) with the present flow's capture time on our clock; None while silent."""

@@ -102,6 +102,38 @@ def test_round_trip_time_from_reports() -> None:
     assert spoken.control.rtt == pytest.approx(0.08, abs=0.001)
 
 
+def test_an_encoder_learns_what_its_listeners_lose() -> None:
+    """The loss of our own path and of the one behind us; what was sent again counts as lost."""
+    spoken = Spoken()
+    microphone = Flow("audio", "microphone")
+    spoken.ingress.add(Media("audio", "0", payload_type=111, ssrcs=[7]), microphone)
+    spoken.control.open([spoken.slot], trusted=False)
+    ear = Slot("audio", "audio0")
+    ear.open(lambda header, payload: None, 111, -1, 0)
+    ear.attach(microphone, 0.0)
+    microphone.rtt = 0.05
+    missing: list[int] = []
+    microphone.on_nack = missing.extend
+    now = 10.0
+    for index in range(400):
+        now += 0.02
+        microphone.repair(now)
+        for sequence in missing:
+            microphone.receive(sequence, sequence * 960, False, b"\x78abc", now + 0.05)
+        missing.clear()
+        if index % 10:
+            microphone.receive(index, index * 960, False, b"\x78abc", now)
+        if index % 50 == 49:
+            ear.reported(Report(ear.ssrc, 26, index // 10, index, 0, 0, 0))
+        if index % 5 == 0:
+            spoken.control.tick(now)
+            microphone.tick(now)
+    reports = [item.reports[-1] for item in spoken.sent if isinstance(item, ReceiverReport) and item.reports]
+    assert reports[-1].ssrc == 7
+    assert 0.15 < reports[-1].fraction_lost / 256 < 0.25, "a tenth, and a tenth of what is left"
+    assert microphone.lost == 0
+
+
 def test_a_sender_report_sets_the_clock_and_is_answered() -> None:
     spoken = Spoken()
     spoken.camera.receive(1, 90_000, True, KEYFRAME, 20.3)

@@ -205,8 +205,32 @@ class TestRetransmission:
         far.slot.nack([wanted, wanted], 1.0, 0.1)
         far.slot.nack([wanted], 1.05, 0.1)
         assert far.slot.retransmitted == 1
-        far.slot.nack([wanted], 1.07, 0.1)
-        assert far.slot.retransmitted == 2
+        far.slot.nack([wanted], 1.09, 0.1)
+        assert far.slot.retransmitted == 3, "two copies: the first one has cost a round trip"
+
+    def test_what_comes_long_after_its_frame_goes_twice(self) -> None:
+        """It was lost once and everybody waits for it; what was merely overtaken is not."""
+        far, camera = FarEnd(), Camera()
+        far.slot.attach(camera.flow, 0.0)
+        camera.push(KEYFRAME, 1.0, drop=frozenset({1, 2}))
+        hole = camera.sequence - 2
+        camera.push(DELTA, 1.033)
+        camera.flow.receive(hole & 0xFFFF, 5, False, b"\x00" + bytes(50), 1.05)
+        assert far.slot.retransmitted == 0
+        for index in range(6):
+            camera.push(DELTA, 1.06 + index / 30)
+        camera.flow.receive((hole + 1) & 0xFFFF, 5, True, b"\x00" + bytes(50), 1.3, repaired=True)
+        assert far.slot.retransmitted == 1
+        assert far.packets[-1].payload[2:] == far.packets[-2].payload
+
+    def test_one_copy_each_time_on_a_narrow_path(self) -> None:
+        far, camera = FarEnd(), Camera()
+        far.slot.attach(camera.flow, 0.0)
+        far.slot.available = 500_000
+        camera.push(KEYFRAME, 1.0)
+        for step in range(3):
+            far.slot.nack([far.packets[0].sequence], 1.0 + step, 0.1)
+        assert far.slot.retransmitted == 3
 
     def test_what_we_miss_ourselves_comes_when_it_comes(self) -> None:
         far, camera = FarEnd(), Camera()
@@ -234,7 +258,7 @@ class TestRetransmission:
         wanted = [packet.sequence for packet in far.media]
         for step in range(20):
             far.slot.nack(wanted, 20.0 + step * 0.02, 0.0)
-        assert far.slot.retransmitted <= 600
+        assert far.slot.retransmitted <= 601
         assert len(far.slot._resent) <= 512
 
     def test_unattached_or_shut(self) -> None:
