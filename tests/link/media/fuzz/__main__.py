@@ -1,4 +1,4 @@
-"""Fuzz for longer: python -m tests.link.media.fuzz --minutes 10 [--seed N] [sdp|rtp|rtcp|authentic ...]
+"""Fuzz for longer: python -m tests.link.media.fuzz --minutes 10 [--seed N] [sdp|rtp|rtcp|turn|authentic ...]
 
 Whatever breaks a target is kept in its corpus, where the tests replay it for ever.
 """

@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from link.media.datagrams import Inbox
 from link.media.description import MAX_CANDIDATES, MAX_SDP, InvalidDescription, parse_candidate, parse_description
 from link.media.rtp import MAX_NACKS, Nack, Remb, find_extension, parse_rtcp, parse_rtp
+from link.media.turn import Deframer, Peeled
 from tests.link.media.fuzz.mutation import mutate_bytes, mutate_text
 from tests.link.media.fuzz.receiver import Receiver
 
@@ -113,6 +115,34 @@ class RtcpPacket(Target):
                         assert len(ssrcs) < 256
 
 
+class Turn(Target):
+    """A stream from a TURN server, in pieces of any size, and the same as one datagram."""
+
+    name, bound = "turn", 0.05
+
+    def run(self, case: bytes) -> None:
+        inbox = Inbox()
+        inbox._libc = None  # lengths are kept in a list then
+        size = min(len(case), len(inbox.views[0]))
+        inbox.views[0][:size] = case[:size]
+        inbox._lengths[0] = size
+        peeled = Peeled(inbox)
+        peeled.peel(1)
+        assert peeled.length(0) <= max(0, size - 4)
+        assert self._frames(case, len(case) or 1) == self._frames(case, 1 + len(case) % 7)
+
+    def _frames(self, case: bytes, step: int) -> list[bytes]:
+        deframer = Deframer()
+        frames = []
+        for at in range(0, len(case), step):
+            try:
+                frames += deframer.feed(case[at : at + step])
+            except ValueError:
+                return []
+            assert len(deframer._kept) < Deframer.MAX + 24
+        return frames
+
+
 class Authentic(Target):
     """Plain packets, each behind its 16-bit length, that a far end with the keys encrypts and sends to a whole leg."""
 
@@ -180,4 +210,4 @@ def unpack(case: bytes) -> list[bytes]:
     return packets
 
 
-TARGETS: tuple[Target, ...] = (Sdp(), RtpPacket(), RtcpPacket(), Authentic())
+TARGETS: tuple[Target, ...] = (Sdp(), RtpPacket(), RtcpPacket(), Turn(), Authentic())
