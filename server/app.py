@@ -25,6 +25,7 @@ from server.keys import (
     BUS,
     CONFIG,
     HOST,
+    ICE,
     IDENTITY,
     JOURNAL,
     LOBBY,
@@ -38,7 +39,7 @@ from server.keys import (
 from server.notice import load_notice
 from server.recording.space import DiskFloor
 from server.replay.reader import Reader
-from server.rooms.legs import leg_maker
+from server.rooms.legs import IceServers, leg_maker
 from server.rooms.lobby import Lobby
 from server.rooms.recordings import Recordings
 from server.rooms.rooms import Rooms
@@ -121,6 +122,7 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
 async def _rooms(app: web.Application) -> AsyncIterator[None]:
     config, store = app[CONFIG], app[STORE]
     app[BUS] = bus = LocalBus()
+    app[ICE] = IceServers(config)
     app[HOST] = Host(heartbeat_s=config.heartbeat_s)
     floor = DiskFloor(config.spool, config.minimum_free_mb * 1024 * 1024)
     app[ROOMS] = rooms = Rooms(
@@ -131,7 +133,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
         bus=bus,
         recordings=Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor),
         sanitise=sanitise,
-        new_leg=leg_maker(config),
+        new_leg=leg_maker(config, app[ICE]),
         graces=Graces(config.ring_s, config.specialist_grace_s, config.kiosk_grace_s, config.closing_s),
     )
     app[LOBBY] = lobby = Lobby(store, bus, rooms.phase_of_kiosk)

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from link.media.turn import parse_url
 from link.messages.values import IceServer
 
 PREFIX = "VISAVIS_"
@@ -90,6 +91,14 @@ def _ice_servers(value: object) -> tuple[IceServer, ...]:
         raise ValueError(f'a list such as [{{"urls": ["turn:192.0.2.1:3478"]}}] is expected ({error})') from error
 
 
+def _turn_urls(value: object) -> tuple[str, ...]:
+    urls = _texts(value)
+    for url in urls:
+        if not parse_url(url).turn:
+            raise ValueError(f"{url} is not the address of a TURN server")
+    return urls
+
+
 def _option(default: object, parse: Callable[[object], object], text: str) -> Any:
     return dataclasses.field(default=default, metadata={"parse": parse, "help": text})
 
@@ -133,12 +142,20 @@ class Config:
     ice_servers: tuple[IceServer, ...] = _option(
         (), _ice_servers, "STUN and TURN servers as JSON, as in RTCIceServer. There is no default."
     )
+    turn_urls: tuple[str, ...] = _option(
+        (), _turn_urls, "TURN servers that share turn_secret (turn:192.0.2.1:3478?transport=udp). There is no default."
+    )
+    turn_secret: Path | None = _option(
+        None, _optional_path, "File of that secret, coturn's static-auth-secret; needs turn_urls."
+    )
+    turn_lifetime_s: int = _option(600, _whole(30, 86400), "Seconds in which the credentials made for a leg open it.")
+    ice_policy: str = _option("all", _one_of("all", "relay"), "relay: media takes no way but through a TURN server.")
     heartbeat_s: int = _option(5, _whole(1, 120), "Seconds of silence after which a WebSocket is pinged.")
     ring_s: int = _option(20, _whole(5, 120), "Seconds a call rings at one specialist before the next is tried.")
     specialist_grace_s: int = _option(
-        8, _whole(1, 120), "Seconds a lost specialist has to return before the call goes back to the queue."
+        20, _whole(1, 120), "Seconds a lost specialist has to return before the call goes back to the queue."
     )
-    kiosk_grace_s: int = _option(60, _whole(5, 600), "Seconds a lost kiosk has to return before its call is ended.")
+    kiosk_grace_s: int = _option(40, _whole(5, 600), "Seconds a lost kiosk has to return before its call is ended.")
     closing_s: int = _option(600, _whole(10, 3600), "Seconds after a call in which rating and disposition are taken.")
     minimum_free_mb: int = _option(
         1024, _whole(0, 10**9), "Free space in MiB of the data directory below which no new call is taken."
@@ -213,6 +230,10 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
     config = Config(**parsed)
     if (config.tls_certificate is None) != (config.tls_key is None):
         raise ConfigError("tls_certificate and tls_key belong together: set both or neither")
+    if bool(config.turn_urls) != (config.turn_secret is not None):
+        raise ConfigError("turn_urls and turn_secret belong together: set both or neither")
+    if config.ice_policy == "relay" and not (config.turn_urls or config.ice_servers):
+        raise ConfigError("ice_policy relay needs turn_urls")
     return config
 
 

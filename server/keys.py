@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from server.journal import Audit, Journal
     from server.notice import RecordingNotice
     from server.replay.reader import Reader
+    from server.rooms.legs import IceServers
     from server.rooms.lobby import Lobby
     from server.rooms.rooms import Rooms
     from server.store import Store
@@ -36,5 +37,6 @@ PAPERS: web.AppKey[Papers] = web.AppKey("papers")
 BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
+ICE: web.AppKey[IceServers] = web.AppKey("ice")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")

@@ -19,7 +19,6 @@ from kiosk_client.agent.mirror import LIVE, Mirror
 from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
-from link.media.leg import IceServer
 from link.messages.client import (
     CallEnd,
     CallRequest,
@@ -198,17 +197,14 @@ class Agent:
         self._call.follow(session)
 
     def _begin_call(self, session: Session) -> Call:
-        config = self.mirror.config
+        self.client.eager = True  # somebody is waiting
         call = Call(
             session.id,
             self._equipment,
             request=self.client.request,
             post=self._post,
             deliver=self._uploader.put,
-            ice_servers=[
-                IceServer(tuple(server.urls), server.username, server.credential)
-                for server in (config.ice_servers if config else [])
-            ],
+            check=self.client.check,
             on_page_lost=lambda leg: self._tell(LegLost(leg)),
         )
         call.gateway.set_online(self.client.connected)
@@ -218,6 +214,7 @@ class Agent:
         call, self._call = self._call, None
         if call is None:
             return
+        self.client.eager = False
         log.info("call is over", session=call.session)
         task = spawn(call.close(), name=f"closing {call.session}")
         self._closing.add(task)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk_client.agent.gateway import Gateway, Post, Request
+from kiosk_client.agent.gateway import Check, Gateway, Post, Request
 from kiosk_client.agent.mirror import TALKING
 from kiosk_client.agent.papers import Deliver, Papers
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
 from kiosk_client.devices.station import Station
 from link.media.flow import Flow
-from link.media.leg import IceServer
 from link.media.relay import Injection
 from link.messages.client import DocumentFailed
 from link.messages.values import Session
@@ -40,7 +39,7 @@ class Call:
         request: Request,
         post: Post,
         deliver: Deliver,
-        ice_servers: Sequence[IceServer] = (),
+        check: Check = lambda _: None,
         on_page_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.session = session
@@ -70,7 +69,7 @@ class Call:
             request=request,
             post=post,
             sources=sources,
-            ice_servers=ice_servers,
+            check=check,
             loopback=equipment.loopback,
             on_page_lost=on_page_lost,
         )

@@ -8,8 +8,9 @@ headless kiosk's picture and sound) comes in as flows.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -17,18 +18,22 @@ from link.media.description import InvalidDescription
 from link.media.flow import Flow
 from link.media.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
 from link.media.relay import Relay
-from link.messages.client import ClientMessage, LegCandidate, LegClose, LegOffer
+from link.messages.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
 from link.messages.errors import InvalidMedia, Unavailable, VisavisError
-from link.messages.server import LegAnswer, ServerMessage
+from link.messages.server import LegAnswer, LegServers, ServerMessage
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-SILENCE_S = 3.0  # on top of the 2 s after which a leg calls itself silent
-RETRY_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+SILENCE_S = 0.8  # on top of the 2 s after which a leg calls itself silent
+CONNECT_S = 8.0
+REACH_S = 1.5  # the server's answer when all is well takes a round trip
+CHECK_S = 1.0
+RETRY_S = (0.2, 0.5, 1.0)
 
 Request = Callable[[ClientMessage], Awaitable[ServerMessage]]
 Post = Callable[[ClientMessage], None]
+Check = Callable[[float], None]
 
 
 class Gateway:
@@ -41,21 +46,25 @@ class Gateway:
         request: Request,
         post: Post,
         sources: Mapping[str, Flow],
-        ice_servers: Sequence[IceServer] = (),
+        check: Check = lambda _: None,
         loopback: bool = False,
         on_page_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`sources` are this machine's own flows by up slot; they take precedence over the page's."""
+        """`sources` are this machine's own flows by up slot; they take precedence over the page's.
+
+        `check(seconds)` asks the server for a sign of life within that time, else the connection to it is made anew.
+        """
         self.session = session
         self._request, self._post = request, post
         self._sources = dict(sources)
-        self._ice_servers, self._loopback = ice_servers, loopback
+        self._check, self._loopback = check, loopback
         self._on_page_lost = on_page_lost
         self._relay = Relay()
         self._page: tuple[str, Leg] | None = None
         self._server: tuple[str, Leg] | None = None
         self._server_lost = asyncio.Event()
         self._online = asyncio.Event()
+        self._returned = asyncio.Event()
         self._answering = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._silence: asyncio.TimerHandle | None = None
@@ -80,6 +89,7 @@ class Gateway:
         """Whether the server can be asked now; media goes on while it cannot."""
         if online:
             self._online.set()
+            self._returned.set()
         else:
             self._online.clear()
 
@@ -133,10 +143,10 @@ class Gateway:
             await self._online.wait()
             try:
                 await self._connect()
-            except (VisavisError, InvalidDescription, OSError) as error:
+            except (VisavisError, InvalidDescription, OSError, TimeoutError) as error:
                 log.info("server leg failed", session=self.session, error=getattr(error, "code", type(error).__name__))
                 await self._drop_server(tell=False)
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
                 continue
             failures = 0
@@ -144,12 +154,29 @@ class Gateway:
             log.info("server leg lost", session=self.session)
             await self._drop_server(tell=True)
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next try, but not past the moment when the server is reached again."""
+        self._returned.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._returned.wait(), seconds)
+
+    async def _prepare(self) -> LegServers:
+        """What the next leg may use; also whether the server hears us, before anything is made that takes long."""
+        self._check(CHECK_S)
+        async with asyncio.timeout(REACH_S):
+            reply = await self._request(LegPrepare(self.session))
+        if not isinstance(reply, LegServers):
+            raise InvalidMedia("no servers")
+        return reply
+
     async def _connect(self) -> None:
         self._server_lost.clear()
+        servers = await self._prepare()
         name = secrets.token_urlsafe(9)
         leg = Leg(
             f"server {name}",
-            ice_servers=self._ice_servers,
+            ice_servers=[IceServer(tuple(s.urls), s.username, s.credential) for s in servers.ice_servers],
+            relay_only=servers.relay_only,
             loopback=self._loopback,
             on_state=lambda state: self._server_state(name, state),
         )
@@ -162,6 +189,8 @@ class Gateway:
         await leg.add_candidate("", "0")
         self._post(LegCandidate(name, ""))
         self._wire()
+        if leg.state is LegState.CONNECTING:
+            self._expect(CONNECT_S, name)
 
     async def _drop_server(self, *, tell: bool) -> None:
         if self._silence is not None:
@@ -201,4 +230,9 @@ class Gateway:
         if state is LegState.CLOSED:
             self._server_lost.set()
         elif state is LegState.SILENT:
-            self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self.server_lost, leg)
+            self._check(CHECK_S + SILENCE_S)
+            self._expect(SILENCE_S, leg)
+
+    def _expect(self, seconds: float, leg: str) -> None:
+        """Unless this leg gets connected within `seconds`, it is lost."""
+        self._silence = asyncio.get_running_loop().call_later(seconds, self.server_lost, leg)

@@ -117,6 +117,13 @@ class CobrowsePiece(ClientBase, tag="cobrowse_piece"):
     data: Piece
 
 
+class LegPrepare(ClientBase, tag="leg_prepare"):
+    """Asks what a new peer connection may use, right before each ``leg_offer``. Reply: ``leg_servers``."""
+
+    faces = frozenset({Face.KIOSK, Face.CONSOLE})
+    session: Id
+
+
 class LegOffer(ClientBase, tag="leg_offer"):
     """A new peer connection for this participant (replaces an older one). Reply: ``leg_answer``."""
 
@@ -264,6 +271,7 @@ ClientMessage = (
     | DocumentFailed
     | AssistanceRequest
     | CobrowsePiece
+    | LegPrepare
     | LegOffer
     | LegCandidate
     | LegClose

@@ -43,7 +43,6 @@ class KioskConfig(ServerBase, tag="kiosk_config"):
     branch_en: Name
     services: list[Service]
     notice: Notice
-    ice_servers: list[IceServer] = []
 
 
 class PageStatus(ServerBase, tag="page_status"):
@@ -63,7 +62,6 @@ class ConsoleConfig(ServerBase, tag="console_config"):
     outcomes: list[Code]
     document_labels: list[Code]
     ring_s: Count
-    ice_servers: list[IceServer] = []
 
 
 class PresenceState(ServerBase, tag="presence"):
@@ -109,6 +107,13 @@ class ChatMessage(ServerBase, tag="chat"):
 
     session: Id
     chat: Chat
+
+
+class LegServers(ServerBase, tag="leg_servers"):
+    """ICE servers of one peer connection, with credentials that end soon; ``relay_only``: nothing but TURN is used."""
+
+    ice_servers: list[IceServer] = []
+    relay_only: bool = False
 
 
 class LegAnswer(ServerBase, tag="leg_answer"):
@@ -181,6 +186,7 @@ ServerMessage = (
     | SessionUpdate
     | SessionGone
     | ChatMessage
+    | LegServers
     | LegAnswer
     | LegLost
     | CobrowseBatch

@@ -57,7 +57,6 @@ class ConsoleDesk(Party):
                 OUTCOMES,
                 DOCUMENT_LABELS,
                 config.ring_s,
-                list(config.ice_servers),
             )
         )
 

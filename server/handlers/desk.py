@@ -21,7 +21,7 @@ from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 from link.tasks import cancel, spawn
 from server.bus import Bus
-from server.keys import BUS, HOST, LOBBY, ROOMS
+from server.keys import BUS, HOST, ICE, LOBBY, ROOMS
 from server.rooms.lobby import Lobby
 from server.rooms.rates import Bucket
 from server.rooms.room import Room
@@ -154,6 +154,11 @@ class Party(Desk):
         """Let this happen in this party's session. Raises `NotFound`."""
         raise NotImplementedError
 
+    async def leg_prepare(self, message: m.LegPrepare) -> Reply:
+        """Fresh credentials for the next peer connection; also how a client sees that it is heard at all."""
+        self.room(message.session)
+        return self._app[ICE].message(self.key)
+
     async def leg_offer(self, message: m.LegOffer) -> Reply:
         """A new peer connection; the old one is closed first, as the journal says."""
         room = await self.do(message.session, e.LegOpened(self.participant, message.leg))
@@ -193,6 +198,7 @@ class Party(Desk):
         return None
 
     handlers: ClassVar[dict[type, Handle]] = {
+        m.LegPrepare: leg_prepare,
         m.LegOffer: leg_offer,
         m.LegCandidate: leg_candidate,
         m.LegClose: leg_close,

@@ -14,7 +14,7 @@ from link.signaling.channel import Channel
 from server.bus import kiosk_topic
 from server.handlers.desk import Handle, Party, Reply
 from server.identity import Kiosk
-from server.keys import CONFIG, NOTICE, STORE
+from server.keys import NOTICE, STORE
 from server.rooms.room import Room
 from server.session import events as e
 
@@ -45,9 +45,8 @@ class KioskDesk(Party):
             for service in await store.services.active()
         ]
         names = (branch.name_zh, branch.name_en) if branch is not None else ("", "")
-        ice_servers = list(self._app[CONFIG].ice_servers)
         notice = self._app[NOTICE].notice
-        self.channel.post(KioskConfig(kiosk.id, kiosk.name, *names, services, notice, ice_servers))
+        self.channel.post(KioskConfig(kiosk.id, kiosk.name, *names, services, notice))
 
     def begin(self) -> None:
         kiosk = self.kiosk

@@ -258,6 +258,8 @@ class HeadOffice:
                 channel.reply(incoming, s.Done())
                 if self.session is not None and self.session.id == body.session:
                     self.end(by="kiosk")
+            case c.LegPrepare():
+                channel.reply(incoming, s.LegServers())
             case c.LegOffer():
                 if self.session is None or self.session.state not in (SessionState.ACTIVE, SessionState.HELD):
                     raise WrongState("not in a call")

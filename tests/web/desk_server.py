@@ -214,6 +214,8 @@ class Desk:
                 self._assist(kiosk, done)
             case c.Answer() | c.Decline():
                 return self._ring_answered(message)
+            case c.LegPrepare():
+                return s.LegServers()
             case c.LegOffer(leg=leg, sdp=sdp):
                 return await self._offered(leg, sdp)
             case c.LegCandidate(leg, candidate, mid):

@@ -11,7 +11,9 @@ import { newId } from "./session.js";
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 /** @type {MediaTrackConstraints} */
 const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
-const RETRY_MS = [300, 1000, 2000, 4000];
+const RETRY_MS = [200, 500, 1000];
+/** How long the server may take to say that it hears us, before the connection to it is made anew. */
+const REACH_MS = 1500;
 
 /** @param {unknown} error @returns {DeviceState} */
 function deviceState(error) {
@@ -42,6 +44,7 @@ export class Media extends EventTarget {
   /** @type {Promise<void> | null} */ #warming = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   #failures = 0;
+  #open = false;
   #began = 0;
   #leg = "";
   #session = "";
@@ -88,13 +91,24 @@ export class Media extends EventTarget {
     const soon = !closed && (presence === "busy" || presence === "wrap_up");
     if (!soon && !this.#wanted()) this.#release();
     this.#enable();
+    const back = link === "open" && !this.#open;
+    this.#open = link === "open";
     if (!session || !inCall(session) || closed) {
       this.#drop();
       this.muted = { microphone: false, camera: false };
-    } else if (link === "open" && (session.id !== this.#session || !this.peer)) {
+      this.desk.connection.eager = false;
+    } else if (link === "open" && (session.id !== this.#session || !(this.peer || this.#leg))) {
       if (session.id !== this.#session) this.#drop();
+      this.desk.connection.eager = true;
+      if (back) this.#hurry();
       if (this.#retry === undefined) void this.#connect(session.id);
     }
+  }
+
+  /** The server is reached again: what waited for a better moment has it now. */
+  #hurry() {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
   }
 
   async #acquire() {
@@ -165,11 +179,13 @@ export class Media extends EventTarget {
   /** @param {string} session */
   async #connect(session) {
     const leg = newId("leg");
-    const { connection, store } = this.desk;
-    const servers = store.state.config?.ice_servers ?? [];
+    const { connection } = this.desk;
     if (session !== this.#session) this.#began = performance.now();
     this.#session = session;
     this.#leg = leg;
+    const servers = await this.#servers(session);
+    if (this.#leg !== leg) return; // The call is over, or another.
+    if (servers === null) return this.#again();
     const peer = new Peer(
       {
         offer: async (sdp) => {
@@ -179,17 +195,32 @@ export class Media extends EventTarget {
         },
         candidate: (candidate, mid) => connection.post({ type: "leg_candidate", leg, candidate, mid }),
       },
-      servers.map(({ urls, username, credential }) => ({
-        urls,
-        username: username ?? "",
-        credential: credential ?? "",
-      })),
+      servers,
     );
     this.peer = peer;
     peer.addEventListener("state", () => this.#peerChanged(peer));
     this.#changed();
     if (this.#warming) await this.#warming;
     if (this.peer === peer) await peer.start(this.local).catch(() => undefined); // Its state says "lost" too.
+  }
+
+  /**
+   * What the next peer connection may use; null when the server does not say so in time.
+   *
+   * @param {string} session
+   * @returns {Promise<{iceServers: RTCIceServer[], relayOnly: boolean} | null>}
+   */
+  async #servers(session) {
+    const { connection } = this.desk;
+    connection.check(REACH_MS);
+    const reply = await connection.request({ type: "leg_prepare", session }, REACH_MS).catch(() => null);
+    if (reply?.type !== "leg_servers") return null;
+    const iceServers = (reply.ice_servers ?? []).map(({ urls, username, credential }) => ({
+      urls,
+      username: username ?? "",
+      credential: credential ?? "",
+    }));
+    return { iceServers, relayOnly: reply.relay_only ?? false };
   }
 
   /** @param {Peer} peer */
@@ -208,6 +239,8 @@ export class Media extends EventTarget {
   #again() {
     const peer = this.peer;
     this.peer = null;
+    this.#leg = "";
+    if (peer?.refusal) console.warn("no path", peer.refusal);
     peer?.close();
     this.connection = "connecting";
     clearTimeout(this.#retry);

@@ -24,6 +24,9 @@ const ACK_FRAMES = 16;
 const ACK_MS = 500;
 const WELCOME_MS = 8000;
 const BACKOFF_MS = [200, 400, 800, 1600, 3200, 5000];
+/** While somebody waits: a lost SYN is sent again after 1 s, then only after 3 and 7 s more; a new attempt is quicker. */
+const EAGER_WELCOME_MS = 1600;
+const EAGER_BACKOFF_MS = 300;
 /** Close codes after which coming back by itself would be wrong. */
 const FINAL_CLOSES = new Map([
   [4401, "not_authenticated"],
@@ -82,6 +85,9 @@ export class Connection extends EventTarget {
   #heartbeatMs = 10_000;
   #lastIn = 0;
   #lastOut = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #check;
+  /** Whether somebody waits for this stream: it then comes back sooner, at the cost of more attempts. */
+  eager = false;
 
   /**
    * @param {string | URL} url `ws:`/`wss:`, or a path on this page's host
@@ -146,6 +152,23 @@ export class Connection extends EventTarget {
     return this.#enqueue(body) === null;
   }
 
+  /**
+   * Ask for a sign of life now, because something else went silent: without one in `withinMs` the WebSocket is given up
+   * and a new one made, much earlier than by the heartbeat.
+   *
+   * @param {number} withinMs
+   */
+  check(withinMs) {
+    const socket = this.#socket;
+    if (this.#state !== "open" || !socket || this.#check !== undefined) return;
+    const before = this.#lastIn;
+    this.#write({ frame: "ping", n: ++this.#pings });
+    this.#check = setTimeout(() => {
+      this.#check = undefined;
+      if (this.#lastIn === before) this.#dropped(socket, true);
+    }, withinMs);
+  }
+
   /** Leave: the server is told, pending requests are rejected, nothing reconnects. */
   close() {
     this.#write({ frame: "bye", code: "closed", message: "", retry_after: null });
@@ -193,7 +216,9 @@ export class Connection extends EventTarget {
     const socket = new WebSocket(this.url, [SUBPROTOCOL]);
     this.#socket = socket;
     let opened = false;
-    this.#welcomeTimer = setTimeout(() => this.#dropped(socket, opened), WELCOME_MS);
+    // No answer at all is no refusal: nobody needs to be asked about it, least of all over the same dead network.
+    const patience = this.eager ? EAGER_WELCOME_MS : WELCOME_MS;
+    this.#welcomeTimer = setTimeout(() => this.#dropped(socket, true), patience);
     socket.onopen = () => {
       opened = true;
       this.#write({ frame: "hello", version: VERSION, resume: this.#token, received: this.#received });
@@ -351,7 +376,8 @@ export class Connection extends EventTarget {
     if (this.#socket !== socket || this.#state === "closed") return;
     this.#abandon();
     this.#change("lost");
-    const wait = pauseMs ?? BACKOFF_MS[Math.min(this.#attempts, BACKOFF_MS.length - 1)];
+    const backoff = BACKOFF_MS[Math.min(this.#attempts, BACKOFF_MS.length - 1)];
+    const wait = pauseMs ?? (this.eager ? Math.min(backoff, EAGER_BACKOFF_MS) : backoff);
     this.#attempts += 1;
     this.#retry = setTimeout(() => void this.#reconnect(opened), wait * (0.6 + 0.4 * Math.random()));
   }
@@ -371,6 +397,8 @@ export class Connection extends EventTarget {
     this.#socket = null;
     clearTimeout(this.#welcomeTimer);
     clearTimeout(this.#retry);
+    clearTimeout(this.#check);
+    this.#check = undefined;
     clearInterval(this.#heart);
     this.#acknowledged();
     if (!socket) return;

@@ -1,6 +1,8 @@
 // Whether the person at this page is still logged in, and staying so while the page is open.
 
 const RENEW_S = 300;
+/** A network that swallows everything must not hold up whoever asks. */
+const ASK_MS = 2500;
 
 /** What the template put into the page for its script. @returns {Record<string, any>} */
 export function pageData() {
@@ -9,7 +11,7 @@ export function pageData() {
 
 /** Ask the server who we are, which also renews the login. Rejects when the server cannot be reached. */
 export async function loggedIn() {
-  const response = await fetch("/api/me", { cache: "no-store" });
+  const response = await fetch("/api/me", { cache: "no-store", signal: AbortSignal.timeout(ASK_MS) });
   return response.status !== 401 && response.status !== 403;
 }
 

@@ -200,6 +200,12 @@ export interface CobrowsePiece {
   data: string;
 }
 
+/** Asks what a new peer connection may use, right before each ``leg_offer``. Reply: ``leg_servers``. */
+export interface LegPrepare {
+  type: "leg_prepare";
+  session: string;
+}
+
 /** A new peer connection for this participant (replaces an older one). Reply: ``leg_answer``. */
 export interface LegOffer {
   type: "leg_offer";
@@ -340,7 +346,6 @@ export interface KioskConfig {
   branch_en: string;
   services: Service[];
   notice: Notice;
-  ice_servers: IceServer[];
 }
 
 /** Kiosk client to page: whether the server is reached, and what the kiosk has. */
@@ -360,7 +365,6 @@ export interface ConsoleConfig {
   outcomes: string[];
   document_labels: string[];
   ring_s: number;
-  ice_servers: IceServer[];
 }
 
 /** The specialist's presence, after every change of it. */
@@ -407,6 +411,13 @@ export interface ChatMessage {
   type: "chat";
   session: string;
   chat: Chat;
+}
+
+/** ICE servers of one peer connection, with credentials that end soon; ``relay_only``: nothing but TURN is used. */
+export interface LegServers {
+  type: "leg_servers";
+  ice_servers: IceServer[];
+  relay_only: boolean;
 }
 
 /** The answer to a leg's offer; it carries all candidates of the answering end. */
@@ -555,6 +566,7 @@ export type ClientMessage =
   | DocumentFailed
   | AssistanceRequest
   | CobrowsePiece
+  | LegPrepare
   | LegOffer
   | LegCandidate
   | LegClose
@@ -586,6 +598,7 @@ export type ServerMessage =
   | SessionUpdate
   | SessionGone
   | ChatMessage
+  | LegServers
   | LegAnswer
   | LegLost
   | CobrowseBatch

@@ -25,8 +25,11 @@
  */
 
 /** How long a peer may take to connect at first, and how long it may stay disconnected, before it counts as lost. */
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 8000;
 const DISCONNECT_MS = 3000;
+/** Our end sends a report every second even when nobody speaks, so silence for this long is a lost peer. */
+const SILENT_MS = 2400;
+const LISTEN_MS = 400;
 
 /**
  * The m-lines in order: what goes up, what comes down, and the most bits a second for what goes up.
@@ -56,6 +59,7 @@ export class Peer extends EventTarget {
   /** @type {PeerState} */ #state = "new";
   /** @type {RTCRtpTransceiver[]} */ #lines = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #listening;
   /** @type {RTCIceCandidateInit[] | null} */ #early = [];
   /** @type {MediaStreamTrack | null | undefined} The camera, held back until there is a connection. */ #camera;
 
@@ -63,13 +67,27 @@ export class Peer extends EventTarget {
    * @param {object} signaling
    * @param {(sdp: string) => Promise<string>} signaling.offer carries the offer away and brings the answer
    * @param {(candidate: string, mid: string) => void} signaling.candidate carries a candidate; "" ends them
-   * @param {RTCIceServer[]} [iceServers] from configuration only; there is no default
+   * @param {{iceServers?: RTCIceServer[], relayOnly?: boolean}} [paths] from configuration only; there is no default.
+   *   `relayOnly`: TURN or nothing
    */
-  constructor(signaling, iceServers = []) {
+  constructor(signaling, { iceServers = [], relayOnly = false } = {}) {
     super();
     this.signaling = signaling;
-    this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
-    this.connection.addEventListener("icecandidate", ({ candidate }) => this.#candidate(candidate));
+    /** Why there is no way through a TURN server, once one has refused or not answered. */
+    this.refusal = "";
+    this.connection = new RTCPeerConnection({
+      iceServers,
+      iceTransportPolicy: relayOnly ? "relay" : "all",
+      bundlePolicy: "max-bundle",
+    });
+    this.connection.addEventListener("icecandidate", ({ candidate }) => {
+      this.#candidate(candidate);
+      // Chromium would go on looking for a path it can never have.
+      if (relayOnly && candidate === null && !this.connection.localDescription?.sdp.includes("typ relay")) this.#lose();
+    });
+    this.connection.addEventListener("icecandidateerror", (error) => {
+      this.refusal = `TURN ${error.errorCode} ${error.errorText}`;
+    });
     this.connection.addEventListener("connectionstatechange", () => this.#follow());
     for (const { kind, up, bitrate } of LINES) {
       const line = this.connection.addTransceiver(kind, {
@@ -141,6 +159,7 @@ export class Peer extends EventTarget {
   /** Close the connection; idempotent. Local tracks are their owner's and are not stopped. */
   close() {
     clearTimeout(this.#timer);
+    clearInterval(this.#listening);
     this.connection.close();
     this.#change("closed");
   }
@@ -197,6 +216,7 @@ export class Peer extends EventTarget {
         clearTimeout(this.#timer);
         if (this.#camera !== undefined) void this.#lines[1].sender.replaceTrack(this.#camera).catch(() => undefined);
         this.#camera = undefined;
+        this.#listen();
         return this.#change("connected");
       case "disconnected":
         clearTimeout(this.#timer);
@@ -210,9 +230,37 @@ export class Peer extends EventTarget {
     }
   }
 
+  /** Chromium takes 5 s and more to call a dead path disconnected: see for ourselves whether anything arrives. */
+  #listen() {
+    clearInterval(this.#listening);
+    let heard = performance.now();
+    let looked = heard;
+    let before = -1;
+    this.#listening = setInterval(async () => {
+      const received = await this.#arrived();
+      const now = performance.now();
+      // A page that was asleep, or a computer, has heard nothing because it did not listen.
+      if (received !== before || now - looked > 3 * LISTEN_MS) heard = now;
+      before = received;
+      looked = now;
+      if (now - heard > SILENT_MS) this.#lose();
+    }, LISTEN_MS);
+  }
+
+  /** How many packets and answers to checks have come on whatever path. */
+  async #arrived() {
+    let count = 0;
+    for (const report of (await this.#lines[0].receiver.getStats()).values()) {
+      if (report.type !== "candidate-pair") continue;
+      count += (report.packetsReceived ?? 0) + (report.responsesReceived ?? 0) + (report.requestsReceived ?? 0);
+    }
+    return count;
+  }
+
   #lose() {
     if (this.#state === "closed" || this.#state === "lost") return;
     clearTimeout(this.#timer);
+    clearInterval(this.#listening);
     this.#change("lost");
     this.connection.close();
   }
