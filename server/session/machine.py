@@ -13,10 +13,10 @@ from typing import Any, Final, TypeVar
 import structlog
 from msgspec.structs import replace as amend
 
-from link.messages.errors import WrongState
 from link.messages.values import Chat, Document, DocumentState, Network, Quality, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
+from server.session.illegal import IllegalEvent, NoConsent, StaleLeg, StaleTimer
 from server.session.redundant import redundant
 from server.session.state import OPEN, TALKING, LegState, Recording, State, visible
 
@@ -26,22 +26,6 @@ RING, SPECIALIST_LOST, KIOSK_LOST, CLOSE = "ring", "specialist_lost", "kiosk_los
 MAX_CHAT, MAX_DOCUMENTS = 1000, 100
 WAITING, RINGING, ACTIVE = SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE
 HELD, ENDED, CLOSED = SessionState.HELD, SessionState.ENDED, SessionState.CLOSED
-
-
-class IllegalEvent(WrongState):
-    """The event may not happen in the state the session is in."""
-
-
-class StaleTimer(IllegalEvent):
-    """The timer was cancelled or never started; a room drops this silently, for it is a race it cannot avoid."""
-
-
-class StaleLeg(IllegalEvent):
-    """The leg is not the participant's current one; a room drops this silently as well."""
-
-
-class NoConsent(IllegalEvent):
-    """Nothing may be offered, connected or recorded before the customer agreed to the recording notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,14 +249,13 @@ class Machine:
     @_on(e.QualityChanged, OPEN)
     def _quality_changed(self, event: e.QualityChanged) -> Step:
         self._current_leg(event.participant, event.leg)
-        quality = Quality(event.quality)
-        bad = [Network(event.participant, quality, event.reason)] if quality is not Quality.GOOD else []
-        self._set_network(event.participant, *bad)
+        network = Network(event.participant, Quality(event.quality), event.reason)
+        self._set_network(event.participant, *([network] if network.quality is not Quality.GOOD else []))
         yield from ()
 
     def _set_network(self, participant: str, *bad: Network) -> None:
         """What is known of the participant's network; a lost leg's is kept until another one is connected."""
-        others = [network for network in self.state.network if network.participant != participant]
+        others = (network for network in self.state.network if network.participant != participant)
         self._set(network=tuple(sorted([*others, *bad], key=lambda network: network.participant)))
 
     def _current_leg(self, participant: str, leg: str) -> None:
@@ -423,8 +406,7 @@ class Machine:
     @_on(e.Ended, OPEN)
     def _ended(self, event: e.Ended) -> Step:
         before = self.state
-        self._set(phase=ENDED, ringing=None, ended_by=event.by, end_reason=event.reason, lost=frozenset())
-        self._set(network=())
+        self._set(phase=ENDED, ringing=None, ended_by=event.by, end_reason=event.reason, lost=frozenset(), network=())
         yield from self._cancel(RING, SPECIALIST_LOST, KIOSK_LOST)
         if before.phase is WAITING:
             yield c.Dequeue()

@@ -15,7 +15,7 @@ from server.journal import Entry, Journal
 from server.rooms.room import REQUESTS, Room
 from server.rooms.rooms import Rooms, session_id
 from server.session import events as e
-from server.session.machine import IllegalEvent
+from server.session.illegal import IllegalEvent
 from server.session.state import State
 from server.store import Store
 from server.store.kiosks import Kiosk

@@ -8,7 +8,8 @@ import pytest
 
 from server.session import commands as c
 from server.session import events as e
-from server.session.machine import Graces, IllegalEvent, Machine
+from server.session.illegal import IllegalEvent
+from server.session.machine import Graces, Machine
 from server.session.state import State
 
 REQUEST = e.SessionRequested(

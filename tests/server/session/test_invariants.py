@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from link.messages.values import SessionState
 from server.session import commands as c
 from server.session import events as e
-from server.session.machine import IllegalEvent, Machine
+from server.session.illegal import IllegalEvent
+from server.session.machine import Machine
 from server.session.state import QUEUEING, TALKING, Recording
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook
 

@@ -10,7 +10,8 @@ from link.media.quality import NetworkQuality, Reason
 from link.messages.values import Chat, DocumentState, Network, Quality, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
-from server.session.machine import _TABLE, IllegalEvent, Machine, NoConsent, StaleLeg, StaleTimer
+from server.session.illegal import IllegalEvent, NoConsent, StaleLeg, StaleTimer
+from server.session.machine import _TABLE, Machine
 from server.session.state import Recording, view
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook, ended, ringing, talking, waiting
 
