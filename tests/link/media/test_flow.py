@@ -143,7 +143,7 @@ class TestRepair:
         p.flow.repair(1.0 + NACK_AFTER + 0.056)
         assert p.nacks == [[2, 3], [2, 3]]
 
-    def test_on_a_long_path_it_asks_twice_each_round_trip(self) -> None:
+    def test_on_a_long_path_it_asks_twice_and_when_the_answer_is_overdue_more_often(self) -> None:
         p = Publisher()
         p.flow.rtt = 0.3
         p.send(1, 3)
@@ -152,7 +152,7 @@ class TestRepair:
             before = len(p.nacks)
             p.flow.repair(1.0 + tick * 0.02 + 1e-6)
             asked += [tick * 0.02] * (len(p.nacks) - before)
-        assert asked == pytest.approx([0.02, 0.02 + NACK_TWICE, 0.32, 0.32 + NACK_TWICE, 0.62, 0.62 + NACK_TWICE])
+        assert asked == pytest.approx([0.02, 0.02 + NACK_TWICE, 0.32, 0.4, 0.48, 0.56, 0.64, 0.72])
 
     def test_a_path_that_reorders_is_given_time(self) -> None:
         """Packets that come 40 ms late by themselves are not asked for, once that is known."""
@@ -218,7 +218,7 @@ class TestRepair:
         for tick in range(int(PATIENCE / 0.02) - 1):
             assert p.flow.repair(1.0 + tick * 0.02)
         assert p.keyframes == 1, "those who watch get a new picture meanwhile"
-        assert len(p.nacks) == 16
+        assert len(p.nacks) <= 2 + 4 * PATIENCE / 0.5
         assert p.reader.lost == []
         assert not p.flow.repair(1.0 + PATIENCE)
         assert len(p.reader.lost) == 1
