@@ -209,6 +209,7 @@ class Flow:
         if self.highest < 0:
             return
         self._rebase = True
+        self.lost += len(self._missing)
         self._missing.clear()
         self.clock = TrackClock(self.rate)
         for subscriber in self._subscribers:
@@ -244,8 +245,8 @@ class Flow:
 
     def _skipped(self, start: int, end: int, now: float) -> None:
         if end - start > MAX_MISSING:
+            self.lost += end - start + len(self._missing)
             self._missing.clear()
-            self.lost += end - start
             for subscriber in self._subscribers:
                 subscriber.restarted("overflow")
             self.request_keyframe(now)
@@ -257,6 +258,15 @@ class Flow:
             self.on_missing()
         missing.miss(range(start, end), now)
 
+    def _reach_back(self, extended: int, now: float) -> None:
+        """The stream began earlier than its first packet to arrive: what lies between is missing as well."""
+        start, end = max(extended + 1, self.first - MAX_MISSING + len(self._missing)), self.first
+        self.first = extended
+        if start < end:
+            if not self._missing and self.on_missing is not None:
+                self.on_missing()
+            self._missing.miss(range(start, end), now)
+
     def _accept_late(self, extended: int, sequence: int, now: float, repaired: bool) -> bool:
         if extended > self.highest - self._size and extended >= 0:
             known = self._history[extended & self._mask]
@@ -265,6 +275,8 @@ class Flow:
             # Sound has no RTX: what is sent again looks like what is late.
             if self._missing.came(extended, now, self.rtt) and not repaired:
                 self.repaired += 1
+            elif extended < self.first:
+                self._reach_back(extended, now)
             self.late += 1
             return True
         # Far behind: two packets in a row mean that the publisher began anew without saying so (RFC 3550 A.1).

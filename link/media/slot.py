@@ -128,8 +128,11 @@ class Slot:
         send = self._send
         if send is None:
             return
-        if packet.sequence < self._first and (self._first != _NEVER or not self._begin(packet)):
-            return
+        begins = False
+        if packet.sequence < self._first:
+            if self._first != _NEVER or not self._begin(packet):
+                return
+            begins = True
         sequence = packet.sequence + self._shift
         payload = packet.payload
         if sequence > self._highest:
@@ -148,6 +151,15 @@ class Slot:
         if late > self._long_ago and self._rtx_payload_type >= 0 and not self.available:
             # Pictures wait for it already: it must not be lost once more on the way.
             self._resend(packet, sequence, packet.arrival, send)
+        if begins and self.flow is not None and self.flow.highest > packet.sequence:
+            self._catch_up(packet, self.flow)
+
+    def _catch_up(self, first: Packet, flow: Flow) -> None:
+        """Send what came before the first packet although it belongs behind it."""
+        for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_RESENT) + 1):
+            packet = flow.packet(sequence)
+            if packet is not None and packet.arrival < first.arrival:
+                self.packet(packet)
 
     def packet_run(self, run: Sequence[Packet]) -> None:
         if self._send_run is None or run[0].sequence < self._first or self._picture_shift or self._tl0_shift:

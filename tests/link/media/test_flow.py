@@ -172,6 +172,16 @@ class TestRepair:
         p.flow.repair(10.0 + 0.06)
         assert len(p.nacks) == 1, "what is lost is asked for all the same"
 
+    def test_what_came_first_need_not_be_the_first(self) -> None:
+        p = Publisher()
+        p.send(104, 105, 101)
+        assert p.flow.first & 0xFFFF == 101
+        p.flow.repair(1.05)
+        assert p.nacks == [[102, 103]]
+        p.send(102, now=1.1, repaired=True)
+        p.flow.repair(1.0 + GIVE_UP)
+        assert [sequence & 0xFFFF for sequence in p.reader.lost] == [103]
+
     def test_sound_that_was_sent_again_counts_as_repaired(self) -> None:
         p = Publisher("audio")
         p.flow.rtt = 0.05
