@@ -23,7 +23,6 @@ from tests.bench import janus
 from tests.bench.chart import Series, chart
 from tests.bench.clip import clip
 
-ATTEMPTS = 3
 STOCK_CALLS = 1  # more than that do not fit a core
 SYSTEMS = ("visavis", "janus", "stock")
 
@@ -38,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", default="", help="stock, janus or both, with a comma")
     parser.add_argument("--one-core", action="store_true", help="the server on one core, the peers on another")
+    parser.add_argument("--awake", action="store_true", help="keep the cores from idling, as on a machine that is used")
     parser.add_argument("--sweep", metavar="FILE.svg", help="1, 3, 10, 20 and 30 calls instead of --calls; draw them")
     parser.add_argument("--json", action="store_true", help="print one line of JSON instead of tables")
     options = parser.parse_args(arguments)
@@ -45,9 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := set(against) - set(SYSTEMS[1:]):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     clip()
-    if options.sweep:
-        return sweep(options, against)
-    result = compare(options, ["visavis", *against], options.calls)
+    with cores_awake() if options.awake else contextlib.nullcontext():
+        if options.sweep:
+            return sweep(options, against)
+        result = compare(options, ["visavis", *against], options.calls)
     if options.json:
         print(json.dumps(result))
     else:
@@ -65,7 +66,7 @@ def compare(options: argparse.Namespace, names: list[str], calls: int) -> Figure
     for number in range(options.rounds):
         for name in names if number % 2 == 0 else reversed(names):
             many = min(calls, STOCK_CALLS) if name == "stock" else calls
-            rounds[name].append(run_patiently(name, many, options.seconds, one_core=options.one_core))
+            rounds[name].append(run_once(name, many, options.seconds, one_core=options.one_core))
     systems: Figures = {name: {**medians(found), "rounds": len(found)} for name, found in rounds.items()}
     ours = systems["visavis"]["cpu_percent_per_call"]
     ratios = {name: round(ours / systems[name]["cpu_percent_per_call"], 4) for name in names if name != "visavis"}
@@ -79,18 +80,6 @@ def medians(rounds: Sequence[Figures]) -> Figures:
         values = [figures[name] for figures in rounds if figures[name] is not None]
         result[name] = (sum(values) if name == "lost" else round(statistics.median(values), 3)) if values else None
     return result
-
-
-def run_patiently(name: str, calls: int, seconds: float, *, one_core: bool) -> Figures:
-    """A round, again when its calls could not be set up, as happens on a machine that does much else."""
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return run_once(name, calls, seconds, one_core=one_core)
-        except RuntimeError as error:
-            if not left:
-                raise
-            print(f"{error}; the round is repeated", file=sys.stderr)
-    raise AssertionError
 
 
 def run_once(name: str, calls: int, seconds: float, *, one_core: bool) -> Figures:
@@ -123,6 +112,29 @@ def on_core(number: int) -> Any:
     """What a child process does first to stay on one core."""
     cores = sorted(os.sched_getaffinity(0))
     return lambda: os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
+@contextlib.contextmanager
+def cores_awake() -> Iterator[list[int]]:
+    """Let a process of the lowest class (SCHED_IDLE) spin on each core; it gives way to everything else at once.
+
+    A virtual core that wakes from idling is several times slower for its first instructions, and how much depends on
+    what its host does: figures of a machine that mostly sleeps scatter by half. Yields the processes' ids.
+    """
+
+    def idly() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+    spinning = [
+        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"], preexec_fn=idly)
+        for _ in os.sched_getaffinity(0)
+    ]
+    try:
+        yield [process.pid for process in spinning]
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 @contextlib.contextmanager

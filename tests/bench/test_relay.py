@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,3 +78,10 @@ def test_the_chart_is_an_image_with_every_point() -> None:
     circles = [element for element in root if element.tag.endswith("circle")]
     assert len(circles) == 5
     assert all(0 <= float(c.attrib["cx"]) <= 640 and 0 <= float(c.attrib["cy"]) <= 360 for c in circles)
+
+
+def test_cores_are_kept_awake_by_who_takes_time_from_nobody() -> None:
+    with relay.cores_awake() as spinning:
+        assert len(spinning) == len(os.sched_getaffinity(0))
+        assert {os.sched_getscheduler(pid) for pid in spinning} == {os.SCHED_IDLE}
+    assert not [pid for pid in spinning if Path(f"/proc/{pid}").exists()]
