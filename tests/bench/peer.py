@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from link.media.clock import ntp_time
 from link.media.description import ABS_SEND_TIME, parse_candidate
+from link.media.port import Port
 from link.media.rtp import build_cname, build_receiver_report, build_sender_report, parse_rtp
 from link.media.srtp import SrtpBuffer, SrtpError
 from link.media.transport import Transport
@@ -154,7 +155,7 @@ class Peer:
     def _connected(self, rx: SrtpBuffer, tx: SrtpBuffer) -> None:
         self._rx, self._tx = rx, tx
         port = self._transport._port
-        assert port is not None
+        assert isinstance(port, Port)
         port._poller.remove(port)
         self._socket = port.sock
         self._protocol = port._protocol
