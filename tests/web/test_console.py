@@ -15,10 +15,10 @@ from playwright.async_api import Page, expect
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.errors import NotAllowed, Unavailable, WrongState
-from link.messages.values import DocumentState
+from link.messages.values import DocumentState, Network, Quality
 from link.signaling.host import Host
 from server.demo_browser import received
-from tests.web.audit import faults_everywhere
+from tests.web.audit import faults, faults_everywhere
 from tests.web.desk_server import Desk, a_queue, a_session, running
 from tests.web.people import Person, at_desk
 
@@ -170,6 +170,35 @@ async def test_media_and_screen_arrive_and_the_pointer_goes_out(tmp_path: Path) 
         await page.keyboard.press("h")
         assert (await desk.until(c.Hold)) == c.Hold("session-1", True)
         await expect(page.locator("console-stage .banner")).to_contain_text("On hold")
+        assert person.complaints == []
+
+
+async def test_whose_network_is_weak_and_why_is_said(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        quality = page.locator(".quality")
+        await expect(quality).to_contain_text("Good connection", timeout=15_000)
+        desk.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        await expect(quality).to_contain_text("Customer's network is weak: packets are lost")
+        await expect(quality).to_contain_text("the sound goes first")
+        await expect(page.get_by_role("group", name="Network").get_by_role("status")).to_contain_text("weak")
+        desk.update(network=[Network("kiosk", Quality.WEAK, "loss"), Network("specialist", Quality.BAD, "bandwidth")])
+        await expect(quality).to_contain_text("Your network is poor: little bandwidth")
+        await expect(quality).to_contain_text("reconnects by itself")
+        assert await faults_everywhere(page) == []
+        await quality.focus()
+        await expect(quality).to_be_focused()
+        # Also where another picture than the customer's screen is the large one.
+        for key in ("F2", "F3"):
+            await page.keyboard.press(key)
+            await expect(quality.get_by_role("status")).to_be_visible()
+            await expect(quality.locator("dl")).to_be_hidden()
+            assert await faults(page) == []
+        desk.update(network=[])
+        await expect(quality).to_be_hidden()
+        await page.keyboard.press("F1")
+        await expect(quality).to_contain_text("Good connection")
         assert person.complaints == []
 
 

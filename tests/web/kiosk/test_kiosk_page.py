@@ -10,7 +10,7 @@ from playwright.async_api import ViewportSize, expect
 
 from link.messages import client as c
 from link.messages import server as s
-from link.messages.values import DocumentState, Language, SessionState
+from link.messages.values import DocumentState, Language, Network, Quality, SessionState
 from tests.kiosk_client.head_office import HeadOffice
 from tests.web.audit import faults, faults_everywhere
 from tests.web.kiosk.rig import Kiosk, kiosk
@@ -197,6 +197,34 @@ async def test_the_form_refuses_what_cannot_be_right(tmp_path: Path) -> None:
         assert await at.page.locator("input").count() == 0
         await at.hands.form.locator(".button.primary").click()
         await nothing_left(at)
+
+
+async def test_a_weak_network_is_said_calmly_in_both_languages(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk()
+        note = at.page.locator("kiosk-call .note.network")
+        await expect(note).to_have_count(0)
+        at.office.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        await expect(note).to_contain_text("网络较弱")
+        await expect(note).to_contain_text("声音优先")
+        await expect(note.locator("[lang=en]")).to_contain_text("The sound goes first")
+        await expect(at.page.locator("kiosk-call .network-live")).to_have_attribute("aria-live", "polite")
+        await fine_for_everybody(at)
+        at.office.update(network=[Network("kiosk", Quality.WEAK, "delay")])
+        await expect(note).to_contain_text("声音会晚一点到")
+        at.office.update(
+            network=[Network("kiosk", Quality.WEAK, "loss"), Network("specialist", Quality.BAD, "bandwidth")]
+        )
+        await expect(note).to_contain_text("专家那边网络暂时很差")
+        at.office.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        await expect(note).to_contain_text("自动重新连接")
+        await fine_for_everybody(at)
+        at.office.update(state=SessionState.HELD)
+        await expect(note).to_have_count(0)
+        at.office.update(state=SessionState.ACTIVE, network=[])
+        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
+        await expect(note).to_have_count(0)
+        assert at.complaints == []
 
 
 async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-// How well the call is carried, in one word and three figures, so that "I cannot see you" has an answer.
+// How well the call is carried: what the server says of both networks, and three figures, so that "I cannot see you" has
+// an answer.
 import { html, nothing } from "lit";
 import { msg, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
@@ -6,10 +7,35 @@ import { ConsoleElement } from "./element.js";
 /** @typedef {import("../media/peer.js").Statistics} Statistics */
 
 const PERIOD_MS = 2000;
-/** Above these the call is worse than good, and worse than fair: round trip in ms, loss in percent. */
-const FAIR = { rtt: 200, loss: 2 };
-const POOR = { rtt: 500, loss: 8 };
-const WORDS = { good: msg("Good connection"), fair: msg("Fair connection"), poor: msg("Poor connection") };
+
+/** @type {Record<string, Record<string, string>>} */
+const NETWORKS = {
+  kiosk: {
+    weak: msg("Customer's network is weak: {reason}"),
+    bad: msg("Customer's network is poor: {reason}"),
+  },
+  specialist: {
+    weak: msg("Your network is weak: {reason}"),
+    bad: msg("Your network is poor: {reason}"),
+  },
+};
+/** @type {Record<string, string>} */
+const REASONS = {
+  loss: msg("packets are lost"),
+  delay: msg("long delay"),
+  bandwidth: msg("little bandwidth"),
+  silent: msg("nothing arrives"),
+};
+const NEXT = {
+  weak: msg("Pictures may be less sharp; the sound goes first."),
+  bad: msg("Picture and sound may stop for moments; the call goes on and reconnects by itself."),
+};
+
+/** The server's word on one participant's network. @param {import("../link/messages.js").Network} network */
+function networkText({ participant, quality, reason }) {
+  const text = (NETWORKS[participant] ?? NETWORKS.kiosk)[quality];
+  return text ? t(text, { reason: REASONS[reason] ? t(REASONS[reason]) : reason }) : quality;
+}
 
 /**
  * Loss of the customer's sound and picture between two readings, in percent.
@@ -58,28 +84,42 @@ export class ConsoleQuality extends ConsoleElement {
   }
 
   render() {
-    if (!this.now) return nothing;
-    const rtt = this.now.rtt_ms ?? 0;
-    const { width, height, fps } = this.now.received.video0;
-    const over = (/** @type {typeof FAIR} */ limit) => rtt > limit.rtt || this.#loss > limit.loss;
-    const word = over(POOR) ? "poor" : over(FAIR) ? "fair" : "good";
-    return html`<div class="quality ${word}">
-      <p role="status"><wa-icon name="gauge"></wa-icon>${t(WORDS[word])}</p>
-      <dl>
-        <div>
-          <dt>${t("Delay")}</dt>
-          <dd class="number">${Math.round(rtt)} ms</dd>
-        </div>
-        <div>
-          <dt>${t("Loss")}</dt>
-          <dd class="number">${this.#loss.toFixed(1)} %</dd>
-        </div>
-        <div>
-          <dt>${t("Picture")}</dt>
-          <dd class="number">${width ? `${width}×${height} · ${Math.round(fps)}` : "–"}</dd>
-        </div>
-      </dl>
+    const { session } = this.state;
+    const networks = session?.state === "active" ? (session.network ?? []) : [];
+    const worst = networks.some(({ quality }) => quality === "bad") ? "bad" : "weak";
+    const word = networks.length ? worst : "good";
+    return html`<div class="quality ${word}" role="group" tabindex="0" aria-label=${t("Network")}>
+      <div role="status" aria-live="polite">
+        ${
+          networks.length
+            ? networks.map((network) => html`<p><wa-icon name="triangle-alert"></wa-icon>${networkText(network)}</p>`)
+            : this.now
+              ? html`<p><wa-icon name="gauge"></wa-icon>${t("Good connection")}</p>`
+              : nothing
+        }
+        ${networks.length ? html`<p class="next">${t(NEXT[worst])}</p>` : nothing}
+      </div>
+      ${this.now ? this.#figures(this.now) : nothing}
     </div>`;
+  }
+
+  /** @param {Statistics} now */
+  #figures(now) {
+    const { width, height, fps } = now.received.video0;
+    return html`<dl>
+      <div>
+        <dt>${t("Delay")}</dt>
+        <dd class="number">${Math.round(now.rtt_ms ?? 0)} ms</dd>
+      </div>
+      <div>
+        <dt>${t("Loss")}</dt>
+        <dd class="number">${this.#loss.toFixed(1)} %</dd>
+      </div>
+      <div>
+        <dt>${t("Picture")}</dt>
+        <dd class="number">${width ? `${width}×${height} · ${Math.round(fps)}` : "–"}</dd>
+      </div>
+    </dl>`;
   }
 }
 

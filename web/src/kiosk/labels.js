@@ -59,6 +59,56 @@ const TRACK_GROUPS = {
   "kiosk.auxiliary": "papers",
 };
 
+/**
+ * What is wrong with the network in words that calm, and what happens next: of the customer's side and the expert's.
+ *
+ * @type {Record<"kiosk" | "specialist", Record<"weak" | "late" | "bad", [string, string]>>}
+ */
+const NETWORKS = {
+  kiosk: {
+    weak: [
+      msg("The network is weak just now"),
+      msg("The picture may be less clear for a while. The sound goes first: please just go on talking."),
+    ],
+    late: [
+      msg("The sound arrives a little late"),
+      msg("Please wait a moment after each sentence. The call goes on as usual."),
+    ],
+    bad: [
+      msg("The network is poor just now"),
+      msg("Picture and sound may stop for moments. The call goes on and reconnects by itself. You need not do anything."),
+    ],
+  },
+  specialist: {
+    weak: [
+      msg("The expert's network is weak just now"),
+      msg("You may see the expert less clearly for a while. The sound goes first: please just go on talking."),
+    ],
+    late: [
+      msg("The sound arrives a little late"),
+      msg("Please wait a moment after each sentence. The call goes on as usual."),
+    ],
+    bad: [
+      msg("The expert's network is poor just now"),
+      msg("You may not see or hear the expert for moments. The call goes on and reconnects by itself. You need not do anything."),
+    ],
+  },
+};
+
+/**
+ * The messages (in English, to be translated) about the worse of the two networks; null while both are good.
+ *
+ * @param {import("../link/messages.js").Network[]} networks
+ * @returns {{bad: boolean, messages: [string, string]} | null}
+ */
+export function networkMessages(networks) {
+  const worst = networks.find(({ quality }) => quality === "bad") ?? networks[0];
+  if (!worst) return null;
+  const bad = worst.quality === "bad";
+  const side = NETWORKS[worst.participant === "specialist" ? "specialist" : "kiosk"];
+  return { bad, messages: side[bad ? "bad" : worst.reason === "delay" ? "late" : "weak"] };
+}
+
 /** @param {string} code */
 export const paperName = (code) => t(PAPERS[code] ?? PAPERS.other);
 /** @param {string} code */

@@ -36,6 +36,7 @@ const MOMENTS = {
   answered: ["phone-call", msg("{name} answered")],
   leg_connected: ["plug-zap", msg("Media connected: {participant}")],
   leg_closed: ["unplug", msg("Media connection ended: {participant} ({reason})")],
+  quality_changed: ["gauge", msg("Network of {participant}: {quality} ({reason})")],
   recording_started: ["circle-dot", msg("Recording started ({suite})")],
   participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
   participant_returned: ["wifi", msg("Connection restored: {participant}")],
@@ -97,6 +98,11 @@ const WORDS = {
   referred: msg("Referred to the branch"),
   unresolved: msg("Not resolved"),
   technical: msg("Technical problem"),
+  weak: msg("weak"),
+  bad: msg("poor"),
+  loss: msg("packets lost"),
+  delay: msg("long delay"),
+  bandwidth: msg("little bandwidth"),
 };
 
 /** @type {Record<string, string>} */
@@ -135,12 +141,15 @@ export const momentIcon = (kind) => MOMENTS[kind]?.[0] ?? "circle";
 export function momentText({ kind, data }) {
   if (kind === "document_answered" && data.agreed === false) return t("The customer did not agree to show it");
   if (kind === "document_decided" && !data.accepted) return t("The paper was rejected: {reason}", { reason: data.reason });
+  if (kind === "quality_changed" && data.quality === "good")
+    return t("Network of {participant}: good again", { participant: participantLabel(data.participant) });
   const text = MOMENTS[kind]?.[1];
   if (!text) return kind.replaceAll("_", " ");
   return t(text, {
     ...data,
     participant: participantLabel(data.participant ?? data.sender ?? data.by ?? ""),
     reason: wordLabel(data.reason ?? ""),
+    quality: wordLabel(data.quality ?? ""),
     step: wordLabel(data.step ?? ""),
     label: wordLabel(data.label ?? ""),
     outcome: wordLabel(data.outcome ?? ""),

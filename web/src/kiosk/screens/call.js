@@ -4,7 +4,7 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
-import { deviceNote, errorNote, recordingNote } from "./parts.js";
+import { deviceNote, errorNote, networkNote, recordingNote } from "./parts.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("I did not understand"), msg("Thank you")];
 const LINES_SHOWN = 4;
@@ -48,7 +48,7 @@ class KioskCall extends KioskElement {
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
       </div>
-      ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
+      ${networkNote(session)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
     `;
   }
 

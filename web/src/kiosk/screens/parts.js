@@ -1,7 +1,7 @@
 // Small pieces that several screens use.
 import { html, nothing } from "lit";
-import { t } from "../../i18n.js";
-import { errorText, recorded } from "../labels.js";
+import { language, t } from "../../i18n.js";
+import { errorText, networkMessages, recorded } from "../labels.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
@@ -39,6 +39,29 @@ export function offlineNote() {
   return html`<div class="note warning" role="status">
     <wa-icon name="wifi-off"></wa-icon>
     <p>${t("The expert service cannot be reached just now. We keep trying. The lobby staff are glad to help you.")}</p>
+  </div>`;
+}
+
+/**
+ * Whose network is weak and what happens next, said politely to who listens; the Chinese text with the English beside it.
+ *
+ * @param {import("../state.js").Session} session
+ */
+export function networkNote(session) {
+  const said = session.state === "active" ? networkMessages(session.network ?? []) : null;
+  return html`<div class="network-live" role="status" aria-live="polite">
+    ${
+      said
+        ? html`<div class="note network ${said.bad ? "bad" : "weak"}">
+            <wa-icon name=${said.bad ? "wifi-off" : "wifi"}></wa-icon>
+            <p>
+              <b>${t(said.messages[0])}</b>
+              <span>${t(said.messages[1])}</span>
+              ${language() === "en" ? nothing : html`<span class="other" lang="en">${said.messages.join(". ")}</span>`}
+            </p>
+          </div>`
+        : nothing
+    }
   </div>`;
 }
 
