@@ -230,7 +230,7 @@ class Gateway:
         if state is LegState.CLOSED:
             self._server_lost.set()
         elif state is LegState.SILENT:
-            self._check(CHECK_S + SILENCE_S)
+            self._check(SILENCE_S)  # what follows needs a server that hears us
             self._expect(SILENCE_S, leg)
 
     def _expect(self, seconds: float, leg: str) -> None:

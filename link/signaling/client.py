@@ -155,7 +155,8 @@ class Client(Endpoint):
             await socket.close()
             return
         transport = socket._conn.transport if socket._conn is not None else None
-        abort = transport.abort if isinstance(transport, asyncio.WriteTransport) else (lambda: None)
+        # Not by its class: uvloop's transports are none of asyncio's.
+        abort = getattr(transport, "abort", lambda: None)
         self._adopt(welcome)
         self._on_state(True)
         try:

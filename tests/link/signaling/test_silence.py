@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
+import uvloop
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -22,7 +24,7 @@ HEARTBEAT_S = 60.0  # far longer than a test: only a check can notice anything
 
 
 class Hole:
-    """Stands before a server; connections that come while it is `open`, and those carried then, get nothing any more."""
+    """Stands before a server; connections that come while it is `open`, and those carried then, get nothing more."""
 
     def __init__(self, port: int) -> None:
         self.port = 0
@@ -66,8 +68,8 @@ class Hole:
             writer.write(data)
 
 
-@pytest_asyncio.fixture
-async def hole() -> AsyncIterator[Hole]:
+@asynccontextmanager
+async def opened() -> AsyncIterator[Hole]:
     host = Host(heartbeat_s=HEARTBEAT_S, linger_s=20.0)
 
     async def converse(channel: Channel) -> None:
@@ -82,6 +84,12 @@ async def hole() -> AsyncIterator[Hole]:
     async with TestServer(app, port=0) as server, Hole(server.port or 0) as made:
         yield made
         await host.stop()
+
+
+@pytest_asyncio.fixture
+async def hole() -> AsyncIterator[Hole]:
+    async with opened() as made:
+        yield made
 
 
 class Caller:
@@ -177,3 +185,20 @@ async def test_leaving_ends_every_attempt(hole: Hole, caller: Caller) -> None:
     running = next(task for task in asyncio.all_tasks() if task.get_name() == "caller")
     await cancel(running)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "connection attempt"]
+
+
+def test_also_on_the_loop_that_kiosks_run_on() -> None:
+    async def silent() -> float:
+        async with opened() as hole:
+            caller = Caller(hole.port)
+            running = spawn(caller.client.run(), name="caller")
+            await caller.becomes(True, 5)
+            hole.open = True
+            caller.client.check(0.3)
+            taken = await caller.becomes(False, 5)
+            caller.client.stop()
+            await cancel(running)
+            return taken
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(silent()) < 1.0
