@@ -26,6 +26,8 @@ from server.store import Store
 ROOT = Path(__file__).parent.parent
 START_S = 30.0
 STOP_S = 10.0
+# Where Linux's util-linux is, children end with us even when we are killed without a chance to stop them (prctl(2)).
+_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 class StackError(Exception):
@@ -217,7 +219,7 @@ class Stack:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, *arguments,
+                *_WITH_US, sys.executable, "-m", module, *arguments,
                 cwd=ROOT, env=self._environment(), stdin=asyncio.subprocess.DEVNULL, stdout=file, stderr=file,
                 start_new_session=True,
             )  # fmt: skip

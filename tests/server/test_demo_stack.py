@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from server.demo_stack import Child, Stack, StackError, free_port, running
+from server.demo_stack import ROOT, Child, Stack, StackError, free_port, running
 
 
 async def child(tmp_path: Path, source: str) -> Child:
@@ -72,3 +73,39 @@ async def test_a_kiosk_enrols_once_for_each_address_of_its_server(tmp_path: Path
             assert stack.kiosk.running
         log = (tmp_path / "logs" / "server.log").read_text()
         assert log.count('"kiosk enrolled"') == enrolments
+
+
+ORPHANS = """
+import asyncio, pathlib, sys
+from server.demo_stack import Stack, free_port
+
+async def main():
+    stack = Stack(pathlib.Path(sys.argv[1]), free_port(), free_port())
+    child = await stack._spawn("sleeper", "http.server", ["0", "--bind", "127.0.0.1"])
+    print(child.process.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux's setpriv is not on this machine")
+async def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ORPHANS, str(tmp_path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    orphan = Path("/proc") / (await parent.stdout.readline()).decode().strip()
+    assert orphan.exists()
+    parent.kill()
+    await parent.wait()
+    async with asyncio.timeout(10):
+        while runs(orphan):
+            await asyncio.sleep(0.05)
+
+
+def runs(process: Path) -> bool:
+    try:
+        return ") Z " not in process.joinpath("stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
