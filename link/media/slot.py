@@ -16,7 +16,7 @@ _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
 _NEVER = 1 << 62
 _MAX_RESENT = 512
 _RESENDS_PER_SECOND = 600
-_REPORTED = 60
+_REPORTED = 150
 _LONG_AGO = 0.12
 """Seconds of media behind the newest packet: what comes so late has been sent again, and is not only overtaken."""
 
@@ -242,7 +242,7 @@ class Slot:
         if now - self._resend_second >= 1.0:
             self._resend_second = now
             self._resends_left = _RESENDS_PER_SECOND
-        quiet = max(0.01, 0.8 * rtt)
+        quiet = max(0.01, 0.5 * rtt)
         for wanted in sequences:
             sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
             original = sequence - self._shift

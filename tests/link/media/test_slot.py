@@ -203,9 +203,9 @@ class TestRetransmission:
         camera.push(KEYFRAME, 1.0)
         wanted = far.packets[0].sequence
         far.slot.nack([wanted, wanted], 1.0, 0.1)
-        far.slot.nack([wanted], 1.05, 0.1)
+        far.slot.nack([wanted], 1.04, 0.1)
         assert far.slot.retransmitted == 1
-        far.slot.nack([wanted], 1.09, 0.1)
+        far.slot.nack([wanted], 1.06, 0.1)
         assert far.slot.retransmitted == 3, "two copies: the first one has cost a round trip"
 
     def test_what_comes_long_after_its_frame_goes_twice(self) -> None:
