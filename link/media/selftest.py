@@ -88,6 +88,7 @@ def _resolve(name: str) -> Any:
 
 def _check_objects() -> None:
     from aioice import ice
+    from aioice.candidate import Candidate
     from aiortc import RTCCertificate, RTCIceGatherer, RTCIceTransport
     from aiortc.rtcdtlstransport import RTCDtlsTransport
 
@@ -101,7 +102,7 @@ def _check_objects() -> None:
     for attribute in ("_rx_srtp", "_tx_srtp", "state"):
         if not hasattr(dtls, attribute):
             raise Incompatible(f"aiortc's RTCDtlsTransport.{attribute} does not exist")
-    if "_network_host" not in vars(ice.Candidate("1", 1, "udp", 1, "127.0.0.1", 1, "host")):
+    if "_network_host" not in vars(Candidate("1", 1, "udp", 1, "127.0.0.1", 1, "host")):
         raise Incompatible("aioice's Candidate._network_host does not exist")
     for attribute in _PAIR:
         if attribute not in dir(ice.CandidatePair) and attribute not in inspect.getsource(ice.CandidatePair.__init__):
