@@ -24,7 +24,7 @@ from server.session.events import KIOSK, SPECIALIST
 
 log = structlog.get_logger()
 
-SILENT_S: Final = 1.0  # after the 2 s that a leg takes to call itself silent
+SILENT_S: Final = 0.7  # after the 2 s that a leg takes to call itself silent: noticed within 3 s
 CONNECT_S: Final = 15.0
 EXPECTED: Final = {KIOSK: (MICROPHONE, CAMERA), SPECIALIST: (MICROPHONE, CAMERA)}
 # What each participant publishes, the highest rank first: it decides who is shown where not all can be.

@@ -20,11 +20,15 @@ _OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "sec-
 _OF_ONE_HOP |= {"sec-websocket-extensions", "sec-websocket-protocol", "content-length"}
 _Line = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 # A candidate is a message of a numbered stream and cannot be left out: this one leads nowhere (RFC 5737).
+SYN_S, RTO_S = 1.0, 0.2  # Linux: the first retransmission of a SYN, and of data on a line without delay
 _NOWHERE = "candidate:1 1 udp 1 198.51.100.1 9 typ host"
 
 
 class Wire:
     """Stands before `server`, at `url`, for kiosk clients and browsers alike.
+
+    `part()` makes the network swallow all, media and signaling, until `heal()`. TCP then behaves as the kernel's: what
+    was under way, and attempts to connect, come through with the first retransmission after that, whose pauses double.
 
     Every media connection that is negotiated through it runs through a `LossyPath`, both ways, with the `loss` (0 to 1)
     that is set at that time; `paths` has them in order.
@@ -36,8 +40,12 @@ class Wire:
         self.loss = 0.0
         self.paths: list[LossyPath] = []
         self._lines: dict[str, web.Request] = {}
+        self._newest: dict[str, LossyPath] = {}
+        self._stranded: set[int] = set()
         self._runner: web.AppRunner | None = None
         self._out: aiohttp.ClientSession | None = None
+        self._whole = asyncio.Event()
+        self._whole.set()
 
     async def __aenter__(self) -> Wire:
         app = web.Application(client_max_size=32 * 1024 * 1024)
@@ -66,8 +74,37 @@ class Wire:
         assert transport is not None
         transport.abort()
 
+    def part(self) -> None:
+        """From now on nothing passes."""
+        self._whole.clear()
+        for path in self.paths:
+            path.blocked = True
+
+    def heal(self) -> None:
+        """Everything passes again."""
+        self._whole.set()
+        for path in self.paths:
+            path.blocked = False
+
+    def move(self, path: str) -> None:
+        """Whoever has the WebSocket at `path` gets a new address: what was connected before leads nowhere, for good."""
+        self._stranded.add(id(self._lines[path]))
+        self._newest[path].blocked = True
+        self.paths.remove(self._newest[path])
+        self._newest[path].close()
+
+    async def _passes(self, first: float) -> None:
+        """Return when TCP gets something sent now through: at once, or `first`, 3 times `first`, 7 times... after."""
+        if self._whole.is_set():
+            return
+        pause = first
+        while not self._whole.is_set():
+            await asyncio.sleep(pause)
+            pause *= 2
+
     async def _request(self, request: web.Request) -> web.StreamResponse:
         assert self._out is not None
+        await self._passes(SYN_S)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._socket(request, self._out)
         body = await request.read() if request.body_exists else None
@@ -94,7 +131,7 @@ class Wire:
         async with far:
             await near.prepare(request)
             self._lines[request.path] = request
-            ways = [spawn(self._carry(*ends), name="wire") for ends in ((near, far), (far, near))]
+            ways = [spawn(self._carry(request, *ends), name="wire") for ends in ((near, far), (far, near))]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -104,13 +141,16 @@ class Wire:
                 await near.close()
         return near
 
-    async def _carry(self, source: _Line, target: _Line) -> None:
+    async def _carry(self, request: web.Request, source: _Line, target: _Line) -> None:
         async for message in source:
             if message.type is aiohttp.WSMsgType.TEXT:
+                await self._passes(RTO_S)
+                if id(request) in self._stranded:
+                    await asyncio.Event().wait()
                 with contextlib.suppress(ConnectionError):
-                    await target.send_str(await self._changed(message.data))
+                    await target.send_str(await self._changed(message.data, request.path))
 
-    async def _changed(self, text: str) -> str:
+    async def _changed(self, text: str, line: str) -> str:
         frame = json.loads(text)
         body = frame.get("body", {})
         match body.get("type"):
@@ -120,7 +160,9 @@ class Wire:
                 body["candidate"] = _NOWHERE
             case "leg_answer":
                 path = LossyPath(loss=self.loss, seed=len(self.paths) + 1)
+                path.blocked = not self._whole.is_set()
                 self.paths.append(path)
+                self._newest[line] = path
                 body["sdp"] = await path.stand_before(body["sdp"])
             case _:
                 return text

@@ -1,0 +1,180 @@
+"""The network of a call goes away, media and signaling both, and comes back: 5, 20 and 60 s; or with a new address."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+from link.tasks import cancel, spawn
+from server.demo_browser import inbound
+from server.demo_stack import Stack
+from server.journal import Journal
+from server.store import Store
+from tests.end_to_end.conftest import Faces
+from tests.end_to_end.wire import Wire
+
+BIG = pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes minutes: VISAVIS_BIG_TESTS=1")
+NOTICED_S = 3.0
+BACK_S = 2.0
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def wire(stack: Stack) -> AsyncIterator[Wire]:
+    """The network that kiosk client and console have to the server. A test names it before `faces`."""
+    async with Wire(stack.server_url) as made:
+        assert stack.kiosk is not None
+        await stack.kiosk.stop()
+        stack.front = made.url
+        await stack.enrol_kiosk()
+        await stack.start_kiosk()
+        yield made
+
+
+class Pictures:
+    """When each page decoded new camera pictures, by the browser's own statistics, to within 50 ms."""
+
+    def __init__(self, *pages: Page) -> None:
+        self._pages = pages
+        self._moments: list[list[float]] = [[] for _ in pages]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Pictures:
+        self._tasks = [spawn(self._watch(index), name="pictures") for index in range(len(self._pages))]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            await cancel(task)
+
+    async def _watch(self, index: int) -> None:
+        last: dict[Any, int] = {}
+        while True:
+            rows = [row for row in await inbound(self._pages[index]) if row.get("kind") == "video"]
+            now = {(row["id"], row["ssrc"]): int(row.get("framesDecoded", 0)) for row in rows}
+            if any(count > last.get(key, 0) for key, count in now.items()):
+                self._moments[index].append(time.monotonic())
+            last = now
+            await asyncio.sleep(0.05)
+
+    async def after(self, moment: float, within: float) -> list[float]:
+        """Seconds from `moment` to the first picture of each page after it."""
+        async with asyncio.timeout(within):
+            while not all(any(seen > moment for seen in moments) for moments in self._moments):
+                await asyncio.sleep(0.02)
+        return [min(seen for seen in moments if seen > moment) - moment for moments in self._moments]
+
+    async def steady(self, pages: int, within: float = 20.0) -> None:
+        """Wait until every page has shown pictures for a second without a pause of 0.5 s."""
+        async with asyncio.timeout(within):
+            while True:
+                now = time.monotonic()
+                recent = [[seen for seen in moments if seen > now - 1] for moments in self._moments]
+                if len(recent) == pages and all(len(seen) >= 4 for seen in recent):
+                    return
+                await asyncio.sleep(0.1)
+
+
+async def lost_legs(faces: Faces) -> list[tuple[str, float]]:
+    """Every leg that went silent or failed, with its participant and unix time in seconds."""
+    store = await Store.open(faces.stack.config.database_url)
+    try:
+        entries = await Journal(store).read(faces.session)
+    finally:
+        await store.close()
+    closed = [(json.loads(entry.payload), entry.at_us / 1e6) for entry in entries if entry.kind == "leg_closed"]
+    return [(str(event["participant"]), at_s) for event, at_s in closed if event["reason"] in ("silent", "failed")]
+
+
+async def part(faces: Faces, wire: Wire, seconds: float) -> tuple[float, float]:
+    """Part the network for so long; when it began (unix time) and when it healed (monotonic)."""
+    begun = time.time()
+    wire.part()
+    await asyncio.sleep(seconds)
+    wire.heal()
+    return begun, time.monotonic()
+
+
+def report(**figures: float) -> None:
+    print(", ".join(f"{name} {value * 1000:.0f} ms" for name, value in figures.items()))
+
+
+async def test_five_seconds_without_a_network_and_the_call_goes_on(wire: Wire, faces: Faces) -> None:
+    await faces.begin_call()
+    async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
+        await pictures.steady(2)
+        begun, healed = await part(faces, wire, 5.0)
+        back = await pictures.after(healed + 0.1, 20)
+        await pictures.steady(2)
+    noticed = {participant: at_s - begun for participant, at_s in reversed(await lost_legs(faces))}
+    report(noticed_kiosk=noticed["kiosk"], noticed_console=noticed["specialist"], kiosk=back[0], console=back[1])
+    assert max(noticed.values()) <= NOTICED_S
+    assert max(back) <= BACK_S
+    assert await faces.stack.newest_session() == faces.session
+    kinds = [kind for kind, _ in await faces.stack.journal(faces.session)]
+    assert kinds.count("answered") == 1
+    assert not {"requeued", "ended"} & set(kinds)
+    await faces.console.say("一")
+    await faces.kiosk.hears("一")
+    await faces.kiosk.hang_up()
+
+
+@BIG
+async def test_twenty_seconds_without_a_network_and_the_call_goes_on(wire: Wire, faces: Faces) -> None:
+    await faces.begin_call()
+    async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
+        await pictures.steady(2)
+        _, healed = await part(faces, wire, 20.0)
+        back = await pictures.after(healed + 0.1, 20)
+        await pictures.steady(2)
+    report(kiosk=back[0], console=back[1])
+    assert max(back) <= 5.0
+    assert await faces.stack.newest_session() == faces.session
+    kinds = [kind for kind, _ in await faces.stack.journal(faces.session)]
+    assert kinds.count("answered") == 1
+    assert not {"requeued", "ended"} & set(kinds)
+    await faces.kiosk.hang_up()
+
+
+@BIG
+async def test_a_minute_without_a_network_ends_the_call_and_offers_another(wire: Wire, faces: Faces) -> None:
+    await faces.begin_call()
+    await part(faces, wire, 60.0)
+    again = faces.kiosk.page.locator("kiosk-rating button.again")
+    await again.wait_for(timeout=10_000)
+    entries = await faces.stack.journal(faces.session)
+    ended = [event for kind, event in entries if kind == "ended"]
+    assert [(event["by"], event["reason"]) for event in ended] == [("system", "interrupted")]
+    await again.click()
+    await faces.kiosk.agree()
+    await faces.kiosk.page.locator("kiosk-waiting, kiosk-call").first.wait_for()
+    newest = await faces.stack.newest_session()
+    assert newest != faces.session
+    kinds = [kind for kind, _ in await faces.stack.journal(newest)]
+    assert "consent_given" in kinds
+
+
+async def test_a_new_address_of_the_kiosk_is_a_new_leg_in_the_same_call(wire: Wire, faces: Faces) -> None:
+    """The old address is gone for good: what is sent to it arrives nowhere, its TCP connections hang."""
+    await faces.begin_call()
+    async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
+        await pictures.steady(2)
+        before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected")
+        moved = time.monotonic()
+        wire.move("/ws/kiosk")
+        back = await pictures.after(moved + 1.0, 20)
+        await pictures.steady(2)
+    report(kiosk=back[0] + 1.0, console=back[1] + 1.0)
+    assert max(back) + 1.0 <= NOTICED_S + BACK_S
+    entries = await faces.stack.journal(faces.session)
+    kinds = [kind for kind, _ in entries]
+    assert kinds.count("leg_connected") == before + 1, "only the kiosk's leg is new"
+    assert not {"requeued", "ended"} & set(kinds)
+    await faces.kiosk.hang_up()
