@@ -136,6 +136,14 @@ export class Kiosk extends EventTarget {
     this.#set({ thanks: true });
   }
 
+  /** The call was cut off: ask for an expert for the same service again. No rating; the customer agrees anew. */
+  again() {
+    const { session } = this.state;
+    this.#leaveEnded();
+    this.#dismiss();
+    if (session) this.wantExpert(session.service);
+  }
+
   /** @param {string} step */
   reachStep(step) {
     if (step === this.state.step) return;

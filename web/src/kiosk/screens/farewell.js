@@ -29,6 +29,11 @@ class KioskRating extends KioskElement {
         })}
       </div>
       <div class="actions">
+        ${lost
+          ? html`<button class="button primary again" type="button" @click=${() => this.kiosk.again()}>
+              ${t("Talk to an expert")}
+            </button>`
+          : nothing}
         <button class="button quiet" type="button" @click=${() => this.kiosk.skipRating()}>${t("Skip")}</button>
       </div>
     </div>`;
