@@ -20,6 +20,7 @@ from link.media.ingress import MAX_STREAMS, Ingress
 from link.media.relay import Tap
 from link.media.slot import Slot
 from link.media.srtp import SrtpBuffer, SrtpError
+from link.media.voice import Voice
 
 KEY = bytes(range(30))
 SSRC = {"microphone": 0x11111111, "camera": 0x22222222, "camera again": 0x22222223, "shown": 0x33333333}
@@ -63,6 +64,7 @@ class Receiver:
             Tap(flow, frames.append, self.gaps.append, 10.0, 100.0)
             for flow, frames in zip(self.flows.values(), self.recorded, strict=True)
         ]
+        self.voice = Voice(self.flows["microphone"], lambda: None)
         self.ingress.open(SrtpBuffer(Session(inbound)))
 
     def take(self, plains: Sequence[bytes], now: float) -> None:
