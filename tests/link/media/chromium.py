@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, async_playwright
@@ -127,11 +128,12 @@ class Browser:
 
 
 @asynccontextmanager
-async def browsers(count: int = 1) -> AsyncIterator[list[Browser]]:
-    """Pages in one headless Chromium of the operating system."""
+async def browsers(count: int = 1, *, speech: Path | None = None) -> AsyncIterator[list[Browser]]:
+    """Pages in one headless Chromium of the operating system; microphones hear `speech`, a WAV, or beeps."""
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={speech}"] if speech else FLAGS
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=FLAGS, headless=True, chromium_sandbox=False
+            executable_path="/usr/bin/chromium", args=flags, headless=True, chromium_sandbox=False
         )
         try:
             pages = []
