@@ -19,8 +19,6 @@ from server.config import Config
 log = structlog.get_logger()
 
 SWITCH_S = 0.0005
-COLLECT_AFTER = (50_000, 20, 50)
-"""Allocations and passes between looks of the garbage collector: media makes many objects and no cycles."""
 
 
 def serve(config: Config) -> None:
@@ -41,12 +39,11 @@ def tune() -> None:
     """Set the interpreter up for media that must not wait.
 
     A thread that seals a recording gives way after half a millisecond instead of 5 ms, and the garbage collector does
-    not look at what was loaded at the start, and seldom at the rest.
+    not look at what was loaded at the start.
     """
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def _serve(config: Config) -> None:
