@@ -124,6 +124,13 @@ def check_speech() -> Finding:
     return Finding(Outcome.ADVICE, "There is no espeak-ng; the people of the demonstration make voice-like sounds.")
 
 
+def check_turn() -> Finding:
+    """The tests can put a real TURN server in the way."""
+    if shutil.which("turnserver"):
+        return Finding(Outcome.READY, "coturn is here: the tests relay calls through it.")
+    return Finding(Outcome.ADVICE, "There is no coturn (apt-get install coturn); tests of TURN are skipped.")
+
+
 def check_ports() -> Finding:
     """The demonstration's usual ports are free; it takes others if not."""
     taken = [port for port in (8080, 8090) if not _free(port)]
@@ -159,7 +166,7 @@ def check_disk() -> Finding:
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
     check_python, check_packages, check_media_stack, check_node, check_bundle, check_browser, check_font, check_speech,
-    check_ports, check_network, check_disk,
+    check_turn, check_ports, check_network, check_disk,
 )  # fmt: skip
 
 
