@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from server.demo_browser import inbound
 from server.demo_report import CONTINUOUS
@@ -94,6 +96,33 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
     # The first picture takes its time, and what is lost at the very end is not asked for again;
     # between them all is there.
     assert [gap for gap in events.get("gap_declared", []) if gap["start_ms"] < over and gap["end_ms"] > begun] == []
+
+
+@pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="half a minute: set VISAVIS_BIG_TESTS=1")
+async def test_both_pages_say_that_the_customers_network_is_weak(wire: Wire, faces: Faces) -> None:
+    await faces.begin_call()
+    await asyncio.sleep(SETTLING_S)
+    note = faces.kiosk.page.locator("kiosk-call .note.network")
+    said = faces.console.page.locator(".quality:is(.weak, .bad) p").first
+    await expect(note).to_have_count(0)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    path = wire._newest["/ws/kiosk"]
+    path.loss = 0.08
+    await expect(note).to_contain_text("网络", timeout=15_000)
+    told = loop.time() - begun
+    await expect(said).to_contain_text("客户网络", timeout=5_000)
+    path.loss = 0.0
+    begun = loop.time()
+    await expect(note).to_have_count(0, timeout=25_000)
+    await expect(said).to_have_count(0, timeout=5_000)
+    print(f"said after {told:.1f} s, over after {loop.time() - begun:.1f} s")
+    await faces.kiosk.hang_up()
+    events = await whole(faces.stack, faces.session)
+    changes = [(event["participant"], event["quality"]) for event in events["quality_changed"]]
+    assert changes[0][0] == "kiosk"
+    assert changes[0][1] in ("weak", "bad")
+    assert ("kiosk", "good") in changes
 
 
 async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wire, faces: Faces) -> None:
