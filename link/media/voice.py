@@ -20,9 +20,10 @@ class Voice:
     """Listens to one flow of sound; `spoke` is when a voice was last heard in it.
 
     Measured with libopus at 24 to 64 kbit/s: a room as loud as -60 dBFS takes up to 70 % of the bytes of a voice, and
-    one at -40 dBFS up to 90 %, in which no voice is found: a browser's noise suppression leaves less. What does not change is taken for noise after 5 to 10 s: a
-    fan, a tone, an encoder at a constant bitrate. The level of RFC 6464 would tell more, at the price of a header
-    extension in every packet of every call for the few calls that have more voices than slots.
+    one at -40 dBFS up to 90 %, in which no voice is found: a browser's noise suppression leaves less. What does not
+    change is taken for noise after 5 to 10 s: a fan, a tone, an encoder at a constant bitrate. The level of RFC 6464
+    would tell more, at the price of a header extension in every packet of every call for the few calls that have more
+    voices than slots.
     """
 
     patient = False
