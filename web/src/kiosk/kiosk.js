@@ -258,6 +258,11 @@ export class Kiosk extends EventTarget {
     } else {
       this.capture.stop();
       if (!session.specialist) this.#dismiss();
+      if (!session.specialist && session.end_reason === "interrupted" && isLive(before)) {
+        // Cut off while nobody had the call any more: there is nobody to rate, but somebody who still wants an expert.
+        this.wantExpert(session.service);
+        this.#set({ error: "interrupted" });
+      }
     }
     if (isTalking(session)) this.recorder.start();
     else if (!isLive(session)) this.recorder.stop();

@@ -38,6 +38,7 @@ const ERRORS = {
   unavailable: msg("The expert service cannot be reached just now. Please try again in a moment."),
   rate_limited: msg("Please wait a moment before you try again."),
   wrong_state: msg("This is no longer possible. Please try again."),
+  interrupted: msg("The call was interrupted"),
   other: msg("Something went wrong. Please try again, or ask the lobby staff."),
 };
 
