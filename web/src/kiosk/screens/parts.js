@@ -57,7 +57,7 @@ export function networkNote(session) {
             <p>
               <b>${t(said.messages[0])}</b>
               <span>${t(said.messages[1])}</span>
-              ${language() === "en" ? nothing : html`<span class="other" lang="en">${said.messages.join(". ")}</span>`}
+              ${language() === "en" ? nothing : html`<span class="other" lang="en">${said.messages[0]}. <i>${said.messages[1]}</i></span>`}
             </p>
           </div>`
         : nothing
