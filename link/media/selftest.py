@@ -16,7 +16,6 @@ VERSIONS = {"aiortc": "1.16.0", "aioice": "0.13.0", "pylibsrtp": "1.0.0"}
 
 _SIGNATURES = {
     "aioice.ice.get_host_addresses": ("use_ipv4", "use_ipv6"),
-    "aioice.ice.Connection.get_component_candidates": ("self", "component", "addresses", "timeout"),
     "aioice.candidate.candidate_foundation": ("candidate_type", "candidate_transport", "base_address"),
     "aioice.candidate.candidate_priority": ("candidate_component", "candidate_type", "local_pref"),
     "aioice.ice.server_reflexive_candidate": ("protocol", "stun_server"),
@@ -29,6 +28,8 @@ _SIGNATURES = {
     "aioice.ice.StunProtocol.connection_made": ("self", "transport"),
     "aioice.ice.StunProtocol.send_stun": ("self", "message", "addr"),
     "aioice.stun.Message.add_message_integrity": ("self", "key"),
+    "aioice.stun.Transaction._Transaction__retry": ("self",),
+    "aioice.ice.StunProtocol.request": ("self", "request", "addr", "integrity_key", "retransmissions"),
     "aiortc.rtcdtlstransport.RTCDtlsTransport._set_role": ("self", "role"),
     "aiortc.rtcdtlstransport.RTCDtlsTransport.start": ("self", "remoteParameters"),
     "aiortc.rtcdtlstransport.RTCDtlsTransport.stop": ("self",),
@@ -87,7 +88,7 @@ def _resolve(name: str) -> Any:
 
 
 def _check_objects() -> None:
-    from aioice import ice
+    from aioice import ice, stun
     from aioice.candidate import Candidate
     from aiortc import RTCCertificate, RTCIceGatherer, RTCIceTransport
     from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -107,6 +108,8 @@ def _check_objects() -> None:
     for attribute in _PAIR:
         if attribute not in dir(ice.CandidatePair) and attribute not in inspect.getsource(ice.CandidatePair.__init__):
             raise Incompatible(f"aioice's CandidatePair.{attribute} does not exist")
+    if "_Transaction__timeout_delay" not in stun.Transaction.__init__.__code__.co_names:
+        raise Incompatible("aioice's Transaction.__timeout_delay does not exist")
     if (transport.state, dtls.state, gatherer.state) != ("new", "new", "new"):
         raise Incompatible("aiortc's transports do not begin as new")
 

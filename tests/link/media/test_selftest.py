@@ -52,3 +52,11 @@ def test_a_binding_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "_BINDING", ("srtp_protect_everything",))
     with pytest.raises(Incompatible, match="srtp_protect_everything"):
         check()
+
+
+def test_a_transaction_that_waits_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plain(self: object) -> None: ...
+
+    monkeypatch.setattr("aioice.stun.Transaction.__init__", plain)
+    with pytest.raises(Incompatible, match="__timeout_delay does not exist"):
+        check()
