@@ -80,6 +80,17 @@ async () => {
 """
 
 
+# The module that the pages of the product use.
+_PLAYOUT = (Path(__file__).parents[3] / "web/src/media/playout.js").read_text()
+_PLAYOUT = _PLAYOUT.replace("export class", "window.Playout = class") + "\n;null"
+_HOLD_BACK = """
+() => {
+  const playout = new window.Playout(window.pc.getReceivers().filter(r => r.track.kind === "video"));
+  setInterval(async () => playout.see((await window.pc.getStats()).values(), performance.now()), 500);
+}
+"""
+
+
 class Browser:
     """One page with one peer connection."""
 
@@ -120,6 +131,8 @@ class Browser:
         while not early.empty():
             await leg.add_candidate(*early.get_nowait())
         await self.page.evaluate("sdp => window.pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        await self.page.evaluate(_PLAYOUT)
+        await self.page.evaluate(_HOLD_BACK)
 
     async def statistics(self) -> dict[str, Any]:
         """Chromium's RTP statistics, keyed `in0` to `in5` and `out0` to `out2` by m-line."""

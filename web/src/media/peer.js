@@ -2,6 +2,8 @@
 //
 // There is no ICE restart: a peer that is lost stays lost, and its owner makes a new one under the same participant.
 
+import { Playout } from "./playout.js";
+
 /** @typedef {"microphone" | "camera" | "auxiliary"} UpSlot */
 /** @typedef {"audio0" | "audio1" | "audio2" | "video0" | "video1" | "video2"} DownSlot */
 /** @typedef {"new" | "connecting" | "connected" | "lost" | "closed"} PeerState */
@@ -58,6 +60,7 @@ const CODECS = { audio: /^audio\/opus$/i, video: /^video\/(vp8|rtx)$/i };
 export class Peer extends EventTarget {
   /** @type {PeerState} */ #state = "new";
   /** @type {RTCRtpTransceiver[]} */ #lines = [];
+  /** @type {Playout} */ #playout;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #listening;
   /** @type {RTCIceCandidateInit[] | null} */ #early = [];
@@ -98,6 +101,7 @@ export class Peer extends EventTarget {
       if (codecs?.length) line.setCodecPreferences(codecs);
       this.#lines.push(line);
     }
+    this.#playout = new Playout(LINES.flatMap(({ kind }, at) => (kind === "video" ? [this.#lines[at].receiver] : [])));
     /** @type {Record<DownSlot, MediaStreamTrack>} */
     this.tracks = /** @type {any} */ (
       Object.fromEntries(LINES.map(({ down }, index) => [down, this.#lines[index].receiver.track]))
@@ -247,10 +251,12 @@ export class Peer extends EventTarget {
     }, LISTEN_MS);
   }
 
-  /** How many packets and answers to checks have come on whatever path. */
+  /** How many packets and answers to checks have come on whatever path; what else it tells goes to the playout. */
   async #arrived() {
     let count = 0;
-    for (const report of (await this.#lines[0].receiver.getStats()).values()) {
+    const reports = [...(await this.#lines[0].receiver.getStats()).values()];
+    this.#playout.see(reports, performance.now());
+    for (const report of reports) {
       if (report.type !== "candidate-pair") continue;
       count += (report.packetsReceived ?? 0) + (report.responsesReceived ?? 0) + (report.requestsReceived ?? 0);
     }
