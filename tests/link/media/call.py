@@ -66,14 +66,19 @@ class Seen:
         return self.grown("frames") / self.seconds
 
     @property
-    def freeze(self) -> float:
-        """The longest time without a newly decoded frame; too long by up to one interval of the samples."""
-        longest, since = 0.0, self.samples[0]["at"]
+    def waits(self) -> list[float]:
+        """Times without a newly decoded frame, the longest first; too long by up to one interval of the samples."""
+        found, since = [], self.samples[0]["at"]
         for before, sample in pairwise(self.samples):
             if sample.get("frames", 0) > before.get("frames", 0):
-                longest = max(longest, sample["at"] - since)
+                found.append(float(sample["at"] - since))
                 since = sample["at"]
-        return float(max(longest, self.samples[-1]["at"] - since))
+        return sorted([*found, float(self.samples[-1]["at"] - since)], reverse=True)
+
+    @property
+    def freeze(self) -> float:
+        """The longest of the waits."""
+        return self.waits[0]
 
     @property
     def concealed(self) -> float:
