@@ -61,13 +61,13 @@ class Coturn:
 
 
 @asynccontextmanager
-async def coturn(directory: Path) -> AsyncIterator[Coturn]:
+async def coturn(directory: Path, configuration: str = _CONFIGURATION) -> AsyncIterator[Coturn]:
     """Run coturn until the block ends."""
     assert TURNSERVER is not None
     port = _free_port()
     low = 20000 + port % 20000
     file = directory / "turnserver.conf"
-    file.write_text(_CONFIGURATION.format(port=port, low=low, high=low + 200, secret=SECRET, directory=directory))
+    file.write_text(configuration.format(port=port, low=low, high=low + 200, secret=SECRET, directory=directory))
     with (directory / "coturn.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             TURNSERVER, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log

@@ -147,3 +147,28 @@ async def test_an_allocation_outlives_its_credentials(
     assert lost == []
     for one in made:
         one.close()
+
+
+async def test_the_documented_configuration_relays(tmp_path: Path, no_task_left: None) -> None:
+    """docs/operate.md's turnserver.conf, with loopback for its addresses."""
+    text = (Path(__file__).parents[3] / "docs" / "operate.md").read_text("utf-8")
+    documented = text.split("```ini\n")[1].split("```")[0]
+    for there, here in {
+        "listening-port=3478": "listening-port={port}",
+        "min-port=49152": "min-port={low}",
+        "max-port=65535": "max-port={high}",
+        "THE-SECRET": "{secret}",
+        "203.0.113.7": "127.0.0.1",
+    }.items():
+        assert there in documented
+        documented = documented.replace(there, here)
+    local = (
+        "listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nallow-loopback-peers\nno-tls\nno-dtls\npidfile={directory}/pid\n"
+    )
+    local += "userdb={directory}/users\nlog-file=stdout\nsimple-log\n"
+    async with coturn(tmp_path, documented + local) as turn:
+        offerer, answerer = leg("offerer", turn.server()), leg("answerer", turn.server("tcp"))
+        await offerer.accept(await answerer.answer(await offerer.offer()))
+        await until(lambda: offerer.state == answerer.state == LegState.CONNECTED)
+        await offerer.close()
+        await answerer.close()
