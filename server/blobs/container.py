@@ -61,7 +61,7 @@ class ContainerWriter:
         writer._count = chunks
         return writer
 
-    def chunk(self, data: bytes | bytearray, *, final: bool = False) -> bytes:
+    def chunk(self, data: bytes | bytearray | memoryview, *, final: bool = False) -> bytes:
         """Return `data` as one chunk or, where it is longer than CHUNK_BYTES, several."""
         parts = [bytes(data[at : at + CHUNK_BYTES]) for at in range(0, len(data), CHUNK_BYTES)] or [b""]
         last = len(parts) - 1

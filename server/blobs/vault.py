@@ -67,7 +67,7 @@ class SessionKey:
         """Go on writing a container that a crash cut off after `chunks` whole chunks."""
         return ContainerWriter.resume(self.suite, self.secret, self.session, name, header, chunks)
 
-    def seal(self, name: str, data: bytes | bytearray) -> bytes:
+    def seal(self, name: str, data: bytes | bytearray | memoryview) -> bytes:
         """Return `data` as a finished container called `name`."""
         writer = self.writer(name)
         return writer.header + writer.chunk(data, final=True)

@@ -70,7 +70,7 @@ def main() -> None:
         facts = {"refused": "too_large"}
     except Exception:  # noqa: BLE001 - a decoder fed with hostile bytes raises anything
         facts = {"refused": "broken_image"}
-    sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + content)
+    sys.stdout.buffer.write(json.dumps({**facts, "size": len(content)}).encode() + b"\n" + content)
     sys.stdout.buffer.flush()
 
 

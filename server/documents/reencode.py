@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import subprocess
 import sys
 import threading
@@ -35,7 +36,7 @@ class BadImage(Unprocessable):
 class View:
     """A clean image: JPEG or PNG, right way up, nothing in it but the picture. Sizes in pixels."""
 
-    data: bytes | bytearray
+    data: memoryview
     media_type: str
     width: int
     height: int
@@ -45,6 +46,7 @@ class _Answer(msgspec.Struct):
     media_type: str = ""
     width: int = 0
     height: int = 0
+    size: int = 0
     refused: str = ""
 
 
@@ -62,17 +64,13 @@ class Reencoder:
             BadImage: it is none, or the process died or took too long over it.
         """
         async with self._turns:
-            head, content = await self._run(data)
-        try:
-            answer = msgspec.json.decode(head, type=_Answer)
-        except msgspec.MsgspecError:
-            answer = _Answer(refused="broken_image")
+            answer, content = await self._run(data)
         if answer.refused or not content:
             raise BadImage(answer.refused or "broken_image")
         return View(content, answer.media_type, answer.width, answer.height)
 
-    async def _run(self, data: bytes) -> tuple[bytes, bytearray]:
-        """The child's answer, a line, and the image after it; both empty when it took too long."""
+    async def _run(self, data: bytes) -> tuple[_Answer, memoryview]:
+        """The child's answer and the image after it; both empty when it took too long."""
         child = _Child(data)
         running = asyncio.get_running_loop().run_in_executor(None, child.run)
         try:
@@ -80,7 +78,7 @@ class Reencoder:
                 return await asyncio.shield(running)
         except TimeoutError:
             log.warning("image took too long", size=len(data))
-            return b"", bytearray()
+            return _NOTHING
         finally:
             child.kill()
             await asyncio.shield(running)
@@ -95,11 +93,11 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False
 
-    def run(self) -> tuple[bytes, bytearray]:
-        """Feed the image to the process; the first line of what it says, and the rest."""
+    def run(self) -> tuple[_Answer, memoryview]:
+        """Feed the image to the process; the first line of what it says, and the rest. Both empty if it is nonsense."""
         with self._lock:
             if self._killed:
-                return b"", bytearray()
+                return _NOTHING
             self._process = process = subprocess.Popen(
                 [sys.executable, "-I", str(CHILD)],
                 stdin=subprocess.PIPE,
@@ -113,7 +111,7 @@ class _Child:
         feeding = threading.Thread(target=self._feed, args=(process.stdin,), name="image to child", daemon=True)
         feeding.start()
         try:
-            return process.stdout.readline(_MAX_HEAD), _read(process.stdout)
+            return _read(process.stdout)
         finally:
             process.kill()
             feeding.join()
@@ -134,10 +132,25 @@ class _Child:
                 stdin.write(self._data[start : start + _PIECE])
 
 
-def _read(stdout: IO[bytes]) -> bytearray:
-    out = bytearray()
-    while chunk := stdout.read(_PIECE):
-        out += chunk
-        if len(out) > _MAX_OUT:
-            return bytearray()
-    return out
+def _read(stdout: IO[bytes]) -> tuple[_Answer, memoryview]:
+    try:
+        answer = msgspec.json.decode(stdout.readline(_MAX_HEAD), type=_Answer)
+    except msgspec.MsgspecError:
+        return _NOTHING
+    if not 0 < answer.size <= _MAX_OUT:
+        return answer, memoryview(b"")
+    # Anonymous pages come one by one as they are filled; a bytearray would be cleared or moved as a whole.
+    content = memoryview(mmap.mmap(-1, answer.size))
+    at = 0
+    while at < answer.size and (count := _into(stdout, content[at : at + _PIECE])):
+        at += count
+    return (answer, content.toreadonly()) if at == answer.size and not stdout.read(1) else _NOTHING
+
+
+def _into(stdout: IO[bytes], piece: memoryview) -> int:
+    chunk = stdout.read(len(piece))
+    piece[: len(chunk)] = chunk
+    return len(chunk)
+
+
+_NOTHING = (_Answer(), memoryview(b""))
