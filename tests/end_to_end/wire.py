@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -42,6 +43,8 @@ class Wire:
         self._lines: dict[str, web.Request] = {}
         self._newest: dict[str, LossyPath] = {}
         self._stranded: set[int] = set()
+        # aiohttp forgets a handler whose client is gone; one that waits for a lost line would never end by itself.
+        self._handlers: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
         self._out: aiohttp.ClientSession | None = None
         self._whole = asyncio.Event()
@@ -66,6 +69,8 @@ class Wire:
         assert self._runner is not None
         assert self._out is not None
         await self._runner.cleanup()
+        for handler in tuple(self._handlers):
+            await cancel(handler)
         await self._out.close()
 
     def cut(self, path: str) -> None:
@@ -122,6 +127,10 @@ class Wire:
             return web.Response(status=502)
 
     async def _socket(self, request: web.Request, out: aiohttp.ClientSession) -> web.StreamResponse:
+        handler = asyncio.current_task()
+        assert handler is not None
+        self._handlers.add(handler)
+        handler.add_done_callback(self._handlers.discard)
         near = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=2 * FRAME_BYTES)
         address, headers = self.server + request.path_qs, _passed_on(request.headers)
         try:
