@@ -85,7 +85,8 @@ async def test_the_picture_is_back_after_thirty_percent(no_task_left: None) -> N
             assert back.fps > 0.8 * back.grown("encoded") / back.seconds
 
 
-@pytest.mark.parametrize("way", ["up", pytest.param("down", marks=big)])
+@big
+@pytest.mark.parametrize("way", ["up", "down"])
 async def test_a_narrow_link_is_respected_and_sound_stays_whole(no_task_left: None, way: str) -> None:
     """500 kbit/s on the way from one to the other: the camera adapts within 5 s, and sound is what it was."""
     async with call(seed=7) as made:
