@@ -163,6 +163,7 @@ async def test_a_minute_without_a_network_ends_the_call_and_offers_another(wire:
     assert "consent_given" in kinds
 
 
+@BIG
 async def test_a_new_address_of_the_kiosk_is_a_new_leg_in_the_same_call(wire: Wire, faces: Faces) -> None:
     """The old address is gone for good: what is sent to it arrives nowhere, its TCP connections hang."""
     await faces.begin_call()
