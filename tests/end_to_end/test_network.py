@@ -79,9 +79,7 @@ async def whole(stack: Stack, session: str) -> dict[str, list[dict[str, Any]]]:
     return events
 
 
-@pytest.mark.xfail(
-    strict=False, reason="about every third run a picture stands for seconds; the cause is not found yet"
-)
+@pytest.mark.xfail(strict=False, reason="in every third run or so a picture stands for seconds; cause not found")
 async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, faces: Faces) -> None:
     wire.loss = LOSS
     await faces.begin_call()
