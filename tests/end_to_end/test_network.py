@@ -79,14 +79,14 @@ async def whole(stack: Stack, session: str) -> dict[str, list[dict[str, Any]]]:
     return events
 
 
-@pytest.mark.xfail(strict=False, reason="in every third run or so a picture stands for seconds; cause not found")
+@pytest.mark.xfail(strict=False, reason="in one of five runs a picture stood for seconds; cause not found")
 async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, faces: Faces) -> None:
     wire.loss = LOSS
     await faces.begin_call()
     await asyncio.sleep(SETTLING_S)
     begun = await faces.time_ms()
     freezes = await asyncio.gather(*(longest_freeze(page, TALK_S) for page in (faces.kiosk.page, faces.console.page)))
-    over = await faces.time_ms()
+    over = await faces.time_ms() - 1000  # what was lost in the last moment may still be missing when it ends
     assert max(freezes) <= LONGEST_FREEZE_S, freezes
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
