@@ -26,6 +26,7 @@ from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
 from server.demo_stack import ROOT, Stack, free_port, running
 from server.journal import Journal
 from server.store import Store
+from tests.end_to_end.wire import Wire
 
 FAILED = pytest.StashKey[bool]()
 
@@ -133,6 +134,18 @@ async def stack(tmp_path: Path, template: Stack, media: Media, request: pytest.F
             folder = failure_folder(request)
             for log in (made.data / "logs").glob("*.log"):
                 shutil.copy(log, folder)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def wire(stack: Stack) -> AsyncIterator[Wire]:
+    """The network that kiosk client and browsers have to the server. A test names it before `faces`."""
+    async with Wire(stack.server_url) as made:
+        assert stack.kiosk is not None
+        await stack.kiosk.stop()
+        stack.front = made.url
+        await stack.enrol_kiosk()
+        await stack.start_kiosk()
+        yield made
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -6,80 +6,18 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Page
 
-from link.tasks import cancel, spawn
-from server.demo_browser import inbound
-from server.demo_stack import Stack
 from server.journal import Journal
 from server.store import Store
 from tests.end_to_end.conftest import Faces
+from tests.end_to_end.pictures import Pictures
 from tests.end_to_end.wire import Wire
 
 BIG = pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes minutes: VISAVIS_BIG_TESTS=1")
 NOTICED_S = 3.0
 BACK_S = 2.0
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def wire(stack: Stack) -> AsyncIterator[Wire]:
-    """The network that kiosk client and console have to the server. A test names it before `faces`."""
-    async with Wire(stack.server_url) as made:
-        assert stack.kiosk is not None
-        await stack.kiosk.stop()
-        stack.front = made.url
-        await stack.enrol_kiosk()
-        await stack.start_kiosk()
-        yield made
-
-
-class Pictures:
-    """When each page decoded new camera pictures, by the browser's own statistics, to within 50 ms."""
-
-    def __init__(self, *pages: Page) -> None:
-        self._pages = pages
-        self._moments: list[list[float]] = [[] for _ in pages]
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Pictures:
-        self._tasks = [spawn(self._watch(index), name="pictures") for index in range(len(self._pages))]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            await cancel(task)
-
-    async def _watch(self, index: int) -> None:
-        last: dict[Any, int] = {}
-        while True:
-            rows = [row for row in await inbound(self._pages[index]) if row.get("kind") == "video"]
-            now = {(row["id"], row["ssrc"]): int(row.get("framesDecoded", 0)) for row in rows}
-            if any(count > last.get(key, 0) for key, count in now.items()):
-                self._moments[index].append(time.monotonic())
-            last = now
-            await asyncio.sleep(0.05)
-
-    async def after(self, moment: float, within: float) -> list[float]:
-        """Seconds from `moment` to the first picture of each page after it."""
-        async with asyncio.timeout(within):
-            while not all(any(seen > moment for seen in moments) for moments in self._moments):
-                await asyncio.sleep(0.02)
-        return [min(seen for seen in moments if seen > moment) - moment for moments in self._moments]
-
-    async def steady(self, pages: int, within: float = 20.0) -> None:
-        """Wait until every page has shown pictures for a second without a pause of 0.5 s."""
-        async with asyncio.timeout(within):
-            while True:
-                now = time.monotonic()
-                recent = [[seen for seen in moments if seen > now - 1] for moments in self._moments]
-                if len(recent) == pages and all(len(seen) >= 4 for seen in recent):
-                    return
-                await asyncio.sleep(0.1)
 
 
 async def lost_legs(faces: Faces) -> list[tuple[str, float]]:
