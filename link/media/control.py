@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from link.media.bandwidth import Downstream, Upstream
 from link.media.clock import MinimumFilter, PeerClock, ntp_time
 from link.media.ingress import Ingress, Source
 from link.media.rtp import (
@@ -18,16 +19,13 @@ from link.media.rtp import (
     build_nack,
     build_pli,
     build_receiver_report,
-    build_remb,
 )
 from link.media.slot import Slot
 
 REPORT_EVERY = 1.0
-REMB_LIFE = 10.0
 LIMITED_FOR = 30.0
 MUCH_LOSS = 0.1
 MUCH_DELAY = 0.15  # 0.1 is common on a leg whose ends share two busy cores
-MIN_REMB = 150_000
 _RTT_WEIGHT = 0.25
 
 
@@ -43,21 +41,29 @@ class Control:
         self._peer = PeerClock()
         self.rtt = 0.0
         self._fastest = MinimumFilter()
-        self.available = self.limit = 0
+        self._upstream = Upstream(ssrc, ingress)
+        self._downstream = Downstream()
         self._trusted = False
         self._limited_until = float("-inf")
-        self._available_at = float("-inf")
-        self._told = 0
         self._reported = float("-inf")
-        self._told_at = float("-inf")
 
     def open(self, slots: Sequence[Slot], *, trusted: bool) -> None:
         """The leg is connected and sends these slots. `trusted`: the far end's REMB is of our own making."""
-        self._trusted = trusted
+        self._trusted = self._upstream.trusted = trusted
         self._slots = {slot.ssrc: slot for slot in slots}
         for source in self._ingress.sources():
             source.flow.on_nack = self._nacker(source)
             source.flow.on_keyframe = self._keyframe_asker(source)
+
+    @property
+    def available(self) -> int:
+        """Bits per second that the far end last said this leg can carry away from us; 0 while unknown."""
+        return self._downstream.available
+
+    @property
+    def limit(self) -> int:
+        """The same as far as it is believed."""
+        return self._downstream.limit
 
     def _nacker(self, source: Source) -> Callable[[list[int]], None]:
         return lambda sequences: self._send(build_nack(self._ssrc, source.ssrc, sequences))
@@ -84,9 +90,8 @@ class Control:
                     self._take_reports(reports, now)
                 case SenderReport():
                     self._take_sender_report(item, now)
-                case Remb(bitrate, _):
-                    self.available = bitrate
-                    self._available_at = now
+                case Remb():
+                    self._downstream.heard(item, self._slots, now, trusted=self._trusted)
                 case _:
                     pass
 
@@ -124,15 +129,14 @@ class Control:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
-        self._share(now)
-        limit = self._limit(now)
+        self._downstream.share(self._slots.values(), now, believed=self._trusted or self._congested(now))
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
-            self._report(limit, now)
-        elif limit and limit < 0.97 * self._told:
-            self._send(self._remb(limit, now))
+            self._report(now)
+        elif self._upstream.lowered(now):
+            self._send(b"".join(self._upstream.packets(now)))
 
-    def _report(self, limit: int, now: float) -> None:
+    def _report(self, now: float) -> None:
         reports = [
             report
             for source in self._ingress.sources()
@@ -143,36 +147,8 @@ class Control:
             sent = slot.sender_report(now)
             if sent is not None:
                 parts.append(sent)
-        if limit:
-            parts.append(self._remb(limit, now))
+        parts += self._upstream.packets(now)
         self._send(b"".join(parts))
-
-    def _remb(self, limit: int, now: float) -> bytes:
-        self._told = limit
-        self._told_at = now
-        media = [s.ssrc for s in self._ingress.sources() if s.flow.kind == "video" and s.ssrc >= 0]
-        return build_remb(self._ssrc, limit, media)
-
-    def _limit(self, now: float) -> int:
-        """What the far end may send: our estimate of the path, and what those who watch can take. 0: say nothing."""
-        active = [
-            source.flow for source in self._ingress.sources() if source.flow.kind == "video" and source.flow.active(now)
-        ]
-        if not active:
-            return 0
-        limits = [flow.limit() for flow in active]
-        watched = sum(limits) if all(limits) else 0
-        estimate = self._ingress.estimator.estimate
-        return max(MIN_REMB, min(estimate, watched) if watched else estimate)
-
-    def _share(self, now: float) -> None:
-        """Divide what the far end can take among the videos we send it."""
-        if now - self._available_at > REMB_LIFE:
-            self.available = 0
-        self.limit = limit = self.available if self._trusted or self._congested(now) else 0
-        videos = [s for s in self._slots.values() if s.kind == "video" and s.flow is not None and s.flow.active(now)]
-        for slot in videos:
-            slot.available = limit // len(videos)
 
     def _congested(self, now: float) -> bool:
         """Whether loss or delay bear out what a browser says with REMB.

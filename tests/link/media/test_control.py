@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from link.media.bandwidth import MIN_REMB
 from link.media.clock import ntp_time
-from link.media.control import LIMITED_FOR, MIN_REMB, Control
+from link.media.control import LIMITED_FOR, Control
 from link.media.description import Media
 from link.media.estimate import MAXIMUM
 from link.media.flow import Flow

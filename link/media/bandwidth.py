@@ -1,0 +1,104 @@
+"""Who may send how much over one leg: what each end tells the other (REMB), and what comes of what it hears. Sans-IO.
+
+A browser has one congestion controller for all it sends, so it is told one sum. Between two ends of ours each video is
+told for itself: a REMB with exactly one media SSRC is about that stream, any other about the whole leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from link.media.ingress import Ingress, Source
+from link.media.rtp import Remb, build_remb
+from link.media.slot import Slot
+
+REMB_LIFE = 10.0
+MIN_REMB = 150_000
+_LOWER = 0.97
+
+
+def divide(total: int, limits: Sequence[int]) -> list[int]:
+    """Shares of `total` for streams that take at most `limits`, in bit/s; 0 is no limit, in either.
+
+    No share is over its limit and their sum is not over the total. What limited streams leave, the others share alike.
+    """
+    if not total:
+        return list(limits)
+    shares = [0] * len(limits)
+    rest = total
+    narrowest_first = sorted(range(len(limits)), key=lambda index: limits[index] or total)
+    for place, index in enumerate(narrowest_first):
+        fair = rest // (len(limits) - place)
+        shares[index] = min(limits[index] or fair, fair)
+        rest -= shares[index]
+    return shares
+
+
+class Upstream:
+    """What the far end is told that it may send: our estimate of the path, or less if those who watch take less."""
+
+    def __init__(self, ssrc: int, ingress: Ingress) -> None:
+        self._ssrc = ssrc
+        self._ingress = ingress
+        self._told: dict[int, int] = {}  # by media SSRC; -1 for the whole leg
+        self.trusted = False
+
+    def lowered(self, now: float) -> bool:
+        """Whether the far end has to hear at once."""
+        return any(bitrate < _LOWER * self._told.get(key, 0) for key, bitrate in self._limits(now).items())
+
+    def packets(self, now: float) -> list[bytes]:
+        """The REMBs to send now; none while no video comes. The one for the whole leg is the last."""
+        self._told = limits = self._limits(now)
+        every = [source.ssrc for source in self._videos() if source.ssrc >= 0]
+        if self.trusted and len(every) == 1:
+            every = []
+        return [build_remb(self._ssrc, bitrate, [ssrc] if ssrc >= 0 else every) for ssrc, bitrate in limits.items()]
+
+    def _videos(self) -> Iterable[Source]:
+        return (source for source in self._ingress.sources() if source.flow.kind == "video")
+
+    def _limits(self, now: float) -> dict[int, int]:
+        active = [source for source in self._videos() if source.flow.active(now)]
+        if not active:
+            return {}
+        estimate = self._ingress.estimator.estimate
+        watched = [min(estimate, source.flow.limit() or estimate) for source in active]
+        limits = {}
+        if self.trusted:
+            limits = {source.ssrc: each for source, each in zip(active, watched, strict=True) if source.ssrc >= 0}
+        limits[-1] = max(MIN_REMB, min(estimate, sum(watched)))
+        return limits
+
+
+class Downstream:
+    """What the videos that we send may take: of the whole leg's figure a share each, and no more than its own."""
+
+    def __init__(self) -> None:
+        self.available = 0  # bit/s of the whole leg as the far end last said, 0 while unknown
+        self.limit = 0  # the same as far as it is believed
+        self._available_at = float("-inf")
+        self._own: dict[int, tuple[int, float]] = {}
+
+    def heard(self, remb: Remb, slots: dict[int, Slot], now: float, *, trusted: bool) -> None:
+        """The far end says what it can take."""
+        if trusted and len(remb.ssrcs) == 1:
+            if remb.ssrcs[0] in slots:
+                self._own[remb.ssrcs[0]] = remb.bitrate, now
+            return
+        self.available = remb.bitrate
+        self._available_at = now
+
+    def share(self, slots: Iterable[Slot], now: float, *, believed: bool) -> None:
+        """Tell each video that is fed how much it may take; `believed`: whether the far end's word counts."""
+        if now - self._available_at > REMB_LIFE:
+            self.available = 0
+        self.limit = self.available if believed else 0
+        videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
+        own = [self._of(slot, now) if believed else 0 for slot in videos]
+        for slot, share in zip(videos, divide(self.limit, own), strict=True):
+            slot.available = share
+
+    def _of(self, slot: Slot, now: float) -> int:
+        bitrate, at = self._own.get(slot.ssrc, (0, 0.0))
+        return bitrate if now - at <= REMB_LIFE else 0
