@@ -25,6 +25,9 @@ PATIENCE = 4.0
 """Seconds that a recorder waits for it all the same; a sender of ours still has it."""
 KEYFRAME_EVERY = 0.5
 KEYFRAME_FOR_JOINER = 0.3  # browsers pass over what comes sooner after the one before
+KEYFRAME_EVERY_MOST = 2.0
+KEYFRAME_STALLED = 0.5
+"""Seconds without a packet after which a keyframe that is not whole counts as stuck."""
 ACTIVE = 1.0
 MAX_MISSING = 256
 
@@ -101,7 +104,9 @@ class Flow:
         self._stray = -1
         self._subscribers: tuple[Subscriber, ...] = ()
         self._keyframe_wanted = False
-        self._keyframe_asked = self._keyframe_came = float("-inf")
+        self._keyframe_asked = self._keyframe_came = self._keyframe_enough = float("-inf")
+        self._keyframe_every = KEYFRAME_EVERY
+        self._keyframe_stamp: int | None = None  # of a keyframe that is still arriving, as far as we know
 
     def active(self, now: float) -> bool:
         """Whether a packet arrived within the last second."""
@@ -158,7 +163,9 @@ class Flow:
         self.last_arrival = now
         if self._keyframe_wanted and starts_keyframe(payload):
             self._keyframe_wanted = False
-            self._keyframe_came = now
+            self._keyframe_came = self._keyframe_enough = now
+            self._keyframe_stamp = unwrapped
+            self._keyframe_every = KEYFRAME_EVERY
         packet = Packet(extended, unwrapped, marker, payload, now)
         self._history[extended & self._mask] = packet
         for subscriber in self._subscribers:
@@ -295,6 +302,7 @@ class Flow:
         patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else GIVE_UP
         due, old, too_late = missing.due(now, self.rtt, GIVE_UP, patience)
         if too_late:
+            self._keyframe_wanted = self.kind == "video"  # also behind one that is arriving: it may lack this packet
             self.request_keyframe(now)
         if due and self.on_nack is not None:
             self.nacks += len(due)
@@ -310,21 +318,45 @@ class Flow:
             subscriber.gave_up(sequence)
 
     def request_keyframe(self, now: float, *, joiner: bool = False) -> None:
-        """Ask the publisher for a keyframe; at most one request per 500 ms leaves, repeated until a keyframe comes.
+        """Ask the publisher for a keyframe, repeated until one comes: after 500 ms, 1 s, and then every 2 s.
 
         A `joiner` has nothing to show before it: for it the next one may be asked for 300 ms after one that has come.
+
+        While one is arriving, and for half that time again, nobody needs another: on a narrow path each would delay the
+        one before, whoever watches would go on asking, and no picture would ever be whole. Who still needs one then
+        asks again.
         """
         if self.kind != "video":
             return
+        self._follow_keyframe(now)
+        if self._keyframe_stamp is not None or now < self._keyframe_enough:
+            return
         self._keyframe_wanted = True
-        every = KEYFRAME_FOR_JOINER if joiner and self._keyframe_came >= self._keyframe_asked else KEYFRAME_EVERY
+        every = self._keyframe_every
+        if self._keyframe_came >= self._keyframe_asked:
+            every = KEYFRAME_FOR_JOINER if joiner else KEYFRAME_EVERY
         if now - self._keyframe_asked >= every and self.on_keyframe is not None:
+            if self._keyframe_asked > self._keyframe_came:
+                self._keyframe_every = min(2 * every, KEYFRAME_EVERY_MOST)
             self._keyframe_asked = now
             self.keyframe_requests += 1
             self.on_keyframe()
 
+    def _follow_keyframe(self, now: float) -> None:
+        """See whether the keyframe that came last is still arriving, and until when it did."""
+        if self._keyframe_stamp is None:
+            return
+        newest = self.packet(self.highest)
+        whole = self._timestamp != self._keyframe_stamp or (newest is not None and newest.marker)
+        if not whole and now - self.last_arrival < KEYFRAME_STALLED:
+            took = self.last_arrival - self._keyframe_came
+            self._keyframe_enough = self.last_arrival + took / 2
+        else:
+            self._keyframe_stamp = None
+
     def tick(self, now: float) -> None:
         """Called about every 100 ms."""
+        self._follow_keyframe(now)
         if self._keyframe_wanted and self.active(now):
             self.request_keyframe(now)
         for subscriber in self._subscribers:
