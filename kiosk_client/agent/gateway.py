@@ -103,7 +103,12 @@ class Gateway:
         async with self._answering:
             if self._closed:
                 raise Unavailable("the call is over")
-            leg = Leg(f"page {offer.leg}", loopback=True, on_state=lambda state: self._page_state(offer.leg, state))
+            leg = Leg(
+                f"page {offer.leg}",
+                loopback=True,
+                same_machine=True,
+                on_state=lambda state: self._page_state(offer.leg, state),
+            )
             try:
                 sdp = await leg.answer(offer.sdp)
             except InvalidDescription as error:

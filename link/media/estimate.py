@@ -14,6 +14,11 @@ MINIMUM = 150_000
 _GROUP = 0.005  # packets sent within this belong together
 _WINDOW = 20  # groups
 _WRAP = 64.0  # seconds: abs-send-time is 6.18 fixed point
+_STALL = 0.1
+"""Seconds between two packets beyond those between their departures. A full path of 100 kbit/s lets one through in that
+time: something on the way stood still, a process that got no processor or a radio that changed its cell."""
+_STALLED_FOR = 1.0
+_GENTLE = 0.7
 
 
 class BandwidthEstimator:
@@ -22,6 +27,7 @@ class BandwidthEstimator:
     def __init__(self) -> None:
         self.estimate = MAXIMUM
         self.incoming = 0  # bit/s that arrived over the last second
+        self._usual = 0.0  # the same, over the last seconds
         self._bytes: deque[tuple[float, int]] = deque()
         self._window_bytes = 0
         self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
@@ -34,6 +40,7 @@ class BandwidthEstimator:
         self._over_since: float | None = None
         self._slope = 0.0
         self._changed = 0.0
+        self._stalled = self._fell = float("-inf")
 
     def add(self, abs_send_time: int, now: float, size: int) -> None:
         """A packet of `size` bytes stamped `abs_send_time` (24 bits) arrived at `now`."""
@@ -45,6 +52,8 @@ class BandwidthEstimator:
         ahead = (sent - self._first_sent) % _WRAP
         if ahead > _WRAP / 2:
             return  # older than the group: reordered or a repair
+        if self._groups and now - self._last_arrival - (sent - self._last_sent) % _WRAP > _STALL:
+            self._stalled = now
         burst = now - self._last_arrival < _GROUP and self._groups > 0
         if ahead <= _GROUP or (burst and (now - self._last_arrival) < (sent - self._last_sent) % _WRAP):
             self._last_sent = sent
@@ -61,6 +70,8 @@ class BandwidthEstimator:
             samples[-1] = (at, before + size)
         else:
             samples.append((now, size))
+            # Every 20 ms: up within half a second, down within four.
+            self._usual += (0.05 if self.incoming > self._usual else 0.005) * (self.incoming - self._usual)
         self._window_bytes += size
         while now - samples[0][0] > 1.0:
             self._window_bytes -= samples.popleft()[1]
@@ -124,11 +135,22 @@ class BandwidthEstimator:
         self._threshold = min(0.6, max(0.006, self._threshold))
 
     def _decrease(self, now: float) -> None:
+        """Come down below what arrives.
+
+        Right after a stall what arrives says little of the path, and a browser that was told far too little takes half
+        a minute to find its way up again. So then it comes down by less, and once a second.
+        """
         self._over_since = None
-        target = max(MINIMUM, int(0.85 * self.incoming))
+        self._changed = now
+        target = int(0.85 * self.incoming)
+        if now - self._stalled < _STALLED_FOR:
+            if now - self._fell < _STALLED_FOR:
+                return
+            target = max(target, int(_GENTLE * min(self.estimate, self._usual)))
+        target = max(MINIMUM, target)
         if target < self.estimate:
             self.estimate = target
-        self._changed = now
+            self._fell = now
 
     def _increase(self, now: float) -> None:
         elapsed = min(1.0, now - self._changed)

@@ -66,8 +66,10 @@ class Source:
 class Ingress:
     """Everything a leg receives. Nothing that arrives makes it raise; what it cannot use is counted in `refused`."""
 
-    def __init__(self, on_rtcp: Callable[[list[Rtcp], float], None]) -> None:
+    def __init__(self, on_rtcp: Callable[[list[Rtcp], float], None], *, estimating: bool = True) -> None:
+        """Without `estimating` the path is taken to carry whatever comes."""
         self._on_rtcp = on_rtcp
+        self._estimating = estimating
         self._rx: SrtpBuffer | None = None
         self._early: deque[bytes] = deque(maxlen=MAX_EARLY)
         self._sources: list[Source] = []
@@ -83,6 +85,8 @@ class Ingress:
     def add(self, media: Media, flow: Flow) -> None:
         """`media` is the far end's m-line that feeds `flow`."""
         source = Source(media, flow)
+        if not self._estimating:
+            source.time_extension = source.time_mark = 0
         self._sources.append(source)
         rtx = set(media.rtx_of.values())
         for ssrc in media.ssrcs:

@@ -96,3 +96,38 @@ def test_our_own_lateness_is_not_taken_for_the_paths() -> None:
         link._last = link.now + 0.4  # nothing is read for 400 ms, then all at once
         link.send(1e6, 0.7)
     assert link.estimator.estimate == MAXIMUM
+
+
+def starved(link: Link, seconds: float, seed: int) -> int:
+    """Somebody on the way gets no processor for up to a second at a time; the lowest estimate meanwhile."""
+    chance = random.Random(seed)
+    lowest = link.estimator.estimate
+    end = link.now + seconds
+    while link.now < end:
+        pause = chance.uniform(0.3, 1.0)
+        link._free = link.now + pause
+        link.rate = 4e6  # what has gathered is passed on packet by packet, between others that want the processor
+        for _ in range(round(pause * 2 / 0.04)):
+            link.send(1.5e6, 0.04)
+            lowest = min(lowest, link.estimator.estimate)
+    return lowest
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_starved_machine_is_not_a_narrow_path(seed: int) -> None:
+    link = Link(50e6)
+    link.send(1.5e6, 5)
+    assert starved(link, 2.0, seed) > 0.6e6, "a browser that is told 150 kbit/s is back after half a minute"
+    link.rate = 50e6
+    link.send(1.5e6, 5)
+    assert link.estimator.estimate > 0.9e6
+
+
+def test_a_narrow_path_that_stands_still_now_and_then_is_still_narrow() -> None:
+    link = Link(50e6)
+    link.send(2.5e6, 5, adapt=True)
+    link.rate = 0.5e6
+    for _ in range(6):
+        link.send(2.5e6, 0.8, adapt=True)
+        link._free += 0.2
+    assert link.estimator.estimate < 0.6e6

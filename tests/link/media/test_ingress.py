@@ -12,6 +12,7 @@ from pylibsrtp import Policy, Session
 
 from link.media.datagrams import Inbox
 from link.media.description import Media
+from link.media.estimate import MAXIMUM
 from link.media.flow import Flow
 from link.media.ingress import MAX_EARLY, MAX_STREAMS, Ingress
 from link.media.rtp import Nack, Rtcp, build_nack
@@ -53,9 +54,9 @@ class Sender:
 class Receiver:
     """Microphone (PT 111, SSRC 1), camera (96/97, SSRC 2/20), auxiliary (96/97, not announced)."""
 
-    def __init__(self, *, opened: bool = True) -> None:
+    def __init__(self, *, opened: bool = True, estimating: bool = True) -> None:
         self.rtcp: list[Rtcp] = []
-        self.ingress = Ingress(lambda items, now: self.rtcp.extend(items))
+        self.ingress = Ingress(lambda items, now: self.rtcp.extend(items), estimating=estimating)
         self.microphone, self.camera, self.auxiliary = Flow("audio"), Flow("video"), Flow("video")
         self.ingress.add(Media("audio", "0", payload_type=111, mid_extension=4, ssrcs=[1]), self.microphone)
         video = {"payload_type": 96, "rtx_payload_type": 97, "mid_extension": 4, "time_extension": 2}
@@ -169,6 +170,18 @@ def test_bandwidth_is_estimated_from_what_says_when_it_was_sent() -> None:
     for index in range(40):
         r.take(s.rtp(2, 96, index, bytes(1000), sent=index * 262144 // 40), now=10 + index / 40)
     assert r.ingress.estimator.incoming > 200_000
+
+
+def test_a_path_inside_one_machine_is_never_full() -> None:
+    r, s = Receiver(estimating=False), Sender()
+    for step in range(600):  # what was sent every 10 ms is read every 20 ms: a queue that grows, or a busy processor
+        r.take(s.rtp(2, 96, step + 1, bytes(1000), sent=(step * 2621) & 0xFFFFFF), now=1.0 + step * 0.02)
+    assert r.ingress.estimator.estimate == MAXIMUM
+    assert r.camera.packets == 600
+    other = Receiver()
+    for step in range(600):
+        other.take(s.rtp(2, 96, step + 601, bytes(1000), sent=(step * 2621) & 0xFFFFFF), now=1.0 + step * 0.02)
+    assert other.ingress.estimator.estimate < MAXIMUM / 2, "from another machine it is taken for what it looks like"
 
 
 @settings(max_examples=40)
