@@ -153,7 +153,9 @@ class Config:
     heartbeat_s: int = _option(5, _whole(1, 120), "Seconds of silence after which a WebSocket is pinged.")
     ring_s: int = _option(20, _whole(5, 120), "Seconds a call rings at one specialist before the next is tried.")
     specialist_grace_s: int = _option(
-        20, _whole(1, 120), "Seconds a lost specialist has to return before the call goes back to the queue."
+        20,
+        _whole(1, 120),
+        "Seconds a lost specialist has to return before the call goes back to the queue; 8 at most after a crash.",
     )
     kiosk_grace_s: int = _option(40, _whole(5, 600), "Seconds a lost kiosk has to return before its call is ended.")
     closing_s: int = _option(600, _whole(10, 3600), "Seconds after a call in which rating and disposition are taken.")

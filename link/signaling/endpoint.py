@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
-from aiohttp import WSMessage, WSMsgType
+from aiohttp import WSCloseCode, WSMessage, WSMsgType
 
 from link.messages import codec
 from link.messages.errors import SlowConsumer, TooLarge, VisavisError
@@ -55,7 +55,13 @@ class Endpoint(ABC):
         self._pings = 0
         self._heard = 0
         self._check: asyncio.TimerHandle | None = None
+        self._given_up = False
         self._farewell: Bye | None = None
+        self.cut = False
+        """Whether the last WebSocket ended from afar without a goodbye, as by the death of the peer's process.
+
+        A network that is gone closes nothing: then it is silent, and so it is when we gave the WebSocket up.
+        """
 
     @property
     def connected(self) -> bool:
@@ -78,6 +84,7 @@ class Endpoint(ABC):
         self._check = None
         if self._socket is socket and self._heard == heard:
             log.info("connection is silent", name=self.name)
+            self._given_up = True
             self._abort()
 
     @abstractmethod
@@ -120,6 +127,7 @@ class Endpoint(ABC):
         the peer did wrong, after telling it.
         """
         self._socket, self._abort, self._farewell = socket, abort, None
+        self.cut = self._given_up = False
         self._outgoing = deque([first, *self.stream.unacknowledged()])
         self._outgoing_bytes = sum(map(len, self._outgoing))
         self._wake.set()
@@ -160,6 +168,8 @@ class Endpoint(ABC):
                 raise TooLarge("frame over 64 KiB")
             else:
                 # Close, closing, closed, error, or a binary message, which this protocol does not have.
+                ours = self._socket is not socket or self._given_up or self._farewell is not None
+                self.cut = not ours and _without_goodbye(message)
                 return
 
     async def _write_all(self, socket: Socket) -> None:
@@ -225,6 +235,13 @@ class Endpoint(ABC):
         if self._ack_timer is not None:
             self._ack_timer.cancel()
             self._ack_timer = None
+
+
+def _without_goodbye(message: WSMessage) -> bool:
+    """An end of file or a reset; or 1001, which a browser says for a page whose process died."""
+    if message.type is WSMsgType.CLOSE:
+        return bool(message.data == WSCloseCode.GOING_AWAY)
+    return message.type is WSMsgType.CLOSED or isinstance(message.data, ConnectionError)
 
 
 def _closing_codes() -> dict[str, int]:

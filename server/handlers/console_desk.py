@@ -78,7 +78,7 @@ class ConsoleDesk(Party):
         self._picture.take(message)
 
     def connected(self, connected: bool) -> None:
-        self.rooms.specialist_connected(self.person.id, connected)
+        self.rooms.specialist_connected(self.person.id, connected, cut=self.channel.cut)
 
     def in_call(self) -> bool:
         return self.rooms.dispatch.presence_of(self.person.id) is Presence.BUSY

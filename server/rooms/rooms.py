@@ -270,17 +270,20 @@ class Rooms:
         )
         self.specialist_connected(person.id, True)
 
-    def specialist_connected(self, person: str, connected: bool) -> None:
-        """The connection of the specialist's page came or went. A ring is lost at once, a call after its grace."""
+    def specialist_connected(self, person: str, connected: bool, *, cut: bool = False) -> None:
+        """The connection of the specialist's page came or went. A ring is lost at once, a call after its grace.
+
+        `cut`: it was closed without a goodbye, as by a browser that crashed. Then the grace is short.
+        """
         self.dispatch.connected(person, connected)
         if not connected:
-            self._specialist_gone(person)
+            self._specialist_gone(person, cut=cut)
             return
         room = self.of_specialist(person)
         if room is not None:
             room.post(make=lambda state: [e.ParticipantReturned(e.SPECIALIST)] if state.specialist == person else [])
 
-    def _specialist_gone(self, person: str, *, ringing_only: bool = False) -> None:
+    def _specialist_gone(self, person: str, *, ringing_only: bool = False, cut: bool = False) -> None:
         room = self._rooms.get(self.dispatch.session_of(person) or "")
         if room is None:
             return
@@ -289,7 +292,7 @@ class Rooms:
             if state.ringing == person:
                 return [e.OfferEnded(person, "lost")]
             in_call = state.specialist == person and state.open and not ringing_only
-            return [e.ParticipantLost(e.SPECIALIST)] if in_call else []
+            return [e.ParticipantLost(e.SPECIALIST, cut)] if in_call else []
 
         room.post(make=gone)
 

@@ -176,9 +176,10 @@ class RecordingCompleted(EventBase, frozen=True):
 
 
 class ParticipantLost(EventBase, frozen=True):
-    """The participant's signaling connection is gone."""
+    """The participant's signaling connection is gone; `cut`: closed from afar without a goodbye, not just silent."""
 
     participant: str
+    cut: bool = False
 
 
 class ParticipantReturned(EventBase, frozen=True):

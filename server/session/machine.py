@@ -36,6 +36,8 @@ class Graces:
     specialist_lost: float = 8.0
     kiosk_lost: float = 60.0
     close: float = 600.0
+    specialist_cut: float = 8.0
+    """At most this for a specialist whose browser ended without a goodbye: somebody has to start it again."""
 
 
 Step = Iterator[c.Command]
@@ -315,7 +317,8 @@ class Machine:
             yield from self._start(KIOSK_LOST, self.graces.kiosk_lost)
         elif self.state.phase in TALKING:
             self._set(lost=self.state.lost | {e.SPECIALIST})
-            yield from self._start(SPECIALIST_LOST, self.graces.specialist_lost)
+            grace = self.graces.specialist_lost
+            yield from self._start(SPECIALIST_LOST, min(grace, self.graces.specialist_cut) if event.cut else grace)
         elif self.state.ringing is not None:
             yield c.Follow(e.OfferEnded(self.state.ringing, "lost"))
         else:

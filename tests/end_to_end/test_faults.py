@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import Callable
 
 from playwright.async_api import Page
 
-from server.demo_browser import inbound
+from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, inbound, launched, profile
 from server.demo_data import SPECIALIST
-from server.demo_pages import ConsolePage, KioskPage
+from server.demo_media import Media
+from server.demo_pages import ConsolePage, KioskPage, log_in
 from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
-from tests.end_to_end.conftest import Faces
+from tests.end_to_end.conftest import Browsers, Faces
 
 BACK_S = 30.0
 MOST_LOST_MS = 2000
+TOLD_S, NOTICED_S = 2.0, 15.0
 
 
 async def frames(page: Page) -> int:
@@ -89,6 +94,8 @@ async def test_a_returning_specialist_page_is_back_in_the_call(call: Faces) -> N
     kinds = await told(call.stack, call.session, lambda kinds: "participant_returned" in kinds)
     assert "requeued" not in kinds
     assert "ended" not in kinds
+    lost = [event for kind, event in await call.stack.journal(call.session) if kind == "participant_lost"]
+    assert not lost[0]["cut"], "a page that is closed says goodbye"
 
 
 async def test_a_dead_specialist_page_gives_the_customer_back_to_the_queue(call: Faces) -> None:
@@ -133,3 +140,34 @@ async def test_two_kiosk_pages_do_not_share_a_call(call: Faces) -> None:
     await KioskPage(second).in_call()
     await moving(second)
     await moving(call.console.page)
+
+
+async def test_a_crashed_browser_of_the_specialist_is_not_waited_for_long(
+    stack: Stack, browsers: Browsers, media: Media
+) -> None:
+    """Noticed at once, because the dead process's connection ends; back at the head of the queue 8 s later."""
+    async with (
+        launched(video=media.specialist_video, audio=media.specialist_audio) as doomed,
+        profile(doomed, screen=CONSOLE_SCREEN) as specialists,
+        profile(browsers.customer, screen=KIOSK_SCREEN) as customers,
+    ):
+        page = await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
+        console = ConsolePage(page)
+        await console.make_available()
+        kiosk = await KioskPage.open(customers, stack.kiosk_url)
+        faces = Faces(stack, kiosk, console, customers, specialists)
+        await faces.begin_call()
+        control = await doomed.new_browser_cdp_session()
+        processes = (await control.send("SystemInfo.getProcessInfo"))["processInfo"]
+        killed = time.monotonic()
+        os.kill(next(process["id"] for process in processes if process["type"] == "browser"), signal.SIGKILL)
+        await kiosk.page.locator("kiosk-call .veil").first.wait_for(timeout=5000)
+        told_s = time.monotonic() - killed
+        await kiosk.page.locator("kiosk-waiting").wait_for(timeout=15_000)
+        requeued_s = time.monotonic() - killed
+        print(f"told after {told_s:.2f} s, back in the queue after {requeued_s:.2f} s")
+        assert told_s <= TOLD_S
+        assert requeued_s <= NOTICED_S
+        lost = [event for kind, event in await stack.journal(faces.session) if kind == "participant_lost"]
+        assert lost[-1]["cut"]
+        await kiosk.stop_waiting()

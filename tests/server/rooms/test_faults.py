@@ -117,6 +117,22 @@ async def test_specialist_lost_for_good_goes_back_to_the_head(open_bank: OpenBan
     await bank.check(session)
 
 
+async def test_the_journal_says_how_a_specialist_was_lost(bank: Bank) -> None:
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    await ann.answer()
+    room = bank.rooms.get(session)
+    assert room is not None
+    assert room.state.specialist is not None
+    for cut in (False, True):
+        bank.rooms.specialist_connected(room.state.specialist, False, cut=cut)
+        bank.rooms.specialist_connected(room.state.specialist, True)
+    await kiosk.session(lambda view: view.specialist_connected)
+    await room.submit()
+    lost = [event for event in await bank.journal(session) if isinstance(event, e.ParticipantLost)]
+    assert [event.cut for event in lost] == [False, True]
+
+
 async def test_kiosk_comes_back_within_the_grace(bank: Bank) -> None:
     kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
     session = (await kiosk.call()).id

@@ -11,7 +11,7 @@ from link.messages.values import Chat, DocumentState, Network, Quality, Recorded
 from server.session import commands as c
 from server.session import events as e
 from server.session.illegal import IllegalEvent, NoConsent, StaleLeg, StaleTimer
-from server.session.machine import _TABLE, Machine
+from server.session.machine import _TABLE, Graces, Machine
 from server.session.state import Recording, view
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook, ended, ringing, talking, waiting
 
@@ -98,6 +98,13 @@ def test_specialist_lost_and_back() -> None:
     assert not view(book.state, 0).specialist_connected
     book.said(e.ParticipantReturned("specialist"), c.CancelTimer("specialist_lost"), c.TakeSnapshot())
     book.refused(e.TimerFired("specialist_lost"), StaleTimer)
+
+
+def test_a_crashed_browser_is_not_waited_for_as_long() -> None:
+    for patience, cut, seconds in ((20.0, True, 8.0), (20.0, False, 20.0), (3.0, True, 3.0)):
+        machine = Machine(Graces(specialist_lost=patience), talking().state)
+        commands = machine.handle(e.ParticipantLost("specialist", cut=cut), 5000)
+        assert c.StartTimer("specialist_lost", seconds) in commands
 
 
 def test_specialist_lost_for_good_requeues_at_the_head() -> None:

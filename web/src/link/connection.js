@@ -75,6 +75,8 @@ export class Connection extends EventTarget {
   #online = () => {
     if (this.#state === "lost" && !this.#socket) this.#connect();
   };
+  // For a page that is left a browser itself says 1001, and so it does for one that crashed.
+  #left = () => this.#socket?.close(1000);
   #bytes = 0;
   #nextSeq = 1;
   #nextId = 1;
@@ -99,6 +101,7 @@ export class Connection extends EventTarget {
     this.url = new URL(url, location.href.replace(/^http/, "ws"));
     this.authorised = options.authorised;
     addEventListener("online", this.#online);
+    addEventListener("pagehide", this.#left);
     this.#connect();
   }
 
@@ -414,6 +417,7 @@ export class Connection extends EventTarget {
     if (this.#state === "closed") return;
     this.#abandon();
     removeEventListener("online", this.#online);
+    removeEventListener("pagehide", this.#left);
     this.#reason = { code, message };
     this.#outgoing = [];
     this.#bytes = 0;
