@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from tests.bench.cobrowse import measure
+from tests.bench.cobrowse import Delays, measure
 from tests.end_to_end.conftest import Faces
 
-# On a quiet machine it is under 150 ms; tests share theirs with two browsers' encoders and whatever else runs.
-MOST_P95_MS = 600
+MOST_P95_MS = 150
+CHANGES, ATTEMPTS = 40, 4  # a machine that others use holds things up now and then, and code that is slow always does
 
 
 async def test_what_the_customer_does_shows_at_once(call: Faces) -> None:
-    delays = await measure(call.kiosk.page, call.console.page)
-    assert delays.missed <= delays.changes // 4
-    assert delays.p95_ms < MOST_P95_MS, delays
+    seen: list[Delays] = []
+    while not seen or (seen[-1].p95_ms >= MOST_P95_MS and len(seen) < ATTEMPTS):
+        seen.append(await measure(call.kiosk.page, call.console.page, CHANGES))
+        assert seen[-1].missed <= CHANGES // 4
+    assert seen[-1].p95_ms < MOST_P95_MS, seen
+    print(seen)
