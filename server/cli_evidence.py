@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from link.messages.errors import VisavisError
 from server import config as configuration
@@ -20,11 +23,13 @@ from server.config import Config
 from server.journal import Audit, Journal
 from server.replay.checks import Finding
 from server.replay.export import export_session
-from server.replay.verify import Report, Verdict, verify_session
-from server.store import Store
+from server.replay.verify import EXIT_CODES, Report, Verdict, verify_session
+from server.store import Store, schema
 from server.store.database import sqlite_file
 from server.store.schema import SchemaTooNew
 from server.store.sessions import ROWS, SessionQuery, SessionRow
+
+log = structlog.get_logger()
 
 STORE_OPTIONS = ("data", "database")
 EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
@@ -32,6 +37,10 @@ EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
 
 class NoEvidence(Exception):
     """There is nothing to work on where the options point to."""
+
+
+REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError)
+"""Why something cannot be checked at all."""
 
 
 def add_commands(commands: Any) -> None:
@@ -52,7 +61,7 @@ def add_commands(commands: Any) -> None:
     for parser in (verifying, exporting):
         parser.add_argument("session", metavar="SESSION")
     exporting.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory")
-    _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken", _audit, STORE_OPTIONS)
+    _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken, 2 unusable", _audit, STORE_OPTIONS)
 
 
 def _command(commands: Any, name: str, text: str, run: Any, names: tuple[str, ...]) -> argparse.ArgumentParser:
@@ -65,10 +74,12 @@ def _command(commands: Any, name: str, text: str, run: Any, names: tuple[str, ..
 
 @asynccontextmanager
 async def _opened(config: Config) -> AsyncIterator[Store]:
-    """The store, which must exist: a mistyped path must not look like an empty one."""
+    """The store, which must exist: a mistyped path, or a file that was emptied, must not look like a new one."""
     file = sqlite_file(config.database_url)
     if file is not None and not file.is_file():
         raise NoEvidence(f"there is no database {file}")
+    if await asyncio.to_thread(schema.revision, config.database_url) is None:
+        raise NoEvidence(f"{file or 'the database'} holds nothing of Visavis")
     store = await Store.open(config.database_url)
     try:
         yield store
@@ -94,8 +105,12 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
 
     try:
         report = asyncio.run(run())
-    except (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError) as error:
+    except REASONS as error:
         report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
+    except Exception as error:  # Python's own exit code for it would say that the recording is broken
+        log.exception("check failed", session=options.session)
+        problem = f"failed: {type(error).__name__}: {error}"
+        report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
     print(report.as_json() if options.json else report.as_text())
     return report.exit_code
 
@@ -147,9 +162,13 @@ def _audit(config: Config, options: argparse.Namespace) -> int:
             "sound": broken is None,
             "broken_at": broken,
             "entries": 0 if head is None else head.seq,
-            "last_hash": None if head is None else head.hash.hex(),
+            "last_hash": None if head is None or broken is not None else head.hash.hex(),
         }
 
-    result = asyncio.run(run())
+    try:
+        result = asyncio.run(run())
+    except REASONS as error:
+        print(f"visavis: {error}", file=sys.stderr)
+        return EXIT_CODES[Verdict.UNUSABLE]
     answer(result, as_json=options.json)
-    return 0 if result["sound"] else 1
+    return EXIT_CODES[Verdict.SOUND if result["sound"] else Verdict.BROKEN]

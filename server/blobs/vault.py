@@ -121,7 +121,7 @@ class Vault:
         nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
         try:
             return suite.aead(self._wrapping_key(suite)).decrypt(nonce, sealed, _bound_to(suite, session))
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):
             raise Broken(f"data key of {session}: not wrapped by this site's key, or altered") from None
 
     def _wrapping_key(self, suite: Suite) -> bytes:

@@ -96,8 +96,18 @@ def audit_hash(seq: int, at_us: int, actor: str, action: str, target: str, detai
 
 
 def _follows(entry: AuditEntry, expected: int, previous: bytes) -> bool:
+    if not _readable(entry):
+        return False
     own = audit_hash(entry.seq, entry.at_us, entry.actor, entry.action, entry.object, entry.detail, entry.prev)
     return entry.seq == expected and hmac.compare_digest(entry.prev, previous) and hmac.compare_digest(entry.hash, own)
+
+
+def _readable(entry: AuditEntry) -> bool:
+    # SQLite keeps any type in any column, so what others wrote there may not be of the column's.
+    texts = (entry.actor, entry.action, entry.object, entry.detail)
+    numbers = all(type(value) is int and 0 <= value < 2**63 for value in (entry.seq, entry.at_us))
+    hashes = all(isinstance(value, bytes) for value in (entry.prev, entry.hash))
+    return numbers and hashes and all(isinstance(value, str) for value in texts)
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

@@ -44,17 +44,26 @@ def entry_hash(session: str, seq: int, at_us: int, kind: str, payload: bytes, pr
     return digest(JOURNAL_DOMAIN, session.encode(), number(seq), number(at_us), kind.encode(), payload, prev)
 
 
+def readable(entry: Entry) -> bool:
+    """Whether every field is of its type. SQLite keeps any type in any column, so what others wrote may not."""
+    numbers = all(type(value) is int and 0 <= value < 2**63 for value in (entry.seq, entry.at_us))
+    texts = all(isinstance(value, str) for value in (entry.session, entry.kind))
+    return numbers and texts and all(isinstance(value, bytes) for value in (entry.payload, entry.prev, entry.hash))
+
+
 def verify_chain(entries: Iterable[Entry]) -> int | None:
     """Check a whole journal in order; return the sequence number of the first broken place, or None when it is sound.
 
     A place is broken when its number does not follow, when it belongs to another session, when it does not name its
-    predecessor's hash, or when its own hash is not that of its content.
+    predecessor's hash, when its own hash is not that of its content, or when a field is not of its type.
     """
     previous = ORIGIN
     expected = 1
     session: str | None = None
     for entry in entries:
         session = entry.session if session is None else session
+        if not readable(entry):
+            return expected
         computed = entry_hash(entry.session, entry.seq, entry.at_us, entry.kind, entry.payload, entry.prev)
         sound = (
             entry.seq == expected

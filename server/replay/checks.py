@@ -11,7 +11,7 @@ import msgspec
 
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.journal import Entry, Head, verify_chain
+from server.journal import Entry, Head, readable, verify_chain
 from server.recording.segment import COBROWSE, facts, suite_digest
 from server.replay.reader import open_segment
 from server.session import events as e
@@ -37,7 +37,7 @@ def check_journal(entries: list[Entry]) -> tuple[list[e.Event], list[Finding]]:
     for entry in entries:
         try:
             event = e.decode(entry.payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError):
             findings.append(Finding(f"journal seq {entry.seq}", "the entry cannot be read"))
             continue
         if e.kind(event) != entry.kind:
@@ -50,10 +50,12 @@ def check_journal(entries: list[Entry]) -> tuple[list[e.Event], list[Finding]]:
 
 def check_head(entries: list[Entry], events: Iterable[e.Event], head: Head | None) -> Iterator[Finding]:
     """Check that the journal ends where the session's row says, and in the state that it says."""
-    if head is None or head.seq is None or head.hash is None:
+    if head is None or not isinstance(head.seq, int) or head.seq < 1 or not isinstance(head.hash, bytes):
         yield Finding("session row", "there is none that says where the journal ends")
         return
     last = entries[-1].seq if entries else 0
+    if entries and not readable(entries[-1]):
+        return  # the chain is broken there, which check_journal says
     if last < head.seq:
         yield Finding(
             f"journal seq {last + 1}", f"the journal is cut off here: the session's row knows {head.seq} entries"

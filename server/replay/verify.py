@@ -57,7 +57,7 @@ class Report:
             f"session   {self.session}{' (still running)' if self.running else ''}",
             f"journal   {self.entries} entries, head {self.head or '-'}",
             f"recording {self.segments} segments, {self.documents} documents, {self.bytes} bytes",
-            *(f"BROKEN    {finding.where}: {finding.problem}" for finding in self.findings),
+            *(f"{self.verdict.upper():<9} {finding.where}: {finding.problem}" for finding in self.findings),
             f"verdict   {self.verdict}",
         ]
         return "\n".join(lines)
@@ -74,7 +74,7 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
         return _unusable(report, "journal", "there is no such session")
     events, report.findings = check_journal(entries)
     report.findings += check_head(entries, events, head)
-    report.entries, report.head = len(entries), entries[-1].hash.hex() if entries else ""
+    report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
     report.findings += check_accounts(events)
     if any(isinstance(event, e.RecordingStarted | e.DocumentStored) for event in events):
@@ -92,9 +92,14 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
     return report
 
 
+def _hex(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else repr(value)
+
+
 def _unusable(report: Report, where: str, problem: str) -> Report:
+    """The rest cannot be checked. What was found broken by then is broken all the same."""
+    report.verdict = Verdict.BROKEN if report.findings else Verdict.UNUSABLE
     report.findings.append(Finding(where, problem))
-    report.verdict = Verdict.UNUSABLE
     return report
 
 

@@ -141,10 +141,16 @@ def _reason(error: BaseException) -> str:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # SQLAlchemy begins transactions itself (below), so that the sqlite3 module must not.
     connection.isolation_level = None
+    connection.driver_connection.text_factory = _text
     cursor = connection.cursor()
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _text(raw: bytes) -> str:
+    # Bytes that are no UTF-8, which only others can have written, spoil their row and not every query that meets it.
+    return raw.decode("utf-8", "replace")
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -40,11 +42,11 @@ def migrate(url: str) -> tuple[str | None, str]:
     file = sqlite_file(url)
     if file is not None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(_synchronous(url), connect_args={"timeout": BUSY_S} if file is not None else {})
-    if file is not None:
-        event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    try:
+    with _connecting(url) as engine:
+        if _current(engine) == head:
+            return head, head  # without a lock: nobody is kept waiting, and no copy of a database is written to
+        if file is not None:
+            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         with engine.begin() as connection:
             before = _revision(connection)
             if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
@@ -52,11 +54,38 @@ def migrate(url: str) -> tuple[str | None, str]:
             if before != head:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+    return before, head
+
+
+def revision(url: str) -> str | None:
+    """The revision of the schema of the database at `url`, None for one that holds nothing of ours.
+
+    Nothing is written; but SQLite makes a file where there is none.
+
+    Raises:
+        Unavailable: the database is locked or cannot be reached.
+    """
+    with _connecting(url) as engine:
+        return _current(engine)
+
+
+@contextmanager
+def _connecting(url: str) -> Iterator[Engine]:
+    sqlite = sqlite_file(url) is not None
+    engine = create_engine(_synchronous(url), connect_args={"timeout": BUSY_S} if sqlite else {})
+    if sqlite:
+        event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
+    try:
+        yield engine
     except DBAPIError as error:
-        raise Unavailable(f"the database cannot be migrated: {error.orig}") from error
+        raise Unavailable(f"the database cannot be used: {error.orig}") from error
     finally:
         engine.dispose()
-    return before, head
+
+
+def _current(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return _revision(connection)
 
 
 def _configuration() -> AlembicConfig:

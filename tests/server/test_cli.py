@@ -145,15 +145,53 @@ def test_wrong_usage_is_2(command: Command, arguments: tuple[str, ...]) -> None:
 
 
 def test_a_mistyped_directory_is_not_an_empty_one(command: Command) -> None:
-    for arguments, code in ((("sessions",), 1), (("audit",), 1), (("verify", "s1"), 2), (("export", "s1", "x"), 1)):
+    for arguments, code in ((("sessions",), 1), (("audit",), 2), (("verify", "s1"), 2), (("export", "s1", "x"), 1)):
         assert command(*arguments).code == code
     assert not command.data.exists()
+
+
+def test_an_emptied_database_is_neither_sound_nor_made_anew(command: Command) -> None:
+    command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
+    file = command.data / "visavis.sqlite3"
+    for left_over in command.data.glob("visavis.sqlite3*"):
+        left_over.unlink()
+    file.touch()
+    for arguments, code in ((("audit",), 2), (("verify", "s1"), 2), (("sessions",), 1), (("export", "s1", "x"), 1)):
+        assert command(*arguments).code == code, arguments
+        assert file.stat().st_size == 0
+    file.write_bytes(b"no database" * 100)
+    assert command("audit").code == 2
+
+
+def test_evidence_can_be_looked_at_while_another_process_writes(command: Command) -> None:
+    command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
+    with sqlite3.connect(command.data / "visavis.sqlite3", isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert command.good("audit")["entries"] == 1
+        writer.execute("ROLLBACK")
+    writer.close()
+
+
+def test_a_check_that_fails_by_itself_does_not_say_broken(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
+    (command.data / "keys").mkdir()
+    (command.data / "keys" / "site.key").write_bytes(bytes(32))
+    (command.data / "keys" / "site.key").chmod(0o600)
+    (command.data / "blobs").mkdir()
+    monkeypatch.setattr("server.cli_evidence.verify_session", fail)
+    result = command("verify", "s1", "--json")
+    report = json.loads(result.out.splitlines()[-1])
+    assert (result.code, report["verdict"]) == (2, "unusable")
+    assert "ZeroDivisionError" in report["findings"][0]["problem"]
 
 
 def test_a_tampered_audit_log_is_1(command: Command) -> None:
     command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
     with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
-        connection.execute("UPDATE audit SET actor = 'cli:somebody'")
+        connection.execute("UPDATE audit SET hash = 'somebody'")
     connection.close()
     result = command("audit", "--json")
     assert result.code == 1

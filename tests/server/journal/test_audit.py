@@ -37,6 +37,10 @@ async def test_many_at_once_are_one_chain(store: Store) -> None:
         ("DELETE FROM audit WHERE seq = 6", 6),
         ("DELETE FROM audit WHERE seq = 1", 1),
         ("UPDATE audit SET seq = 99 WHERE seq = 2", 2),
+        ("UPDATE audit SET detail = x'7b7d' WHERE seq = 3", 3),
+        ("UPDATE audit SET hash = 'none' WHERE seq = 7", 7),
+        ("UPDATE audit SET at_us = -1 WHERE seq = 8", 8),
+        ("UPDATE audit SET action = CAST(x'ff' AS TEXT) WHERE seq = 4", 4),
     ],
 )
 async def test_tampering_is_found(store: Store, tmp_path: Path, change: str, place: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -147,6 +148,51 @@ async def test_attacks_on_the_journal(archive: Archive, attack: str) -> None:
     assert report.findings[0].where == "journal seq 5"
 
 
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ("payload = CAST(payload AS TEXT)", "journal seq 5"),
+        ("payload = CAST(x'ff' AS TEXT)", "journal seq 5"),
+        ("payload = 5", "journal seq 5"),
+        ("at_us = -5", "journal seq 5"),
+        ("at_us = 'noon'", "journal seq 5"),
+        ("seq = 'five'", "journal seq 5"),
+        ("kind = x'61'", "journal seq 5"),
+        ("kind = CAST(x'ff' AS TEXT)", "journal seq 5"),
+        ("prev = 'none'", "journal seq 5"),
+        ("hash = '哈希'", "journal seq 5"),
+    ],
+)
+async def test_an_entry_of_other_types_is_broken_and_no_crash(archive: Archive, values: str, where: str) -> None:
+    """What somebody types into sqlite3: `SET payload = '{}'` makes a text of the blob."""
+    tamper(archive, f"UPDATE journal SET {values} WHERE seq = 5")
+    report = await verified(archive)
+    assert (report.verdict, report.findings[0].where) == (Verdict.BROKEN, where)
+
+
+@pytest.mark.parametrize(
+    ("script", "where"),
+    [
+        ("UPDATE journal SET hash = 'x' WHERE seq = (SELECT max(seq) FROM journal)", "journal seq"),
+        ("UPDATE session SET head_seq = 'last'", "session row"),
+        ("UPDATE session SET head_hash = 'x'", "session row"),
+        ("DELETE FROM journal; UPDATE session SET head_seq = 0", "journal seq 1"),
+    ],
+)
+async def test_an_end_of_other_types_is_broken_and_no_crash(archive: Archive, script: str, where: str) -> None:
+    tamper(archive, script)
+    report = await verified(archive)
+    assert report.verdict is Verdict.BROKEN
+    assert report.findings[0].where.startswith(where)
+    assert json.loads(report.as_json())["verdict"] == "broken"
+
+
+def tamper(archive: Archive, script: str) -> None:
+    with sqlite3.connect(archive.folder / "store.sqlite3") as connection:
+        connection.executescript(script)
+    connection.close()
+
+
 async def test_a_journal_that_was_cut_off_is_not_a_running_call(archive: Archive) -> None:
     table = tables.journal
     last = (await archive.journal.read(SESSION))[-1].seq
@@ -205,7 +251,17 @@ async def test_unusable(archive: Archive) -> None:
     await archive.vault.destroy(SESSION)
     report = await verified(archive)
     assert (report.verdict, report.exit_code) == (Verdict.UNUSABLE, 2)
-    assert "destroyed" in report.as_text()
+    assert "UNUSABLE  data key: there is none, or it was destroyed" in report.as_text()
+
+
+@pytest.mark.parametrize("key", ["DELETE FROM data_key", "UPDATE data_key SET wrapped = 'x'"])
+async def test_who_breaks_the_journal_cannot_hide_it_by_deleting_the_key(archive: Archive, key: str) -> None:
+    tamper(archive, key)
+    assert (await verified(archive)).exit_code == 2
+    tamper(archive, "UPDATE journal SET at_us = at_us + 1 WHERE seq = 5")
+    report = await verified(archive)
+    assert report.exit_code == 1
+    assert [finding.where for finding in report.findings] == ["journal seq 5", "data key"]
 
 
 async def test_export_gives_files_that_others_can_read(archive: Archive, tmp_path: Path) -> None:
