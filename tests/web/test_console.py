@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.errors import NotAllowed, Unavailable, WrongState
-from link.messages.values import DocumentState, Network, Quality
+from link.messages.values import Document, DocumentState, Network, Quality
 from link.signaling.host import Host
 from server.demo_browser import received
 from tests.web.audit import faults, faults_everywhere
@@ -381,6 +381,39 @@ async def test_every_state_is_usable_by_everybody(tmp_path: Path) -> None:
         desk.end("kiosk")
         await page.locator("console-wrapup").wait_for()
         assert await faults_everywhere(page) == []
+
+
+async def test_long_texts_and_double_zoom_leave_everything_in_reach(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await page.keyboard.press("a")
+        await desk.until(c.SetPresence)
+        name = "W" * 120
+        desk.ring(a_session(kiosk_name=name, branch_zh=name, branch_en=name, elderly=True, requeued=True))
+        await expect(page.locator("wa-button.answer")).to_be_focused()
+        zoomed = ViewportSize(width=720, height=450)  # 1440 by 900 at 200 %
+        assert await faults_everywhere(page, zoomed) == []
+        await page.set_viewport_size(zoomed)
+        await expect(page.locator("wa-button.answer")).to_be_in_viewport(ratio=1)
+        await page.keyboard.press("Enter")
+        await page.locator("console-stage").wait_for()
+        paper = Document("paper", "other", DocumentState.STORED, name, name)
+        desk.update(documents=[paper, paper])
+        desk.customer_says(name * 4)
+        await page.locator("console-chat .line").wait_for()
+        for screen in (zoomed, ViewportSize(width=1280, height=720), ViewportSize(width=1440, height=900)):
+            await page.set_viewport_size(screen)
+            assert await faults_everywhere(page) == []
+            await expect(page.locator(".hang-up")).to_be_in_viewport(ratio=1)
+        await page.set_viewport_size(zoomed)
+        for part in (".tile.screen", ".tile.self", "#chat-text", "console-notes textarea"):
+            await page.locator(part).scroll_into_view_if_needed()
+            await expect(page.locator(part)).to_be_in_viewport(ratio=0.5)
+        desk.end("kiosk")
+        await page.locator("form.wrapup").wait_for()
+        assert await faults_everywhere(page) == []
+        await page.locator("form.wrapup wa-button").scroll_into_view_if_needed()
+        await expect(page.locator("form.wrapup wa-button")).to_be_in_viewport(ratio=1)
 
 
 async def test_the_screen_fits_without_scrolling(tmp_path: Path) -> None:

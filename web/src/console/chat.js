@@ -86,7 +86,7 @@ export class ConsoleChat extends ConsoleElement {
     const own = line.sender === "specialist";
     return html`<p class="line ${own ? "own" : ""} ${line.pending ? "pending" : ""} ${line.failed ? "failed" : ""}">
       <span class="visually-hidden">${own ? t("You") : t("Customer")}:</span>
-      <span class="text">${line.text}</span>
+      <span class="text" dir="auto">${line.text}</span>
       <small class="number"
         >${line.failed ? t("Not sent") : line.pending ? t("Sending…") : formatDuration(line.at_ms / 1000)}</small
       >
