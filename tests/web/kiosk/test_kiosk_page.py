@@ -227,6 +227,31 @@ async def test_a_weak_network_is_said_calmly_in_both_languages(tmp_path: Path) -
         assert at.complaints == []
 
 
+async def test_long_names_and_texts_hide_nothing(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk()
+        at.office.update(specialist_name="Konstantinopoulou-" * 6)
+        at.office.say("请" * 300)
+        await at.hands.hears("请请")
+        at.office.say("\u200f\u0645\u0631\u062d\u0628\u0627 " + "W" * 150)
+        await at.hands.hears("WW")
+        at.office.say("最后一句")
+        await at.hands.hears("最后一句")
+        for screen in (ViewportSize(width=1080, height=1920), ViewportSize(width=1920, height=1080)):
+            await at.page.set_viewport_size(screen)
+            await expect(at.page.locator("kiosk-call .chat li").last).to_be_in_viewport(ratio=0.9)
+            plate = await at.page.locator(".name-plate").bounding_box()
+            own = await at.page.locator("video.self").bounding_box()
+            assert plate is not None
+            assert own is not None
+            assert plate["x"] + plate["width"] <= own["x"], "the own picture covers the name"
+            await expect(at.page.locator(".name-plate .number")).to_be_in_viewport(ratio=1)
+        await fine_for_everybody(at)
+        await at.page.set_viewport_size({"width": 1080, "height": 1920})
+        await at.page.evaluate(_TYPE, True)
+        await expect(at.page.locator("kiosk-desk .button.primary")).to_be_in_viewport(ratio=1)
+
+
 async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:
     async with kiosk(tmp_path, office=HeadOffice(staffed=False, wait_s=None)) as at:
         await at.wait_for_expert()

@@ -13,6 +13,10 @@ class KioskCall extends KioskElement {
   #elapsed = new Elapsed();
   /** The browser waits for a touch before it plays sound (a page that was loaded again in a call). */
   #silent = false;
+  /** The newest line that was brought into sight, and the lines it stands among. */
+  #newest = "";
+  /** @type {Element | null} */ #lines = null;
+  #resized = new ResizeObserver(() => this.#toNewest());
 
   constructor() {
     super();
@@ -52,6 +56,28 @@ class KioskCall extends KioskElement {
     `;
   }
 
+  /** The newest line is the one that is read: long ones before it must not hide it. */
+  /** @override */
+  updated() {
+    const newest = this.state.chat.at(-1)?.id ?? "";
+    if (newest === this.#newest) return;
+    this.#newest = newest;
+    const lines = this.querySelector(".chat ol");
+    if (lines && lines !== this.#lines) this.#resized.observe(lines);
+    this.#lines = lines;
+    this.#toNewest();
+  }
+
+  /** @override */
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.#resized.disconnect();
+  }
+
+  #toNewest() {
+    if (this.#lines) this.#lines.scrollTop = this.#lines.scrollHeight;
+  }
+
   /** @param {import("../state.js").Session} session */
   #veil(session) {
     const { online } = this.state;
@@ -87,7 +113,7 @@ class KioskCall extends KioskElement {
         ${repeat(
           chat.slice(-LINES_SHOWN),
           ({ id }) => id,
-          ({ sender, text }) => html`<li class=${sender === "kiosk" ? "mine" : "theirs"}>${text}</li>`,
+          ({ sender, text }) => html`<li dir="auto" class=${sender === "kiosk" ? "mine" : "theirs"}>${text}</li>`,
         )}
       </ol>
       <div class="replies">
