@@ -134,7 +134,13 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
         recordings=Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor),
         sanitise=sanitise,
         new_leg=leg_maker(config, app[ICE]),
-        graces=Graces(config.ring_s, config.specialist_grace_s, config.kiosk_grace_s, config.closing_s),
+        graces=Graces(
+            config.ring_s,
+            config.specialist_grace_s,
+            config.kiosk_grace_s,
+            config.closing_s,
+            after_cut=min(config.specialist_grace_s, Graces().after_cut),
+        ),
     )
     app[LOBBY] = lobby = Lobby(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed

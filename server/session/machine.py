@@ -1,7 +1,6 @@
 """The session machine: what each event means in each state. Sans-IO; `docs/architecture.md` draws it.
 
-A room asks a `fork` first, journals what the fork accepted, and only then lets the machine `adopt` it: a journal
-that cannot be written leaves the session as it was.
+A room asks a `fork` first, journals what that accepted, and then lets the machine `adopt` it: or nothing has happened.
 """
 
 from __future__ import annotations
@@ -36,8 +35,7 @@ class Graces:
     specialist_lost: float = 8.0
     kiosk_lost: float = 60.0
     close: float = 600.0
-    specialist_cut: float = 8.0
-    """At most this for a specialist whose browser ended without a goodbye: somebody has to start it again."""
+    after_cut: float = 8.0  # for one whose browser ended without a goodbye
 
 
 Step = Iterator[c.Command]
@@ -317,8 +315,7 @@ class Machine:
             yield from self._start(KIOSK_LOST, self.graces.kiosk_lost)
         elif self.state.phase in TALKING:
             self._set(lost=self.state.lost | {e.SPECIALIST})
-            grace = self.graces.specialist_lost
-            yield from self._start(SPECIALIST_LOST, min(grace, self.graces.specialist_cut) if event.cut else grace)
+            yield from self._start(SPECIALIST_LOST, self.graces.after_cut if event.cut else self.graces.specialist_lost)
         elif self.state.ringing is not None:
             yield c.Follow(e.OfferEnded(self.state.ringing, "lost"))
         else:

@@ -101,8 +101,8 @@ def test_specialist_lost_and_back() -> None:
 
 
 def test_a_crashed_browser_is_not_waited_for_as_long() -> None:
-    for patience, cut, seconds in ((20.0, True, 8.0), (20.0, False, 20.0), (3.0, True, 3.0)):
-        machine = Machine(Graces(specialist_lost=patience), talking().state)
+    for cut, seconds in ((True, 6.0), (False, 20.0)):
+        machine = Machine(Graces(specialist_lost=20.0, after_cut=6.0), talking().state)
         commands = machine.handle(e.ParticipantLost("specialist", cut=cut), 5000)
         assert c.StartTimer("specialist_lost", seconds) in commands
 
