@@ -25,7 +25,12 @@ FAILURES = (AdminError, NoEvidence, SiteKeyError, SchemaTooNew, VisavisError, OS
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    for argument in given:
+        if any("\ud800" <= character <= "\udfff" for character in argument):  # what Python makes of other bytes
+            parser.error(f"{argument!r} is not UTF-8")
+    options = parser.parse_args(given)
     run: Callable[[Config, argparse.Namespace], int] = options.run
     try:
         config = configuration.load(vars(options))

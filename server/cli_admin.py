@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 import msgspec
 
@@ -93,7 +94,7 @@ def _services(noun: Any) -> None:
     _names(adding)
     adding.add_argument("--icon", default="headset", help="name of the icon on the kiosk (default: headset)")
     adding.add_argument("--skill", help="skill a specialist needs for it (default: the service's id)")
-    adding.add_argument("--position", type=int, help="place on the kiosk's page (default: last)")
+    adding.add_argument("--position", type=whole(1, 999), help="place on the kiosk's page, from 1 (default: last)")
     _verb(noun, "list", "list the services", show)
     _verb(noun, "retire", "offer a service no more", retire, "service")
     _verb(noun, "offer", "offer a retired service again", offer, "service")
@@ -236,6 +237,17 @@ def _migrate(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is expected")
+        return int(text)
+
+    return parse
+
+
 def answer(rows: Sequence[Row] | Row, *, as_json: bool) -> None:
     """Print a command's result: JSON, lines of `key: value` for one row, or a table."""
     if as_json:
@@ -244,9 +256,15 @@ def answer(rows: Sequence[Row] | Row, *, as_json: bool) -> None:
         print("\n".join(f"{key}: {_cell(value)}" for key, value in rows.items()))
     elif rows:
         table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-        widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+        widths = [max(_columns(line[column]) for line in table) for column in range(len(table[0]))]
         for line in table:
-            print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+            cells = (cell + " " * (width - _columns(cell)) for cell, width in zip(line, widths, strict=True))
+            print("  ".join(cells).rstrip())
+
+
+def _columns(text: str) -> int:
+    """How wide a terminal draws it: a Chinese character takes two columns."""
+    return sum(2 if east_asian_width(character) in "FW" else 1 for character in text)
 
 
 def _cell(value: object) -> str:

@@ -18,7 +18,7 @@ from server import config as configuration
 from server.blobs.blobs import Blobs, Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
-from server.cli_admin import answer
+from server.cli_admin import answer, whole
 from server.config import Config
 from server.journal import Audit, Journal
 from server.replay.checks import Finding
@@ -46,7 +46,7 @@ REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError)
 def add_commands(commands: Any) -> None:
     """Add the commands."""
     listing = _command(commands, "sessions", "list the newest sessions", _sessions, STORE_OPTIONS)
-    listing.add_argument("--limit", type=int, default=20, help=f"most rows, up to {ROWS} (default: 20)")
+    listing.add_argument("--limit", type=whole(1, ROWS), default=20, help=f"most rows, up to {ROWS} (default: 20)")
     listing.add_argument("--branch", help="only of this branch")
     verifying = _command(
         commands,

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from link.media.turn import parse_url
 from link.messages.values import IceServer
@@ -99,6 +101,17 @@ def _turn_urls(value: object) -> tuple[str, ...]:
     return urls
 
 
+def _database(value: object) -> str:
+    text = _text(value)
+    try:
+        known = not text or make_url(text).drivername == "sqlite+aiosqlite"
+    except ArgumentError:
+        known = False
+    if not known:
+        raise ValueError("sqlite+aiosqlite:///FILE is expected")
+    return text
+
+
 def _option(default: object, parse: Callable[[object], object], text: str) -> Any:
     return dataclasses.field(default=default, metadata={"parse": parse, "help": text})
 
@@ -121,7 +134,7 @@ class Config:
         (), _networks, "Proxies whose X-Forwarded-For is believed: addresses or networks (10.0.0.0/24). Empty: none."
     )
     database: str = _option(
-        "", _text, "SQLAlchemy URL of the database, so far sqlite+aiosqlite. Empty: in the data directory."
+        "", _database, "SQLAlchemy URL of the database, so far sqlite+aiosqlite. Empty: in the data directory."
     )
     blobs: str = _option(
         "", _text, "Where segments and documents lie: a directory or s3://bucket/prefix. Empty: data/blobs."

@@ -30,7 +30,7 @@ async def add_person(
             name=check_name(name),
             password_hash=await _hash(desk, password),
             languages=_languages(languages),
-            skills=[check_id(skill) for skill in skills],
+            skills=[check_id(skill) for skill in dict.fromkeys(skills)],
             grants=grants,
         )
     except Conflict as error:

@@ -136,6 +136,15 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command) -> None:
         ("admin", "person", "add", "li"),
         ("serve", "--port", "x"),
         ("serve", "--nonsense"),
+        ("verify", "b\udcff"),
+        ("export", "s1", "\udcff"),
+        ("sessions", "--branch", "\udcff"),
+        ("sessions", "--limit", "-5"),
+        ("sessions", "--limit", "9" * 30),
+        ("admin", "service", "add", "s", "--zh", "甲", "--en", "A", "--position", "9" * 30),
+        ("admin", "branch", "list", "--database", "nonsense"),
+        ("admin", "branch", "list", "--database", "sqlite:////tmp/x"),
+        ("audit", "--database", "postgresql+asyncpg://somewhere/x"),
     ],
 )
 def test_wrong_usage_is_2(command: Command, arguments: tuple[str, ...]) -> None:
@@ -196,6 +205,16 @@ def test_a_tampered_audit_log_is_1(command: Command) -> None:
     result = command("audit", "--json")
     assert result.code == 1
     assert result.json["broken_at"] == 1
+
+
+def test_tables_with_chinese_names_stand_in_line(command: Command) -> None:
+    for branch, name in (("a", "滨江支行"), ("bc", "Westgate")):
+        command.good("admin", "branch", "add", branch, "--zh", name, "--en", "A")
+    assert command("admin", "branch", "list").out.splitlines() == [
+        "branch  zh        en",
+        "a       滨江支行  A",
+        "bc      Westgate  A",
+    ]
 
 
 def test_the_password_never_is_an_argument(command: Command) -> None:
