@@ -10,7 +10,7 @@ from link.media.description import Media
 from link.media.estimate import BandwidthEstimator
 from link.media.flow import Arrival, Flow
 from link.media.rtp import HEADER, HEADER_SIZE, Report, Rtcp, Rtp, find_extension, is_rtcp, parse_rtcp, parse_rtp
-from link.media.srtp import SrtpBuffer, SrtpError
+from link.media.srtp import Replayed, SrtpBuffer, SrtpError
 
 MAX_EARLY = 64
 """Packets kept that arrive before our side of the DTLS handshake is done."""
@@ -64,7 +64,10 @@ class Source:
 
 
 class Ingress:
-    """Everything a leg receives. Nothing that arrives makes it raise; what it cannot use is counted in `refused`."""
+    """Everything a leg receives. Nothing that arrives makes it raise; what it cannot use is counted.
+
+    `repeated`: packets that had come before, like second copies of sound that were not needed. `refused`: all else.
+    """
 
     def __init__(self, on_rtcp: Callable[[list[Rtcp], float], None], *, estimating: bool = True) -> None:
         """Without `estimating` the path is taken to carry whatever comes."""
@@ -80,7 +83,7 @@ class Ingress:
         self._closed = False
         self.estimator = BandwidthEstimator()
         self.heard = 0.0
-        self.packets = self.bytes = self.refused = 0
+        self.packets = self.bytes = self.refused = self.repeated = 0
 
     def add(self, media: Media, flow: Flow) -> None:
         """`media` is the far end's m-line that feeds `flow`."""
@@ -145,7 +148,10 @@ class Ingress:
             if first & 0x10:
                 start += 4 + 4 * (view[14] << 8 | view[15])
             if start > length:
-                self.refused += 1
+                if length or not rx.replayed:
+                    self.refused += 1
+                else:
+                    self.repeated += 1
                 continue
             if source is not behind:
                 self._hand_on(behind, run, stamp, size_of_run, now)
@@ -193,6 +199,9 @@ class Ingress:
                 self._other(rx, data, ssrc, now)
                 return
             packet = parse_rtp(rx.data, rx.unprotect(data))
+        except Replayed:
+            self.repeated += 1
+            return
         except (SrtpError, ValueError):
             self.refused += 1
             return

@@ -132,6 +132,7 @@ class LegStatistics:
     bytes_in: int = 0
     bytes_out: int = 0
     refused: int = 0
+    repeated: int = 0  # packets that had come before; second copies that were not needed are among them
     available: int = 0  # bit/s that the far end says (REMB) this leg can carry away from us; 0 while unknown
     estimate: int = 0  # bit/s that we think this leg can carry towards us
     limit: int = 0  # bit/s that the videos we send share, as far as we believe the far end; 0 for no limit
@@ -447,6 +448,7 @@ class Leg:
             bytes_in=ingress.bytes,
             bytes_out=self._bytes_out,
             refused=ingress.refused + self._transport.refused + self._refused,
+            repeated=ingress.repeated,
             available=self._control.available,
             estimate=ingress.estimator.estimate,
             limit=self._control.limit,

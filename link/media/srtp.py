@@ -19,14 +19,31 @@ MAX_PACKET = 1400
 _CAPACITY = MAX_PACKET + 16 + 128 + 4 + 100
 
 
+_REPLAYED = (9, 10)  # srtp_err_status_replay_fail, srtp_err_status_replay_old
+
+
 class SrtpError(Exception):
     """A packet that fails authentication, is replayed, or is too long."""
+
+
+class Replayed(SrtpError):
+    """A packet that came before, or is too old to tell; or looks so: libsrtp finds that before it authenticates."""
 
 
 class SrtpBuffer:
     """One direction of one SRTP session. `data` is the buffer: valid until the next call."""
 
-    __slots__ = ("_length", "_protect", "_protect_rtcp", "_raw", "_srtp", "_unprotect", "_unprotect_rtcp", "data")
+    __slots__ = (
+        "_length",
+        "_protect",
+        "_protect_rtcp",
+        "_raw",
+        "_srtp",
+        "_unprotect",
+        "_unprotect_rtcp",
+        "data",
+        "replayed",
+    )
 
     def __init__(self, session: Any) -> None:
         """`session` is a `pylibsrtp.Session`; it is kept alive by this object."""
@@ -38,6 +55,8 @@ class SrtpBuffer:
         self._protect_rtcp = lib.srtp_protect_rtcp
         self._unprotect = lib.srtp_unprotect
         self._unprotect_rtcp = lib.srtp_unprotect_rtcp
+        self.replayed = False
+        """Why the last packet given to `unprotect_at` was refused: it had come before."""
 
     def unprotect(self, packet: bytes) -> int:
         """Put the plain RTP packet into `data`; its length."""
@@ -47,15 +66,18 @@ class SrtpBuffer:
         length = self._length
         self.data[0:size] = packet
         length[0] = size
-        if self._unprotect(self._srtp[0], self._raw, length):
-            raise SrtpError("refused")
+        status = self._unprotect(self._srtp[0], self._raw, length)
+        if status:
+            raise Replayed("replayed") if status in _REPLAYED else SrtpError("refused")
         return int(length[0])
 
     def unprotect_at(self, pointer: Any, size: int) -> int:
         """Turn the packet of `size` bytes at `pointer` into plain RTP where it lies; its length, 0 if refused."""
         length = self._length
         length[0] = size
-        if size > MAX_PACKET or self._unprotect(self._srtp[0], pointer, length):
+        status = self._unprotect(self._srtp[0], pointer, length) if size <= MAX_PACKET else -1
+        if status:
+            self.replayed = status in _REPLAYED
             return 0
         return int(length[0])
 

@@ -140,11 +140,23 @@ def test_wrong_payload_types_and_wrong_keys_are_refused() -> None:
     assert r.camera.packets == 0
 
 
-def test_replays_are_refused() -> None:
+def test_what_came_before_is_dropped_and_counted_apart() -> None:
+    """A second copy that was not needed is no attack; whatever its stream, and by either way in."""
     s, r = Sender(), Receiver()
-    datagram = s.rtp(2, 96, 1)
-    r.take(datagram, datagram)
-    assert (r.camera.packets, r.ingress.refused) == (1, 1)
+    first, second = s.rtp(2, 96, 1), s.rtp(2, 96, 2)
+    r.take(first, first)
+    burst(r, second, first, second)
+    assert (r.camera.packets, r.ingress.packets) == (2, 2)
+    assert (r.ingress.repeated, r.ingress.refused) == (3, 0)
+    for number in range(3, 2003):
+        r.take(s.rtp(2, 96, number))
+    burst(r, first, b"")
+    assert (r.ingress.repeated, r.ingress.refused) == (4, 0), "too old to tell"
+    damaged = bytearray(s.rtp(2, 96, 2003))
+    damaged[-1] ^= 1
+    burst(r, first, bytes(damaged))
+    r.take(bytes(damaged))
+    assert (r.ingress.repeated, r.ingress.refused) == (5, 2)
 
 
 def test_what_comes_before_the_keys_waits_and_is_bounded() -> None:
@@ -291,7 +303,7 @@ def test_a_burst_may_hold_anything() -> None:
     damaged[-1] ^= 1
     repaired = s.rtp(20, 97, 1, (5).to_bytes(2, "big") + b"again")
     report = s.srtp.protect_rtcp(build_nack(9, 8, [3]))
-    odd = s.rtp(2, 95, 6)
+    odd = s.rtp(2, 95, 7)
     assert burst(r, good, bytes(damaged), s.rtp(2, 96, 6), repaired, report, odd, b"\x80\x60") == []
     assert r.rtcp == [Nack(8, (3,))]
     assert r.camera.packets == 3
