@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from link.signaling.host import Host
 from server.blobs.blobs import Blobs
-from server.blobs.vault import Vault, load_site_key, read_or_make_site_key
+from server.blobs.vault import open_vault, read_or_make_site_key
 from server.bus import LocalBus
 from server.cobrowse import sanitise
 from server.config import Config
@@ -113,7 +113,7 @@ async def _identity(app: web.Application) -> AsyncIterator[None]:
 async def _blobs(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
-    app[VAULT] = Vault(app[STORE].data_keys, await load_site_key(config.site_key_file), config.suite)
+    app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
     app[PAPERS] = Papers(app[BLOBS], app[VAULT])
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     yield

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import signal
 import ssl
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 import uvloop
@@ -25,14 +29,31 @@ def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; everything is closed when this returns.
 
     Raises:
-        OSError: the address is taken, or a certificate cannot be read.
+        OSError: the address is taken, a certificate cannot be read, or another server works in the data directory.
+        server.blobs.vault.SiteKeyError: the site's key is missing, or not the one that recordings were made with.
         ValueError: the recording notice cannot be used.
         link.messages.errors.Unavailable: the database cannot be opened.
         link.media.selftest.Incompatible: a media library is not the one this program was written for.
     """
     selftest.check()
     tune()
-    uvloop.run(_serve(config))
+    with _alone_in(config.data):
+        uvloop.run(_serve(config))
+
+
+@contextmanager
+def _alone_in(data: Path) -> Iterator[None]:
+    """Keep other servers out of the directory: a second one would take up the calls of the first from the journal.
+
+    The kernel lets go of the lock with the process, however that ends.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / "server.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"another server works in {data.absolute()}") from None
+        yield
 
 
 def tune() -> None:

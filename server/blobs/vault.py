@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ from server.blobs.container import Broken, ContainerWriter, Contents, open_conta
 from server.blobs.suite import DEFAULT, NONCE_BYTES, SUITES, Suite
 
 SITE_KEY_BYTES = 32
+WITNESSES = 3
+"""Data keys that the site's key is tried on at start."""
 
 
 class NoKey(Exception):
@@ -31,6 +34,9 @@ class SiteKeyError(Exception):
 
 class StoredKey(Protocol):
     """A row of the table of data keys; `wrapped` is empty once the key is destroyed."""
+
+    @property
+    def session(self) -> str: ...
 
     @property
     def suite(self) -> str: ...
@@ -46,6 +52,9 @@ class KeyTable(Protocol):
 
     async def add(self, session: str, suite: str, wrapped: bytes) -> object:
         """Keep the wrapped key of a session that has none."""
+
+    async def newest(self, count: int) -> Sequence[StoredKey]:
+        """The keys made last that are not destroyed."""
 
     async def destroy(self, session: str) -> None:
         """Overwrite the wrapped key and note when. Idempotent."""
@@ -109,6 +118,21 @@ class Vault:
             raise Broken(f"data key of {session}: unknown cipher suite {row.suite}")
         return SessionKey(session, suite, self._unwrap(suite, session, row.wrapped))
 
+    async def check(self) -> None:
+        """Raise `SiteKeyError` unless the site's key opens what was wrapped last; one damaged row does not count.
+
+        Going on with another key would leave recordings that no single key can read.
+        """
+        rows = await self._keys.newest(WITNESSES)
+        for row in rows:
+            try:
+                await self.open(row.session)
+            except Broken:
+                continue
+            return
+        if rows:
+            raise SiteKeyError("the site's key is not the one that the recordings were made with")
+
     async def destroy(self, session: str) -> None:
         """Make everything sealed in the session unreadable for ever. The caller has checked legal holds."""
         await self._keys.destroy(session)
@@ -130,6 +154,19 @@ class Vault:
 
 def _bound_to(suite: Suite, session: str) -> bytes:
     return b"\0".join((b"visavis data key", suite.name.encode(), session.encode()))
+
+
+async def open_vault(keys: KeyTable, path: Path, suite: str = DEFAULT) -> Vault:
+    """The vault under the site's key in `path`, which is made for a site that has recorded nothing yet.
+
+    Raises:
+        SiteKeyError: the file cannot be used, is missing though there are recordings, or is not their key.
+    """
+    if not await asyncio.to_thread(path.exists) and await keys.newest(1):
+        raise SiteKeyError(f"{path} is missing, and nothing else opens the recordings: put its copy there")
+    vault = Vault(keys, await load_site_key(path), suite)
+    await vault.check()
+    return vault
 
 
 async def load_site_key(path: Path) -> bytes:

@@ -37,6 +37,13 @@ class DataKeys:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else DataKey(**row)
 
+    async def newest(self, count: int) -> list[DataKey]:
+        """The data keys made last that are not destroyed."""
+        table = tables.data_key
+        query = select(table).where(table.c.destroyed_us.is_(None)).order_by(table.c.created_us.desc()).limit(count)
+        async with self._database.read() as connection:
+            return [DataKey(**row) for row in (await connection.execute(query)).mappings()]
+
     async def add(self, session: str, suite: str, wrapped: bytes) -> DataKey:
         """Keep the wrapped key of a session.
 

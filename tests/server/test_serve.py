@@ -16,8 +16,10 @@ import pytest
 from playwright.async_api import async_playwright
 
 from certs.make import make_server_certificate
+from server.config import Config
 from server.doctor import find_browser
 from server.handlers import cookie
+from server.store import Store
 from tests.server.test_cli import ROOT, environment, good, visavis
 
 PASSWORD = "correct horse battery"
@@ -76,6 +78,32 @@ async def test_a_second_server_on_the_same_port_says_so(tmp_path: Path) -> None:
         assert result.code == 1
         assert "address already in use" in result.err
         assert "Traceback" not in result.err
+
+
+async def test_a_second_server_on_the_same_data_touches_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with serving(data):
+        for port in ("0", "1"):
+            result = await visavis(data, "serve", "--port", port)
+            assert result.code == 1
+            assert "another server works in" in result.err
+            assert "Traceback" not in result.err
+    async with serving(data):
+        pass
+
+
+async def test_a_server_without_its_sites_key_does_not_make_another(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with serving(data):
+        pass
+    store = await Store.open(Config(data=data).database_url)
+    await store.data_keys.add("s1", "aes-256-gcm", b"wrapped by the site's key")
+    await store.close()
+    (data / "keys" / "site.key").unlink()
+    result = await visavis(data, "serve", "--port", "0")
+    assert (result.code, "Traceback" in result.err) == (1, False)
+    assert "is missing" in result.err
+    assert not (data / "keys" / "site.key").exists()
 
 
 async def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:

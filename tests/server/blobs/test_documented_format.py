@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from server.blobs.container import ContainerWriter
 from server.blobs.suite import SUITES
 from server.blobs.vault import Vault
+from tests.server.blobs.test_vault import Table
 
 SUITE = SUITES["aes-256-gcm"]
 KEY = bytes(range(32))
@@ -43,21 +44,9 @@ def test_container() -> None:
 
 
 async def test_wrapped_key() -> None:
-    class Table:
-        suite = "aes-256-gcm"
-        wrapped = b""
-
-        async def get(self, session: str) -> Table | None:
-            return self if self.wrapped else None
-
-        async def add(self, session: str, suite: str, wrapped: bytes) -> None:
-            self.wrapped = wrapped
-
-        async def destroy(self, session: str) -> None:
-            self.wrapped = b""
-
     table = Table()
     key = await Vault(table, KEY).create("s1")
     wrapping = AESGCM(hkdf(KEY, b"", b"visavis data key\0aes-256-gcm"))
     bound = b"visavis data key\0aes-256-gcm\0s1"
-    assert wrapping.decrypt(table.wrapped[:12], table.wrapped[12:], bound) == key.secret
+    wrapped = table.rows["s1"].wrapped
+    assert wrapping.decrypt(wrapped[:12], wrapped[12:], bound) == key.secret

@@ -10,11 +10,12 @@ import pytest
 
 from server.blobs.container import Broken
 from server.blobs.suite import SUITES
-from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
+from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key, open_vault
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    session: str
     suite: str
     wrapped: bytes
 
@@ -29,10 +30,13 @@ class Table:
         return self.rows.get(session)
 
     async def add(self, session: str, suite: str, wrapped: bytes) -> None:
-        self.rows.setdefault(session, Row(suite, wrapped))
+        self.rows.setdefault(session, Row(session, suite, wrapped))
+
+    async def newest(self, count: int) -> list[Row]:
+        return [row for row in reversed(self.rows.values()) if row.wrapped][:count]
 
     async def destroy(self, session: str) -> None:
-        self.rows[session] = Row(self.rows[session].suite, b"")
+        self.rows[session] = Row(session, self.rows[session].suite, b"")
 
 
 SITE = bytes(range(32))
@@ -65,6 +69,23 @@ async def test_old_keys_keep_their_suite() -> None:
     assert (await vault.create("new")).suite.name == "sm4-gcm"
 
 
+async def test_the_sites_key_is_not_made_anew_while_recordings_need_the_old_one(tmp_path: Path) -> None:
+    table, path = Table(), tmp_path / "keys" / "site.key"
+    first = await open_vault(table, path)
+    for session in ("s1", "s2"):
+        await first.create(session)
+    kept = path.rename(tmp_path / "kept")
+    with pytest.raises(SiteKeyError, match="missing"):
+        await open_vault(table, path)
+    assert not path.exists()
+    await load_site_key(path)
+    with pytest.raises(SiteKeyError, match="not the one"):
+        await open_vault(table, path)
+    kept.rename(path)
+    table.rows["s2"] = Row("s2", "aes-256-gcm", b"damaged")
+    assert await (await open_vault(table, path)).open("s1") == await first.open("s1")
+
+
 async def test_destroyed_key_is_gone() -> None:
     vault = Vault(Table(), SITE)
     await vault.create("s1")
@@ -85,9 +106,9 @@ async def test_wrapped_keys_cannot_be_moved_altered_or_opened_by_another_site() 
     await Vault(table, SITE).create("s1")
     row = table.rows["s1"]
     table.rows["s2"] = row
-    table.rows["s3"] = Row(row.suite, row.wrapped[:-1] + bytes((row.wrapped[-1] ^ 1,)))
-    table.rows["s4"] = Row("rot13", row.wrapped)
-    table.rows["s5"] = Row(row.suite, b"short")
+    table.rows["s3"] = Row("s3", row.suite, row.wrapped[:-1] + bytes((row.wrapped[-1] ^ 1,)))
+    table.rows["s4"] = Row("s4", "rot13", row.wrapped)
+    table.rows["s5"] = Row("s5", row.suite, b"short")
     for session in ("s2", "s3", "s4", "s5"):
         with pytest.raises(Broken):
             await Vault(table, SITE).open(session)
