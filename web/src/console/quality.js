@@ -95,7 +95,7 @@ export class ConsoleQuality extends ConsoleElement {
             ? networks.map((network) => html`<p><wa-icon name="triangle-alert"></wa-icon>${networkText(network)}</p>`)
             : this.now
               ? html`<p><wa-icon name="gauge"></wa-icon>${t("Good connection")}</p>`
-              : nothing
+              : html`<p><wa-icon name="loader"></wa-icon>${t("Connecting sound and picture")}</p>`
         }
         ${networks.length ? html`<p class="next">${t(NEXT[worst])}</p>` : nothing}
       </div>
@@ -108,11 +108,11 @@ export class ConsoleQuality extends ConsoleElement {
     const { width, height, fps } = now.received.video0;
     return html`<dl>
       <div>
-        <dt>${t("Delay")}</dt>
+        <dt>${t("Your delay")}</dt>
         <dd class="number">${Math.round(now.rtt_ms ?? 0)} ms</dd>
       </div>
       <div>
-        <dt>${t("Loss")}</dt>
+        <dt>${t("Your loss")}</dt>
         <dd class="number">${this.#loss.toFixed(1)} %</dd>
       </div>
       <div>

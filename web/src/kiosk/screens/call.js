@@ -47,7 +47,7 @@ class KioskCall extends KioskElement {
           : nothing}
       </div>
       <div class="call-bar">
-        ${recordingNote(session)}
+        ${recordingNote(session, this.state.online)}
         <button class="button danger" type="button" @click=${() => this.kiosk.confirmEnding(true)}>
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
@@ -81,11 +81,12 @@ class KioskCall extends KioskElement {
   /** @param {import("../state.js").Session} session */
   #veil(session) {
     const { online } = this.state;
+    if (!online) {
+      const text = t("We are restoring it, usually within seconds. Please stay here. The lobby staff are glad to help you.");
+      return this.#curtain("wifi-off", t("The connection is interrupted"), text);
+    }
     if (session.state === "held") {
       return this.#curtain("pause", t("Please hold on a moment"), t("The expert will be back in a moment. Nobody hears or sees you now."));
-    }
-    if (!online) {
-      return this.#curtain("wifi-off", t("The connection is interrupted"), t("We are restoring it. Please stay here."));
     }
     if (!session.specialist_connected) {
       return this.#curtain("loader", t("Connecting you to the expert"), t("One moment, please."));

@@ -25,11 +25,18 @@ export function helpButton(kiosk, reason) {
   </button>`;
 }
 
-/** What is being recorded just now, in words. @param {import("../state.js").Session} session */
-export function recordingNote(session) {
-  const what = recorded(session.recording);
-  const none = session.state === "held" ? t("Nothing is recorded while you hold") : t("The recording is being started");
-  return html`<p class="recording ${session.state === "held" && !what.length ? "paused" : ""}" role="status">
+/**
+ * What is being recorded just now, in words. While the service cannot be reached, nothing is.
+ *
+ * @param {import("../state.js").Session} session
+ * @param {boolean} [online]
+ */
+export function recordingNote(session, online = true) {
+  const what = online ? recorded(session.recording) : [];
+  const held = session.state === "held";
+  const idle = held ? t("Nothing is recorded while you hold") : t("The recording is being started");
+  const none = online ? idle : t("Nothing is recorded until the connection is back");
+  return html`<p class="recording ${(held || !online) && !what.length ? "paused" : ""}" role="status">
     <span class="recording-dot"></span>
     <span>${what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : none}</span>
   </p>`;
