@@ -1,4 +1,8 @@
-"""What a peer of the bench sends in a loop: four seconds of 720p30 VP8 at 1.5 Mbit/s and of Opus, encoded once."""
+"""What a peer of the bench sends in a loop: four seconds of 720p30 VP8 at 1.5 Mbit/s and of Opus, encoded once.
+
+At another rate there are more or fewer pictures and sounds a second, each as large a picture and as long a sound as the
+rate leaves: 7.5 to 60 pictures, and Opus packets of 80 to 10 ms.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,30 @@ from link.media.vp8 import packetise
 SECONDS = 4
 FPS = 30
 BITRATE = 1_220_000  # asked of the encoder, which makes 1.4 Mbit/s of it; with headers 1.5
-VIDEO_STEP, AUDIO_STEP = 90_000 // FPS, 960
+AUDIO_STEP = 960
+RATES = (0.25, 0.5, 1.0, 2.0)
+"""Times the standard rate: those for which Opus has a length of packet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """`video[i]` holds the payloads of the i-th frame, `audio[i]` the i-th Opus packet (20 ms). Both can be looped."""
+    """`video[i]` holds the payloads of the i-th frame, `audio[i]` the i-th Opus packet. Both can be looped.
+
+    There are `rate` times 30 frames and 50 sounds a second.
+    """
 
     video: list[list[bytes]]
     audio: list[bytes]
+    rate: float = 1.0
+
+    @property
+    def video_step(self) -> int:
+        """From one frame to the next, in units of its timestamps."""
+        return round(90_000 / (FPS * self.rate))
+
+    @property
+    def audio_step(self) -> int:
+        return round(AUDIO_STEP / self.rate)
 
     @property
     def packets_per_second(self) -> float:
@@ -49,34 +68,37 @@ def media_host() -> str:
 
 
 @functools.cache
-def clip() -> Clip:
+def clip(rate: float = 1.0) -> Clip:
     """The clip, encoded at the first use on this machine and kept in the temporary directory."""
-    path = Path(tempfile.gettempdir()) / f"visavis-bench-clip-{BITRATE}.pickle"
+    path = Path(tempfile.gettempdir()) / f"visavis-bench-clip-{BITRATE}-{rate:g}.pickle"
     if path.exists():
         found = pickle.loads(path.read_bytes())
         if isinstance(found, tuple):
-            return Clip(*found)
-    made = Clip(_video(), _audio())
+            video, audio = found
+            return Clip(video, audio, rate)
+    made = Clip(_video(rate), _audio(rate), rate)
     path.write_bytes(pickle.dumps((made.video, made.audio)))
     return made
 
 
-def _video() -> list[list[bytes]]:
+def _video(rate: float) -> list[list[bytes]]:
+    bitrate = round(BITRATE * rate)
     codec = av.CodecContext.create("libvpx", "w")
     assert isinstance(codec, av.VideoCodecContext)
     codec.width, codec.height, codec.pix_fmt = 1280, 720, "yuv420p"
-    codec.time_base, codec.framerate = Fraction(1, FPS), Fraction(FPS)
-    codec.bit_rate = BITRATE
+    codec.framerate = Fraction(FPS) * Fraction(rate)
+    codec.time_base = 1 / codec.framerate
+    codec.bit_rate = bitrate
     codec.gop_size = 10_000
     codec.options = {
-        "deadline": "realtime", "cpu-used": "8", "minrate": str(BITRATE), "maxrate": str(BITRATE),
-        "bufsize": str(BITRATE // 4), "lag-in-frames": "0", "error-resilient": "1", "undershoot-pct": "5",
+        "deadline": "realtime", "cpu-used": "8", "minrate": str(bitrate), "maxrate": str(bitrate),
+        "bufsize": str(bitrate // 4), "lag-in-frames": "0", "error-resilient": "1", "undershoot-pct": "5",
     }  # fmt: skip
     noise = np.random.default_rng(1)
     base = noise.integers(0, 255, (80, 120), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
     frames = []
-    for index in range(SECONDS * FPS):
-        picture = base[index * 2 : index * 2 + 720, index * 3 % 160 : index * 3 % 160 + 1280].copy()
+    for index in range(round(SECONDS * FPS * rate)):
+        picture = base[index * 2 % 240 : index * 2 % 240 + 720, index * 3 % 160 : index * 3 % 160 + 1280].copy()
         picture[::4] ^= noise.integers(0, 24, picture[::4].shape, dtype=np.uint8)
         frame = av.VideoFrame.from_ndarray(np.repeat(picture[:, :, None], 3, 2), format="rgb24").reformat(
             format="yuv420p"
@@ -86,16 +108,18 @@ def _video() -> list[list[bytes]]:
     return [packetise(data, index) for index, data in enumerate(frames)]
 
 
-def _audio() -> list[bytes]:
+def _audio(rate: float) -> list[bytes]:
     codec = av.CodecContext.create("libopus", "w")
     assert isinstance(codec, av.AudioCodecContext)
     codec.sample_rate, codec.layout, codec.format = 48_000, "stereo", "s16"
     codec.bit_rate = 32_000
+    codec.options = {"frame_duration": f"{20 / rate:g}"}
+    step = round(AUDIO_STEP / rate)
     noise = np.random.default_rng(2)
     packets: list[bytes] = []
-    for index in range(SECONDS * 50 + 10):
-        samples = noise.normal(0, 3000, (1, AUDIO_STEP * 2)).astype(np.int16)
+    for index in range(round(SECONDS * 50 * rate) + 10):
+        samples = noise.normal(0, 3000, (1, step * 2)).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="stereo")
-        frame.sample_rate, frame.pts = 48_000, index * AUDIO_STEP
+        frame.sample_rate, frame.pts = 48_000, index * step
         packets += [bytes(packet) for packet in codec.encode(frame)]
-    return packets[: SECONDS * 50]
+    return packets[: round(SECONDS * 50 * rate)]

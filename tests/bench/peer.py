@@ -8,6 +8,7 @@ bench's own hurry is not counted as latency.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import socket
@@ -23,7 +24,7 @@ from link.media.port import Port
 from link.media.rtp import build_cname, build_receiver_report, build_sender_report, parse_rtp
 from link.media.srtp import SrtpBuffer, SrtpError
 from link.media.transport import Transport
-from tests.bench.clip import AUDIO_STEP, VIDEO_STEP, Clip, media_host
+from tests.bench.clip import Clip, media_host
 
 AUDIO_TYPE, VIDEO_TYPE, RTX_TYPE = 111, 96, 97
 TIME_EXTENSION = 2
@@ -48,7 +49,7 @@ class Count:
 
 
 class Way:
-    """From one peer to the other: what is under way, and what came of it."""
+    """From one peer to one who receives it: what is under way, and what came of it."""
 
     def __init__(self) -> None:
         self.count = Count()
@@ -69,11 +70,16 @@ class Way:
 
 
 class Peer:
-    """Connects, sends the clip, and tells its two `Way`s what leaves and what comes."""
+    """Connects, sends the clip, and tells its `Way`s what leaves and what comes.
 
-    def __init__(self, name: str, clip: Clip, out: Way, back: Way) -> None:
+    `out` are the ways to all who receive what it sends; without any it sends nothing. `back` are the ways from those it
+    receives: the sound and the picture of the i-th come on the i-th audio and video m-line.
+    """
+
+    def __init__(self, name: str, clip: Clip, out: Sequence[Way], back: Sequence[Way]) -> None:
         self._clip = clip
         self._out, self._back = out, back
+        self._from: dict[int, Way] = {}  # by SSRC, where several are received
         self._ssrcs = {"audio": secrets.randbits(31), "video": secrets.randbits(31)}
         self._sequences = {"audio": secrets.randbits(14), "video": secrets.randbits(14)}
         self._stamps = {"audio": secrets.randbits(30), "video": secrets.randbits(30)}
@@ -124,7 +130,7 @@ class Peer:
             text += [f"a=rtpmap:{VIDEO_TYPE} VP8/90000", f"a=rtpmap:{RTX_TYPE} rtx/90000"]
             text += [f"a=fmtp:{RTX_TYPE} apt={VIDEO_TYPE}"]
             text += [f"a=rtcp-fb:{VIDEO_TYPE} {name}" for name in ("goog-remb", "ccm fir", "nack", "nack pli")]
-        if used:
+        if used and self._out:
             text += [f"a=msid:peer {kind}", f"a=ssrc:{self._ssrcs[kind]} cname:peer"]
         return text
 
@@ -146,6 +152,9 @@ class Peer:
         for kind, codec in (("audio", "opus/48000"), ("video", "VP8/90000")):
             found = re.search(rf"^a=rtpmap:(\d+) {codec}", sdp, re.MULTILINE | re.IGNORECASE)
             self._types[kind] = int(found[1]) if found else self._types[kind]
+            if len(self._back) > 1:
+                announced = re.findall(rf"^m={kind} (?:(?!^m=).)*?^a=ssrc:(\d+)", sdp, re.MULTILINE | re.DOTALL)
+                self._from.update(zip(map(int, announced), self._back, strict=False))
         for line in dict.fromkeys(re.findall(r"^a=(candidate:[^\r\n]+)", sdp, re.MULTILINE)):
             candidate = parse_candidate(line)
             if candidate is not None and candidate.host == media_host():
@@ -175,7 +184,7 @@ class Peer:
     def send_frame(self) -> None:
         """Send the next picture."""
         payloads = self._clip.video[self._frame % len(self._clip.video)]
-        stamp = self._stamps["video"] + self._frame * VIDEO_STEP
+        stamp = self._stamps["video"] + self._frame * self._clip.video_step
         self._frame += 1
         for index, payload in enumerate(payloads):
             self._send("video", payload, stamp, index == len(payloads) - 1)
@@ -183,7 +192,7 @@ class Peer:
     def send_sound(self) -> None:
         """Send the next Opus packet."""
         payload = self._clip.audio[self._sound % len(self._clip.audio)]
-        stamp = self._stamps["audio"] + self._sound * AUDIO_STEP
+        stamp = self._stamps["audio"] + self._sound * self._clip.audio_step
         self._sound += 1
         self._send("audio", payload, stamp, False)
 
@@ -205,11 +214,11 @@ class Peer:
             extension,
         )
         datagram = self._tx.protect(head, payload)
-        self._out.sent(payload, time.time())
-        try:
+        at = time.time()
+        with contextlib.suppress(BlockingIOError):
             self._socket.sendto(datagram, self._target)
-        except BlockingIOError:
-            return
+        for way in self._out:
+            way.sent(payload, at)
 
     def send_report(self) -> None:
         """What a browser says once a second."""
@@ -218,8 +227,9 @@ class Peer:
         now = time.monotonic()
         ssrc = self._ssrcs["video"]
         parts = [build_receiver_report(ssrc, []), build_cname(ssrc, "peer")]
-        for kind in ("audio", "video"):
-            count = self._sound * AUDIO_STEP if kind == "audio" else self._frame * VIDEO_STEP
+        clip = self._clip
+        for kind in ("audio", "video") if self._out else ():
+            count = self._sound * clip.audio_step if kind == "audio" else self._frame * clip.video_step
             stamp = (self._stamps[kind] + count) & 0xFFFFFFFF
             parts.insert(0, build_sender_report(self._ssrcs[kind], ntp_time(now), stamp, *self._sent[kind]))
         self._socket.sendto(self._tx.protect_rtcp(b"".join(parts)), self._target)
@@ -244,4 +254,4 @@ class Peer:
             except (SrtpError, ValueError):
                 continue
             if packet.payload_type in self._types.values():
-                self._back.came(packet.payload, seconds + nanoseconds / 1e9)
+                self._from.get(packet.ssrc, self._back[0]).came(packet.payload, seconds + nanoseconds / 1e9)

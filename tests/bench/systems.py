@@ -1,7 +1,8 @@
-"""The servers that are compared: each a process of its own, on loopback, that takes two offers for each call.
+"""The servers that are compared: each a process of its own, on loopback, that takes the offers of each call.
 
 `python -m tests.bench.systems visavis|stock SOCKET FOLDER` serves JSON lines on the unix socket SOCKET: a request is
-`{"offers": [sdp, sdp]}`, the answer `{"answers": [sdp, sdp]}`. Whatever is recorded goes below FOLDER.
+`{"offers": [sdp, sdp]}`, the answer `{"answers": [sdp, sdp]}`. Whatever is recorded goes below FOLDER. Offers after the
+second are of those who watch: they receive both ends (`visavis` only).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def visavis(folder: Path) -> Serve:
 
     async def serve(offers: list[str]) -> list[str]:
         session, relay = f"call{len(calls)}", Relay()
-        legs = [Leg(f"{session}-{side}") for side in range(2)]
+        legs = [Leg(f"{session}-{side}") for side in range(len(offers))]
         key = SessionKey(session, SUITES[DEFAULT], os.urandom(SUITES[DEFAULT].key_bytes))
         began = time.monotonic()
         recorder = Recorder(
@@ -50,10 +51,12 @@ def visavis(folder: Path) -> Serve:
         )
         calls.append((legs, relay, recorder))
         answers = [await leg.answer(offer) for leg, offer in zip(legs, offers, strict=True)]
-        for side, leg in enumerate(legs):
-            for name, slot in (("microphone", "audio0"), ("camera", "video0")):
+        for side, leg in enumerate(legs[:2]):
+            for name in ("microphone", "camera"):
                 flow = leg.flows[name]
-                relay.connect(flow, legs[1 - side], slot)
+                relay.connect(flow, legs[1 - side], f"{flow.kind}0")
+                for watcher in legs[2:]:
+                    relay.connect(flow, watcher, f"{flow.kind}{side}")
                 writer = recorder.track(f"{side}.{name}", flow.kind)
                 writer.request_keyframe = relay.tap(flow, writer.frame, writer.gap).request_keyframe
         return answers
