@@ -10,9 +10,10 @@ from link.messages.errors import NotAuthenticated, RateLimited
 from server.handlers import cookie
 from server.handlers.address import address
 from server.handlers.body import read_form
-from server.handlers.route import LOGIN, PERSON, Allow, Route
+from server.handlers.route import LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Person, Role
 from server.keys import CONFIG, IDENTITY
+from server.store.stamps import now_us
 from web.pages import render
 
 FORM_BYTES = 8192
@@ -86,8 +87,14 @@ async def me(request: web.Request) -> web.StreamResponse:
             "roles": sorted(person.roles),
             "grants": [{"role": grant.role, "branch": grant.branch} for grant in sorted(person.grants)],
             "renew_s": request.app[CONFIG].login_minutes * 20,
+            "ends_s": ends_s(request),
         }
     )
+
+
+def ends_s(request: web.Request) -> int:
+    """Seconds until this login ends, whatever its person does."""
+    return max(0, (request[LOGIN_ENDS_US] - now_us()) // 1_000_000)
 
 
 def home(person: Person) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from server.handlers.auth import home
+from server.handlers.auth import ends_s, home
 from server.handlers.route import PERSON, Allow, Route
 from server.identity import Person, Role
 from server.keys import CONFIG
@@ -52,8 +52,10 @@ def shell(request: web.Request, **more: object) -> Shell:
     data: dict[str, object] = {
         "person": person.id,
         "name": person.name,
+        "login": person.login,
         "roles": sorted(person.roles),
         "renew_s": request.app[CONFIG].login_minutes * 20,
+        "ends_s": ends_s(request),
     }
     return Shell(person, data | more)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from playwright.async_api import WebSocketRoute
+from sqlalchemy import update
 
-from server.demo_browser import PHONE_SCREEN, inbound, profile
+from server.demo_browser import PHONE_SCREEN, first_frame_at, inbound, profile
 from server.demo_data import GUIDE, SPECIALIST
 from server.demo_pages import log_in
+from server.store import tables
+from server.store.database import Database
 from tests.end_to_end.conftest import Browsers, Faces
 
 
@@ -94,3 +97,31 @@ async def test_nobody_reaches_a_page_of_another_role(faces: Faces) -> None:
     for path in ("/console", "/library", "/api/sessions"):
         response = await page.request.get(f"{faces.stack.server_url}{path}")
         assert response.status in (403, 404), path
+
+
+async def test_a_login_that_ended_in_a_call_is_renewed_on_the_same_page(faces: Faces) -> None:
+    routes: list[WebSocketRoute] = []
+
+    def through(route: WebSocketRoute) -> None:
+        routes.append(route)
+        route.connect_to_server()
+
+    page, stack = faces.console.page, faces.stack
+    await page.route_web_socket("**/ws/console", through)
+    await page.reload()
+    await faces.console.make_available()
+    await faces.begin_call()
+    database = Database.connect(stack.config.database_url)
+    async with database.write() as connection:
+        await connection.execute(update(tables.login_session).values(expires_us=1))
+    await database.close()
+    await routes[-1].close(code=1001)
+    await page.locator(".closed wa-button").click()
+    await page.locator("#again-password").fill(stack.password)
+    await page.locator("#again-password").press("Enter")
+    await faces.console.in_call()
+    await first_frame_at(page)
+    await faces.console.say("我回来了")
+    await faces.kiosk.hears("我回来了")
+    assert await stack.newest_session() == faces.session
+    assert "requeued" not in dict(await stack.journal(faces.session))

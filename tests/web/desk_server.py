@@ -102,6 +102,7 @@ class Desk:
     picture: bytes = b""
     said: list[c.ClientMessage] = field(default_factory=list)
     logged_in: bool = True
+    login_ends_s: int = 40_000
     failing: VisavisError | None = None
     kiosks: list[KioskStatus] = field(default_factory=list)
     leg: Leg | None = None
@@ -325,7 +326,8 @@ async def running(desk: Desk) -> AsyncIterator[TestServer]:
     """Serve the people's pages with `desk` behind them."""
 
     async def shell(request: web.Request) -> web.StreamResponse:
-        data = {"person": "person-1", "name": "赵敏", "roles": ["specialist"], "renew_s": 300}
+        data = {"person": "person-1", "login": "lin", "name": "赵敏", "roles": ["specialist"], "renew_s": 300}
+        data["ends_s"] = desk.login_ends_s
         return pages.render(request, f"{request.match_info['face']}.html", {"page_data": data})
 
     async def login(request: web.Request) -> web.StreamResponse:
@@ -346,11 +348,21 @@ async def running(desk: Desk) -> AsyncIterator[TestServer]:
         use_policy(request, pages.REPLAY_POLICY)
         return web.Response(text=FRAME, content_type="text/html")
 
+    async def log_in(request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        if (form["login"], form["password"]) != ("lin", "right"):
+            return web.Response(status=401)
+        desk.logged_in, desk.login_ends_s = True, 40_000
+        return web.Response(status=303, headers={"Location": "/console"})
+
     async def me(request: web.Request) -> web.StreamResponse:
-        return web.json_response({}, status=200 if desk.logged_in else 401)
+        if not desk.logged_in:
+            return web.json_response({}, status=401)
+        return web.json_response({"id": "person-1", "ends_s": desk.login_ends_s})
 
     app = web.Application()
     app.router.add_get("/login", login)
+    app.router.add_post("/login", log_in)
     app.router.add_get("/error", error)
     app.router.add_get("/cobrowse/frame", frame)
     app.router.add_get("/api/me", me)

@@ -29,6 +29,7 @@ async def test_the_right_password_gives_a_cookie_that_only_this_host_sees(world:
         body = await response.json()
         assert response.headers["Cache-Control"] == "no-store"
     assert (body["login"], body["roles"], body["renew_s"]) == ("specialist.north", ["specialist"], 300)
+    assert 12 * 3600 - 60 < body["ends_s"] <= 12 * 3600
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import "./idle.js";
 import "./notes.js";
 import "./queue.js";
 import "./ring.js";
+import "./sign-in.js";
 import "./stage.js";
 import "./topbar.js";
 import "./viewer.js";
@@ -59,6 +60,7 @@ export class ConsoleApp extends ConsoleElement {
       <console-ring .app=${app}></console-ring>
       <console-viewer .app=${app}></console-viewer>
       <console-help .app=${app}></console-help>
+      <console-sign-in .app=${app}></console-sign-in>
       ${this.#notices()}
     `;
   }
@@ -75,8 +77,8 @@ export class ConsoleApp extends ConsoleElement {
 
   /** What concerns the whole window: the connection, and devices that do not work during a call. */
   #edge() {
-    const { link, session, config } = this.state;
-    const { media } = this.app;
+    const { link, session, config, closed } = this.state;
+    if (closed) return nothing;
     if (link === "lost") {
       const text = inCall(session)
         ? t("The connection to the server is lost. Trying again; you return into this call by yourself.")
@@ -84,10 +86,26 @@ export class ConsoleApp extends ConsoleElement {
       return html`<div class="banner danger"><wa-icon name="wifi-off"></wa-icon>${text}<wa-spinner></wa-spinner></div>`;
     }
     if (link === "connecting" || !config) {
-      return link === "closed"
-        ? nothing
-        : html`<div class="banner info"><wa-spinner></wa-spinner>${t("Connecting…")}</div>`;
+      return html`<div class="banner info"><wa-spinner></wa-spinner>${t("Connecting…")}</div>`;
     }
+    return html`${this.#loginEnds()}${this.#devicesFail()}`;
+  }
+
+  /** A login that ends lets the call go on, but not come back after a lost line: sign in while nothing is lost. */
+  #loginEnds() {
+    const { login, session } = this.state;
+    if (login === "good") return nothing;
+    const what = login === "ended" ? t("Your login has expired.") : t("Your login ends in a few minutes.");
+    const why = inCall(session) ? t("Sign in again, so that this call can go on whatever happens.") : t("Please sign in again.");
+    return html`<div class="banner warning">
+      <wa-icon name="lock"></wa-icon>${what} ${why}
+      <button class="inline-action" @click=${() => this.app.store.set({ signingIn: true })}>${t("Sign in")}</button>
+    </div>`;
+  }
+
+  #devicesFail() {
+    const { session } = this.state;
+    const { media } = this.app;
     const summary = troubleSummary(media.devices);
     if (inCall(session) && summary) {
       const causes = [deviceTrouble(media.devices, "microphone"), deviceTrouble(media.devices, "camera")].filter(
@@ -116,9 +134,19 @@ export class ConsoleApp extends ConsoleElement {
               : t("If this happens again, tell your administrator.")
         }
       </p>
-      <wa-button variant="brand" appearance="accent" size="l" href=${login ? "/login?next=/console" : "/console"}>
-        ${login ? t("Sign in") : code === "replaced" ? t("Use this window") : t("Load again")}
-      </wa-button>
+      ${
+        login
+          ? html`<wa-button
+              variant="brand"
+              appearance="accent"
+              size="l"
+              @click=${() => this.app.store.set({ signingIn: true })}
+              >${t("Sign in")}</wa-button
+            >`
+          : html`<wa-button variant="brand" appearance="accent" size="l" href="/console">
+              ${code === "replaced" ? t("Use this window") : t("Load again")}
+            </wa-button>`
+      }
     </section>`;
   }
 

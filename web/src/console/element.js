@@ -2,7 +2,7 @@
 import { LitElement } from "lit";
 import { LanguageController } from "../i18n.js";
 
-/** @typedef {{store: import("./state.js").Store, desk: import("./session.js").Desk,
+/** @typedef {{store: import("./state.js").Store, desk: import("./session.js").Desk, login: import("./login.js").Login,
  *   media: import("./media.js").Media, ringtone: import("../media/ringtone.js").Ringtone}} App */
 
 /** A part of the console. `app` is set by its parent; it is drawn again when the store, the media or the language change. */

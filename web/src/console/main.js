@@ -1,18 +1,21 @@
 // The console's page: connects, puts the parts together, and listens to the keys.
 import "webawesome";
 import { Connection } from "../link/connection.js";
-import { loggedIn, stayLoggedIn } from "../link/login.js";
+import { stayLoggedIn } from "../link/login.js";
 import "./app.js";
 import { listen } from "./keys.js";
+import { Login } from "./login.js";
 import { Media } from "./media.js";
 import { Ringtone } from "../media/ringtone.js";
 import { Desk } from "./session.js";
 import { Store } from "./state.js";
 
 const store = new Store();
-const desk = new Desk(new Connection("/ws/console", { authorised: loggedIn }), store);
-const app = { store, desk, media: new Media(desk), ringtone: new Ringtone() };
-stayLoggedIn();
+const connection = new Connection("/ws/console", { authorised: () => login.check() });
+const login = new Login(connection, store);
+const desk = new Desk(connection, store);
+const app = { store, desk, login, media: new Media(desk), ringtone: new Ringtone() };
+stayLoggedIn(() => login.ended());
 
 const root = /** @type {import("./app.js").ConsoleApp} */ (document.createElement("console-app"));
 root.app = app;

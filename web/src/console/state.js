@@ -37,6 +37,8 @@
  * @property {boolean} shown whether the customer's page is drawn
  * @property {string | null} document the paper that is open at full size
  * @property {boolean} help
+ * @property {"good" | "ending" | "ended"} login how long the login lasts: long, a few minutes more, no longer
+ * @property {boolean} signingIn whether the specialist is just signing in again
  * @property {Notice[]} notices
  */
 
@@ -61,6 +63,8 @@ function initial() {
     shown: false,
     document: null,
     help: false,
+    login: "good",
+    signingIn: false,
     notices: [],
   };
 }

@@ -172,6 +172,16 @@ export class Connection extends EventTarget {
     }, withinMs);
   }
 
+  /** Begin a new stream after the server closed this one for good, because what it lacked is there now. */
+  reopen() {
+    if (this.#state !== "closed") return;
+    this.#token = null;
+    this.#reason = null;
+    addEventListener("online", this.#online);
+    this.#change("connecting");
+    this.#connect();
+  }
+
   /** Leave: the server is told, pending requests are rejected, nothing reconnects. */
   close() {
     this.#write({ frame: "bye", code: "closed", message: "", retry_after: null });
@@ -232,7 +242,7 @@ export class Connection extends EventTarget {
     socket.onclose = (event) => {
       if (this.#socket !== socket) return;
       const code = FINAL_CLOSES.get(event.code);
-      if (code) this.#finish(code, event.reason);
+      if (code) this.#final(socket, code, event.reason);
       else this.#dropped(socket, opened);
     };
   }
@@ -352,9 +362,21 @@ export class Connection extends EventTarget {
    */
   #bye(socket, frame) {
     const { code, message, retry_after: after } = frame;
-    if (FINAL_CODES.has(code)) this.#finish(code, message);
+    if (FINAL_CODES.has(code)) this.#final(socket, code, message);
     else if (after) this.#dropped(socket, true, after * 1000);
     else this.#dropped(socket, true, code === "unavailable" ? undefined : BROKEN_MS);
+  }
+
+  /**
+   * The server wants no more of this stream. Where the login ended with which it began, there may be a newer one.
+   *
+   * @param {WebSocket} socket
+   * @param {string} code
+   * @param {string} message
+   */
+  #final(socket, code, message) {
+    if (code === "not_authenticated" && this.authorised) this.#dropped(socket, false);
+    else this.#finish(code, message);
   }
 
   #beat() {

@@ -15,8 +15,15 @@ export async function loggedIn() {
   return response.status !== 401 && response.status !== 403;
 }
 
-/** Renew the login now and then: a WebSocket brings no cookie back, so an open page alone would expire. */
-export function stayLoggedIn() {
+/**
+ * Renew the login now and then: a WebSocket brings no cookie back, so an open page alone would expire.
+ *
+ * @param {() => void} [ended] called when the server no longer knows this login
+ */
+export function stayLoggedIn(ended = () => undefined) {
   const { renew_s: seconds = RENEW_S } = pageData();
-  setInterval(() => void loggedIn().catch(() => true), seconds * 1000);
+  const ask = async () => {
+    if (!(await loggedIn().catch(() => true))) ended();
+  };
+  setInterval(() => void ask(), seconds * 1000);
 }
