@@ -15,6 +15,7 @@ from server.cobrowse import sanitise
 from server.config import Config
 from server.documents import Papers
 from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
+from server.handlers.doorstep import DOORSTEP, Doorstep
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
@@ -71,6 +72,7 @@ def make_app(config: Config) -> web.Application:
     app[CONFIG] = config
     app[NOTICE] = load_notice(config.notice)
     app[PERMISSIONS] = Permissions()
+    app[DOORSTEP] = Doorstep()
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
     add_routes(app, ROUTES)

@@ -1,27 +1,37 @@
-"""Reading a request's body whole, up to a limit, however slowly it comes."""
+"""Reading a request's body whole, up to a limit of size and time."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from link.messages.errors import BadMessage, TooLarge
+from link.messages.errors import BadMessage, TooLarge, Unavailable
+
+SMALL_S: Final = 10.0
+"""Within which a body of a few kilobytes must have come."""
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, limit: int, *, within_s: float | None = None) -> bytes:
     """The body, read to its end.
 
     Raises:
         TooLarge: it has, or says that it has, more than `limit` bytes; what came is dropped.
+        Unavailable: it did not come within `within_s` seconds, SMALL_S when None.
     """
     if (request.content_length or 0) > limit:
         raise TooLarge("the body is too large")
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge("the body is too large")
+    try:
+        async with asyncio.timeout(SMALL_S if within_s is None else within_s):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise TooLarge("the body is too large")
+    except TimeoutError as error:
+        raise Unavailable("the body did not come in time") from error
     return bytes(body)
 
 

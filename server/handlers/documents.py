@@ -24,6 +24,7 @@ from server.session import events as e
 
 log = structlog.get_logger()
 
+PAPER_S: Final = 90.0  # a kiosk gives up after 60
 TYPES: Final = frozenset({"image/jpeg", "image/png"})
 STORED: Final = "document_stored"
 
@@ -49,7 +50,7 @@ async def deliver(request: web.Request) -> web.StreamResponse:
             raise WrongState("another paper was delivered before")
         return _receipt(known, status=200)
     rooms.document(kiosk, session, document)
-    content = await read_body(request, MAX_BYTES)
+    content = await read_body(request, MAX_BYTES, within_s=PAPER_S)
     sha256 = await asyncio.to_thread(check_digest, request.headers["Content-Digest"], content)
     paper = await request.app[PAPERS].keep(session, document, content, sha256)
     event = e.DocumentStored(document=document, **asdict(paper))

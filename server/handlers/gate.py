@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from link.messages.errors import BadMessage, NotAllowed, NotAuthenticated, NotFound, TooLarge, VisavisError
 from server.handlers import cookie
+from server.handlers.doorstep import DOORSTEP
 from server.handlers.origin import check_origin, is_upgrade
 from server.handlers.refusals import refuse
 from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Foreign, Handler, Kind
@@ -24,6 +25,7 @@ _STATUS: dict[int, type[VisavisError]] = {404: NotFound, 405: NotFound, 413: Too
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler when the declaration of its route allows it; answer every error."""
+    request.app[DOORSTEP].heard(request)
     try:
         await _admit(request)
         response = await handler(request)
