@@ -108,8 +108,11 @@ def _check_objects() -> None:
     for attribute in _PAIR:
         if attribute not in dir(ice.CandidatePair) and attribute not in inspect.getsource(ice.CandidatePair.__init__):
             raise Incompatible(f"aioice's CandidatePair.{attribute} does not exist")
-    if "_Transaction__timeout_delay" not in stun.Transaction.__init__.__code__.co_names:
-        raise Incompatible("aioice's Transaction.__timeout_delay does not exist")
+    for attribute in ("timeout_delay", "tries"):
+        if f"_Transaction__{attribute}" not in stun.Transaction.__init__.__code__.co_names:
+            raise Incompatible(f"aioice's Transaction.__{attribute} does not exist")
+    if transport._send != connection.send:
+        raise Incompatible("aiortc's RTCIceTransport._send is not its connection's")
     if (transport.state, dtls.state, gatherer.state) != ("new", "new", "new"):
         raise Incompatible("aiortc's transports do not begin as new")
 

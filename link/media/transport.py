@@ -24,6 +24,7 @@ from aiortc.rtcicetransport import RTCIceParameters
 from link.media.allocation import Allocation
 from link.media.datagrams import Inbox, Outbox
 from link.media.description import Candidate
+from link.media.flights import Flights
 from link.media.gate import Gate
 from link.media.port import Port
 from link.media.srtp import SrtpBuffer
@@ -38,16 +39,21 @@ STUN_TIMEOUT = 5.0
 MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
 CHECK_EVERY = 0.5
+CHECK_FIRST = (0.1, 0.15, 0.25)
 
 
 class _Check(stun.Transaction):
-    """A connectivity check that is sent again every half second.
+    """A connectivity check that is sent again soon at first, for one that is lost, and then every half second.
 
-    aioice waits twice as long each time, up to 16 s: a path that comes back would be found that late.
+    aioice waits half a second at once and then twice as long each time, up to 16 s: a path that comes back would be
+    found that late.
     """
 
+    _Transaction__tries: int
+
     def _Transaction__retry(self) -> None:
-        self._Transaction__timeout_delay = CHECK_EVERY
+        tries = self._Transaction__tries
+        self._Transaction__timeout_delay = CHECK_FIRST[tries] if tries < len(CHECK_FIRST) else CHECK_EVERY
         super()._Transaction__retry()  # type: ignore[misc]
 
 
@@ -64,7 +70,7 @@ class _StunProtocol(ice.StunProtocol):
         if integrity_key is None or retransmissions is not None:
             return await super().request(request, addr, integrity_key, retransmissions)
         request.add_message_integrity(integrity_key)
-        tries = int(CONNECT_TIMEOUT / CHECK_EVERY)
+        tries = len(CHECK_FIRST) + int(CONNECT_TIMEOUT / CHECK_EVERY)
         check = _Check(request, addr, self, retransmissions=tries, integrity_key=integrity_key)
         self.transactions[request.transaction_id] = check
         try:
@@ -109,6 +115,8 @@ class Transport:
         self._connection = self._gatherer._connection
         self._gate = Gate(self._connection)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
+        self._flights = Flights(self.send)
+        self._ice._send = self._send_handshake
         self._task: asyncio.Task[None] | None = None
         self._resolving: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -184,15 +192,22 @@ class Transport:
                 await self._ice.start(parameters)
                 if self._ice.state == "completed":
                     self._gate.settle()
+                    self.refresh()
                     fingerprints = [RTCDtlsFingerprint(algorithm="sha-256", value=fingerprint)]
                     await self._dtls.start(RTCDtlsParameters(fingerprints=fingerprints))
         except TimeoutError:
             log.info("leg did not connect in time", leg=self._name)
+        self._flights.finish()
         if self._dtls.state == "connected" and not self._closed:
             self.refresh()
             self._on_connected(SrtpBuffer(self._dtls._rx_srtp), SrtpBuffer(self._dtls._tx_srtp))
         else:
             self._end()
+
+    async def _send_handshake(self, data: bytes) -> None:
+        """What aiortc's DTLS sends."""
+        await self._connection.send(data)
+        self._flights.sent(data)
 
     async def add_candidate(self, candidate: Candidate | None) -> None:
         """A candidate of the far end, or None for the end of them. Returns at once; mDNS names resolve behind it."""
@@ -304,6 +319,8 @@ class Transport:
             self.refused += 1
             return
         if address[:2] == self._address:
+            if data[0] > 19:
+                self._flights.heard()
             self._heard_stun(data, time.monotonic())
         try:
             pass_on(data, address)
@@ -374,6 +391,7 @@ class Transport:
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
+            self._flights.stop()
             self._udp = self._port = None
             self._on_closed()
 
