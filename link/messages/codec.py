@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from link.messages.errors import BadMessage, TooLarge, UnknownMessage
-from link.messages.frames import FRAME_BYTES, ClientFrame, Frame, ServerFrame
+from link.messages.frames import FRAME_BYTES, VERSION, ClientFrame, Frame, ServerFrame
 
 T = TypeVar("T")
 
@@ -30,6 +30,21 @@ def encode(frame: Frame) -> bytes:
 def decode_client(data: bytes | str) -> ClientFrame:
     """Parse what a client sent. Raises TooLarge, UnknownMessage or BadMessage; nothing else."""
     return _decode(_client, data)
+
+
+class _AnyHello(msgspec.Struct, tag_field="frame", tag="hello"):
+    version: int
+
+
+_any_hello: Final = msgspec.json.Decoder(_AnyHello)
+
+
+def foreign_version(data: bytes | str) -> bool:
+    """Whether this is a hello of another protocol version, whatever else such a hello may hold."""
+    try:
+        return len(data) <= FRAME_BYTES and _any_hello.decode(data).version != VERSION
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
 
 
 def decode_server(data: bytes | str) -> ServerFrame:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Code = Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,48}$")]
+# In Python `$` also matches before a line feed at the end.
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+Code = Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,48}\Z")]
 Name = Annotated[str, Meta(max_length=120)]
 Text = Annotated[str, Meta(max_length=2000)]
 Note = Annotated[str, Meta(max_length=8000)]

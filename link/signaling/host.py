@@ -27,6 +27,7 @@ from link.tasks import cancel, spawn
 log = structlog.get_logger()
 
 HELLO_SECONDS: Final = 5.0
+_PROTOCOLS: Final = "Sec-WebSocket-Protocol"
 OnChannel = Callable[[Channel], Awaitable[None]]
 
 
@@ -52,7 +53,7 @@ class Host:
         transport = request.transport
         abort = transport.abort if transport is not None else (lambda: None)
         try:
-            hello = await self._greet(socket)
+            hello = await self._greet(request, socket)
         except VisavisError as error:
             await _refuse(socket, error)
             return socket
@@ -83,7 +84,7 @@ class Host:
             handle.cancel()
         self._lingering.clear()
 
-    async def _greet(self, socket: web.WebSocketResponse) -> Hello:
+    async def _greet(self, request: web.Request, socket: web.WebSocketResponse) -> Hello:
         if self._stopping:
             raise Unavailable("restarting")
         try:
@@ -92,11 +93,11 @@ class Host:
             raise BadMessage("no hello in time") from None
         if message.type is not WSMsgType.TEXT:
             raise BadMessage("the first message is a hello")
+        if codec.foreign_version(message.data) or (_PROTOCOLS in request.headers and socket.ws_protocol is None):
+            raise UnsupportedVersion(f"this server speaks version {VERSION}")
         frame = codec.decode_client(message.data)
         if not isinstance(frame, Hello):
             raise BadMessage("the first frame is a hello")
-        if frame.version != VERSION:
-            raise UnsupportedVersion(f"this server speaks version {VERSION}")
         return frame
 
     def _resumable(self, face: Face, key: str, hello: Hello) -> Channel | None:

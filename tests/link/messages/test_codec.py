@@ -65,6 +65,8 @@ def test_a_message_survives_the_way_there_and_back() -> None:
         ('{"frame":"hello","version":1,"received":1e400}', BadMessage),
         ('{"frame":"say","seq":1,"ack":0,"body":{"type":"become_admin"}}', UnknownMessage),
         ('{"frame":"say","seq":1,"ack":0,"body":{"type":"answer","session":"../../etc"}}', BadMessage),
+        ('{"frame":"say","seq":1,"ack":0,"body":{"type":"answer","session":"s\\n"}}', BadMessage),
+        ('{"frame":"say","seq":1,"ack":0,"body":{"type":"form_step","session":"s","step":"start\\n"}}', BadMessage),
         ('{"frame":"say","seq":1,"ack":0,"body":{"type":"rate","session":"s","stars":6}}', BadMessage),
         ('{"frame":"say","seq":1,"ack":0,"body":{"type":"point","session":"s","x":1.01,"y":0}}', BadMessage),
         ('{"frame":"ping","n":1' + " " * FRAME_BYTES + "}", TooLarge),

@@ -269,6 +269,8 @@ async def test_a_frame_over_64_kib_is_closed_with_1009(peers: tuple[Peers, TestS
     [
         ({"frame": "ping", "n": 1}, "bad_message"),
         ({"frame": "hello", "version": 2}, "unsupported_version"),
+        ({"frame": "hello", "version": 2, "resume": {"token": "x"}, "new": [1]}, "unsupported_version"),
+        ({"frame": "hello", "version": 1, "new": [1]}, "bad_message"),
         ({"frame": "hello"}, "bad_message"),
     ],
 )
@@ -277,6 +279,15 @@ async def test_a_bad_greeting_is_refused(peers: tuple[Peers, TestServer], first:
         await socket.send_json(first)
         assert (await goodbye(socket))[0] == code
     assert peers[0].channels == []
+
+
+async def test_who_offers_other_subprotocols_only_is_told_the_version(peers: tuple[Peers, TestServer]) -> None:
+    async with aiohttp.ClientSession() as http:
+        async with http.ws_connect(peers[1].make_url("/ws"), protocols=["visavis.v2"]) as socket:
+            await socket.send_json({"frame": "hello", "version": 1})
+            assert await goodbye(socket) == ("unsupported_version", 4426)
+        async with http.ws_connect(peers[1].make_url("/ws"), protocols=["visavis.v2", "visavis.v1"]) as socket:
+            assert (await say_hello(socket))["version"] == 1
 
 
 async def test_a_stolen_or_old_resume_token_starts_anew(peers: tuple[Peers, TestServer]) -> None:
