@@ -60,7 +60,16 @@ _CARELESS = """
   add("input", { type: "password", "data-cobrowse-plain": "" }).value = word;
   add("input", { "data-cobrowse-plain": "" }).value = number;
   box.append(document.createComment(word));
+  // What rrweb reads although it is masked or blocked: shadow trees and frames.
+  for (const [id, holder] of [["host", add("div", { "data-cobrowse-mask": "" })], ["inner", add("div")]]) {
+    const host = id === "host" ? holder : holder.appendChild(document.createElement("div"));
+    if (id === "inner") holder.setAttribute("data-cobrowse-mask", "");
+    host.id = `shadow-${id}`;
+    host.attachShadow({ mode: "open" }).innerHTML = `<p>${word}</p><input value="${word}">`;
+  }
   document.body.append(box);
+  add("iframe").contentDocument.body.innerHTML = `<p class="${word}">${word}</p><input value="${word}"><input type="radio">`;
+  add("iframe", { srcdoc: `<p>${word}</p>` });
 }
 """
 _LATER = """
@@ -77,6 +86,21 @@ _LATER = """
   p.firstChild.data = `later ${number}`;
   box.querySelector("x-card").setAttribute("value", word);
   box.querySelector("[data-cobrowse-mask]").textContent = word;
+  for (const id of ["host", "inner"]) {
+    const tree = box.querySelector(`#shadow-${id}`).shadowRoot;
+    tree.querySelector("p").textContent = word;
+    tree.querySelector("p").firstChild.data = `later ${word}`;
+    tree.append(Object.assign(document.createElement("b"), { textContent: word }));
+  }
+  const inside = box.querySelector("iframe").contentDocument;
+  inside.querySelector("p").append(word);
+  inside.querySelector("p").setAttribute("class", `${word}-2`);
+  inside.documentElement.setAttribute("class", word);
+  for (const element of inside.querySelectorAll("input")) element.click();
+  const editable = document.createElement("div");
+  box.append(editable);
+  editable.contentEditable = "true";
+  editable.textContent = word;
   box.querySelector("select").selectedIndex = 0;
   for (const element of box.querySelectorAll("input, textarea, select")) {
     element.dispatchEvent(new Event("input", { bubbles: true }));

@@ -56,7 +56,26 @@ const isPlain = (element) =>
   element !== null && element.hasAttribute(PLAIN) && element.getAttribute("type")?.toLowerCase() !== "password";
 
 /**
- * A copy of an rrweb event without anything that may not leave. `elementOf` finds the element of a node id.
+ * What may be seen at a node: everything, stars for its text, or nothing (in a blocked container, or in a frame's document).
+ * rrweb asks only inside the node's own shadow tree, and reads frames that it blocks; here every container counts.
+ *
+ * @param {Node | null} node
+ * @returns {"all" | "stars" | "nothing"}
+ */
+function shownAt(node) {
+  let stars = false;
+  for (let at = /** @type {any} */ (node); at; at = at.parentNode ?? at.host ?? null) {
+    if (at.nodeType === Node.DOCUMENT_NODE && at !== document) return "nothing";
+    if (at.nodeType !== Node.ELEMENT_NODE) continue;
+    if (at.matches(BLOCK_SELECTOR)) return "nothing";
+    stars ||= at.matches(MASK_SELECTOR);
+  }
+  return stars ? "stars" : "all";
+}
+
+/**
+ * A copy of an rrweb event without anything that may not leave; null when nothing of it may. `elementOf` finds the element
+ * of a node id.
  *
  * @param {any} event
  * @param {(id: number) => Element | null} elementOf
@@ -66,21 +85,8 @@ export function clean(event, elementOf) {
   const { type, data } = event;
   if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node) } };
   if (type === 4) return { ...event, data: { ...data, href: address(data.href) } };
-  if (type === 3 && data.source === 0) {
-    const change = {
-      ...data,
-      texts: data.texts.map((/** @type {any} */ text) => ({
-        ...text,
-        value: isStyle(elementOf(text.id)) ? text.value : text.value === null ? null : guard(text.value),
-      })),
-      attributes: data.attributes.map((/** @type {any} */ one) => cleanChange(one, elementOf(one.id))),
-      adds: data.adds.map((/** @type {any} */ add) => ({
-        ...add,
-        node: cleanNode(add.node, isStyle(elementOf(add.parentId))),
-      })),
-    };
-    return { ...event, data: change };
-  }
+  if (type === 3 && data.source === 0) return { ...event, data: cleanMutation(data, elementOf) };
+  if (type === 3 && typeof data.id === "number" && shownAt(elementOf(data.id)) === "nothing") return null;
   if (type === 3 && data.source === 5) {
     // rrweb leaves some kinds of inputs alone; here none is.
     const text = isPlain(elementOf(data.id)) ? guard(data.text) : starred(data.text);
@@ -92,23 +98,53 @@ export function clean(event, elementOf) {
 }
 
 /**
+ * @param {any} data
+ * @param {(id: number) => Element | null} elementOf
+ */
+function cleanMutation(data, elementOf) {
+  const texts = [];
+  for (const text of data.texts) {
+    const node = elementOf(text.id);
+    const shown = shownAt(node);
+    if (shown === "nothing") continue;
+    const raw = text.value === null || isStyle(node);
+    texts.push(raw ? text : { ...text, value: shown === "stars" ? starred(text.value) : guard(text.value) });
+  }
+  const attributes = data.attributes
+    .filter((/** @type {any} */ one) => shownAt(elementOf(one.id)?.parentNode ?? null) !== "nothing")
+    .map((/** @type {any} */ one) => cleanChange(one, elementOf(one.id)));
+  const adds = [];
+  for (const add of data.adds) {
+    const parent = elementOf(add.parentId);
+    const shown = shownAt(parent);
+    if (shown !== "nothing") adds.push({ ...add, node: cleanNode(add.node, isStyle(parent), shown === "stars") });
+  }
+  return { ...data, texts, attributes, adds };
+}
+
+/**
  * @param {any} node a serialized node
  * @param {boolean} [inStyle]
+ * @param {boolean} [stars] whether a container above asks for stars in place of text
  * @returns {any}
  */
-function cleanNode(node, inStyle = false) {
+function cleanNode(node, inStyle = false, stars = false) {
   if (node.type === 2) {
     const style = node.tagName === "style";
     const plain = PLAIN in node.attributes && String(node.attributes.type).toLowerCase() !== "password";
+    const hidden = stars || MASK in node.attributes || (node.tagName === "option" && !(PLAIN in node.attributes));
     return {
       ...node,
       attributes: cleanAttributes(node.attributes, node.tagName, plain, node.isSVG),
-      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, style)),
+      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, style, hidden)),
     };
   }
   if (node.type === 5) return { ...node, textContent: "" };
-  if (node.type === 3) return { ...node, textContent: inStyle || node.isStyle ? node.textContent : guard(node.textContent) };
-  if (node.childNodes) return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child)) };
+  if (node.type === 3) {
+    const text = node.textContent;
+    return { ...node, textContent: inStyle || node.isStyle ? text : stars ? starred(text) : guard(text) };
+  }
+  if (node.childNodes) return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, false, stars)) };
   return node;
 }
 

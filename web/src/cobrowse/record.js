@@ -98,7 +98,9 @@ export class PageRecorder {
   /** @param {any} event */
   #take(event) {
     if (this.#broken) return;
-    this.#events.push(clean(event, (id) => /** @type {Element | null} */ (record.mirror.getNode(id))));
+    const cleaned = clean(event, (id) => /** @type {Element | null} */ (record.mirror.getNode(id)));
+    if (cleaned === null) return;
+    this.#events.push(cleaned);
     this.#timer ??= setTimeout(() => this.#flush(), this.#sent + BATCH_MS - performance.now());
   }
 
