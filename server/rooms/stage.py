@@ -82,9 +82,10 @@ class Stage:
         self._conference.set(SPECIALIST, TALK)
         self._watch = Watch(on_quality)
         self._seats: dict[str, _Seat] = {}
-        self._writers: dict[str, TrackWriter] = {}
+        self._writers: dict[tuple[str, str], TrackWriter] = {}  # by participant and track
+        self._stopped: dict[tuple[str, str], str] = {}  # why nothing is recorded of it
         self._recorder: Recorder | None = None
-        self._paused = False
+        self._held = ""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self, participant: str, leg: str, sdp: str) -> str:
@@ -135,7 +136,7 @@ class Stage:
             tap.close()
         self._conference.leave(participant)
         self._watch.remove(participant, leg)
-        self._pause_tracks(participant, "disconnected")
+        self._settle()
         task = spawn(self._close(seat), name=f"close leg {self._session} {participant}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -143,16 +144,19 @@ class Stage:
     def forward(self, on: bool) -> None:
         """Let the customer take part, or hold the line: then the customer hears and sees nobody, nor the other way."""
         self._conference.set(KIOSK, TALK if on else HOLD)
+        self._settle()
 
     def set(self, participant: str, setting: Setting) -> None:
         """Let a third party take part like that; it is on hold before. Raises `ValueError` for an unknown one."""
         self._conference.set(participant, setting)
+        self._settle()
 
     def record(self, recorder: Recorder | None) -> None:
         """Tap every track for this recorder from now on; None: for none, and then nobody hears or sees anybody."""
         self._recorder = recorder
         self._conference.forward(recorder is not None)
         self._writers.clear()
+        self._stopped.clear()
         for seat in self._seats.values():
             for tap in seat.taps:
                 tap.close()
@@ -160,20 +164,36 @@ class Stage:
             self._tap(seat)
 
     def pause(self, reason: str) -> None:
-        """Record nothing until `resume`."""
-        self._paused = True
-        for writer in [*self._writers.values(), *self._screen()]:
+        """Record nothing of the customer until `resume`, and of the others what somebody may hear or see."""
+        self._held = reason
+        for writer in self._screen():
             writer.pause(reason, self._now_ms())
+        self._settle()
 
     def resume(self) -> None:
         """Record again what is connected."""
-        self._paused = False
+        self._held = ""
         for writer in self._screen():
             writer.resume()
-        for participant in TRACKS:
-            self._resume_tracks(participant)
-            if participant not in self._seats:
-                self._pause_tracks(participant, "disconnected")
+        self._settle()
+
+    def _settle(self) -> None:
+        """Bring the recorder in step with who is there and who hears and sees whom."""
+        for key, writer in self._writers.items():
+            reason = self._unrecorded(*key)
+            if reason == self._stopped.get(key, ""):
+                continue
+            self._stopped[key] = reason
+            if reason:
+                writer.pause(reason, self._now_ms())
+            else:
+                writer.resume()
+
+    def _unrecorded(self, participant: str, track: str) -> str:
+        """Why nothing is recorded of this track now; empty if something is."""
+        if self._held and not self._conference.reaches(participant, track):
+            return self._held
+        return "" if participant in self._seats else "disconnected"
 
     def _screen(self) -> list[TrackWriter]:
         # The shared screen comes by the page's messages and not by a leg, but is held with the rest.
@@ -200,37 +220,24 @@ class Stage:
         if self._recorder is None or seat.taps:
             return
         for name in TRACKS[seat.participant]:
-            track, flow = f"{seat.participant}.{name}", seat.leg.flows[name]
-            writer = self._writers.get(track)
+            flow = seat.leg.flows[name]
+            writer = self._writers.get((seat.participant, name))
             if writer is None:
-                writer = self._writers[track] = self._recorder.track(track, flow.kind)
-                if self._paused:
-                    writer.pause("hold", self._now_ms())
+                writer = self._recorder.track(f"{seat.participant}.{name}", flow.kind)
+                self._writers[seat.participant, name] = writer
             tap = self._relay.tap(flow, writer.frame, writer.gap)
             writer.request_keyframe = tap.request_keyframe
             seat.taps.append(tap)
-        self._resume_tracks(seat.participant)
+        self._settle()
         if seat.connected:
             self._expect_media(seat)
 
     def _expect_media(self, seat: _Seat) -> None:
         """From the connection on, a participant is to be heard and seen: what does not come is a gap."""
         for name in EXPECTED.get(seat.participant, ()):
-            writer = self._writers.get(f"{seat.participant}.{name}")
+            writer = self._writers.get((seat.participant, name))
             if writer is not None:
                 writer.expect(self._now_ms())
-
-    def _pause_tracks(self, participant: str, reason: str) -> None:
-        for name in TRACKS[participant]:
-            writer = self._writers.get(f"{participant}.{name}")
-            if writer is not None and not self._paused:
-                writer.pause(reason, self._now_ms())
-
-    def _resume_tracks(self, participant: str) -> None:
-        for name in TRACKS[participant]:
-            writer = self._writers.get(f"{participant}.{name}")
-            if writer is not None and not self._paused:
-                writer.resume()
 
     def _state(self, seat: _Seat, state: LegState) -> None:
         if self._seats.get(seat.participant) is not seat:

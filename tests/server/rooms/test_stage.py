@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from link.media.leg import Leg, LegState
-from link.media.matrix import MONITOR, TALK, whisper
+from link.media.matrix import HOLD, MONITOR, TALK, Setting, whisper
 from link.media.relay import Injection, Relay
 from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
@@ -18,11 +18,13 @@ from server.blobs.vault import SessionKey
 from server.recording.recorder import Recorder
 from server.rooms.clock import Clock
 from server.rooms.stage import Stage
-from server.session.events import KIOSK, SPECIALIST, Event, SegmentSealed
+from server.session.events import KIOSK, SPECIALIST, Event, GapDeclared, SegmentSealed
 from tests.link.media.parties import Party, Room, heard
 from tests.server.rooms.media import OPUS
 
 PACKETS = 40
+SETTLES_MS = 600
+"""A keyframe has to come before a picture is recorded again, and those are asked for once in 500 ms."""
 CUSTOMER, ANN, BOSS = KIOSK, SPECIALIST, "supervisor"
 
 
@@ -44,6 +46,11 @@ class Bench:
 
     def _new_leg(self, name: str, on_state: Callable[[LegState], None]) -> Leg:
         return Leg(name, loopback=True, on_state=on_state)
+
+    def held(self, track: str) -> list[tuple[int, int]]:
+        """When nothing was recorded of the track because of a hold, in milliseconds."""
+        gaps = [event for event in self.events if isinstance(event, GapDeclared) and event.track == track]
+        return [(gap.start_ms, gap.end_ms) for gap in gaps if gap.reason == "hold"]
 
     def frames(self, track: str) -> int:
         return sum(event.frames for event in self.events if isinstance(event, SegmentSealed) and event.track == track)
@@ -111,3 +118,75 @@ async def test_a_supervisor_whispers_monitors_and_barges_in(tmp_path: Path, no_t
         await bench.recorder.finish()
         await stage.stop()
     assert bench.frames("supervisor.microphone") > 50, "what a supervisor says is recorded as well"
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("setting", [TALK, whisper(ANN), MONITOR], ids=["talk", "whisper", "monitor"])
+async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_path: Path, no_task_left: None) -> None:
+    """The customer holds all the time; for the first part of it there is a supervisor who hears the specialist."""
+    bench = Bench(tmp_path)
+    stage, now_ms = bench.stage, bench.clock.now_ms
+    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
+    for name, party in room.parties.items():
+        await party.connect(lambda offer, name=name: stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
+    running = spawn(room.run(), name="talk")
+    try:
+        stage.forward(True)
+        stage.set(BOSS, setting)
+        stage.record(bench.recorder)
+        await room.flow(40)
+        begun = now_ms()
+        stage.forward(False)
+        stage.pause("hold")
+        await room.flow(50)
+        alone = now_ms()
+        stage.set(BOSS, HOLD)
+        await room.flow(50)
+        ended = now_ms()
+        stage.resume()
+        stage.forward(True)
+        await room.flow(40)
+    finally:
+        await cancel(running)
+        for party in room.parties.values():
+            await party.close()
+        await bench.recorder.finish()
+        await stage.stop()
+    heard_of_boss = setting is not MONITOR
+    for track, since in (
+        ("kiosk.microphone", begun),
+        ("kiosk.camera", begun),
+        ("specialist.microphone", alone),
+        ("specialist.camera", alone),
+        ("supervisor.microphone", alone if heard_of_boss else begun),
+        ("supervisor.camera", alone if setting is TALK else begun),
+    ):
+        gaps = bench.held(track)
+        assert len(gaps) == 1, (track, gaps)
+        assert abs(gaps[0][0] - since) < SETTLES_MS, track
+        assert abs(gaps[0][1] - ended) < SETTLES_MS, track
+
+
+async def test_a_stage_on_hold_takes_a_newcomer_as_the_matrix_says(tmp_path: Path, no_task_left: None) -> None:
+    """A specialist who comes back while the customer holds is not recorded before somebody hears them."""
+    bench = Bench(tmp_path)
+    stage = bench.stage
+    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
+    stage.record(bench.recorder)
+    stage.pause("hold")
+    running = spawn(room.run(), name="talk")
+    try:
+        for name, party in room.parties.items():
+            await party.connect(lambda offer, name=name: stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
+        await room.flow(30)
+        stage.set(BOSS, TALK)
+        await room.flow(50)
+    finally:
+        await cancel(running)
+        for party in room.parties.values():
+            await party.close()
+        await bench.recorder.finish()
+        await stage.stop()
+    assert bench.frames("kiosk.microphone") == bench.frames("kiosk.camera") == 0
+    assert 40 <= bench.frames("specialist.microphone") <= 60
+    assert 40 <= bench.frames("supervisor.microphone") <= 60
