@@ -164,7 +164,7 @@ async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_
         gaps = bench.held(track)
         assert len(gaps) == 1, (track, gaps)
         assert abs(gaps[0][0] - since) < SETTLES_MS, track
-        assert abs(gaps[0][1] - ended) < SETTLES_MS, track
+        assert -100 < gaps[0][1] - ended < 2 * SETTLES_MS, track
 
 
 async def test_a_stage_on_hold_takes_a_newcomer_as_the_matrix_says(tmp_path: Path, no_task_left: None) -> None:
