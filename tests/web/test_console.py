@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -387,6 +388,28 @@ async def test_a_login_that_ended_with_a_lost_line_leads_back_into_the_call(tmp_
         await expect(page.locator("console-notes textarea")).to_have_value("wants 12 months")
         await desk.until(c.LegOffer, 2)
         await expect(page.locator(".stage .tile.customer .no-picture")).to_have_count(0)
+
+
+async def test_a_double_click_is_one_click(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        await page.locator(".ask button").first.dblclick()
+        await page.locator("console-documents li").first.wait_for()
+        await page.get_by_role("button", name="Hold").dblclick()
+        await page.locator(".call-state.held").wait_for()
+        await page.locator(".hang-up").dblclick()
+        await expect(page.locator(".hang-up")).to_contain_text("Press again to end")
+        await page.keyboard.press("h")
+        await desk.until(c.Hold, 2)
+        assert not [message for message in desk.said if isinstance(message, c.HangUp)]
+        assert sum(isinstance(message, c.DocumentRequest) for message in desk.said) == 1
+        desk.document(0, DocumentState.STORED, width=1600, height=1000, size=300_000)
+        await page.locator("console-documents li[data-state=stored]").wait_for()
+        await page.keyboard.press("F4")
+        zoom = page.get_by_role("button", name="Larger")
+        await zoom.dblclick()
+        await expect(page.locator(".viewer-stage img")).to_have_attribute("style", re.compile(r"scale\(1\.5625\)"))
 
 
 async def test_the_language_is_switched_in_the_middle_of_a_call(tmp_path: Path) -> None:

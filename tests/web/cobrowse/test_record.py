@@ -68,7 +68,8 @@ _CARELESS = """
     host.attachShadow({ mode: "open" }).innerHTML = `<p>${word}</p><input value="${word}">`;
   }
   document.body.append(box);
-  add("iframe").contentDocument.body.innerHTML = `<p class="${word}">${word}</p><input value="${word}"><input type="radio">`;
+  const inside = add("iframe").contentDocument.body;
+  inside.innerHTML = `<p class="${word}">${word}</p><input value="${word}"><input type="radio">`;
   add("iframe", { srcdoc: `<p>${word}</p>` });
 }
 """

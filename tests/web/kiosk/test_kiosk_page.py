@@ -259,6 +259,31 @@ async def test_long_names_and_texts_hide_nothing(tmp_path: Path) -> None:
         await expect(at.page.locator("kiosk-desk .button.primary")).to_be_in_viewport(ratio=1)
 
 
+async def test_who_taps_twice_means_it_once(tmp_path: Path) -> None:
+    async with kiosk(tmp_path, screen=ViewportSize(width=1920, height=1080)) as at:
+        await at.page.locator(".bar-button").nth(1).dblclick()
+        await at.page.locator("html[lang=en]").wait_for()
+        await at.page.locator("button.expert").dblclick()
+        await at.page.locator("kiosk-services .choice").first.wait_for()
+        for choice in range(3):
+            await at.page.locator("kiosk-services .choice").nth(choice).dblclick()
+            await at.page.locator("kiosk-notice .notice-text").wait_for()
+            assert at.office.session is None, "nobody agreed"
+            await at.page.locator("kiosk-notice .button.quiet").dblclick()
+            await at.hands.home()
+            await at.page.locator("button.expert").click()
+        await at.page.locator("kiosk-services .button.quiet").click()
+        await at.talk()
+        at.office.say("Hello")
+        await at.hands.hears("Hello")
+        await at.page.locator(".replies .reply").first.dblclick()
+        await at.page.locator(".call-bar .button.danger").dblclick()
+        await at.page.locator("kiosk-dialogs .button.danger").wait_for()
+        assert at.office.session is not None
+        assert at.office.session.state is SessionState.ACTIVE
+        assert sum(isinstance(message, c.ChatSend) for message in at.office.said) == 1
+
+
 async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:
     async with kiosk(tmp_path, office=HeadOffice(staffed=False, wait_s=None)) as at:
         await at.wait_for_expert()

@@ -22,6 +22,18 @@ root.app = app;
 document.querySelector("#console")?.replaceWith(root);
 listen({ root, app });
 
+// A double click is one click of a hasty hand: it neither ends a call nor asks for a paper twice. Zooming wants many.
+addEventListener(
+  "click",
+  (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    if (event.detail < 2 || !target?.closest("button, wa-button, wa-switch") || target.closest(".viewer-tools")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
+
 addEventListener("beforeunload", (event) => {
   const { session, noteState } = store.state;
   if (session && noteState !== "saved") event.preventDefault();

@@ -106,6 +106,17 @@ kiosk.addEventListener("visit", () => scrollTo(0, 0));
 languageEvents.addEventListener("change", () => (document.title = `${t("Remote expert")} · ${language()}`));
 dress();
 
+// Who taps twice means it once: the second tap must not land on what the first one brought, least of all on a consent.
+addEventListener(
+  "click",
+  (event) => {
+    if (event.detail < 2) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
+
 // A kiosk is no desktop: no menus, no zooming, nothing to drag away.
 for (const type of ["contextmenu", "dragstart", "gesturestart"]) addEventListener(type, (event) => event.preventDefault());
 addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
