@@ -19,6 +19,7 @@ _STALL = 0.1
 time: something on the way stood still, a process that got no processor or a radio that changed its cell."""
 _STALLED_FOR = 1.0
 _GENTLE = 0.7
+_RECENT = 0.4
 
 
 class BandwidthEstimator:
@@ -142,7 +143,7 @@ class BandwidthEstimator:
         """
         self._over_since = None
         self._changed = now
-        target = int(0.85 * self.incoming)
+        target = int(0.85 * min(self.incoming, self._recent(now)))
         if now - self._stalled < _STALLED_FOR:
             if now - self._fell < _STALLED_FOR:
                 return
@@ -151,6 +152,15 @@ class BandwidthEstimator:
         if target < self.estimate:
             self.estimate = target
             self._fell = now
+
+    def _recent(self, now: float) -> float:
+        """Bits per second that arrived in the last moments: a second ago the path may have been wide."""
+        size = 0
+        for at, some in reversed(self._bytes):
+            if now - at > _RECENT:
+                break
+            size += some
+        return size * 8 / _RECENT
 
     def _increase(self, now: float) -> None:
         elapsed = min(1.0, now - self._changed)

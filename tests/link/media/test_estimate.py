@@ -56,6 +56,20 @@ def test_a_full_path_is_noticed() -> None:
     assert MINIMUM <= link.estimator.estimate < 1.05e6
 
 
+def test_the_queue_of_a_path_that_narrows_drains_within_a_second() -> None:
+    """What is told is below what the path carries now, and no mixture with what it carried a second ago."""
+    link = Link(50e6)
+    link.send(0.9e6, 5)
+    link.rate = 0.5e6
+    queue = []
+    for _ in range(15):
+        link.send(0.9e6, 0.1, adapt=True)
+        queue.append(link._free - link.now)
+    assert max(queue) < 0.2
+    assert max(queue[9:]) < 0.02
+    assert 0.35e6 < link.estimator.estimate < 0.45e6
+
+
 def test_a_sender_that_obeys_settles_below_the_bottleneck() -> None:
     link = Link(1e6)
     link.send(3e6, 40, adapt=True)
