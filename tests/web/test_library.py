@@ -173,7 +173,9 @@ async def test_a_recording_plays_in_step(tmp_path: Path) -> None:
         await until(shown, "document.querySelector('.papers img')?.naturalWidth", lambda width: width == 860)
         assert await faults_everywhere(shown, PHONE_SCREEN) == []
         await shown.emulate_media(forced_colors="active")
-        colours = "[...document.querySelectorAll('.lane .span, .lane')].map((one) => getComputedStyle(one).backgroundColor)"
+        colours = (
+            "[...document.querySelectorAll('.lane .span, .lane')].map((one) => getComputedStyle(one).backgroundColor)"
+        )
         assert len(set(await shown.evaluate(colours))) > 2, "what was recorded stands out in forced colours too"
         await shown.get_by_role("button", name="中文").click()
         await expect(shown.get_by_role("tab", name="证件与材料")).to_be_visible()
