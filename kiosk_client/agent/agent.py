@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
 from kiosk_client.agent.farewell import Farewell
 from kiosk_client.agent.identity import Identity
@@ -66,6 +67,7 @@ class Agent:
             on_fresh=self._on_fresh,
             tls=tls,
         )
+        self._addresses = AddressWatch(self._addresses_changed)
         self._farewell = Farewell(self.client.request, self._post, lambda: self.client.connected)
 
     @property
@@ -75,9 +77,11 @@ class Agent:
 
     async def run(self) -> None:
         """Keep the stream up; when it ends, or is cancelled, the call's media end too."""
+        self._addresses.open()
         try:
             await self.client.run()
         finally:
+            self._addresses.close()
             if self._rating is not None:
                 self._rating.cancel()
             await self._farewell.stop()
@@ -259,6 +263,15 @@ class Agent:
         """A new stream: the server may be a new process, which knows nothing of the old peer connection."""
         if self._call is not None:
             self._call.gateway.server_lost()
+
+    def _addresses_changed(self) -> None:
+        """A cable, a radio, a lease: what was connected from an address that is gone can only be made anew."""
+        address = self.client.local_address
+        if address is not None and not is_ours(address):
+            self.client.drop()
+        self.client.hurry()
+        if self._call is not None:
+            self._call.gateway.addresses_changed()
 
     def _tell(self, body: ServerMessage) -> None:
         for listener in list(self.listeners):

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from kiosk_client.agent.addresses import is_ours
 from link.media.description import InvalidDescription
 from link.media.flow import Flow
 from link.media.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
@@ -92,11 +93,25 @@ class Gateway:
             self._returned.set()
         else:
             self._online.clear()
+            if self._server is not None and self._server[1].state is LegState.SILENT:
+                self._server_lost.set()  # neither media nor messages: no need to wait any longer
 
     def server_lost(self, leg: str | None = None) -> None:
         """The server lost the leg with this id, or (None) whatever it had."""
         if self._server is not None and leg in (None, self._server[0]):
             self._server_lost.set()
+
+    def addresses_changed(self) -> None:
+        """This machine's addresses changed: the leg is lost if it had one that is gone, and looked after if not."""
+        leg = self.server_leg
+        if leg is None or leg.closed:
+            return
+        address = leg.local_address
+        if address is not None and not is_ours(address):
+            log.info("server leg's address is gone", session=self.session)
+            self._server_lost.set()
+        else:
+            self._check(SILENCE_S)
 
     async def answer_page(self, offer: LegOffer) -> LegAnswer:
         """Take the page's new leg instead of its old one. Raises InvalidMedia."""
@@ -184,6 +199,8 @@ class Gateway:
             relay_only=servers.relay_only,
             loopback=self._loopback,
             on_state=lambda state: self._server_state(name, state),
+            # By the time that the leg is silent it is known whether the server hears us, and if not there is a new way.
+            on_doubt=lambda: self._check(SILENCE_S),
         )
         self._server = (name, leg)
         reply = await self._request(LegOffer(self.session, name, await leg.offer()))
@@ -236,7 +253,7 @@ class Gateway:
             self._server_lost.set()
         elif state is LegState.SILENT:
             self._check(SILENCE_S)  # what follows needs a server that hears us
-            self._expect(SILENCE_S, leg)
+            self._expect(SILENCE_S if self._online.is_set() else 0.0, leg)
 
     def _expect(self, seconds: float, leg: str) -> None:
         """Unless this leg gets connected within `seconds`, it is lost."""

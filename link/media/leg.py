@@ -73,6 +73,7 @@ UP_SLOTS = (MICROPHONE, CAMERA, AUXILIARY)
 DOWN_SLOTS = ("audio0", "audio1", "audio2", "video0", "video1", "video2")
 
 SILENCE = 2.0
+DOUBT = 1.2  # a sign of life was asked for, and an answer would have come
 _PROBE_WHEN_QUIET = 0.9  # twice before SILENCE is over
 _PROBE_ANYWAY = 3.0
 
@@ -158,9 +159,11 @@ class Leg:
         same_machine: bool = False,
         relay_only: bool = False,
         on_state: Callable[[LegState], None] | None = None,
+        on_doubt: Callable[[], None] | None = None,
     ) -> None:
         """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates; with `relay_only` there are none but TURN's,
-        and `answer` and `offer` raise `RelayUnavailable` if there is none. `on_state` is called on the event loop.
+        and `answer` and `offer` raise `RelayUnavailable` if there is none. `on_state` is called on the event loop,
+        and so is `on_doubt`, when nothing was heard for 1.2 s.
 
         `same_machine`: so is the far end, there is no path between that could be full. What looks like one is a busy
         processor, and a browser that is told to send less for it takes half a minute to come back.
@@ -172,6 +175,8 @@ class Leg:
         self.flows: dict[str, Flow] = {flow: Flow(kind, flow) for flow, kind in kinds.items()}
         self.slots: dict[str, Slot] = {slot: Slot(kind, slot) for slot, kind in kinds.items()}
         self._on_state = on_state
+        self._on_doubt = on_doubt
+        self._doubted = False
         self._state = LegState.NEW
         self._ingress = Ingress(self._take_rtcp, estimating=not same_machine)
         self._control = Control(secrets.randbits(32), cname := secrets.token_hex(8), self._ingress, self._send_rtcp)
@@ -209,6 +214,11 @@ class Leg:
     @property
     def closed(self) -> bool:
         return self._state is LegState.CLOSED
+
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the leg's path begins at; None while there is none, or through a relay."""
+        return self._transport.local_address
 
     def _set_state(self, state: LegState) -> None:
         if state is self._state or self._state is LegState.CLOSED:
@@ -373,6 +383,10 @@ class Leg:
         transport.refresh()
         heard = max(transport.heard, self._ingress.heard)
         quiet = self._quiet = max(0.0, now - heard)
+        if (quiet > DOUBT) is not self._doubted:
+            self._doubted = not self._doubted
+            if self._doubted and self._on_doubt is not None:
+                self._on_doubt()
         self._set_state(LegState.SILENT if quiet > SILENCE else LegState.CONNECTED)
         if now - self._probed > (0.4 if quiet > _PROBE_WHEN_QUIET else _PROBE_ANYWAY):
             self._probed = now

@@ -346,6 +346,12 @@ class Transport:
         return True
 
     @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the path begins at; None while there is no path, or behind a relay."""
+        port = self._port
+        return str(port.sock.getsockname()[0]) if isinstance(port, Port) and not port.is_closing() else None
+
+    @property
     def outbox(self) -> Outbox | None:
         """Where packets for `flush` are put; None while there is no socket of ours to send them by."""
         port = self._port

@@ -77,6 +77,7 @@ class Client(Endpoint):
         self._leaving = asyncio.Event()
         self.refusal: VisavisError | None = None
         self.eager = False
+        self._hurry = asyncio.Event()
 
     def post(self, body: ClientMessage) -> None:
         """Send a notification; kept up to 1 MiB while there is no connection. Raises SlowConsumer over that."""
@@ -121,16 +122,30 @@ class Client(Endpoint):
                 except (aiohttp.ClientError, OSError, TimeoutError, VisavisError) as error:
                     log.info("connection failed", error=type(error).__name__)
                 backoff = BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)
+                if self._given_up and attempt == 0:
+                    backoff = 0.0  # the connection was dead, and not the server
                 await self._pause(max(pause, min(backoff, EAGER_PAUSE) if self.eager else backoff))
                 attempt += 1
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._leaving.wait(), seconds)
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+        self._hurry.clear()
+
+    def hurry(self) -> None:
+        """Do not wait any longer before the next attempt to connect: the network has just changed."""
+        self._hurry.set()
+
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the present connection was made from, if there is one."""
+        name = self._socket.get_extra_info("sockname") if self._socket is not None else None
+        return str(name[0]) if name else None
 
     def stop(self) -> None:
         """Leave: says goodbye, fails what is under way. ``run`` then returns."""
         self._leaving.set()
+        self._hurry.set()
         self._fail(Closed())
         self._fail_requests()
 

@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType
@@ -32,6 +32,8 @@ class Socket(Protocol):
     async def receive(self, timeout: float | None = None) -> WSMessage: ...
 
     async def close(self, *, code: int = 1000, message: bytes = b"") -> bool: ...
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any: ...
 
 
 class Endpoint(ABC):

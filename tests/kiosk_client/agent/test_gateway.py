@@ -56,6 +56,52 @@ def connected(gateway: Gateway) -> bool:
     return gateway.server_leg is not None and gateway.server_leg.state is LegState.CONNECTED
 
 
+def vanish(server: Server) -> None:
+    """The server's end says nothing any more, not even that."""
+    assert server.leg is not None
+    for protocol in server.leg._transport._connection._protocols:
+        protocol.transport.abort()
+
+
+@pytest.mark.alone
+async def test_a_leg_in_doubt_asks_for_a_sign_of_life_early(no_task_left: None) -> None:
+    server = Server()
+    gateway = server.gateway()
+    gateway.open()
+    await until(lambda: connected(gateway))
+    begun, checks = time.monotonic(), len(server.checks)
+    vanish(server)
+    await until(lambda: len(server.checks) > checks)
+    assert 1.0 < time.monotonic() - begun < 1.7
+    await gateway.close()
+    await server.close()
+
+
+@pytest.mark.alone
+async def test_neither_media_nor_messages_is_enough(no_task_left: None) -> None:
+    """Silence alone could be a hiccup, and is given 0.8 s more; without the server's word as well it is no hiccup."""
+    server = Server()
+    gateway = server.gateway()
+    gateway.open()
+    await until(lambda: connected(gateway))
+    first = gateway.server_leg
+    begun = time.monotonic()
+    vanish(server)
+    gateway.set_online(False)
+    await until(lambda: gateway.server_leg is None)
+    assert 1.9 < time.monotonic() - begun < 2.5
+    gateway.set_online(True)
+    await until(lambda: gateway.server_leg is not first and connected(gateway))
+    vanish(server)
+    begun = time.monotonic()
+    await until(lambda: gateway.server_leg is not None and gateway.server_leg.state is LegState.SILENT)
+    gateway.set_online(False)
+    await until(lambda: gateway.server_leg is None)
+    assert time.monotonic() - begun < 2.5
+    await gateway.close()
+    await server.close()
+
+
 async def test_every_leg_is_prepared_anew(no_task_left: None) -> None:
     server = Server()
     gateway = server.gateway()
