@@ -433,7 +433,14 @@ async def test_a_requeued_call_waits_again(tmp_path: Path) -> None:
         at.office.update(
             state=SessionState.WAITING, requeued=True, specialist=None, specialist_connected=False, position=1
         )
-        await expect(at.page.locator("kiosk-waiting")).to_contain_text("已为您优先排队")
+        waiting = at.page.locator("kiosk-waiting")
+        await expect(waiting).to_contain_text("已为您优先排队")
+        at.office.update(position=2)
+        await expect(waiting.get_by_role("heading")).to_have_text("与专家的连接中断")
+        at.office.update(staffed=False, wait_s=None)
+        await expect(waiting).to_contain_text("没有其他专家在线")
+        await expect(waiting).not_to_contain_text("优先排队")
+        await expect(waiting.get_by_role("button", name="请大堂人员协助")).to_be_enabled()
         at.office.answer("周明")
         await at.hands.in_call()
         await expect(at.page.locator(".name-plate")).to_contain_text("周明")

@@ -60,7 +60,10 @@ class KioskWaiting extends KioskElement {
   /** @param {import("../state.js").Session} session */
   #headline(session) {
     if (session.state === "ringing") return t("An expert is being called");
-    if (session.requeued) return t("The connection to your expert was lost. You are next.");
+    if (session.requeued) {
+      const next = session.staffed && session.position <= 1;
+      return next ? t("The connection to your expert was lost. You are next.") : t("The connection to your expert was lost");
+    }
     if (!session.staffed) return t("No expert for this is on duty just now");
     if (session.position <= 1) return t("You are next");
     return t("You are number {position} in line", { position: session.position });
@@ -69,6 +72,9 @@ class KioskWaiting extends KioskElement {
   /** @param {import("../state.js").Session} session */
   #detail(session) {
     if (session.state === "ringing") return t("Please stay in front of the screen. It takes a few seconds.");
+    if (!session.staffed && session.requeued) {
+      return t("No other expert for this is on duty just now. You are called as soon as one comes. Or let the lobby staff help you now.");
+    }
     if (!session.staffed) {
       return t("You can keep your place: you are called as soon as an expert comes. Or let the lobby staff help you now.");
     }
