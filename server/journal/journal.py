@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from link.messages.errors import Unavailable
-from server.journal.chain import ORIGIN, Entry, entry_hash
+from link.messages.errors import Unavailable, VisavisError
+from server.journal.chain import ORIGIN, Entry, entry_hash, readable
 from server.store import Store, tables
 from server.store.sessions import Projection, project
 from server.store.stamps import now_us
@@ -28,6 +28,12 @@ class Head:
     seq: int | None
     hash: bytes | None
     state: str
+
+
+class Unreadable(VisavisError, ValueError):
+    """A journal was tampered with so that an entry is none; `visavis verify` says more."""
+
+    code, status = "damaged", 502
 
 
 class Journal:
@@ -71,7 +77,11 @@ class Journal:
         return entries
 
     async def read(self, session: str, after: int = 0, *, kinds: Collection[str] | None = None) -> list[Entry]:
-        """The session's entries with a sequence number above `after`, in order; with `kinds`, only of those."""
+        """The session's entries with a sequence number above `after`, in order; with `kinds`, only of those.
+
+        Raises:
+            Unreadable: an entry has a field of another type.
+        """
         entries: list[Entry] = []
         async for page in self.pages(session, after, kinds=kinds):
             entries += page
@@ -85,6 +95,8 @@ class Journal:
             async with self._store.database.read() as connection:
                 page = await _page(connection, session, after, kinds)
             if page:
+                if not all(map(readable, page)):
+                    raise Unreadable(f"the journal of session {session} is damaged")
                 yield page
             if len(page) < PAGE:
                 return

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from link.messages.errors import Unavailable
 from link.tasks import cancel, spawn
-from server.journal import Head, Journal, verify_chain
+from server.journal import Head, Journal, Unreadable, verify_chain
 from server.journal.journal import PAGE
 from server.store import Store, tables
 from server.store.sessions import Projection
@@ -175,3 +175,20 @@ async def test_what_append_returned_survives_kill_9(database_url: str) -> None:
         assert verify_chain(entries) is None
         assert entries[-1].seq >= acknowledged[-1]
         assert len(entries) % 3 == 0, "a batch is whole or not there"
+
+
+@pytest.mark.parametrize("values", ["at_us = 'noon'", "payload = 7", "hash = 'x'"])
+async def test_an_entry_that_is_none_is_a_named_error(store: Store, tmp_path: Path, values: str) -> None:
+    """Also for whoever takes sessions up at start, where anything else would stop the whole server."""
+    journal = Journal(store)
+    await journal.append("s1", [("held", b"{}"), ("unheld", b"{}")])
+    await journal.append("s2", [("held", b"{}")])
+    with sqlite3.connect(tmp_path / "visavis.sqlite3") as connection:
+        connection.execute(f"UPDATE journal SET {values} WHERE session = 's1' AND seq = 2")
+    connection.close()
+    with pytest.raises(Unreadable) as caught:
+        await journal.read("s1")
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.status == 502
+    assert len((await journal.whole("s1"))[0]) == 2
+    assert len(await journal.read("s2")) == 1
