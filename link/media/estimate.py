@@ -19,6 +19,8 @@ _STALL = 0.1
 time: something on the way stood still, a process that got no processor or a radio that changed its cell."""
 _STALLED_FOR = 1.0
 _GENTLE = 0.7
+_QUEUE = 0.05
+"""Seconds of smoothed delay that mere hiccups do not reach."""
 _RECENT = 0.4
 
 
@@ -33,7 +35,7 @@ class BandwidthEstimator:
         self._window_bytes = 0
         self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
         self._previous: tuple[float, float] | None = None  # send and arrival time of the group before
-        self._delay = self._smoothed = 0.0
+        self._delay = self._smoothed = self._shortest = 0.0
         self._trend: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._groups = 0
         self._threshold = 0.0125
@@ -88,12 +90,14 @@ class BandwidthEstimator:
         arrival_delta = self._last_arrival - previous[1]
         if sent_delta > 2.0 or arrival_delta > 3.0:
             self._trend.clear()  # a pause: nothing to compare
-            self._delay = self._smoothed = 0.0
+            self._delay = self._smoothed = self._shortest = 0.0
             self._groups = 0
             return
         self._groups += 1
         self._delay += arrival_delta - sent_delta
         self._smoothed = 0.9 * self._smoothed + 0.1 * self._delay
+        # The delay of an empty queue, as far as we know; clocks drift.
+        self._shortest = min(self._smoothed, self._shortest + 0.001 * (self._smoothed - self._shortest))
         self._trend.append((self._last_arrival, self._smoothed))
         if len(self._trend) == _WINDOW:
             self._judge(now)
@@ -143,7 +147,8 @@ class BandwidthEstimator:
         """
         self._over_since = None
         self._changed = now
-        target = int(0.85 * min(self.incoming, self._recent(now)))
+        queueing = self._smoothed - self._shortest > _QUEUE
+        target = int(0.85 * (min(self.incoming, self._recent(now)) if queueing else self.incoming))
         if now - self._stalled < _STALLED_FOR:
             if now - self._fell < _STALLED_FOR:
                 return

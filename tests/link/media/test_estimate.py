@@ -103,6 +103,27 @@ def test_reordered_and_absurd_times_do_no_harm() -> None:
     assert MINIMUM <= estimator.estimate <= MAXIMUM
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_hiccups_do_not_ratchet_it_down(seed: int) -> None:
+    """A minute of 20 pictures and 50 sounds a second, where nothing is read for 30 to 95 ms, ten times a second."""
+    chance = random.Random(seed)
+    estimator, lowest = BandwidthEstimator(), MAXIMUM
+    now, held, last = 1000.0, 0.0, 0.0
+    hiccup = now + chance.expovariate(10)
+    for _ in range(60 * 20):
+        rate = min(0.9e6, max(50e3, estimator.estimate - 48e3))
+        picture = [(now + number * 0.0005, 1200) for number in range(max(1, round(rate / 20 / 9600)))]
+        for sent, size in sorted(picture + [(now + 0.02 * number, 140) for number in range(3)]):
+            arrival = sent + 0.02 + 0.004 * chance.random()
+            if arrival > hiccup:
+                held, hiccup = hiccup + chance.uniform(0.03, 0.095), arrival + chance.expovariate(10)
+            last = max(arrival, held, last)
+            estimator.add(int((sent + 60) * 262144) & 0xFFFFFF, last, size)
+        lowest = min(lowest, estimator.estimate)
+        now += 0.05
+    assert lowest > 0.35e6
+
+
 def test_our_own_lateness_is_not_taken_for_the_paths() -> None:
     link = Link(50e6)
     link.send(1e6, 3)
