@@ -26,6 +26,7 @@ class Access:
         self._logins = logins
         self._poll_s = poll_s
         self._watchers: dict[str, WeakSet[asyncio.Event]] = {}
+        self._told: set[int] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -48,6 +49,15 @@ class Access:
         for event in self._watchers.pop(subject, ()):
             event.set()
 
+    async def announce(self, subject: str) -> None:
+        """Wake everybody who watches `subject` now, in every process. Who begins to watch after this is not woken.
+
+        Raises:
+            Unavailable: nobody was told.
+        """
+        self._told.add(await self._logins.announce(subject))
+        self.changed(subject)
+
     async def _follow(self, seen: int) -> None:
         while True:
             await asyncio.sleep(self._poll_s)
@@ -55,7 +65,9 @@ class Access:
             try:
                 for seq, subject in await self._logins.changes(seen):
                     seen = seq
-                    self.changed(subject)
+                    if seq not in self._told:
+                        self.changed(subject)
+                self._told = {seq for seq in self._told if seq > seen}
             except Unavailable:
                 log.warning("access changes cannot be read, trying again")
 

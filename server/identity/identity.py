@@ -153,8 +153,7 @@ class Identity:
             raise
         self._enrolling.succeeded(address)
         # A connection made with the key this one replaces ends.
-        await self._store.logins.announce(name)
-        self.access.changed(name)
+        await self.access.announce(name)
         await self._audit.record(f"kiosk:{name}", "kiosk.enrolled", f"kiosk:{name}", {"address": address})
         kiosk = await self._store.kiosks.get(name)
         if kiosk is None:

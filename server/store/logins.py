@@ -67,10 +67,12 @@ class Logins:
         """End every login of a person."""
         await self._revoke(tables.login_session.c.person == person, subject=person)
 
-    async def announce(self, subject: str) -> None:
-        """Tell every process that the access of `subject` (person, login or kiosk) has changed."""
+    async def announce(self, subject: str) -> int:
+        """Tell every process that the access of `subject` (person, login or kiosk) has changed; number what is told."""
         async with self._database.write() as connection:
-            await connection.execute(insert(tables.access_change).values(subject=subject, at_us=now_us()))
+            told = await connection.execute(insert(tables.access_change).values(subject=subject, at_us=now_us()))
+        assert told.inserted_primary_key is not None
+        return int(told.inserted_primary_key[0])
 
     async def last_change(self) -> int:
         """The number of the latest announcement, 0 when there is none."""

@@ -37,6 +37,25 @@ async def test_changes_of_another_process_arrive_once_and_old_ones_never(store: 
     await access.close()
 
 
+async def test_who_begins_after_an_announcement_is_not_ended_by_it(store: Store, no_task_left: None) -> None:
+    """A kiosk that has just enrolled connects at once, and stays."""
+    access, elsewhere = Access(store.logins, poll_s=0.01), Access(store.logins, poll_s=0.01)
+    await access.start()
+    await elsewhere.start()
+    before, far = access.watch("k1"), elsewhere.watch("k1")
+    await access.announce("k1")
+    assert before.is_set()
+    after, other = access.watch("k1"), access.watch("k2")
+    await store.logins.announce("k2")
+    await asyncio.wait_for(other.wait(), 5)  # so the announcement before it was read too
+    assert not after.is_set()
+    await asyncio.wait_for(far.wait(), 5)
+    await store.logins.announce("k1")
+    await asyncio.wait_for(after.wait(), 5)
+    await access.close()
+    await elsewhere.close()
+
+
 async def test_a_database_that_is_away_for_a_while_loses_no_change(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
