@@ -15,6 +15,7 @@ from typing import Any
 from link.media.leg import Leg, LegState
 from link.media.relay import Relay
 from tests.link.media.chromium import Browser, browsers
+from tests.link.media.film import write_film
 from tests.link.media.lossy import LossyPath
 from tests.link.media.speech import write_speech
 
@@ -145,6 +146,20 @@ class Call:
         for path in self.paths:
             path.set(**changes)
 
+    async def one_way(self, bitrate: int) -> None:
+        """Only the first page shows its camera, with at most so many bit/s: two cores cannot encode two of them."""
+        await self.pages[1].page.evaluate("() => window.pc.getTransceivers()[1].sender.replaceTrack(null)")
+        await self.pages[0].page.evaluate(
+            """async (bitrate) => {
+              const sender = window.pc.getTransceivers()[1].sender;
+              const parameters = sender.getParameters();
+              parameters.encodings[0].maxBitrate = bitrate;
+              parameters.degradationPreference = "maintain-resolution";
+              await sender.setParameters(parameters);
+            }""",
+            bitrate,
+        )
+
     async def lasts(self, seconds: float) -> list[Seen]:
         """Let it go on; what both saw meanwhile."""
         for page in self.pages:
@@ -159,17 +174,21 @@ class Call:
 
 
 @asynccontextmanager
-async def call(*, seed: int = 1, **conditions: Any) -> AsyncIterator[Call]:
-    """A call of people who talk all the time, over networks with these fields of `Conditions`, both ways."""
+async def call(*, seed: int = 1, film: bool = False, **conditions: Any) -> AsyncIterator[Call]:
+    """A call of people who talk all the time, over networks with these fields of `Conditions`, both ways.
+
+    With `film` their cameras show 720p30 that takes all the bits it may.
+    """
     with TemporaryDirectory() as folder:
         speech = write_speech(Path(folder) / "speech.wav")
-        async with _call(speech, seed, conditions) as made:
+        shown = write_film(Path(folder) / "film.mjpeg") if film else None
+        async with _call(speech, shown, seed, conditions) as made:
             yield made
 
 
 @asynccontextmanager
-async def _call(speech: Path, seed: int, conditions: dict[str, Any]) -> AsyncIterator[Call]:
-    async with browsers(2, speech=speech) as pages:
+async def _call(speech: Path, film: Path | None, seed: int, conditions: dict[str, Any]) -> AsyncIterator[Call]:
+    async with browsers(2, speech=speech, film=film) as pages:
         made = Call(pages, seed=seed)
         made.set(**conditions)
         try:

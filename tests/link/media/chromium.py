@@ -141,9 +141,16 @@ class Browser:
 
 
 @asynccontextmanager
-async def browsers(count: int = 1, *, speech: Path | None = None) -> AsyncIterator[list[Browser]]:
-    """Pages in one headless Chromium of the operating system; microphones hear `speech`, a WAV, or beeps."""
-    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={speech}"] if speech else FLAGS
+async def browsers(
+    count: int = 1, *, speech: Path | None = None, film: Path | None = None
+) -> AsyncIterator[list[Browser]]:
+    """Pages in one headless Chromium of the operating system.
+
+    Microphones hear `speech`, a WAV, or beeps; cameras see `film`, Motion JPEG, or a test picture.
+    """
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={speech}"] if speech else [*FLAGS]
+    if film is not None:
+        flags.append(f"--use-file-for-fake-video-capture={film}")
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=flags, headless=True, chromium_sandbox=False

@@ -105,6 +105,27 @@ async def test_a_narrow_link_is_respected_and_sound_stays_whole(no_task_left: No
         assert settled.fps > 10
 
 
+@big
+async def test_a_full_picture_over_bad_networks(no_task_left: None) -> None:
+    """720p30 at 1.5 Mbit/s, one way: what really runs, on each network after 6 s to settle."""
+    async with call(seed=11, film=True) as made:
+        await made.one_way(1_500_000)
+        for name, network in (("good", {}), ("a", MODERATE), ("b", FAR), ("c", {"loss": 0.3, "delay": 0.02})):
+            made.set(**{"loss": 0.0, "burst": 1.0, "delay": 0.0, "jitter": 0.0, **network})
+            await asyncio.sleep(6)
+            sender, viewer = await made.lasts(10)
+            shown = viewer.samples[-1]["height"]
+            print(
+                f"{name}: {sender.bitrate() / 1000:.0f} kbit/s of them {sender.grown('again') / sender.seconds:.0f} "
+                f"packets/s again, {sender.grown('encoded') / sender.seconds:.1f} fps sent, {viewer.fps:.1f} seen, "
+                f"{shown}p, limited by {sender.samples[-1]['limitation']}, freeze {viewer.freeze * 1000:.0f} ms, "
+                f"concealed {viewer.concealed:.2%}, estimate {made.legs[0].statistics().estimate // 1000} kbit/s"
+            )
+            assert not sender.dropped
+            assert not viewer.dropped
+            assert viewer.fps > 5
+
+
 def test_the_page_of_figures_names_each_test() -> None:
     page = (Path(__file__).parents[3] / "docs" / "network.md").read_text()
     for name in [name for name in globals() if name.startswith("test_") and "page" not in name]:
