@@ -76,7 +76,8 @@ class Peer:
     receives: the sound and the picture of the i-th come on the i-th audio and video m-line.
     """
 
-    def __init__(self, name: str, clip: Clip, out: Sequence[Way], back: Sequence[Way]) -> None:
+    def __init__(self, name: str, clip: Clip, out: Sequence[Way], back: Sequence[Way], *, begin: float = 0.0) -> None:
+        """`begin`, 0 to 1, is where in the clip it begins."""
         self._clip = clip
         self._out, self._back = out, back
         self._from: dict[int, Way] = {}  # by SSRC, where several are received
@@ -84,7 +85,7 @@ class Peer:
         self._sequences = {"audio": secrets.randbits(14), "video": secrets.randbits(14)}
         self._stamps = {"audio": secrets.randbits(30), "video": secrets.randbits(30)}
         self._sent = {"audio": [0, 0], "video": [0, 0]}
-        self._frame = self._sound = 0
+        self._frame, self._sound = int(begin * len(clip.video)), int(begin * len(clip.audio))
         self._types = {"audio": AUDIO_TYPE, "video": VIDEO_TYPE}
         self._early: deque[bytes] = deque(maxlen=64)
         self._rx: SrtpBuffer | None = None

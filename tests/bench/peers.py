@@ -37,6 +37,11 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def apart(index: int) -> float:
+    """A moment from 0 to 1 for each of any number of peers, as far apart as can be (by the golden ratio)."""
+    return index * 0.618034 % 1
+
+
 class Call:
     """The two ends of one call, and who watches it: each of them receives what both ends send."""
 
@@ -44,8 +49,9 @@ class Call:
         """`subscribers` is how many receive each track: the other end, and all but one of them watch."""
         self.index = index
         self.ways = [[Way() for _ in range(subscribers)] for _ in range(2)]  # by end, and then by subscriber
+        # Each end begins elsewhere in the clip: keyframes of independent calls do not come all at once.
         self.ends = [
-            Peer(f"{index}-{side}", clip, out, [back[0]])
+            Peer(f"{index}-{side}", clip, out, [back[0]], begin=apart(2 * index + side))
             for side, (out, back) in enumerate(zip(self.ways, reversed(self.ways), strict=True))
         ]
         self.watchers = [
@@ -124,13 +130,13 @@ async def play(calls: list[Call], rate: float, until: float) -> None:
 
     begin = loop.time() + 0.05
     for index, end in enumerate(ends):
-        share = index * 0.618034 % 1
+        share = apart(index)
         frame, sound = 1 / (30 * rate), 1 / (50 * rate)
         repeat(frame, begin + share * frame, end.send_frame)
         repeat(sound, begin + (share * 7 % 1) * sound, end.send_sound)
         repeat(1.0, begin + share, end.send_report)
     for index, watcher in enumerate(watcher for call in calls for watcher in call.watchers):
-        repeat(1.0, begin + index * 0.618034 % 1, watcher.send_report)
+        repeat(1.0, begin + apart(index), watcher.send_report)
     await asyncio.sleep(max(0.0, until - loop.time()))
 
 

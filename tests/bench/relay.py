@@ -26,7 +26,7 @@ from tests.bench.clip import RATES, clip
 from tests.bench.work import Figures, Work
 
 STOCK_CALLS = 1  # more than that do not fit a core
-SYSTEMS = ("visavis", "janus", "stock")
+SYSTEMS = ("visavis", "compiled", "janus", "stock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=1.0, choices=RATES, help="times the standard packet rate")
     parser.add_argument("--subscribers", type=int, default=1, choices=range(1, 6), help="who receive each track")
-    parser.add_argument("--against", default="", help="stock, janus or both, with a comma")
+    parser.add_argument("--against", default="", help="compiled, janus, stock, with commas")
     parser.add_argument("--one-core", action="store_true", help="the server on one core, the peers on another")
     parser.add_argument("--awake", action="store_true", help="keep the cores from idling, as on a machine that is used")
     parser.add_argument("--sweep", metavar="FILE.svg", help="draw the cost by calls, packet rate and subscribers")
@@ -99,11 +99,17 @@ def compare(method: Method, names: Sequence[str], work: Work) -> Figures:
     systems: Figures = {name: {**medians(found), "rounds": len(found)} for name, found in rounds.items()}
     ours = systems["visavis"]["cpu_percent_per_call"]
     ratios = {name: round(ours / systems[name]["cpu_percent_per_call"], 4) for name in names if name != "visavis"}
+    if "compiled" in systems:
+        ours = systems["compiled"]["cpu_percent_per_call"]
+        others = [name for name in names if name not in ("visavis", "compiled")]
+        ratios |= {f"compiled to {name}": round(ours / systems[name]["cpu_percent_per_call"], 4) for name in others}
     return {**asdict(work), "systems": systems, "ratios": ratios, "missing": missing}
 
 
 def why_not(name: str, work: Work) -> str:
     """Why a system cannot do this work; "" if it can."""
+    if name == "compiled" and not compiled.folder().is_dir():
+        return "nothing is compiled of these sources (./dev compile)"
     if name == "janus" and janus.BINARY is None:
         return "not installed on this machine (apt-get install janus)"
     if name == "janus" and work.subscribers > 1:
@@ -188,9 +194,14 @@ def server(name: str, folder: Path, *, one_core: bool) -> Iterator[tuple[int, st
     else:
         address = str(folder / "socket")
         command = [sys.executable, "-m", "tests.bench.systems", name, address, str(folder)]
+    environment = {**os.environ, compiled.SWITCH: str(int(name == "compiled"))}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=on_core(0) if one_core else None
+            command,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=on_core(0) if one_core else None,
         )
         try:
             if name != "janus":

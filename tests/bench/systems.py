@@ -1,6 +1,6 @@
 """The servers that are compared: each a process of its own, on loopback, that takes the offers of each call.
 
-`python -m tests.bench.systems visavis|stock SOCKET FOLDER` serves JSON lines on the unix socket SOCKET: a request is
+`python -m tests.bench.systems visavis|compiled|stock SOCKET FOLDER` serves JSON lines on the unix socket SOCKET: a request is
 `{"offers": [sdp, sdp]}`, the answer `{"answers": [sdp, sdp]}`. Whatever is recorded goes below FOLDER. Offers after the
 second are of those who watch: they receive both ends (`visavis` only).
 """
@@ -93,7 +93,7 @@ def stock(folder: Path) -> Serve:
     return serve
 
 
-SYSTEMS = {"visavis": visavis, "stock": stock}
+SYSTEMS = {"visavis": visavis, "compiled": visavis, "stock": stock}
 
 
 async def run(make: Callable[[Path], Serve], path: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import xml.etree.ElementTree as ElementTree
@@ -150,6 +151,13 @@ def test_who_watches_has_a_way_of_their_own_from_each_end() -> None:
     call = Call(0, clip(), subscribers=3)
     assert [len(ways) for ways in call.ways] == [3, 3]
     assert (len(call.ends), len(call.watchers), len(call.peers)) == (2, 2, 4)
+
+
+def test_ends_begin_at_different_places_of_the_clip() -> None:
+    begins = sorted(end._frame for index in range(15) for end in Call(index, clip()).ends)
+    gaps = [after - before for before, after in itertools.pairwise(begins)]
+    assert len(gaps) == 29
+    assert min(gaps) >= 2  # of 120 frames: keyframes of no two fall together
 
 
 def test_a_way_counts_what_it_measured() -> None:
