@@ -83,6 +83,8 @@ export class PageRecorder {
     this.#stop?.();
     this.#stop = undefined;
     this.#events = [];
+    // It would keep every element of this customer's page, with what was typed into it, until the next call.
+    record.mirror.reset();
   }
 
   #begin() {
