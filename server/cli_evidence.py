@@ -15,14 +15,14 @@ import structlog
 
 from link.messages.errors import VisavisError
 from server import config as configuration
-from server.blobs.blobs import Blobs, Missing
+from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
 from server.cli_admin import answer, whole
 from server.config import Config
 from server.journal import Audit, Journal
 from server.replay.checks import Finding
-from server.replay.export import export_session
+from server.replay.export import Incomplete, export_session
 from server.replay.verify import EXIT_CODES, Report, Verdict, verify_session
 from server.store import Store, schema
 from server.store.database import sqlite_file
@@ -121,11 +121,15 @@ def _export(config: Config, options: argparse.Namespace) -> int:
             return await export_session(options.session, options.folder, journal=journal, blobs=blobs, vault=vault)
 
     try:
-        written = asyncio.run(run())
-    except (LookupError, NoKey, Broken, Missing, SiteKeyError) as error:
+        written, left_out = asyncio.run(run()), []
+    except (LookupError, NoKey, Broken, SiteKeyError) as error:
         raise NoEvidence(f"{options.session} cannot be exported: {error}") from error
+    except Incomplete as error:
+        written, left_out = error.written, error.left_out
     answer([{"file": str(path), "bytes": path.stat().st_size} for path in written], as_json=options.json)
-    return 0
+    for line in left_out:
+        print(f"visavis: left out: {line}", file=sys.stderr)
+    return 1 if left_out else 0
 
 
 def _sessions(config: Config, options: argparse.Namespace) -> int:

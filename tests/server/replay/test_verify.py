@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import update
 
 from link.media.frames import EncodedFrame
+from server.blobs.vault import NoKey
 from server.replay.checks import check_paper, check_segment
-from server.replay.export import export_session
+from server.replay.export import Incomplete, export_session
 from server.replay.verify import Report, Verdict, verify_session
 from server.session import events as e
 from server.store import tables
@@ -262,6 +263,36 @@ async def test_who_breaks_the_journal_cannot_hide_it_by_deleting_the_key(archive
     report = await verified(archive)
     assert report.exit_code == 1
     assert [finding.where for finding in report.findings] == ["journal seq 5", "data key"]
+
+
+async def test_export_leaves_out_what_is_damaged_and_says_so(archive: Archive, tmp_path: Path) -> None:
+    camera = [event for event in await sealed(archive) if event.track == "kiosk.camera"]
+    (archive.folder / "blobs" / camera[1].blob).unlink()
+    lines = next(event for event in await sealed(archive) if event.track == "cobrowse")
+    (archive.folder / "blobs" / lines.blob).write_bytes(b"")
+    original = next((archive.folder / "blobs").rglob("d1-0000-original"))
+    original.write_bytes(original.read_bytes()[:-1])
+    folder = tmp_path / "out"
+    with pytest.raises(Incomplete) as caught:
+        await export_session(SESSION, folder, journal=archive.journal, blobs=archive.blobs, vault=archive.vault)
+    told = (folder / "LEFT-OUT.txt").read_text().splitlines()
+    assert told == caught.value.left_out
+    named = {line.split(",")[0] for line in told}
+    assert named == {"kiosk.camera segment 1", f"cobrowse segment {lines.index}", "document d1"}
+    with av.open(io.BytesIO((folder / "kiosk.camera.webm").read_bytes()), "r") as container:
+        times = [frame.time for frame in container.decode(video=0) if frame.time is not None]
+    assert times
+    assert not [time for time in times if camera[1].start_ms <= time * 1000 < camera[1].end_ms]
+    assert "LEFT-OUT.txt" in (folder / "SHA256SUMS").read_text()
+
+
+async def test_export_without_the_key_leaves_no_folder(archive: Archive, tmp_path: Path) -> None:
+    await archive.vault.destroy(SESSION)
+    with pytest.raises(NoKey):
+        await export_session(
+            SESSION, tmp_path / "out", journal=archive.journal, blobs=archive.blobs, vault=archive.vault
+        )
+    assert not (tmp_path / "out").exists()
 
 
 async def test_export_gives_files_that_others_can_read(archive: Archive, tmp_path: Path) -> None:
