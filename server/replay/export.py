@@ -87,9 +87,8 @@ async def _export_track(
             try:
                 data = await asyncio.to_thread(open_segment, key, event, await blobs.get(event.blob))
             except UNREADABLE as error:
-                left_out.append(
-                    f"{event.track} segment {event.index}, {event.start_ms} to {event.end_ms} ms: {type(error).__name__}: {error}"
-                )
+                where = f"{event.track} segment {event.index}, {event.start_ms} to {event.end_ms} ms"
+                left_out.append(f"{where}: {type(error).__name__}: {error}")
                 continue
             file.write(data if media else b"".join(line + b"\n" for line in unpack_lines(data)))
     return path
