@@ -25,25 +25,29 @@ from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import SourceError, make_loop
 from kiosk_client.page.app import PageSettings, make_page, served
 from link.media import selftest
-from link.messages.errors import NotFound
+from link.messages.errors import VisavisError
 from link.messages.values import Language
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
 OK, FAILED, USAGE = 0, 1, 2
+DAY_S = 86_400.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 done, 1 it could not be done (told on stderr), 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "run" and (options.call or options.talk is not None) and not options.headless:
+        parser.error("--call and --talk need --headless")
     _log_to_stderr()
     try:
         config = configuration.load(options)
         if options.command == "enrol":
             return uvloop.run(_enrol(config, configuration.server_url(options.server), options.code))
         return uvloop.run(_run(config, options))
-    except (IdentityError, SourceError, NotFound, selftest.Incompatible) as error:
+    except (IdentityError, SourceError, VisavisError, selftest.Incompatible, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
         return FAILED
     except (ConfigError, ValueError) as error:
@@ -63,10 +67,17 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--headless", action="store_true", help="no page: picture and sound come from --source")
     running.add_argument("--call", metavar="SERVICE", help="headless: ask for an expert at once, then exit")
     running.add_argument("--language", choices=[language.value for language in Language], default=Language.ZH.value)
-    running.add_argument("--talk", type=float, metavar="SECONDS", help="headless: end the call after this long")
+    running.add_argument("--talk", type=_seconds, metavar="SECONDS", help="headless: end the call after this long")
     for command in (enrolling, running):
         configuration.add_flags(command)
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < DAY_S:
+        raise argparse.ArgumentTypeError("more than no seconds and less than a day are expected")
+    return seconds
 
 
 async def _enrol(config: Config, server: str, code: str) -> int:

@@ -31,8 +31,10 @@ class _Reply(msgspec.Struct):
 async def enrol(server: str, code: str, data: Path, *, ca_file: Path | None = None) -> Identity:
     """Make a key, prove the code to `server` and keep the identity in `data`.
 
-    Raises IdentityError when the server refuses or cannot be reached; an identity that was there before then stays.
+    Raises IdentityError when the server refuses or cannot be reached, and, with the code still good, when `data` cannot
+    be written; an identity that was there before then stays.
     """
+    identity.prepare(data)
     key = Ed25519PrivateKey.generate()
     body = {"code": code.strip(), "public_key": identity.public_key(key)}
     try:

@@ -68,6 +68,17 @@ def public_key(key: Ed25519PrivateKey) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+def prepare(data: Path) -> None:
+    """See that an identity can be kept in `data`, before a code that works once is used up. Raises IdentityError."""
+    probe = data / "probe"
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(probe, bytes(4096))
+        probe.unlink()
+    except OSError as error:
+        raise IdentityError(f"nothing can be kept in {data}: {error.strerror}") from error
+
+
 def save(data: Path, enrolment: Enrolment, key: Ed25519PrivateKey) -> None:
     """Write key and enrolment, each complete or not at all, for this user only."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -91,6 +91,11 @@ async def test_run_serves_the_page_until_told_to_stop(tmp_path: Path) -> None:
         (["run", "--data", "{data}", "--page-port", "x"], USAGE, "page_port"),
         (["enrol", "--server", "http://bank.example", "--code", "1", "--data", "{data}"], USAGE, "use https"),
         (["enrol", "--server", "http://127.0.0.1:9", "--code", "1", "--data", "{data}"], FAILED, "cannot be reached"),
+        (
+            ["enrol", "--server", "http://127.0.0.1:9", "--code", "1", "--data", "/dev/null"],
+            FAILED,
+            "nothing can be kept",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -99,3 +104,25 @@ def test_what_cannot_be_done_is_said(
     given = [argument.replace("{data}", str(tmp_path)) for argument in arguments]
     assert main(given) == code
     assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--headless", "--talk", "-5"], ["--headless", "--talk", "nan"], ["--talk", "5"], ["--call", "wealth"]],
+)
+def test_wrong_usage_is_2(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", *options])
+    assert ended.value.code == USAGE
+
+
+async def test_a_taken_port_and_a_refusal_are_said_without_a_trace(tmp_path: Path) -> None:
+    office = HeadOffice()
+    data = str(tmp_path / "kiosk")
+    async with opened(office) as address:
+        await enrolled(office, address, data)
+        port = address.rpartition(":")[2]
+        async with started("run", "--data", data, "--page-port", port) as running:
+            code, _, err = await finished(running)
+    assert (code, "Traceback" in err) == (FAILED, False)
+    assert "address already in use" in err

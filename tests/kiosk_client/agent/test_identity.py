@@ -82,3 +82,12 @@ async def test_a_server_that_is_not_there_is_said_plainly(tmp_path: Path) -> Non
     with pytest.raises(IdentityError, match="cannot be reached"):
         await enrol(address, "1", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+async def test_a_code_is_not_used_up_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    office = HeadOffice()
+    (tmp_path / "file").touch()
+    async with opened(office) as address:
+        with pytest.raises(IdentityError, match="nothing can be kept"):
+            await enrol(address, office.code, tmp_path / "file")
+    assert office.public_key is None
