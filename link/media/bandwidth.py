@@ -15,6 +15,9 @@ from link.media.slot import Slot
 REMB_LIFE = 10.0
 MIN_REMB = 150_000
 _LOWER = 0.97
+AMPLE = 1_500_000
+"""Bits per second of one video, from which on there is room for packets that may not be needed."""
+_ANY = 1 << 62
 
 
 def divide(total: int, limits: Sequence[int]) -> list[int]:
@@ -89,7 +92,7 @@ class Downstream:
         self.available = remb.bitrate
         self._available_at = now
 
-    def share(self, slots: Iterable[Slot], now: float, *, believed: bool) -> None:
+    def share(self, slots: Iterable[Slot], now: float, *, believed: bool, trusted: bool = False) -> None:
         """Tell each video that is fed how much it may take; `believed`: whether the far end's word counts."""
         if now - self._available_at > REMB_LIFE:
             self.available = 0
@@ -98,6 +101,8 @@ class Downstream:
         own = [self._of(slot, now) if believed else 0 for slot in videos]
         for slot, share in zip(videos, divide(self.limit, own), strict=True):
             slot.available = share
+            # Ends of ours name a figure always, a browser is believed only where there is a reason.
+            slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
 
     def _of(self, slot: Slot, now: float) -> int:
         bitrate, at = self._own.get(slot.ssrc, (0, 0.0))

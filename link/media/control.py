@@ -129,7 +129,8 @@ class Control:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
-        self._downstream.share(self._slots.values(), now, believed=self._trusted or self._congested(now))
+        trusted = self._trusted
+        self._downstream.share(self._slots.values(), now, believed=trusted or self._congested(now), trusted=trusted)
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
             self._report(now)

@@ -40,6 +40,7 @@ class Slot:
         self.packets = self.bytes = self.retransmitted = self.nacks = self.plis = self.lost = 0
         self.fraction_lost = 0.0
         self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
+        self.narrow = False  # so little that nothing is sent twice on suspicion
         self._send: Callable[[bytes, bytes], None] | None = None
         self._send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None
         self._payload_type = 0
@@ -148,7 +149,7 @@ class Slot:
         marked = self._payload_type | 0x80 if packet.marker else self._payload_type
         send(self._header(marked, sequence, packet.timestamp, self.ssrc, packet.arrival), payload)
         late = self._timestamp - packet.timestamp - self._time_shift
-        if late > self._long_ago and self._rtx_payload_type >= 0 and not self.available:
+        if late > self._long_ago and self._rtx_payload_type >= 0 and not self.narrow:
             # Pictures wait for it already: it must not be lost once more on the way.
             self._resend(packet, sequence, packet.arrival, send)
         if begins and self.flow is not None and self.flow.highest > packet.sequence:
@@ -252,7 +253,7 @@ class Slot:
                 continue
             if self._resends_left <= 0:
                 return
-            again = last is not None and not self.available
+            again = last is not None and not self.narrow
             self._resends_left -= 2 if again else 1
             if len(self._resent) >= _MAX_RESENT:
                 del self._resent[next(iter(self._resent))]

@@ -175,6 +175,32 @@ def test_one_video_alone_has_the_leg_and_its_own_limit() -> None:
     assert hop.sender.available == hop.told[-1].bitrate
 
 
+def test_only_a_narrow_path_between_our_ends_gets_no_second_copies() -> None:
+    """They tell each other a figure all the time, also where nothing is narrow."""
+    hop = Hop([[0], [0]])
+    hop.run(1.2)
+    assert [slot.narrow for slot in hop.slots] == [False, False]
+    hop.viewers[0][0].rate = 600_000
+    hop.run(0.3)
+    assert [slot.narrow for slot in hop.slots] == [True, False]
+    hop.ingress.estimator.estimate = 1_000_000
+    hop.run(0.3)
+    assert [slot.narrow for slot in hop.slots] == [True, True]
+    hop.viewers[0][0].rate, hop.ingress.estimator.estimate = 0, MAXIMUM
+    hop.run(1.2)
+    assert [slot.narrow for slot in hop.slots] == [False, False]
+
+
+def test_a_browser_that_is_believed_is_narrow() -> None:
+    hop = Hop([[0]], trusted=False)
+    hop.run(0.1)
+    for lost, narrow in ((0.0, False), (0.2, True)):
+        hop.slots[0].fraction_lost = lost
+        hop.sender.handle([Remb(3_000_000, ())], hop.now)
+        hop.sender.tick(hop.now)
+        assert (hop.slots[0].available, hop.slots[0].narrow) == (3_000_000 * narrow, narrow)
+
+
 def test_an_old_word_about_one_stream_is_forgotten() -> None:
     hop = Hop([[400_000], [0]])
     hop.run(1.2)

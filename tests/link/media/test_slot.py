@@ -226,7 +226,7 @@ class TestRetransmission:
     def test_one_copy_each_time_on_a_narrow_path(self) -> None:
         far, camera = FarEnd(), Camera()
         far.slot.attach(camera.flow, 0.0)
-        far.slot.available = 500_000
+        far.slot.narrow = True
         camera.push(KEYFRAME, 1.0)
         for step in range(3):
             far.slot.nack([far.packets[0].sequence], 1.0 + step, 0.1)
