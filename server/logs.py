@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from server.config import Config
 
@@ -34,3 +35,9 @@ def configure_logs(config: Config) -> None:
     logging.basicConfig(
         level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    # aiohttp shows what strangers send instead of HTTP, with a trace: nothing to act on, and it may hold anything.
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)

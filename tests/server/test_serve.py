@@ -106,6 +106,18 @@ async def test_a_server_without_its_sites_key_does_not_make_another(tmp_path: Pa
     assert not (data / "keys" / "site.key").exists()
 
 
+async def test_nothing_of_what_is_no_request_gets_into_the_log(tmp_path: Path) -> None:
+    """`serving` sees that every line of the log is one of ours."""
+    async with serving(tmp_path / "data") as url:
+        port = int(url.rpartition(":")[2])
+        card = b"GET /?card=6222020200112233"
+        for said in (card + b"0" * 9000, card + b" HTTP/9\r\n\r\n", b"\x16\x03\x01" + card, b"\0" * 100 + b"\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said + b" HTTP/1.1\r\n\r\n")
+            assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+            writer.close()
+
+
 async def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     make_server_certificate(tmp_path, ["localhost"])
     options = ("--tls-certificate", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
