@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -78,6 +79,8 @@ async def _opened(config: Config) -> AsyncIterator[Store]:
     file = sqlite_file(config.database_url)
     if file is not None and not file.is_file():
         raise NoEvidence(f"there is no database {file}")
+    if file is not None and not os.access(file.parent, os.W_OK):
+        raise NoEvidence(f"{file.parent} is read-only, and SQLite keeps its log beside the database: check a copy")
     if await asyncio.to_thread(schema.revision, config.database_url) is None:
         raise NoEvidence(f"{file or 'the database'} holds nothing of Visavis")
     store = await Store.open(config.database_url)
@@ -88,13 +91,14 @@ async def _opened(config: Config) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _recordings(config: Config) -> AsyncIterator[tuple[Journal, Blobs, Vault]]:
+async def _recordings(config: Config) -> AsyncIterator[tuple[Journal, Blobs, Vault | None]]:
+    """What evidence consists of; no vault where the site's key is missing."""
     async with _opened(config) as store:
-        if not config.site_key_file.is_file():
-            raise NoEvidence(f"there is no site key {config.site_key_file}")
         if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
             raise NoEvidence(f"there is no directory {config.blobs_location}")
-        vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
+        vault = None
+        if config.site_key_file.is_file():
+            vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
         yield Journal(store), Blobs.at(config.blobs_location), vault
 
 
@@ -118,6 +122,8 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
 def _export(config: Config, options: argparse.Namespace) -> int:
     async def run() -> list[Path]:
         async with _recordings(config) as (journal, blobs, vault):
+            if vault is None:
+                raise NoEvidence(f"there is no site key {config.site_key_file}")
             return await export_session(options.session, options.folder, journal=journal, blobs=blobs, vault=vault)
 
     try:

@@ -63,8 +63,11 @@ class Report:
         return "\n".join(lines)
 
 
-async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault: Vault) -> Report:
-    """Recompute the chain and every hash of a session, and decrypt and read everything it points to."""
+async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault: Vault | None) -> Report:
+    """Recompute the chain and every hash of a session, and decrypt and read everything it points to.
+
+    Without a `vault` only the journal can be checked.
+    """
     report = Report(session)
     try:
         entries, head = await journal.whole(session)
@@ -78,6 +81,8 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
     report.running = not any(isinstance(event, e.Ended) for event in events)
     report.findings += check_accounts(events)
     if any(isinstance(event, e.RecordingStarted | e.DocumentStored) for event in events):
+        if vault is None:
+            return _unusable(report, "site key", "it is missing: nothing but the journal can be checked")
         try:
             key = await vault.open(session)
         except NoKey:

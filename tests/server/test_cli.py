@@ -118,7 +118,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command) -> None:
         ((*person, "--role", "guide@nowhere", "--generate"), "no branch nowhere"),
         ((*person, "--role", "guide@riverside", "--language", "fr", "--generate"), "is no language"),
         ((*person, "--role", "guide@riverside"), "at least 10 characters"),
-        (("export", "s1", "out"), "no site key"),
+        (("export", "s1", "out"), "there is no directory"),
     ):
         result = command(*arguments)
         assert result.code == 1, arguments
@@ -170,6 +170,15 @@ def test_an_emptied_database_is_neither_sound_nor_made_anew(command: Command) ->
         assert file.stat().st_size == 0
     file.write_bytes(b"no database" * 100)
     assert command("audit").code == 2
+
+
+def test_evidence_on_a_read_only_medium_asks_for_a_copy(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != command.data)
+    for arguments in (("audit",), ("verify", "s1")):
+        result = command(*arguments)
+        assert result.code == 2
+        assert "check a copy" in result.out + result.err
 
 
 def test_evidence_can_be_looked_at_while_another_process_writes(command: Command) -> None:

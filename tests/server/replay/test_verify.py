@@ -265,6 +265,18 @@ async def test_who_breaks_the_journal_cannot_hide_it_by_deleting_the_key(archive
     assert [finding.where for finding in report.findings] == ["journal seq 5", "data key"]
 
 
+async def test_without_the_sites_key_the_journal_is_checked_all_the_same(archive: Archive) -> None:
+    async def keyless() -> Report:
+        return await verify_session(SESSION, journal=archive.journal, blobs=archive.blobs, vault=None)
+
+    report = await keyless()
+    assert (report.exit_code, [finding.where for finding in report.findings]) == (2, ["site key"])
+    assert report.entries > 0
+    tamper(archive, "UPDATE journal SET at_us = at_us + 1 WHERE seq = 5")
+    report = await keyless()
+    assert (report.exit_code, report.findings[0].where) == (1, "journal seq 5")
+
+
 async def test_export_leaves_out_what_is_damaged_and_says_so(archive: Archive, tmp_path: Path) -> None:
     camera = [event for event in await sealed(archive) if event.track == "kiosk.camera"]
     (archive.folder / "blobs" / camera[1].blob).unlink()
