@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import insert, select
 
-from server.journal.chain import ORIGIN, digest, number
+from server.journal.chain import ORIGIN, digest, number, of_types
 from server.store import Store, tables
 from server.store.stamps import now_us
 
@@ -96,18 +96,11 @@ def audit_hash(seq: int, at_us: int, actor: str, action: str, target: str, detai
 
 
 def _follows(entry: AuditEntry, expected: int, previous: bytes) -> bool:
-    if not _readable(entry):
+    texts = (entry.actor, entry.action, entry.object, entry.detail)
+    if not of_types((entry.seq, entry.at_us), texts, (entry.prev, entry.hash)):
         return False
     own = audit_hash(entry.seq, entry.at_us, entry.actor, entry.action, entry.object, entry.detail, entry.prev)
     return entry.seq == expected and hmac.compare_digest(entry.prev, previous) and hmac.compare_digest(entry.hash, own)
-
-
-def _readable(entry: AuditEntry) -> bool:
-    # SQLite keeps any type in any column, so what others wrote there may not be of the column's.
-    texts = (entry.actor, entry.action, entry.object, entry.detail)
-    numbers = all(type(value) is int and 0 <= value < 2**63 for value in (entry.seq, entry.at_us))
-    hashes = all(isinstance(value, bytes) for value in (entry.prev, entry.hash))
-    return numbers and hashes and all(isinstance(value, str) for value in texts)
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

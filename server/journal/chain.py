@@ -45,10 +45,18 @@ def entry_hash(session: str, seq: int, at_us: int, kind: str, payload: bytes, pr
 
 
 def readable(entry: Entry) -> bool:
-    """Whether every field is of its type. SQLite keeps any type in any column, so what others wrote may not."""
-    numbers = all(type(value) is int and 0 <= value < 2**63 for value in (entry.seq, entry.at_us))
-    texts = all(isinstance(value, str) for value in (entry.session, entry.kind))
-    return numbers and texts and all(isinstance(value, bytes) for value in (entry.payload, entry.prev, entry.hash))
+    """Whether every field is of its type (`of_types`)."""
+    numbers, texts = (entry.seq, entry.at_us), (entry.session, entry.kind)
+    return of_types(numbers, texts, (entry.payload, entry.prev, entry.hash))
+
+
+def of_types(numbers: Iterable[object], texts: Iterable[object], blobs: Iterable[object]) -> bool:
+    """Whether these are numbers, texts and bytes. SQLite keeps any type in any column: what others wrote may be none."""
+    return (
+        all(type(value) is int and 0 <= value < 2**63 for value in numbers)
+        and all(isinstance(value, str) for value in texts)
+        and all(isinstance(value, bytes) for value in blobs)
+    )
 
 
 def verify_chain(entries: Iterable[Entry]) -> int | None:
