@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 EBML = b"\x1a\x45\xdf\xa3"
 SEGMENT = b"\x18\x53\x80\x67"
@@ -21,6 +22,7 @@ UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 TRACK_NUMBER = 1
 MAX_BLOCK_OFFSET = 32767  # a block's time is a signed 16-bit offset from its cluster's
 _KEYFRAME = 0x80
+_BLOCK_HEAD = struct.Struct(">BhB")
 
 SAMPLE_RATE = 48000
 SEEK_PRE_ROLL_NS = 80_000_000  # RFC 7845 §4.6: what an Opus decoder needs to converge
@@ -30,8 +32,7 @@ class BadWebm(ValueError):
     """The bytes are not clusters as this module writes them; the message says at which byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(msgspec.Struct, frozen=True, gc=False):
     """One encoded frame at its time."""
 
     time_ms: int
@@ -74,11 +75,11 @@ def clusters(blocks: Sequence[Block]) -> bytes:
     group: list[Block] = []
     for block in blocks:
         if group and not 0 <= block.time_ms - group[0].time_ms <= MAX_BLOCK_OFFSET:
-            out.append(_cluster(group))
+            out += _cluster(group)
             group = []
         group.append(block)
     if group:
-        out.append(_cluster(group))
+        out += _cluster(group)
     return b"".join(out)
 
 
@@ -111,13 +112,17 @@ def _block(data: bytes, at: int, stop: int, base: int | None) -> Block:
     return Block(base + offset, bool(data[at + 3] & _KEYFRAME), data[at + 4 : stop])
 
 
-def _cluster(blocks: Sequence[Block]) -> bytes:
+def _cluster(blocks: Sequence[Block]) -> list[bytes]:
+    """The cluster in parts: frames are large, and each copy of them costs."""
     base = blocks[0].time_ms
-    parts = [element(TIMESTAMP, _unsigned(base))]
+    parts = [b"", element(TIMESTAMP, _unsigned(base))]
     for block in blocks:
-        head = struct.pack(">BhB", 0x80 | TRACK_NUMBER, block.time_ms - base, _KEYFRAME if block.keyframe else 0)
-        parts.append(SIMPLE_BLOCK + _size(len(head) + len(block.data)) + head + block.data)
-    return element(CLUSTER, b"".join(parts))
+        data = block.data
+        head = _BLOCK_HEAD.pack(0x80 | TRACK_NUMBER, block.time_ms - base, _KEYFRAME if block.keyframe else 0)
+        parts.append(SIMPLE_BLOCK + _size(4 + len(data)) + head)
+        parts.append(data)
+    parts[0] = CLUSTER + _size(sum(map(len, parts)))
+    return parts
 
 
 def _video_entry(width: int, height: int) -> bytes:

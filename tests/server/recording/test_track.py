@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -348,3 +349,45 @@ def test_every_millisecond_is_recorded_or_declared_once(
     summary = track.state.summary("kiosk.camera")
     assert summary.expected_ms == summary.recorded_ms + summary.gap_ms
     assert pieces[-1][1] == track.state.edge_ms
+
+
+class Plodding(Cutter):
+    """A cutter that takes everything one by one."""
+
+    def _steady(self, items: list[Item], start: int) -> int:
+        return start
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.one_of(st.sampled_from([20, 33, 40]), st.integers(-50, 2500)),  # ms to the next item
+        st.sampled_from(["frame"] * 12 + ["keyframe", "gap", "pause", "resume", "dropped", "expect"]),
+    ),
+    max_size=150,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["video", "audio"]), STEPS, st.integers(1, 30))
+def test_frames_that_only_go_on_are_taken_like_all_others(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, steps: list[tuple[int, str]], batch: int
+) -> None:
+    at, items = 1000, list[Item]()
+    for step, what in steps:
+        at = max(0, at + step)
+        special: dict[str, Item] = {
+            "gap": MediaGap(at / 1000, at / 1000, "loss"), "pause": Pause(at, "hold"), "resume": Resume(),
+            "dropped": Dropped("overload"), "expect": Expect(at),
+        }  # fmt: skip
+        data = at.to_bytes(4, "big")
+        items.append(special.get(what) or EncodedFrame(data, what == "keyframe", at / 1000, at, 8, 8, 0.02))
+    results = []
+    for make in (Cutter, Plodding):
+        track = make(f"kiosk.{kind}", kind, key=KEY, spool=tmp_path_factory.mktemp("spool"), offset_ms=0)
+        out: list[Outcome] = []
+        for start in range(0, len(items), batch):
+            out += track.take(items[start : start + batch], at)
+        out += track.finish(at + 40)
+        results.append(([replace(o, path=Path(contents(o).hex())) if isinstance(o, Closed) else o for o in out],
+                        track.state))  # fmt: skip
+    assert results[0] == results[1]
