@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import hdrs, web
 
@@ -15,7 +17,7 @@ from server.cobrowse import sanitise
 from server.config import Config
 from server.documents import Papers
 from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
-from server.handlers.doorstep import DOORSTEP, Doorstep
+from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
@@ -80,6 +82,28 @@ def make_app(config: Config) -> web.Application:
     app.on_shutdown.append(_hang_up)
     app.cleanup_ctx.extend([_store, _identity, _blobs, _rooms])
     return app
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None
+) -> AsyncIterator[asyncio.Server]:
+    """Start the application and listen; everything is closed when the block ends.
+
+    Raises:
+        OSError: the address is taken or is none of this machine.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=KEEP_ALIVE_S)
+    await runner.setup()
+    try:
+        assert runner.server is not None
+        server = await app[DOORSTEP].listen(runner.server, host, port, context)
+        try:
+            yield server
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
 
 
 async def _say_no_version(_request: web.Request, response: web.StreamResponse) -> None:

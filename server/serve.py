@@ -14,12 +14,10 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from aiohttp import web
 
 from link.media import selftest
-from server.app import SHUTDOWN_S, make_app
+from server.app import listening, make_app
 from server.config import Config
-from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S
 
 log = structlog.get_logger()
 
@@ -72,22 +70,11 @@ async def _serve(config: Config) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    app = make_app(config)
-    context = tls_context(config)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=KEEP_ALIVE_S)
-    await runner.setup()
-    listening: asyncio.Server | None = None
-    try:
-        assert runner.server is not None
-        listening = await app[DOORSTEP].listen(runner.server, config.host, config.port, context)
-        host, port = listening.sockets[0].getsockname()[:2]
+    async with listening(make_app(config), config.host, config.port, tls_context(config)) as server:
+        host, port = server.sockets[0].getsockname()[:2]
         log.info("listening", url=f"{'https' if config.tls else 'http'}://{host}:{port}")
         await stopping.wait()
         log.info("stopping")
-    finally:
-        if listening is not None:
-            listening.close()
-        await runner.cleanup()
 
 
 def tls_context(config: Config) -> ssl.SSLContext | None:

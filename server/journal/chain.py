@@ -51,7 +51,7 @@ def readable(entry: Entry) -> bool:
 
 
 def of_types(numbers: Iterable[object], texts: Iterable[object], blobs: Iterable[object]) -> bool:
-    """Whether these are numbers, texts and bytes. SQLite keeps any type in any column: what others wrote may be none."""
+    """Whether these are numbers, texts and bytes. SQLite keeps any type anywhere: what others wrote may not be."""
     return (
         all(type(value) is int and 0 <= value < 2**63 for value in numbers)
         and all(isinstance(value, str) for value in texts)
