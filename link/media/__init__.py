@@ -1,1 +1,5 @@
 """Media as packets: RTP, flows, legs and the relay; nothing here decodes or encodes."""
+
+from link import compiled
+
+compiled.use(__path__)

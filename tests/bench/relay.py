@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from link import compiled
 from tests.bench import janus, sweeps
 from tests.bench.clip import RATES, clip
 from tests.bench.work import Figures, Work
@@ -248,5 +249,7 @@ def table(result: Figures) -> str:
     for column in COLUMNS:
         cells = [figures[column] for figures in result["systems"].values()]
         lines.append(f"{column:<{width}}" + "".join(f"{'-' if cell is None else cell:>12}" for cell in cells))
-    lines += [f"visavis costs {ratio:.3f} of {name} per call" for name, ratio in result["ratios"].items()]
+    for name, ratio in result["ratios"].items():
+        who, _, whom = name.rpartition(" to ")
+        lines.append(f"{who or 'visavis'} costs {ratio:.3f} of {whom} per call")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
 """The servers that are compared: each a process of its own, on loopback, that takes the offers of each call.
 
-`python -m tests.bench.systems visavis|compiled|stock SOCKET FOLDER` serves JSON lines on the unix socket SOCKET: a request is
-`{"offers": [sdp, sdp]}`, the answer `{"answers": [sdp, sdp]}`. Whatever is recorded goes below FOLDER. Offers after the
-second are of those who watch: they receive both ends (`visavis` only).
+`python -m tests.bench.systems visavis|compiled|stock SOCKET FOLDER` serves JSON lines on the unix socket SOCKET: a
+request is `{"offers": [sdp, sdp]}`, the answer `{"answers": [sdp, sdp]}`. Whatever is recorded goes below FOLDER.
+Offers after the second are of those who watch: they receive both ends (not with `stock`).
 """
 
 from __future__ import annotations
