@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from link.media.flow import (
     GIVE_UP,
     HISTORY,
-    KEYFRAME_EVERY,
-    KEYFRAME_STALLED,
     MAX_MISSING,
     PATIENCE,
     Flow,
@@ -297,111 +295,6 @@ class TestRepair:
         assert not set(seen) & set(p.reader.lost)
         base = p.flow.first
         assert sorted(seen + p.reader.lost) == list(range(base, base + len(lost) + 2))
-
-
-class TestKeyframes:
-    def test_one_request_in_500_ms_repeated_until_it_comes(self) -> None:
-        p = Publisher()
-        p.send(1, now=1.0)
-        for step in range(20):
-            p.flow.request_keyframe(1.0 + step * 0.02)
-        assert p.keyframes == 1
-        p.send(2, now=1.4)
-        p.flow.tick(1.0 + KEYFRAME_EVERY)
-        assert p.keyframes == 2
-        p.send(3, now=1.6, payload=KEYFRAME, marker=True)
-        p.flow.tick(2.5)
-        assert p.keyframes == 2
-
-    def test_requests_without_an_answer_become_fewer(self) -> None:
-        p = Publisher()
-        asked: list[float] = []
-        now = 0.0
-        p.flow.on_keyframe = lambda: asked.append(now)
-        p.flow.request_keyframe(now)
-        for tenth in range(100):
-            now = tenth / 10
-            p.send(tenth + 1, now=now)
-            p.flow.tick(now)
-        assert asked == pytest.approx([0.0, 0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
-        p.send(101, now=10.0, payload=KEYFRAME, marker=True)
-        asked.clear()
-        for tenth in range(103, 115):
-            now = tenth / 10
-            p.send(tenth, now=now)
-            p.flow.request_keyframe(now)
-        assert asked == pytest.approx([10.3, 10.8]), "the next one is asked for as soon as the first"
-
-    def test_while_a_keyframe_arrives_nobody_needs_another(self) -> None:
-        """At 150 kbit/s a keyframe takes seconds: asked for again and again, none would ever be whole."""
-        p = Publisher()
-        p.send(1, now=1.0)
-        p.flow.request_keyframe(1.0)
-        for index in range(20):  # one keyframe, a packet each 100 ms: those who watch ask again and again
-            now = 1.1 + index / 10
-            p.flow.receive(2 + index, 6000, False, KEYFRAME if index == 0 else DELTA, now)
-            p.flow.request_keyframe(now + 0.01, joiner=index % 2 == 0)
-            p.flow.tick(now + 0.05)
-        assert p.keyframes == 1
-        p.flow.receive(22, 6000, True, DELTA, 3.1)
-        p.flow.request_keyframe(3.9)
-        assert p.keyframes == 1, "it is being decoded, or what was lost of it is being sent again"
-        p.flow.tick(4.2)
-        assert p.keyframes == 1, "who asked meanwhile has it"
-        p.flow.request_keyframe(4.2)
-        assert p.keyframes == 2
-
-    def test_a_keyframe_that_gets_stuck_is_asked_for_again(self) -> None:
-        p = Publisher()
-        p.send(1, now=1.0)
-        p.flow.request_keyframe(1.0)
-        p.send(2, now=1.1, payload=KEYFRAME)
-        p.flow.request_keyframe(1.1 + KEYFRAME_STALLED - 0.01)
-        assert p.keyframes == 1
-        p.flow.request_keyframe(1.1 + KEYFRAME_STALLED)
-        assert p.keyframes == 2
-
-    def test_a_keyframe_that_lacks_a_packet_for_good_is_followed_by_another(self) -> None:
-        p = Publisher()
-        p.send(1, now=1.0)
-        p.flow.request_keyframe(1.0)
-        p.flow.receive(2, 6000, False, KEYFRAME, 1.1)
-        for index in range(14):
-            p.flow.receive(4 + index, 6000, False, DELTA, 1.2 + index / 10)
-        p.flow.repair(2.3)
-        assert p.keyframes == 1, "not while the rest is arriving"
-        p.flow.receive(18, 9000, True, DELTA, 2.6)
-        p.flow.tick(3.1)
-        assert p.keyframes == 1
-        p.flow.tick(3.3)
-        assert p.keyframes == 2
-
-    def test_who_joins_right_after_a_keyframe_waits_less(self) -> None:
-        p = Publisher()
-        p.send(1, now=1.0)
-        p.flow.request_keyframe(1.0)
-        p.flow.request_keyframe(1.4, joiner=True)
-        assert p.keyframes == 1, "the one that was asked for is still on its way"
-        p.send(2, now=1.41, payload=KEYFRAME, marker=True)
-        p.flow.request_keyframe(1.42)
-        assert p.keyframes == 1
-        p.flow.request_keyframe(1.43, joiner=True)
-        assert p.keyframes == 2
-        p.send(3, now=1.5, payload=KEYFRAME, marker=True)
-        p.flow.request_keyframe(1.7, joiner=True)
-        assert p.keyframes == 2, "a browser would pass over it"
-        p.flow.request_keyframe(1.74, joiner=True)
-        assert p.keyframes == 3
-
-    def test_a_silent_publisher_is_left_alone(self) -> None:
-        p = Publisher()
-        p.send(1, now=1.0)
-        p.flow.request_keyframe(1.0)
-        p.flow.tick(9.0)
-        assert p.keyframes == 1
-
-    def test_without_a_publisher_nothing_happens(self) -> None:
-        Flow("video").request_keyframe(1.0)
 
 
 class TestRestart:
