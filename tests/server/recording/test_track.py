@@ -360,9 +360,10 @@ class Plodding(Cutter):
 
 STEPS = st.lists(
     st.tuples(
-        st.one_of(st.sampled_from([20, 33, 40]), st.integers(-50, 2500)),  # ms to the next item
+        st.sampled_from([20, 20, 33, 33, 40, 40, 5, -30, 90, 300, 700, 1200, 2400]),  # ms to the next item
         st.sampled_from(["frame"] * 12 + ["keyframe", "gap", "pause", "resume", "dropped", "expect"]),
     ),
+    min_size=20,
     max_size=150,
 )
 
