@@ -301,6 +301,24 @@ async def test_a_lost_line_and_a_reload_return_into_the_call(tmp_path: Path) -> 
         await expect(page.locator("console-stage .banner.danger")).to_contain_text("kiosk is lost")
 
 
+async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        await expect(page.locator(".call-state.recording")).to_be_visible()
+        await page.locator(".stage .tile.customer .no-picture").wait_for(state="detached")
+        await person.context.set_offline(True)
+        assert desk.channel is not None
+        assert desk.leg is not None
+        desk.channel._abort()
+        await expect(page.locator(".banner.danger")).to_be_visible()
+        await expect(page.locator(".call-state.recording")).to_be_visible()  # pictures still flow, and are recorded
+        await desk.leg.close()
+        await expect(page.locator(".call-state.waiting")).to_have_text("No connection", timeout=15_000)
+        await person.context.set_offline(False)
+        await expect(page.locator(".call-state.recording")).to_be_visible(timeout=15_000)
+
+
 async def test_a_lost_leg_is_replaced(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         await into_call(desk, person.page)

@@ -46,8 +46,10 @@ export class ConsoleTopbar extends ConsoleElement {
   }
 
   #call() {
-    const { session, sessionAt } = this.state;
+    const { session, sessionAt, link } = this.state;
     if (!session) return nothing;
+    // Neither words nor pictures reach the server: nobody here may say that it records.
+    const cut = link !== "open" && this.app.media.connection !== "connected";
     const seconds = session.active_s + (performance.now() - sessionAt) / 1000;
     const tracks = session.recording.map(({ name }) => trackLabel(name));
     return html`
@@ -56,7 +58,9 @@ export class ConsoleTopbar extends ConsoleElement {
       ${
         session.state === "held"
           ? html`<span class="call-state held"><wa-icon name="pause"></wa-icon>${t("On hold")}</span>`
-          : tracks.length
+          : cut
+            ? html`<span class="call-state waiting"><wa-icon name="wifi-off"></wa-icon>${t("No connection")}</span>`
+            : tracks.length
             ? html`<span class="call-state recording" title=${tracks.join(", ")}>
                 <span class="recording-dot"></span>${t("Recording")}<small
                   >${t("{count} tracks", { count: tracks.length })}</small
