@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.admin.desk import AdminError, Desk, check_id, check_name
 from server.store.branches import Branch, ServiceRow
 from server.store.errors import Conflict
+from web.assets import icons
 
 
 async def add_branch(desk: Desk, branch: str, *, name_zh: str, name_en: str) -> Branch:
@@ -28,8 +29,10 @@ async def add_service(
 ) -> ServiceRow:
     """Add a service; its skill is its id and its place the last unless given. Raises `AdminError`."""
     place = len(await desk.store.services.all()) + 1 if position is None else position
+    if icon not in icons():
+        raise AdminError(f"there is no icon {icon}; there are {', '.join(sorted(icons()))}")
     added = ServiceRow(
-        check_id(service), check_name(name_zh), check_name(name_en), check_id(icon), check_id(skill or service), place
+        check_id(service), check_name(name_zh), check_name(name_en), icon, check_id(skill or service), place
     )
     try:
         await desk.store.services.add(added)

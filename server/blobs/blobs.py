@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 from pathlib import Path
 
 import obstore
@@ -51,12 +52,15 @@ class Blobs:
             raise Unavailable(f"blob {name} cannot be stored: {type(error).__name__}") from error
 
     async def get(self, name: str) -> bytes:
-        """Return the blob. Raises `Missing`."""
+        """Return the blob. Raises `Missing`, also where something else than a file has its name."""
         check_name(name)
         try:
+            # Whoever opens a named pipe waits for somebody who writes.
+            if self._root is not None and not stat.S_ISREG((self._root / name).stat().st_mode):
+                raise Missing(name)
             result = await obstore.get_async(self._store, name)
             return bytes(await result.bytes_async())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise Missing(name) from None
         except (BaseError, OSError) as error:
             raise Unavailable(f"blob {name} cannot be read: {type(error).__name__}") from error

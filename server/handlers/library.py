@@ -66,6 +66,9 @@ async def search(request: web.Request) -> web.StreamResponse:
     status = asked.get("status", "")
     if status and status not in STATES:
         raise BadMessage("status is waiting, live or ended")
+    text = asked.get("text", "")[:100]
+    if not text.isprintable():
+        raise BadMessage("text is of letters that can be seen")
     since, until = _number(asked.get("since")), _number(asked.get("until"))
     query = SessionQuery(
         branches=request[PERSON].branches(Role.SUPERVISOR),
@@ -75,7 +78,7 @@ async def search(request: web.Request) -> web.StreamResponse:
         specialist=asked.get("specialist") or None,
         service=asked.get("service") or None,
         states=STATES.get(status),
-        text=asked.get("text", "")[:100],
+        text=text,
     )
     page = await request.app[STORE].sessions.search(query, limit=PAGE_ROWS, offset=_number(asked.get("offset")) or 0)
     return _json(_encode({"total": page.total, "page": PAGE_ROWS, "sessions": [_brief(row) for row in page.rows]}))

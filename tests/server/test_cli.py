@@ -109,6 +109,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command) -> None:
     person = ("admin", "person", "add", "li", "--name", "李")
     for arguments, words in (
         (("admin", "branch", "add", "riverside", "--zh", "甲", "--en", "A"), "already a branch"),
+        (("admin", "service", "add", "s", "--zh", "甲", "--en", "A", "--icon", "nosuch"), "no icon nosuch; there are"),
         (("admin", "branch", "add", "Bad Id", "--zh", "甲", "--en", "A"), "is no id"),
         (("admin", "kiosk", "add", "k", "--name", "n", "--branch", "nowhere"), "no branch nowhere"),
         (("admin", "kiosk", "revoke", "k9"), "no kiosk k9"),

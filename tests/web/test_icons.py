@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from server import demo_data
+from web.assets import icons
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "web"
@@ -33,8 +34,9 @@ def named() -> dict[str, str]:
 
 
 def test_every_icon_of_a_page_is_bundled() -> None:
-    icons = bundled()
-    assert {name: path for name, path in named().items() if name not in icons} == {}
+    there = bundled()
+    assert {name: path for name, path in named().items() if name not in there} == {}
+    assert icons() == there
 
 
 def test_every_icon_of_a_service_is_bundled() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,15 @@ async def test_put_get_list_delete(blobs: Blobs, tmp_path: Path) -> None:
     await blobs.delete("sessions/s1/kiosk.camera/000001")
     with pytest.raises(Missing):
         await blobs.get("sessions/s1/kiosk.camera/000001")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+async def test_only_files_are_blobs(blobs: Blobs, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    await blobs.put("a/b", b"1")
+    (tmp_path / "blobs/a/b").unlink()
+    make(tmp_path / "blobs/a/b")
+    with pytest.raises(Missing):
+        await asyncio.wait_for(blobs.get("a/b"), 2)
 
 
 async def test_put_again_replaces(blobs: Blobs) -> None:

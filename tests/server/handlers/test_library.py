@@ -161,7 +161,9 @@ async def test_search(world: World, archive: Archive) -> None:
         assert await found(world, "supervisor.north", query) == ([SESSION] if hit else []), query
 
 
-@pytest.mark.parametrize("query", ["since=x", "until=-1", "offset=9999999999999999", "status=odd", "since=%D9%A3"])
+@pytest.mark.parametrize(
+    "query", ["since=x", "until=-1", "offset=9999999999999999", "status=odd", "since=%D9%A3", "text=%00"]
+)
 async def test_a_bad_search_is_refused(world: World, query: str) -> None:
     assert (await fetch(world, "supervisor.north", f"/api/sessions?{query}"))[0] == 400
 
