@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from playwright.async_api import ViewportSize, expect
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import DocumentState, Language, Network, Quality, SessionState
-from server.demo_pages import FORM_DATA
 from tests.kiosk_client.head_office import HeadOffice
 from tests.web.audit import faults, faults_everywhere
 from tests.web.kiosk.rig import Kiosk, kiosk
@@ -179,35 +177,6 @@ async def test_the_form_goes_with_the_customer_into_the_call_and_is_gone_afterwa
         await at.page.locator("kiosk-rating .button").click()
         await at.page.locator("kiosk-thanks .button.primary").click()
         await nothing_left(at)
-
-
-async def in_memory(at: Kiosk, *words: str) -> list[str]:
-    """Which of these words the page's scripts still hold, after a collection of garbage."""
-    tools = await at.context.new_cdp_session(at.page)
-    pieces: list[str] = []
-    tools.on("HeapProfiler.addHeapSnapshotChunk", lambda event: pieces.append(event["chunk"]))
-    await tools.send("HeapProfiler.collectGarbage")
-    await tools.send("HeapProfiler.takeHeapSnapshot", {"reportProgress": False})
-    await tools.detach()
-    strings = json.loads("".join(pieces))["strings"]
-    return [word for word in words if any(word in text for text in strings)]
-
-
-async def test_not_even_the_pages_memory_keeps_what_was_typed(tmp_path: Path) -> None:
-    async with kiosk(tmp_path) as at:
-        await at.talk()
-        at.office.say("只给这位客户")
-        await at.hands.open_form()
-        await at.hands.fill_form()
-        words = ("只给这位客户", FORM_DATA["identity"], FORM_DATA["card"], FORM_DATA["phone"], FORM_DATA["name"])
-        assert await in_memory(at, *words) == [*words]
-        await at.hands.hang_up()
-        await at.page.locator("kiosk-rating .button").click()
-        await at.page.locator("kiosk-thanks .button.primary").click()
-        await nothing_left(at)
-        async with asyncio.timeout(15):
-            while await in_memory(at, *words):
-                await asyncio.sleep(0.5)
 
 
 async def test_the_form_refuses_what_cannot_be_right(tmp_path: Path) -> None:
