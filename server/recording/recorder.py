@@ -21,8 +21,9 @@ from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
+from server.recording.items import Closed, Item, Line, Outcome, WantKeyframe
 from server.recording.segment import COBROWSE, complete
-from server.recording.track import Closed, Cutter, Item, Line, Outcome, TrackState, TrackWriter, WantKeyframe
+from server.recording.track import Cutter, TrackState, TrackWriter
 from server.recording.worker import running_worker, until_next
 from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, TrackSummary
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from link.media.frames import EncodedFrame, MediaGap
 from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
+from server.recording.items import Closed, Dropped, Expect, Item, Line, Outcome, Pause, Resume, WantKeyframe
 from server.recording.segment import AUDIO, COBROWSE, CODECS, PICTURE_MS, SEGMENT_MS, VIDEO, SegmentName, pack_lines
 from server.recording.webm import Block, clusters
 from server.session.events import GapDeclared, TrackStarted, TrackSummary
@@ -25,65 +26,6 @@ HOLE_MS = {AUDIO: 500, VIDEO: 1000}  # without media for longer, and without a r
 DECLARE_MS = 5000  # how often the gap of a track that was expected and has never come is declared
 SEAL_AFTER_MS = 500  # a segment is closed so long after its end when nothing follows it
 SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the co-browse track, as JSON."""
-
-    at_ms: int
-    data: bytes
-    keyframe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Nothing more is recorded until `Resume`, for this reason."""
-
-    at_ms: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Recording goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expect:
-    """The track's source is there: media are expected from now on, and a hole until they come."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """Something was thrown away here, for this reason."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class WantKeyframe:
-    """The cutter can go on only with a keyframe."""
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A segment that is written and waits to be sealed."""
-
-    name: SegmentName
-    kind: str
-    path: Path
-    start_ms: int
-    end_ms: int
-    frames: int
-    keyframe: bool
-    lost_ms: int
-
-
-Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Dropped
-Outcome = TrackStarted | GapDeclared | Closed | WantKeyframe
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,8 @@ from link.media.frames import EncodedFrame, MediaGap
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording import track as track_module
-from server.recording.segment import SegmentName, complete, facts, unpack_lines
-from server.recording.track import (
+from server.recording.items import (
     Closed,
-    Cutter,
     Dropped,
     Expect,
     Item,
@@ -28,10 +26,10 @@ from server.recording.track import (
     Outcome,
     Pause,
     Resume,
-    TrackState,
-    TrackWriter,
     WantKeyframe,
 )
+from server.recording.segment import SegmentName, complete, facts, unpack_lines
+from server.recording.track import Cutter, TrackState, TrackWriter
 from server.session.events import GapDeclared, TrackStarted
 
 KEY = SessionKey("s1", SUITES["aes-256-gcm"], bytes(32))

@@ -1,0 +1,69 @@
+"""What goes into the cutting of a track, in order, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from link.media.frames import EncodedFrame, MediaGap
+from server.recording.segment import SegmentName
+from server.session.events import GapDeclared, TrackStarted
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the co-browse track, as JSON."""
+
+    at_ms: int
+    data: bytes
+    keyframe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing more is recorded until `Resume`, for this reason."""
+
+    at_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Recording goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The track's source is there: media are expected from now on, and a hole until they come."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Something was thrown away here, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantKeyframe:
+    """The cutter can go on only with a keyframe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A segment that is written and waits to be sealed."""
+
+    name: SegmentName
+    kind: str
+    path: Path
+    start_ms: int
+    end_ms: int
+    frames: int
+    keyframe: bool
+    lost_ms: int
+
+
+Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Dropped
+Outcome = TrackStarted | GapDeclared | Closed | WantKeyframe
