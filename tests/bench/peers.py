@@ -190,7 +190,7 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
     if options.system == "janus":
         async with Signaling(int(options.address)) as signaling:
             return await measured(await over_janus(calls, signaling, options.folder))
-    lines = LEG_LINES if options.system == "visavis" else CALL_LINES
+    lines = CALL_LINES if options.system == "stock" else LEG_LINES
     return await measured(await over_socket(calls, options.address, lines))
 
 

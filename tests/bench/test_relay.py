@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from link import compiled
 from link.media import opus
 from tests.bench import janus, relay
 from tests.bench.chart import Panel, Series, chart
 from tests.bench.clip import RATES, clip
+from tests.bench.compile import build
 from tests.bench.peer import LIFE, TAIL, Way
 from tests.bench.peers import Call
 from tests.bench.relay import Method
@@ -44,12 +46,13 @@ def test_recorded_calls_with_subscribers_are_measured() -> None:
 @BIG
 @pytest.mark.alone
 def test_the_json_has_every_figure_of_every_system(capsys: pytest.CaptureFixture[str]) -> None:
-    others = ["stock", *(["janus"] if janus.BINARY else [])]
+    others = ["compiled", "stock", *(["janus"] if janus.BINARY else [])]
+    build()
     arguments = ["--calls", "1", "--seconds", "1", "--rounds", "1", "--against", ",".join(others), "--json"]
     assert relay.main(arguments) == 0
     result = json.loads(capsys.readouterr().out)
     assert set(result["systems"]) == {"visavis", *others}
-    assert set(result["ratios"]) == set(others)
+    assert set(result["ratios"]) == {*others, *(f"compiled to {name}" for name in others[1:])}
     for name, figures in result["systems"].items():
         assert set(ASKED) <= set(figures)
         unknown = {key for key in ASKED if figures[key] is None}
@@ -63,6 +66,18 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "apt-get install janus" in result["missing"]["janus"]
     assert list(result["systems"]) == ["visavis"]
     assert result["ratios"] == {}
+
+
+def test_what_is_compiled_is_compared_with_everybody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    costs = {"visavis": 2.0, "compiled": 1.5, "janus": 1.6}
+    monkeypatch.setattr(compiled, "PLACE", tmp_path)
+    monkeypatch.setattr(janus, "BINARY", "/usr/bin/janus")
+    monkeypatch.setattr(relay, "run_once", lambda name, *_: {"cpu_percent_per_call": costs[name], "lost": 0})
+    names = ["visavis", "compiled", "janus"]
+    assert "./dev compile" in relay.compare(Method(), names, Work())["missing"]["compiled"]
+    compiled.folder().mkdir(parents=True)
+    found = relay.compare(Method(), names, Work())
+    assert found["ratios"] == {"compiled": 1.3333, "janus": 1.25, "compiled to janus": 0.9375}
 
 
 def test_what_cannot_be_compared_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
