@@ -85,7 +85,7 @@ class Control:
                         slot.nack(sequences, now, self.rtt)
                 case KeyframeRequest(media):
                     if slot := self._slots.get(media):
-                        slot.keyframe_requested(now, joiner=self._trusted)
+                        slot.keyframe_requested(now, self.rtt, joiner=self._trusted)
                 case ReceiverReport(_, reports):
                     self._take_reports(reports, now)
                 case SenderReport():

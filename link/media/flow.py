@@ -113,6 +113,11 @@ class Flow:
         return now - self.last_arrival < ACTIVE
 
     @property
+    def keyframe_came(self) -> float:
+        """When the last keyframe came that had been asked for."""
+        return self._keyframe_came
+
+    @property
     def subscribers(self) -> Sequence[Subscriber]:
         return self._subscribers
 

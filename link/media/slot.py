@@ -279,10 +279,14 @@ class Slot:
         header = self._header(self._rtx_payload_type | marker, self._rtx_sequence, packet.timestamp, self.rtx_ssrc, now)
         send(header, (sequence & 0xFFFF).to_bytes(2, "big") + payload)
 
-    def keyframe_requested(self, now: float, *, joiner: bool = False) -> None:
-        """The far end wants a keyframe; a `joiner` is a relay of ours, that has counted its requests already."""
+    def keyframe_requested(self, now: float, rtt: float = 0.0, *, joiner: bool = False) -> None:
+        """The far end wants a keyframe; a `joiner` is a relay of ours, that has counted its requests already.
+
+        On a path whose queue is long, a request may have left before the last keyframe could be there. Who still needs
+        one then asks again; another one now would only make the queue longer.
+        """
         self.plis += 1
-        if self.flow is not None:
+        if self.flow is not None and now - self.flow.keyframe_came >= 1.5 * rtt:
             self.flow.request_keyframe(now, joiner=joiner)
 
     def reported(self, report: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from link.media.flow import KEYFRAME_EVERY, KEYFRAME_STALLED, Flow
+from link.media.slot import Slot
 from tests.link.media.test_flow import DELTA, KEYFRAME, Publisher
 
 
@@ -117,3 +118,21 @@ def test_a_silent_publisher_is_left_alone() -> None:
 
 def test_without_a_publisher_nothing_happens() -> None:
     Flow("video").request_keyframe(1.0)
+
+
+def test_who_asks_before_the_last_one_can_be_there_is_not_heard() -> None:
+    p, viewer = Publisher(), Slot("video", "video0")
+    viewer.attach(p.flow, 0.0)
+    p.send(1, now=0.1, payload=KEYFRAME, marker=True)
+    viewer.keyframe_requested(1.0, 0.4)
+    assert p.keyframes == 2
+    p.send(2, now=1.1, payload=KEYFRAME, marker=True)
+    for now in (1.5, 1.6, 1.65):
+        viewer.keyframe_requested(now, 0.4)  # it lies in a queue of 0.4 s
+    assert p.keyframes == 2
+    viewer.keyframe_requested(1.71, 0.4)
+    assert p.keyframes == 3
+    p.send(3, now=1.8, payload=KEYFRAME, marker=True)
+    viewer.keyframe_requested(2.25, 0.01)
+    assert p.keyframes == 4, "on a short path it would have been there"
+    assert viewer.plis == 6
