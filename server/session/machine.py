@@ -367,6 +367,8 @@ class Machine:
 
     @_on(e.DocumentRequested, TALKING)
     def _document_requested(self, event: e.DocumentRequested) -> Step:
+        if self.state.phase is HELD:
+            raise IllegalEvent("the customer is on hold, and was told that nobody sees anything: resume first")
         if self.state.document(event.document) is not None or len(self.state.documents) >= MAX_DOCUMENTS:
             raise IllegalEvent("asked for before, or too many documents")
         asked = Document(event.document, event.label, DocumentState.REQUESTED, event.note)

@@ -16,7 +16,7 @@ from playwright.async_api import Page, ViewportSize, expect
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.errors import NotAllowed, Unavailable, WrongState
-from link.messages.values import Document, DocumentState, Network, Quality
+from link.messages.values import Document, DocumentState, Network, Quality, SessionState
 from link.signaling.host import Host
 from server.demo_browser import received
 from tests.web.audit import faults, faults_everywhere
@@ -241,6 +241,29 @@ async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> Non
         await page.keyboard.press("a")
         assert (await desk.until(c.DocumentDecide, 2)) == c.DocumentDecide("session-1", "document-0", True)
         await expect(page.locator(".papers .chip")).to_have_text("Accepted")
+
+
+async def test_nobody_who_holds_is_asked_for_a_paper(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        await page.get_by_role("button", name="Other paper").click()
+        await page.locator("#other-paper").wait_for()
+        desk.update(state=SessionState.HELD)
+        asks = page.get_by_role("group", name="Ask the customer for").get_by_role("button")
+        for ask in await asks.all():
+            await expect(ask).to_be_disabled()
+            await expect(ask).to_have_accessible_description(re.compile("Resume the call first"))
+        await expect(page.locator("#other-paper")).to_have_count(0)
+        await page.keyboard.press("d")
+        await expect(page.locator(".notice.info")).to_contain_text("Resume the call first")
+        assert await faults_everywhere(page) == []
+        desk.update(state=SessionState.ACTIVE)
+        await expect(asks.first).to_be_enabled()
+        await page.keyboard.press("d")
+        await expect(asks.first).to_be_focused()
+        await page.keyboard.press("Enter")
+        await desk.until(c.DocumentRequest)
 
 
 async def test_escape_declines_and_a_missed_ring_is_said(tmp_path: Path) -> None:

@@ -138,6 +138,19 @@ async def test_foreign_sessions_are_not_found(bank: Bank) -> None:
     assert bank.rooms.live_sessions()[0].state is SessionState.ACTIVE
 
 
+async def test_nobody_who_holds_is_asked_for_a_paper(bank: Bank) -> None:
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    await ann.answer()
+    await ann.ask(m.Hold(session, held=True))
+    with pytest.raises(Refused, match="resume first") as refused:
+        await ann.ask(m.DocumentRequest(session, "identity_card"))
+    assert refused.value.code == "wrong_state"
+    await ann.ask(m.Hold(session, held=False))
+    await ann.ask(m.DocumentRequest(session, "identity_card"))
+    assert (await bank.kinds(session)).count("document_requested") == 1
+
+
 async def test_a_paper_is_asked_for_refused_and_taken_again(bank: Bank) -> None:
     kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
     session = (await kiosk.call()).id

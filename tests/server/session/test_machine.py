@@ -214,6 +214,13 @@ def test_document_is_rejected_and_taken_again() -> None:
     book.refused(e.DocumentAnswered("d2", agreed=True)).folds()
 
 
+def test_nobody_who_holds_is_asked_for_a_paper() -> None:
+    book = talking().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True), e.Held())
+    book.refused(e.DocumentRequested("d2", "id_card"))
+    book.so(DOCUMENT, e.DocumentDecided("d1", accepted=False, reason="blurred"))  # what came may be looked at
+    book.so(e.Unheld(), e.DocumentRequested("d2", "id_card")).folds()
+
+
 def test_document_declined_or_failed() -> None:
     book = talking().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=False))
     book.refused(e.DocumentAnswered("d1", agreed=True)).refused(DOCUMENT)

@@ -135,12 +135,16 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         await at.hands.decline_paper()
         assert not (await at.office.heard(c.DocumentAnswer)).agreed
 
+        at.office.ask_paper("d3", "contract")
+        await expect(at.page.locator("kiosk-paper")).to_contain_text("合同")
         at.office.update(state=SessionState.HELD, recording=())
         await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通话保持中")
+        await expect(at.page.locator("kiosk-paper section"), "nobody who holds is asked").to_have_count(0)
         await expect(at.page.locator("kiosk-call .recording")).to_have_text("等待期间不录制")
         at.office.update(state=SessionState.ACTIVE)
         await expect(at.page.locator("kiosk-call .recording")).to_have_text("正在启动录制")
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
+        await at.hands.decline_paper()
 
         await at.hands.hang_up()
         await fine(at)

@@ -1,6 +1,6 @@
 // Papers of the call: ask for one, see how far each is, open it.
 import { html, nothing } from "lit";
-import { t } from "../i18n.js";
+import { msg, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { documentDetail, documentIcon, documentLabel, documentState } from "./labels.js";
 import { inCall } from "./state.js";
@@ -9,6 +9,8 @@ import { inCall } from "./state.js";
 
 /** @type {Record<string, string>} */
 const COLOURS = { stored: "warning", accepted: "success", declined: "danger", failed: "danger", rejected: "" };
+
+const ON_HOLD = msg("Resume the call first: a customer on hold cannot be asked for papers.");
 
 /** Whether there is a picture to look at. @param {Paper} paper */
 export const hasPicture = ({ state }) => state === "stored" || state === "accepted" || state === "rejected";
@@ -26,9 +28,15 @@ export class ConsoleDocuments extends ConsoleElement {
     this.other = false;
   }
 
-  /** Put the keyboard on the first paper that can be asked for. */
+  /** Put the keyboard on the first paper that can be asked for, or say why there is none. */
   focusAsk() {
-    /** @type {HTMLElement | null} */ (this.querySelector(".ask button"))?.focus();
+    if (this.#held) this.app.store.notify("info", t(ON_HOLD));
+    else /** @type {HTMLElement | null} */ (this.querySelector(".ask button"))?.focus();
+  }
+
+  /** A customer who holds is told that nobody sees them: nothing may be asked of them then. */
+  get #held() {
+    return this.state.session?.state === "held";
   }
 
   /** @param {string} label */
@@ -56,6 +64,7 @@ export class ConsoleDocuments extends ConsoleElement {
     const { session, config } = this.state;
     if (!session) return nothing;
     const active = inCall(session);
+    const held = this.#held;
     const papers = [...session.documents].reverse();
     return html`<section class="panel documents" aria-labelledby="documents-title">
       <header class="panel-head">
@@ -68,15 +77,18 @@ export class ConsoleDocuments extends ConsoleElement {
                 ${(config?.document_labels ?? []).map(
                   (label) =>
                     html`<button
-                      aria-expanded=${label === "other" ? String(this.other) : nothing}
+                      aria-expanded=${label === "other" ? String(this.other && !held) : nothing}
+                      aria-describedby=${held ? "ask-on-hold" : nothing}
+                      ?disabled=${held}
                       @click=${() => this.#ask(label)}
                     >
                       <wa-icon name=${documentIcon(label)}></wa-icon>${documentLabel(label)}
                     </button>`,
                 )}
               </div>
+              ${held ? html`<p class="hint" id="ask-on-hold">${t(ON_HOLD)}</p>` : nothing}
               ${
-                this.other
+                this.other && !held
                   ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#askOther(event)}>
                       <label class="visually-hidden" for="other-paper">${t("Which paper?")}</label>
                       <input id="other-paper" maxlength="200" placeholder=${t("Which paper?")} autocomplete="off" />

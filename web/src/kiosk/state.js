@@ -88,10 +88,16 @@ export function screenOf(state) {
   return state.view;
 }
 
-/** The last paper that still needs the customer, if any. @param {Session | null} session @returns {Document | null} */
+/**
+ * The last paper that still needs the customer, if any. Who holds is asked nothing: the page says that nobody sees them.
+ *
+ * @param {Session | null} session
+ * @returns {Document | null}
+ */
 export function openPaper(session) {
   if (!isTalking(session)) return null;
-  const open = session.documents.filter(({ state }) => ["requested", "rejected", "failed", "agreed"].includes(state));
+  const wanted = session.state === "held" ? ["agreed"] : ["requested", "rejected", "failed", "agreed"];
+  const open = session.documents.filter(({ state }) => wanted.includes(state));
   return open.at(-1) ?? null;
 }
 
