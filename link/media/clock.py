@@ -22,12 +22,13 @@ _MIN_WINDOW = 10.0  # seconds over which the fastest arrival is remembered (twic
 _SLEW, _FAST_SLEW = 0.02, 0.1  # of elapsed time
 _NEAR = 0.04  # corrections larger than this are made at the faster rate: they can be seen
 _JUMP = 2.0  # a correction larger than this is made at once
+_LEAST_STEP = 0.05  # seconds; what a sender's clock is set by less than that is slewed like anything else
 _BEGAN_ANEW = 10.0  # timestamps that go back by this are no delay
-_MAX_REPORTS = 32
+_MAX_REPORTS = 128
 _WINDOW = 120.0  # seconds of reports that a line is drawn through
 _MIN_SPAN = 10.0  # seconds of reports from which on a drift can be told from their jitter
 _MAX_DRIFT = 500e-6
-_MAX_AHEAD_OF_REPORTS = 30.0  # seconds that a drift is trusted beyond the last report
+_TRUST = 5.0  # a drift is trusted beyond the last report for so many times as long as it was observed
 _OUTLIERS = 3  # so many that agree with each other are right
 
 
@@ -85,6 +86,8 @@ class PeerClock:
     """The offset between one peer's NTP clock and our monotonic clock, by the fastest of its sender reports.
 
     A peer that sets its clock changes nothing: the step shows in its next report, and is taken out of all that follow.
+    It shows twice: against our clock, and against the media that the report is about. A report that is only late is as
+    far as ever from its media, and a track that begins anew moves against its media alone.
     """
 
     __slots__ = ("_offset", "_slewed", "_step")
@@ -94,13 +97,16 @@ class PeerClock:
         self._slewed = _Slewed()
         self._step = 0.0
 
-    def observe(self, ntp_seconds: float, now: float) -> None:
-        """A sender report written at `ntp_seconds` of the peer's clock arrived at `now`."""
+    def observe(self, ntp_seconds: float, now: float, beside: float | None = None) -> None:
+        """A sender report written at `ntp_seconds` of the peer's clock arrived at `now`.
+
+        `beside` is what `TrackClock.beside` says of the report, before the track has it.
+        """
         offset = now - self.steady(ntp_seconds)
-        wrong = offset - self._offset.value
-        if abs(wrong) > _JUMP and self._slewed.value is not None:
-            self._step += wrong
-            offset -= wrong
+        if self._slewed.value is not None:
+            step = _step_of(offset - self._offset.value, beside)
+            self._step += step
+            offset -= step
         self._offset.add(offset, now)
         self._slewed.follow(self._offset.value, now)
 
@@ -122,6 +128,14 @@ class PeerClock:
         self._offset.add(self._offset.value - excess, now)
 
 
+def _step_of(wrong: float, beside: float | None) -> float:
+    """What to add to a peer's clock for a report that is `wrong` against ours; the way here adds to that, mostly."""
+    if beside is None:  # without earlier reports of its track there is nothing else to tell by
+        return wrong if abs(wrong) > _JUMP else 0.0
+    stepped = abs(beside) > _LEAST_STEP and abs(wrong + beside) < abs(beside) / 2
+    return -beside if stepped else 0.0
+
+
 class _Point(NamedTuple):
     media: float  # seconds of the track's own clock
     offset: float  # from there to the peer's steady clock
@@ -130,7 +144,7 @@ class _Point(NamedTuple):
 class _Line:
     """The offset of a track's clock to its peer's, by least squares over the sender reports of the last two minutes."""
 
-    __slots__ = ("_centre", "_doubted", "_drift", "_noise", "_offset", "_points")
+    __slots__ = ("_centre", "_doubted", "_drift", "_noise", "_offset", "_points", "_trusted")
 
     def __init__(self, first: _Point) -> None:
         self._points: deque[_Point] = deque([first], maxlen=_MAX_REPORTS)
@@ -156,10 +170,8 @@ class _Line:
         self._fit()
 
     def at(self, media: float) -> float:
-        """The offset at `media`. Without news the drift is trusted for half a minute."""
-        beyond = media - self._points[-1].media
-        if beyond > _MAX_AHEAD_OF_REPORTS:
-            media -= beyond - _MAX_AHEAD_OF_REPORTS
+        """The offset at `media`. Without news the drift is trusted for ten minutes, or less where it is a new one."""
+        media = min(media, self._points[-1].media + self._trusted)
         return self._offset + self._drift * (media - self._centre)
 
     def _fit(self) -> None:
@@ -168,7 +180,9 @@ class _Line:
         self._centre = centre = sum(p.media for p in points) / count
         self._offset = offset = sum(p.offset for p in points) / count
         self._drift = 0.0
-        if count > 3 and points[-1].media - points[0].media >= _MIN_SPAN:
+        span = points[-1].media - points[0].media
+        self._trusted = _TRUST * max(0.0, span)
+        if count > 3 and span >= _MIN_SPAN:
             square = sum((p.media - centre) ** 2 for p in points)
             slope = sum((p.media - centre) * (p.offset - offset) for p in points) / square
             self._drift = min(_MAX_DRIFT, max(-_MAX_DRIFT, slope))
@@ -193,6 +207,13 @@ class TrackClock:
         if offset - self._arrival.value > _BEGAN_ANEW:
             self._arrival = MinimumFilter()
         self._arrival.add(offset, now)
+
+    def beside(self, timestamp: int, ntp_seconds: float, peer: PeerClock) -> float | None:
+        """Seconds by which a sender report lies beside those before it; None for the first of its `peer`."""
+        if self._line is None or self._peer is not peer:
+            return None
+        media = timestamp / self.rate
+        return peer.steady(ntp_seconds) - media - self._line.at(media)
 
     def report(self, timestamp: int, ntp: int, peer: PeerClock) -> None:
         """A sender report of this track ties `timestamp` to the 64-bit `ntp` time of `peer`, which has observed it."""

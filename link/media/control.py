@@ -61,6 +61,11 @@ class Control:
         return self._downstream.available
 
     @property
+    def estimate(self) -> int:
+        """Bits per second that the far end may send, as far as the path is concerned."""
+        return self._upstream.estimate
+
+    @property
     def limit(self) -> int:
         """The same as far as it is believed."""
         return self._downstream.limit
@@ -103,8 +108,9 @@ class Control:
         source.last_sr = item.ntp >> 16 & 0xFFFFFFFF
         source.last_sr_at = now
         if source.flow.highest >= 0:
-            self._peer.observe(item.ntp / 4294967296.0, now)
-            source.flow.clock.report(source.flow.unwrap(item.rtp), item.ntp, self._peer)
+            clock, stamp, ntp_seconds = source.flow.clock, source.flow.unwrap(item.rtp), item.ntp / 4294967296.0
+            self._peer.observe(ntp_seconds, now, clock.beside(stamp, ntp_seconds, self._peer))
+            clock.report(stamp, item.ntp, self._peer)
 
     def _take_reports(self, reports: Sequence[Report], now: float) -> None:
         for report in reports:
@@ -141,8 +147,9 @@ class Control:
         reports = [
             report
             for source in self._ingress.sources()
-            if (report := source.report(now, _missed_by_listeners(source))) is not None
+            if (report := source.report(now, _missed_by_listeners(source), after_repair=not self._trusted)) is not None
         ]
+        self._upstream.observe(now, self.rtt)
         parts = [build_receiver_report(self._ssrc, reports), self._cname]
         for slot in self._slots.values():
             sent = slot.sender_report(now)

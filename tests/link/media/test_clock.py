@@ -69,7 +69,7 @@ def test_reports_beat_arrival_and_are_slewed_to() -> None:
 
 
 def reported(clock: TrackClock, peer: PeerClock, stamp: int, ntp: float, now: float) -> None:
-    peer.observe(ntp, now)
+    peer.observe(ntp, now, clock.beside(stamp, ntp, peer))
     clock.report(stamp, ntp64(ntp), peer)
 
 

@@ -76,6 +76,8 @@ class Participant:
         self.flows = self.first.flows
         # The first wraps after ten minutes (sound) and five (picture).
         self.origin = {"sound": 2**32 - 600 * 48_000, "picture": 2**32 - 300 * 90_000}
+        self.clock_set: Callable[[float], float] = lambda moment: 0.0
+        """By how much somebody has set the computer's clock until then."""
         self.sequence = {"sound": 65_000, "picture": 65_000}
         self.arrived = {"sound": 0.0, "picture": 0.0}
         self.capture: dict[str, float] = {}
@@ -119,7 +121,7 @@ class Participant:
             now = 1000 + moment + delay + self.chance.expovariate(1 / 0.008)
             track, _, report = what.partition(" ")
             if report:
-                ntp = NTP + moment * (1 + self.drift["ntp"])
+                ntp = NTP + moment * (1 + self.drift["ntp"]) + self.clock_set(moment)
                 stamp = self.stamp(track, moment + self.chance.gauss(0, 0.003))
                 ssrc = list(KINDS).index(track) + 1
                 self.first.control.handle([SenderReport(ssrc, int(ntp * 2**32), stamp, 0, 0)], self.first.clock(now))
