@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from link.media.excess import Excess
 from link.media.ingress import Ingress, Source
 from link.media.rtp import Remb, build_remb
 from link.media.slot import Slot
@@ -44,7 +45,18 @@ class Upstream:
         self._ssrc = ssrc
         self._ingress = ingress
         self._told: dict[int, int] = {}  # by media SSRC; -1 for the whole leg
+        self._excess = Excess()
         self.trusted = False
+
+    @property
+    def estimate(self) -> int:
+        """Bits per second that the path carries, as far as its delay and its loss tell."""
+        return min(self._ingress.estimator.estimate, self._excess.ceiling)
+
+    def observe(self, now: float, rtt: float) -> None:
+        """Once a second: look at what was lost."""
+        ingress = self._ingress
+        self._excess.observe(*ingress.counts(), ingress.estimator.incoming, now, rtt)
 
     def lowered(self, now: float) -> bool:
         """Whether the far end has to hear at once."""
@@ -65,7 +77,7 @@ class Upstream:
         active = [source for source in self._videos() if source.flow.active(now)]
         if not active:
             return {}
-        estimate = self._ingress.estimator.estimate
+        estimate = self.estimate
         watched = [min(estimate, source.flow.limit() or estimate) for source in active]
         limits = {}
         if self.trusted:

@@ -33,29 +33,42 @@ class Source:
         self.last_sr = 0
         self.last_sr_at = 0.0
         self._expected_before = self._received_before = 0
+        self._first = -1
+        self._repaired_before = 0
 
-    def report(self, now: float, missed_later: float = 0.0) -> Report | None:
+    def counts(self) -> tuple[int, int]:
+        """Packets of the present stream: how many there have been, and how many came at first."""
+        flow = self.flow
+        if flow.highest < 0:
+            return 0, 0
+        return flow.highest - flow.first + 1, flow.packets - flow.repaired - flow.before
+
+    def report(self, now: float, missed_later: float = 0.0, *, after_repair: bool = False) -> Report | None:
         """The report block about this source since the last one (RFC 3550 appendix A.3).
 
-        A packet that was sent again counts as lost, so that the encoder knows what the path does. `missed_later` is the
-        share that is lost behind us; it enters the fraction, and not the number of packets.
+        In the fraction a packet that was sent again counts as lost, so that the encoder knows what the path does.
+        `missed_later` is the share that is lost behind us; it enters the fraction, and not the number of packets. That
+        number is of what never came with `after_repair`, else of what did not come at first.
         """
         flow = self.flow
         if self.ssrc < 0 or flow.highest < 0:
             return None
-        expected = flow.highest - flow.first + 1
-        received = flow.packets - flow.repaired - flow.before
+        expected, received = self.counts()
+        if flow.first > self._first + 0xFFFF:
+            self._repaired_before = flow.repaired if self._first >= 0 else 0  # the stream began anew
+        self._first = flow.first
         gone = max(0, (expected - self._expected_before) - (received - self._received_before))
         interval = expected - self._expected_before
         if interval < 0:  # the stream began anew
             interval = gone = 0
         self._expected_before, self._received_before = expected, received
+        again = flow.repaired - self._repaired_before if after_repair else 0
         fraction = gone / interval if interval else 0.0
         fraction = 1.0 - (1.0 - min(1.0, fraction)) * (1.0 - missed_later)
         return Report(
             ssrc=self.ssrc,
             fraction_lost=min(255, int(fraction * 256)),
-            lost=min(0x7FFFFF, max(0, expected - received)),
+            lost=min(0x7FFFFF, max(0, expected - received - again)),
             highest=flow.highest & 0xFFFFFFFF,
             jitter=int(flow.jitter),
             last_sr=self.last_sr,
@@ -101,6 +114,11 @@ class Ingress:
 
     def sources(self) -> Iterable[Source]:
         return self._sources
+
+    def counts(self) -> tuple[int, int]:
+        """Packets that there have been in all present streams, and how many of them came at first."""
+        every = [source.counts() for source in self._sources]
+        return sum(expected for expected, _ in every), sum(received for _, received in every)
 
     def by_ssrc(self, ssrc: int) -> Source | None:
         return self._media.get(ssrc)

@@ -36,12 +36,15 @@ _SAMPLER = """
         Object.assign(sample, {samples: s.totalSamplesReceived, concealed: s.concealedSamples,
           silent: s.silentConcealedSamples, fec: s.fecPacketsReceived, sounds: s.packetsReceived,
           missed: s.packetsLost, discarded: s.packetsDiscarded, asked: s.nackCount, events: s.concealmentEvents,
-          waited: s.jitterBufferDelay, emitted: s.jitterBufferEmittedCount});
+          waited: s.jitterBufferDelay, emitted: s.jitterBufferEmittedCount, slowed: s.insertedSamplesForDeceleration,
+          hastened: s.removedSamplesForAcceleration});
       else if (s.type === "outbound-rtp" && m === 1)
         Object.assign(sample, {encoded: s.framesEncoded, sent: s.bytesSent + s.headerBytesSent, target: s.targetBitrate,
-          again: s.retransmittedPacketsSent, fps: s.framesPerSecond, limitation: s.qualityLimitationReason});
+          again: s.retransmittedPacketsSent, fps: s.framesPerSecond, limitation: s.qualityLimitationReason,
+          huge: s.hugeFramesSent, nacked: s.nackCount, wanted: s.pliCount + s.firCount, keys: s.keyFramesEncoded});
       else if (s.type === "outbound-rtp" && m === 0)
         Object.assign(sample, {soundsAgain: s.retransmittedPacketsSent, soundsAsked: s.nackCount});
+      else if (s.type === "candidate-pair" && s.nominated) sample.may = s.availableOutgoingBitrate;
     }
     window.samples.push(sample);
   }, 50);

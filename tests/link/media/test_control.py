@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from link.media.bandwidth import MIN_REMB
@@ -133,6 +135,29 @@ def test_an_encoder_learns_what_its_listeners_lose() -> None:
     assert reports[-1].ssrc == 7
     assert 0.15 < reports[-1].fraction_lost / 256 < 0.25, "a tenth, and a tenth of what is left"
     assert microphone.lost == 0
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_browser_hears_of_loss_after_repair_and_our_own_kind_of_all(trusted: bool) -> None:
+    """A third is lost and comes again: a browser that heard of that would send less and less, without end."""
+    spoken = Spoken(trusted=trusted)
+    spoken.control.open([spoken.slot], trusted=trusted)
+    camera = spoken.camera
+    camera.rtt = 0.02
+    now = 10.0
+    for sequence in range(900):
+        now += 0.01
+        camera.repair(now)
+        if sequence % 3:
+            camera.receive(sequence, sequence * 900, True, KEYFRAME, now)
+        if sequence > 10 and sequence % 3 == 2:
+            camera.receive(sequence - 8, (sequence - 8) * 900, True, KEYFRAME, now, repaired=True)
+        if sequence % 10 == 0:
+            spoken.control.tick(now)
+    reports = [item.reports[-1] for item in spoken.sent if isinstance(item, ReceiverReport) and item.reports]
+    lost = [after.lost - before.lost for before, after in pairwise(reports[1:])]
+    assert all(30 <= count <= 38 for count in lost) if trusted else set(lost) <= {-1, 0, 1}
+    assert all(80 <= report.fraction_lost <= 90 for report in reports[1:])
 
 
 def test_a_sender_report_sets_the_clock_and_is_answered() -> None:

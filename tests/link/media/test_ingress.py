@@ -247,6 +247,23 @@ class TestReports:
         assert report is not None
         assert report.lost == 1
 
+    def test_a_browser_is_told_of_packets_that_never_came(self) -> None:
+        """By their number it decides how much it sends; by the fraction, how well it protects sound."""
+        s, r = Sender(), Receiver()
+        source = r.ingress.by_ssrc(2)
+        assert source is not None
+        r.take(*(s.rtp(2, 96, sequence) for sequence in range(10, 31) if sequence not in (12, 14, 29)))
+        r.take(*(s.rtp(20, 97, count, struct.pack("!H", lost) + b"late") for count, lost in ((1, 12), (2, 14))))
+        report = source.report(2.0, after_repair=True)
+        assert report is not None
+        assert (report.lost, report.fraction_lost) == (1, 3 * 256 // 21)
+        r.take(s.rtp(20, 97, 3, struct.pack("!H", 29) + b"late"))
+        r.take(s.rtp(90, 96, 9000, mid=b"1"), s.rtp(90, 96, 9002), s.rtp(90, 96, 9003))
+        begun_anew = source.report(3.0, after_repair=True)
+        assert begun_anew is not None
+        assert (begun_anew.ssrc, begun_anew.lost) == (90, 1)
+        assert r.ingress.counts() == (4, 3)
+
     def test_after_a_restart(self) -> None:
         s, r = Sender(), Receiver()
         source = r.ingress.by_ssrc(2)

@@ -1,0 +1,96 @@
+"""Whether packets are lost because too many are sent, or whatever is sent. Sans-IO.
+
+A path with a queue shows by its delay that it is full. One without (a router that drops what is over a rate) shows it
+only by loss, and a radio loses just as much of a thin stream as of a thick one. Who tells a sender of all loss makes it
+starve on the radio: browsers halve and halve again. Who hides it drowns the router. So where much is lost the sender is
+asked for less than what came, once, for some seconds: if the loss is gone then, it was excess, and stays below what the
+path has carried; if not, the path loses by itself, and the sender is let alone until it loses more than that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import sqrt
+from typing import Final
+
+MUCH: Final = 0.15
+"""The share that is repaired without a thought."""
+FREE: Final = 1 << 40
+LOWEST: Final = 200_000
+"""Bit/s that nobody is asked to stay below: sound, and a picture now and then."""
+_MORE: Final = 0.1  # than the usual share, or three times what chance explains
+_WINDOW: Final = 2.0
+_SETTLES: Final = 1.2
+"""Seconds from when less is asked for until it shows, beyond a round trip."""
+_CUT: Final = 0.85
+_GONE: Final = 0.5  # of what was lost beyond the usual: if so little is left, it was excess
+_HOLD: Final = 8.0
+_GROWTH: Final = 1.08  # in a second
+_FEWEST: Final = 30
+
+
+class Excess:
+    """The judgement of one direction of one path. `ceiling` is bit/s that may be sent, `FREE` while there is none.
+
+    `usual` is the share that is lost whatever is sent, as far as that is known.
+    """
+
+    def __init__(self) -> None:
+        self.ceiling = FREE
+        self.usual = 0.0
+        self._seen: deque[tuple[float, int, int]] = deque()  # when, expected, received
+        self._before = 0.0  # the share lost before less was asked for
+        self._carried = 0  # bit/s that came then
+        self._trial_until: float | None = None
+        self._held_until = float("-inf")
+        self._grown = 0.0
+
+    @property
+    def tried(self) -> bool:
+        """Whether less is asked for at present to see what comes of it."""
+        return self._trial_until is not None
+
+    def observe(self, expected: int, received: int, carried: int, now: float, rtt: float = 0.0) -> None:
+        """Once a second: packets sent and received so far, without repairs, and bit/s that come at present."""
+        seen = self._seen
+        if seen and (expected < seen[-1][1] or now - seen[-1][0] > 2 * _WINDOW):
+            seen.clear()  # the streams began anew, or nothing was sent for a while
+        seen.append((now, expected, received))
+        while len(seen) > 2 and seen[1][0] <= now - _WINDOW:
+            seen.popleft()
+        at, expected_then, received_then = seen[0]
+        packets = expected - expected_then
+        share = max(0.0, 1.0 - (received - received_then) / packets) if packets >= _FEWEST else None
+        if self._trial_until is not None:
+            if now >= self._trial_until:
+                self._decide(share, now)
+            return
+        self._grow(now)
+        if share is None or now - at < 0.75 * _WINDOW:
+            return
+        if self.usual:
+            self.usual += 0.1 * (share - self.usual)
+        chance = 3 * sqrt(self.usual * (1 - self.usual) / packets)
+        if share > max(MUCH, self.usual + max(_MORE, chance)) and carried > LOWEST:
+            self._before, self._carried = share, carried
+            self.ceiling = max(LOWEST, int(_CUT * carried))
+            self._trial_until = now + _SETTLES + rtt + _WINDOW
+
+    def _decide(self, share: float | None, now: float) -> None:
+        self._trial_until = None
+        self._seen.clear()
+        if share is None or share - self.usual > _GONE * (self._before - self.usual):
+            self.usual = max(self.usual, 0.5 * (share + self._before) if share is not None else 0.0)
+            self.ceiling = FREE
+            return
+        self.ceiling = max(LOWEST, int(_CUT * self._carried))
+        self._held_until = self._grown = now + _HOLD
+
+    def _grow(self, now: float) -> None:
+        """After a while see whether there is more room again."""
+        if self.ceiling == FREE or now < self._held_until:
+            return
+        self.ceiling = int(self.ceiling * _GROWTH ** (now - self._grown))
+        self._grown = now
+        if self.ceiling > 2 * max(self._carried, LOWEST):
+            self.ceiling = FREE
