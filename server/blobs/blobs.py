@@ -6,6 +6,7 @@ A name is a path of safe words, such as `sessions/4f2a/kiosk.camera/000003`. Wha
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import stat
@@ -45,11 +46,34 @@ class Blobs:
         """Store `data` under `name`, durably; putting the same again is no error."""
         check_name(name)
         try:
+            if self._root is None:
+                await obstore.put_async(self._store, name, data)
+                return
+            path = self._root / name
+            await asyncio.to_thread(_make_folder, self._root, path.parent)
             await obstore.put_async(self._store, name, data)
-            if self._root is not None:
-                await asyncio.to_thread(_sync, self._root, name)
+            await asyncio.to_thread(_sync, path, path.parent)
         except (BaseError, OSError) as error:
             raise Unavailable(f"blob {name} cannot be stored: {type(error).__name__}") from error
+
+    def take_in(self, name: str, path: Path, data: bytes, kept: int) -> bool:
+        """Store `data` under `name` out of the file `path`, which begins with `kept` bytes of it; whether it is done.
+
+        A local store on the same filesystem only adds the rest and moves the file, which costs a third of a `put`.
+        Where that cannot be, `put` does it or says why not, and the file stays. Blocking: for a worker thread.
+        """
+        check_name(name)
+        if self._root is None:
+            return False
+        try:
+            _finish(path, data, kept)
+            target = self._root / name
+            _make_folder(self._root, target.parent)
+            path.replace(target)
+            _sync(target.parent)
+        except OSError:
+            return False
+        return True
 
     async def get(self, name: str) -> bytes:
         """Return the blob. Raises `Missing`, also where something else than a file has its name."""
@@ -93,10 +117,31 @@ def check_name(name: str) -> None:
         raise ValueError(f"not a blob name: {name!r}")
 
 
-def _sync(root: Path, name: str) -> None:
-    path = root / name
-    for target in (path, path.parent):
-        descriptor = os.open(target, os.O_RDONLY)
+def _finish(path: Path, data: bytes, kept: int) -> None:
+    """Make `data` of the file that begins with `kept` bytes of it, durably."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        if os.fstat(descriptor).st_size != kept:
+            os.ftruncate(descriptor, kept)  # what a crash or a full disk left of a chunk
+        rest = memoryview(data)[kept:]
+        while rest:
+            rest = rest[os.pwrite(descriptor, rest, len(data) - len(rest)) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(root: Path, folder: Path) -> None:
+    """Make the folder and those above it up to `root`, so that they outlast a loss of power."""
+    missing = list(itertools.takewhile(lambda at: at != root and not at.is_dir(), (folder, *folder.parents)))
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+        _sync(path.parent)
+
+
+def _sync(*paths: Path) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

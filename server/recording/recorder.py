@@ -2,7 +2,8 @@
 
 Every 400 ms the writing task takes what the tracks were given and hands it to a worker thread, which cuts, encrypts and
 writes it; so what was heard is on the disk, encrypted, within half a second. The sealing task stores finished segments
-as blobs and has them journaled; only then a segment leaves the spool.
+as blobs and has them journaled. A segment is always in the spool or stored: a local store takes the file itself; with
+another one it leaves the spool once it is journaled.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
 from server.recording.items import Closed, Item, Line, Outcome, WantKeyframe
-from server.recording.segment import COBROWSE, complete
+from server.recording.segment import COBROWSE, Complete, complete
 from server.recording.track import Cutter, TrackState, TrackWriter
 from server.recording.worker import running_worker, until_next
 from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, TrackSummary
@@ -30,6 +31,8 @@ from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed
 log = structlog.get_logger()
 
 WRITE_EVERY_S = 0.4
+TOGETHER = 8
+"""Segments completed in one go: the tracks of a call end theirs at the same moments."""
 UNSEALED = 4096  # finished segments (small; what they hold is on the disk) that may wait for blob store and journal
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
 FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal that does not answer
@@ -58,8 +61,8 @@ class Recorder:
         """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned,
         and `reason` why there is a hole until something more is received.
 
-        `keep` returns once a sealed segment is durably journaled, and raises `VisavisError` if that cannot be: the
-        segment then stays in the spool. Without it the segments are posted like everything else.
+        `keep` returns once a sealed segment is durably journaled, and raises `VisavisError` if that cannot be:
+        `recover` then finds the segment. Without it the segments are posted like everything else.
         `on_failure` is called when a task of the recorder has died: it records no more, and after `suspend` another has
         to go on with what `recover` finds.
         `monotonic` is the clock, in seconds, that frames carry.
@@ -174,8 +177,8 @@ class Recorder:
             if not self.failed:
                 await asyncio.wait([self._sealing], timeout=max(0.0, begin + FINISH_S - loop.time()))
             if self._unsealed or not self._writing.done():
-                # They stay in the spool, where `recover` finds them.
-                self._log.error("segments left in the spool", waiting=self._unsealed)
+                # They are in the spool or stored; `recover` finds them.
+                self._log.error("segments not sealed", waiting=self._unsealed)
         finally:
             await cancel(self._writing)
             await cancel(self._sealing)
@@ -227,23 +230,40 @@ class Recorder:
                 self._post(outcome)
 
     async def _seal(self) -> None:
-        while (closed := await self._closed.get()) is not None:
-            where = {"track": closed.name.track, "index": closed.name.index}
-            try:
-                await self._seal_one(closed)
-            except (Broken, OSError) as error:
-                self._log.error("segment lost", **where, error=str(error))
-                self._damaged.setdefault(closed.name.track, []).append(closed)
-                self._post(GapDeclared(closed.name.track, closed.start_ms, closed.end_ms, "damaged"))
-            except VisavisError as error:
-                self._log.error("segment left in the spool", **where, error=error.message)
-                continue
-            self._unsealed -= 1
+        ending = False
+        while not ending:
+            batch = [await self._closed.get()]
+            while len(batch) < TOGETHER and not self._closed.empty():
+                batch.append(self._closed.get_nowait())
+            ending = batch[-1] is None
+            segments = [closed for closed in batch if closed is not None]
+            for closed, outcome in zip(segments, await self._worker.run(self._complete, segments), strict=True):
+                await self._seal_one(closed, outcome)
 
-    async def _seal_one(self, closed: Closed) -> None:
+    def _complete(self, segments: list[Closed]) -> list[tuple[Complete, bool] | Broken | OSError]:
+        """Read the segments back and complete them; whether each is stored already, or what is wrong with it."""
+        outcomes: list[tuple[Complete, bool] | Broken | OSError] = []
+        for closed in segments:
+            try:
+                done = complete(self._key, closed.name, closed.path.read_bytes())
+            except (Broken, OSError) as error:
+                outcomes.append(error)
+            else:
+                outcomes.append((done, self._blobs.take_in(closed.name.blob, closed.path, done.blob, done.kept)))
+        return outcomes
+
+    async def _seal_one(self, closed: Closed, outcome: tuple[Complete, bool] | Broken | OSError) -> None:
         name = closed.name
-        done = await self._worker.run(lambda: complete(self._key, name, closed.path.read_bytes()))
-        await self._store(name.blob, done.blob)
+        where = {"track": name.track, "index": name.index}
+        if isinstance(outcome, Broken | OSError):
+            self._log.error("segment lost", **where, error=str(outcome))
+            self._damaged.setdefault(name.track, []).append(closed)
+            self._post(GapDeclared(name.track, closed.start_ms, closed.end_ms, "damaged"))
+            self._unsealed -= 1
+            return
+        done, stored = outcome
+        if not stored:
+            await self._store(name.blob, done.blob)
         sealed = SegmentSealed(
             track=name.track,
             index=name.index,
@@ -260,8 +280,14 @@ class Recorder:
         if self._keep is None:
             self._post(sealed)
         else:
-            await self._keep(sealed)
-        await asyncio.to_thread(closed.path.unlink, missing_ok=True)
+            try:
+                await self._keep(sealed)
+            except VisavisError as error:
+                self._log.error("segment not journaled", **where, error=error.message)
+                return
+        if not stored:
+            await asyncio.to_thread(closed.path.unlink, missing_ok=True)
+        self._unsealed -= 1
 
     async def _store(self, name: str, blob: bytes) -> None:
         """Store until it is stored; meanwhile the segment is safe in the spool."""

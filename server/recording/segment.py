@@ -129,9 +129,13 @@ def unpack_lines(data: bytes) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """A finished segment: the container's bytes, what it holds, and the digests that the journal keeps."""
+    """A finished segment: the container's bytes, what it holds, and the digests that the journal keeps.
+
+    The first `kept` of the bytes are what was read.
+    """
 
     blob: bytes
+    kept: int
     data: bytes
     sha256: str
     digest: str
@@ -146,7 +150,7 @@ def complete(key: SessionKey, name: SegmentName, blob: bytes) -> Complete:
     if not contents.closed:
         writer = key.resume(name.container, blob, contents.chunks)
         blob = blob[: contents.length] + writer.chunk(b"", final=True)
-    return Complete(blob, contents.data, hashlib.sha256(blob).hexdigest(), suite_digest(key, blob))
+    return Complete(blob, contents.length, contents.data, hashlib.sha256(blob).hexdigest(), suite_digest(key, blob))
 
 
 def suite_digest(key: SessionKey, blob: bytes) -> str:

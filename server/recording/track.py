@@ -7,7 +7,6 @@ worker thread: it cuts, encrypts and writes. Both see the same items in the same
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,9 +27,11 @@ SEAL_AFTER_MS = 500  # a segment is closed so long after its end when nothing fo
 SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TrackState:
     """How far a track has come; what a recorder needs to go on with it after a restart. Times in milliseconds.
+
+    A `Cutter` changes its own for every frame.
 
     `started` is whether `TrackStarted` was said: an expected track that never delivers has only gaps.
     """
@@ -144,7 +145,7 @@ class Cutter:
         """
         self.track = track
         self.kind = kind
-        self.state = state
+        self.state = replace(state) if state else None
         self._key = key
         self._spool = spool
         self._offset_ms = offset_ms
@@ -160,12 +161,11 @@ class Cutter:
 
     def take(self, items: list[Item], now_ms: int) -> list[Outcome]:
         """Take items in order, put everything on the disk, and return what came of it."""
-        done = 0
-        while done < len(items):
-            done = self._steady(items, done)
-            if done < len(items):
-                self._one(items[done])
-                done += 1
+        for item in items:
+            if type(item) is not EncodedFrame:
+                self._one(item)
+            elif not self._paused:
+                self._media(item)
         opened = self._open
         if opened and now_ms >= opened.boundary_ms + SEAL_AFTER_MS and self.state:
             self._close(min(self.state.edge_ms, opened.boundary_ms))
@@ -184,7 +184,7 @@ class Cutter:
                 self._declare(now_ms, self._reason or "no_media")
             elif self.kind == COBROWSE:
                 self._credit(now_ms)
-            self.state = replace(self.state, edge_ms=self._from_ms)
+            self.state.edge_ms = self._from_ms
         out, self._out = self._out, []
         return out
 
@@ -194,46 +194,8 @@ class Cutter:
             os.close(self._open.descriptor)
             self._open = None
 
-    def _steady(self, items: list[Item], start: int) -> int:
-        """Take the frames from `start` on that only go on from the one before; where that ends.
-
-        The same as `_media` for each, which nearly all frames of a call would pass through to no effect.
-        """
-        opened, state, hole = self._open, self.state, HOLE_MS.get(self.kind)
-        if opened is None or state is None or hole is None or self._reason or self._paused or self._needs_keyframe:
-            return start
-        audio, offset, boundary = self.kind == AUDIO, self._offset_ms, opened.boundary_ms
-        blocks, last, follows, edge = opened.blocks, self._last_ms, self._next_audio_ms, state.edge_ms
-        end = start
-        for item in itertools.islice(items, start, None):
-            if not isinstance(item, EncodedFrame):
-                break
-            at = round(item.time * 1000 + offset)
-            if audio and abs(at - follows) <= SNAP_MS:
-                at = follows
-            if at <= last:
-                at = last + 1
-            if at >= boundary or at - edge > hole:
-                break
-            last = at
-            follows = at + (round(item.duration * 1000) if audio else PICTURE_MS)
-            if follows > edge:
-                edge = follows
-            if item.keyframe:
-                opened.keyframe = True
-            blocks.append(Block(at, item.keyframe, item.data))
-            end += 1
-        if end > start:
-            opened.frames += end - start
-            self._last_ms, self._next_audio_ms = last, follows
-            self._advance(edge)
-        return end
-
     def _one(self, item: Item) -> None:
         match item:
-            case EncodedFrame():
-                if not self._paused:
-                    self._media(item)
             case Line():
                 if not self._paused:
                     self._line(item)
@@ -320,7 +282,7 @@ class Cutter:
             self._from_ms = at
             self._reason = ""
         if not self.state.started:
-            self.state = replace(self.state, started=True)
+            self.state.started = True
             self._out.append(TrackStarted(self.track, self.kind, CODECS[self.kind], width, height))
 
     def _roll(self, at: int) -> None:
@@ -360,7 +322,7 @@ class Cutter:
         start = self._from_ms
         boundary = (at // SEGMENT_MS + 1) * SEGMENT_MS
         self._open = _OpenSegment(name, path, descriptor, container, start, boundary, good_edge_ms=start)
-        self.state = replace(self.state, next_index=name.index + 1)
+        self.state.next_index = name.index + 1
 
     def _flush(self) -> bool:
         """Write what the open segment holds in memory. False, with the loss noted, when the disk refuses."""
@@ -386,7 +348,7 @@ class Cutter:
         assert self.state
         self._open = None
         os.close(opened.descriptor)
-        self.state = replace(self.state, edge_ms=opened.good_edge_ms)
+        self.state.edge_ms = opened.good_edge_ms
         self._from_ms = opened.good_edge_ms
         if opened.good_bytes:
             self._emit(opened, opened.good_edge_ms)
@@ -412,13 +374,11 @@ class Cutter:
     def _emit(self, opened: _OpenSegment, end_ms: int) -> None:
         assert self.state
         lost, self._lost_ms = min(self._lost_ms, end_ms - opened.start_ms), 0
-        self.state = replace(
-            self.state,
-            edge_ms=max(self.state.edge_ms, end_ms),
-            recorded_ms=self.state.recorded_ms + end_ms - opened.start_ms - lost,
-            gap_ms=self.state.gap_ms + lost,
-            segments=self.state.segments + 1,
-        )
+        state = self.state
+        state.edge_ms = max(state.edge_ms, end_ms)
+        state.recorded_ms += end_ms - opened.start_ms - lost
+        state.gap_ms += lost
+        state.segments += 1
         closed = Closed(
             opened.name, self.kind, opened.path, opened.start_ms, end_ms, opened.frames, opened.keyframe, lost
         )
@@ -431,31 +391,21 @@ class Cutter:
         if until_ms <= start:
             return
         self._out.append(GapDeclared(self.track, start, until_ms, reason))
-        self.state = replace(self.state, edge_ms=until_ms, gap_ms=self.state.gap_ms + until_ms - start)
+        self.state.edge_ms = until_ms
+        self.state.gap_ms += until_ms - start
         self._from_ms = until_ms
 
     def _credit(self, until_ms: int) -> None:
         """Count the silence of a co-browse track as recorded: nothing happened on the page."""
         assert self.state
         if until_ms > self._from_ms:
-            recorded = self.state.recorded_ms + until_ms - self._from_ms
-            self.state = replace(self.state, edge_ms=until_ms, recorded_ms=recorded)
+            self.state.recorded_ms += until_ms - self._from_ms
+            self.state.edge_ms = until_ms
             self._from_ms = until_ms
 
     def _advance(self, until_ms: int) -> None:
-        state = self.state
-        assert state
-        if until_ms > state.edge_ms:
-            # For many frames: `dataclasses.replace` takes several times as long.
-            self.state = TrackState(
-                state.kind,
-                state.first_ms,
-                until_ms,
-                state.next_index,
-                state.recorded_ms,
-                state.gap_ms,
-                state.segments,
-            )
+        assert self.state
+        self.state.edge_ms = max(self.state.edge_ms, until_ms)
 
     def _want_keyframe(self, *, ask: bool = True) -> None:
         if self.kind != AUDIO:

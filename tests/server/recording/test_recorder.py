@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -32,9 +34,10 @@ class Bench:
         suite: str = "aes-256-gcm",
         age: float = 0.0,
         keep: Callable[[SegmentSealed], Awaitable[None]] | None = None,
+        blobs: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.blobs = Blobs.at(str(folder / "blobs"))
+        self.blobs = Blobs.at(str(blobs or folder / "blobs"))
         self.key = SessionKey("s1", SUITES[suite], bytes(range(SUITES[suite].key_bytes)))
         self.events: list[Event] = []
         self.age = age  # seconds; the clock stands still unless a test moves it
@@ -63,6 +66,10 @@ class Bench:
     async def file(self, track: str, kind: str) -> bytes:
         parts = [await self.contents(event) for event in self.sealed(track)]
         return init_segment(kind, width=320, height=180) + b"".join(parts)
+
+    def far_store(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the store be one that cannot take files as they are, like S3."""
+        monkeypatch.setattr(self.blobs, "take_in", lambda *told: False)
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -156,6 +163,7 @@ async def test_cobrowse_lines_are_recorded_with_their_time(tmp_path: Path) -> No
 
 async def test_blob_store_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path, age=3)
+    bench.far_store(monkeypatch)
     real = bench.blobs.put
     failures = iter((True, True, False))
 
@@ -195,6 +203,7 @@ async def test_a_store_that_stays_away_leaves_everything_to_recovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
     bench = Bench(tmp_path, age=3)
+    bench.far_store(monkeypatch)
     real = bench.blobs.put
 
     async def away(name: str, data: bytes) -> None:
@@ -214,7 +223,9 @@ async def test_a_store_that_stays_away_leaves_everything_to_recovery(
     assert (found.completed().tracks[0].recorded_ms, found.completed().tracks[0].segments) == (3000, 2)
 
 
-async def test_a_segment_leaves_the_spool_when_it_is_journaled(tmp_path: Path, no_task_left: None) -> None:
+async def test_a_segment_leaves_the_spool_when_it_is_journaled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_task_left: None
+) -> None:
     journaled = asyncio.Event()
     asked: list[SegmentSealed] = []
 
@@ -223,6 +234,7 @@ async def test_a_segment_leaves_the_spool_when_it_is_journaled(tmp_path: Path, n
         await journaled.wait()
 
     bench = Bench(tmp_path, age=3, keep=keep)
+    bench.far_store(monkeypatch)
     bench.feed("kiosk.camera", "video", media.vp8(3))
     await bench.until(lambda: asked != [])
     first = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path / "spool")
@@ -233,12 +245,61 @@ async def test_a_segment_leaves_the_spool_when_it_is_journaled(tmp_path: Path, n
     assert not list((tmp_path / "spool").rglob("*.open"))
 
 
-async def test_a_segment_that_is_refused_stays_in_the_spool(tmp_path: Path) -> None:
+@pytest.mark.parametrize("far", [False, True])
+async def test_a_segment_that_is_refused_is_left_to_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, far: bool
+) -> None:
     async def keep(segment: SegmentSealed) -> None:
         raise VisavisError("internal")
 
     bench = Bench(tmp_path, age=1, keep=keep)
+    if far:
+        bench.far_store(monkeypatch)
     bench.feed("kiosk.camera", "video", media.vp8(1))
     with pytest.raises(Unavailable):
         await bench.recorder.finish()
-    assert len(list((tmp_path / "spool").rglob("*.open"))) == 1
+    assert len(list((tmp_path / "spool").rglob("*.open"))) == int(far)
+    found = await recover("s1", bench.events, spool=tmp_path / "spool", blobs=bench.blobs, key=bench.key, until_ms=1000)
+    assert [event.frames for event in found.events if isinstance(event, SegmentSealed)] == [25]
+
+
+async def test_a_store_on_another_filesystem_is_written_to(tmp_path: Path) -> None:
+    """As with S3, the file cannot simply be moved."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert Path(elsewhere).stat().st_dev != tmp_path.stat().st_dev
+        bench = Bench(tmp_path, age=3, blobs=Path(elsewhere))
+        bench.feed("kiosk.camera", "video", media.vp8(3))
+        await bench.recorder.finish()
+        assert [event.frames for event in bench.sealed("kiosk.camera")] == [50, 25]
+        for event in bench.sealed("kiosk.camera"):
+            assert hashlib.sha256(await bench.blobs.get(event.blob)).hexdigest() == event.sha256
+            assert await bench.contents(event)
+    assert not list((tmp_path / "spool").rglob("*.open"))
+
+
+async def test_a_local_store_takes_the_file_itself(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, age=1)
+    bench.feed("kiosk.camera", "video", media.vp8(1))
+    spool = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path / "spool")
+    await bench.until(lambda: spool.exists() and spool.stat().st_size > 1000)
+    number = spool.stat().st_ino
+    await bench.recorder.finish()
+    (event,) = bench.sealed("kiosk.camera")
+    stored = tmp_path / "blobs" / event.blob
+    assert stored.stat().st_ino == number
+    assert hashlib.sha256(stored.read_bytes()).hexdigest() == event.sha256
+    assert stored.stat().st_size == event.size
+
+
+async def test_what_a_full_disk_left_of_a_chunk_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path, age=1)
+    bench.feed("kiosk.camera", "video", media.vp8(1))
+    spool = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path / "spool")
+    await bench.until(lambda: spool.exists() and spool.stat().st_size > 1000)
+    with spool.open("ab") as file:
+        file.write(b"\0\0\x10\0half a chunk")
+    await bench.recorder.finish()
+    (event,) = bench.sealed("kiosk.camera")
+    assert event.frames == 25
+    assert hashlib.sha256((tmp_path / "blobs" / event.blob).read_bytes()).hexdigest() == event.sha256
+    assert await bench.contents(event)
