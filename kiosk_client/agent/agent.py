@@ -15,6 +15,7 @@ import structlog
 from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
 from kiosk_client.agent.farewell import Farewell
+from kiosk_client.agent.hearing import Hearing
 from kiosk_client.agent.identity import Identity
 from kiosk_client.agent.mirror import LIVE, Mirror
 from kiosk_client.agent.transport import socket_url, tls_context
@@ -68,6 +69,10 @@ class Agent:
             tls=tls,
         )
         self._addresses = AddressWatch(self._addresses_changed)
+        self._hearing = Hearing(
+            lambda: self._call.gateway.server_leg if self._call is not None else None,
+            lambda silent: self._tell(self.mirror.set_silent(silent)),
+        )
         self._farewell = Farewell(self.client.request, self._post, lambda: self.client.connected)
 
     @property
@@ -212,6 +217,7 @@ class Agent:
             on_page_lost=lambda leg: self._tell(LegLost(leg)),
         )
         call.gateway.set_online(self.client.connected)
+        self._hearing.begin()
         return call
 
     def _end_call(self) -> None:
@@ -219,6 +225,7 @@ class Agent:
         if call is None:
             return
         self.client.eager = False
+        self._hearing.end()
         log.info("call is over", session=call.session)
         task = spawn(call.close(), name=f"closing {call.session}")
         self._closing.add(task)

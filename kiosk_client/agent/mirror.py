@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from link.messages.server import (
     AssistanceState,
     ChatMessage,
@@ -31,7 +33,12 @@ class Mirror:
 
     def set_online(self, online: bool) -> PageStatus:
         """Return what the page is told when the server is reached or lost."""
-        self.status = PageStatus(online=online, document_camera=self.status.document_camera)
+        self.status = replace(self.status, online=online)
+        return self.status
+
+    def set_silent(self, silent: bool) -> PageStatus:
+        """Return what the page is told when nothing is heard of a call any more, or something again."""
+        self.status = replace(self.status, silent=silent)
         return self.status
 
     def take(self, message: ServerMessage) -> bool:

@@ -46,10 +46,14 @@ class KioskConfig(ServerBase, tag="kiosk_config"):
 
 
 class PageStatus(ServerBase, tag="page_status"):
-    """Kiosk client to page: whether the server is reached, and what the kiosk has."""
+    """Kiosk client to page: whether the server is reached, and what the kiosk has.
+
+    ``silent``: in a call nothing at all was heard of the server for over a second, which is a pause or the begin of a loss.
+    """
 
     online: bool
     document_camera: bool = False
+    silent: bool = False
 
 
 class ConsoleConfig(ServerBase, tag="console_config"):

@@ -243,3 +243,15 @@ async def test_a_full_buffer_refuses_new_messages(peer: Peer, page: Page) -> Non
         return count;
     }""")
     assert 200 < accepted < 300, "2 MiB of 8 kB messages"
+
+
+async def test_a_question_is_answered_at_once_or_ends_the_websocket(page: Page) -> None:
+    await page.evaluate("void globalThis.open('/ws')")
+    await seen(page, "link.state === 'open'")
+    asked = "Promise.all([link.check(3000), link.check(1)])"
+    assert await page.evaluate(asked) == [True, True]
+    await page.evaluate("link.close(); void globalThis.open('/silent')")
+    await seen(page, "link.state === 'open'")
+    assert await page.evaluate("link.check(200)") is False
+    assert await page.evaluate("link.state") == "lost"
+    assert await page.evaluate("link.check(200)") is False, "nobody can be asked"

@@ -20,7 +20,7 @@ from link.messages.values import Document, DocumentState, Network, Quality, Sess
 from link.signaling.host import Host
 from server.demo_browser import received
 from tests.web.audit import faults, faults_everywhere
-from tests.web.desk_server import Desk, a_queue, a_session, running
+from tests.web.desk_server import TRACKS, Desk, a_queue, a_session, running
 from tests.web.people import Person, at_desk
 
 pytestmark = pytest.mark.chromium
@@ -337,9 +337,25 @@ async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path
         await expect(page.locator(".banner.danger")).to_be_visible()
         await expect(page.locator(".call-state.recording")).to_be_visible()  # pictures still flow, and are recorded
         await desk.leg.close()
-        await expect(page.locator(".call-state.waiting")).to_have_text("No connection", timeout=15_000)
+        await expect(page.locator(".call-state.waiting")).to_contain_text("nothing is recorded", timeout=15_000)
         await person.context.set_offline(False)
         await expect(page.locator(".call-state.recording")).to_be_visible(timeout=15_000)
+
+
+async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        status = page.locator(".topbar-call [role=status]")
+        await expect(status).to_contain_text("5 tracks")
+        desk.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        await expect(status).to_contain_text("3 tracks")  # the customer's page goes another way
+        desk.update(kiosk_connected=False)
+        await expect(status).to_contain_text("2 tracks")
+        desk.update(recording=TRACKS[:2])
+        await expect(status).to_contain_text("Nothing is recorded just now")
+        desk.update(kiosk_connected=True, network=[], recording=TRACKS)
+        await expect(status).to_contain_text("5 tracks")
 
 
 async def test_a_lost_leg_is_replaced(tmp_path: Path) -> None:

@@ -35,6 +35,14 @@ def test_a_page_before_any_connection_is_told_that_there_is_none() -> None:
     ]
 
 
+def test_a_late_page_is_told_of_a_silence() -> None:
+    mirror = Mirror(document_camera=True)
+    mirror.set_online(True)
+    mirror.set_silent(True)
+    assert mirror.greeting()[0] == PageStatus(online=True, document_camera=True, silent=True)
+    assert mirror.set_online(False) == PageStatus(online=False, document_camera=True, silent=True)
+
+
 def test_a_late_page_gets_the_whole_call() -> None:
     mirror = Mirror(document_camera=False)
     mirror.set_online(True)

@@ -417,6 +417,23 @@ async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
 
 
+async def test_who_is_not_heard_is_not_said_to_be_recorded(tmp_path: Path) -> None:
+    async with kiosk(tmp_path) as at:
+        await at.talk(1)
+        recording = at.page.locator("kiosk-call .recording")
+        await expect(recording).to_contain_text("正在录制")
+        at.agent._tell(at.agent.mirror.set_silent(True))
+        await expect(recording).to_have_text("正在确认连接…")
+        await expect(at.page.locator("kiosk-call .veil"), "it may be a pause").to_have_count(0)
+        await fine_for_everybody(at)
+        at.agent._tell(at.agent.mirror.set_silent(False))
+        await expect(recording).to_contain_text("正在录制")
+        at.office.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        await expect(recording).to_have_text("正在确认连接…")
+        at.office.update(network=[Network("specialist", Quality.BAD, "silent")])
+        await expect(recording).to_contain_text("正在录制")
+
+
 async def test_the_kiosks_own_leg_lost_is_made_anew(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)

@@ -14,6 +14,10 @@ const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { id
 const RETRY_MS = [200, 500, 1000];
 /** How long the server may take to say that it hears us, before the connection to it is made anew. */
 const REACH_MS = 1500;
+/** The same where nothing at all has arrived for over a second already. */
+const CHECK_MS = 1200;
+/** What is answered sooner is no news. */
+const CALM_MS = 250;
 
 /** @param {unknown} error @returns {DeviceState} */
 function deviceState(error) {
@@ -38,11 +42,14 @@ export class Media extends EventTarget {
   peer = null;
   /** @type {PeerState} */
   connection = "new";
+  /** Nothing arrives, and the server has been asked whether it hears us. */
+  unsure = false;
   /** Milliseconds from answering to a connected leg, for the last call. @type {number | null} */
   setupMs = null;
 
   /** @type {Promise<void> | null} */ #warming = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #doubt;
   #failures = 0;
   #open = false;
   #began = 0;
@@ -199,6 +206,9 @@ export class Media extends EventTarget {
     );
     this.peer = peer;
     peer.addEventListener("state", () => this.#peerChanged(peer));
+    peer.addEventListener("quiet", () => {
+      if (this.peer === peer) void (peer.quiet ? this.#ask() : this.#settle());
+    });
     this.#changed();
     if (this.#warming) await this.#warming;
     if (this.peer === peer) await peer.start(this.local).catch(() => undefined); // Its state says "lost" too.
@@ -223,6 +233,25 @@ export class Media extends EventTarget {
     return { iceServers, relayOnly: reply.relay_only ?? false };
   }
 
+  /** Nothing comes: does the server hear us at all? Said only where the answer does not come at once. */
+  async #ask() {
+    clearTimeout(this.#doubt);
+    this.#doubt = setTimeout(() => {
+      this.unsure = true;
+      this.#changed();
+    }, CALM_MS);
+    await this.desk.connection.check(CHECK_MS);
+    this.#settle();
+  }
+
+  /** It is known again: something arrives, or the server has answered, or it has not and the connection says so. */
+  #settle() {
+    clearTimeout(this.#doubt);
+    if (!this.unsure) return;
+    this.unsure = false;
+    this.#changed();
+  }
+
   /** @param {Peer} peer */
   #peerChanged(peer) {
     if (this.peer !== peer) return;
@@ -231,7 +260,10 @@ export class Media extends EventTarget {
       this.#failures = 0;
       this.setupMs ??= performance.now() - this.#began;
     }
-    if (peer.state === "lost") this.#again();
+    if (peer.state === "lost") {
+      void this.#ask();
+      this.#again();
+    }
     this.#changed();
   }
 
@@ -259,6 +291,7 @@ export class Media extends EventTarget {
     this.#session = "";
     this.#leg = "";
     this.setupMs = null;
+    this.#settle();
     if (!this.peer && this.connection === "new") return;
     const peer = this.peer;
     this.peer = null;

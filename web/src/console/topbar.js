@@ -46,31 +46,32 @@ export class ConsoleTopbar extends ConsoleElement {
   }
 
   #call() {
-    const { session, sessionAt, link } = this.state;
+    const { session, sessionAt } = this.state;
     if (!session) return nothing;
-    // Neither words nor pictures reach the server: nobody here may say that it records.
-    const cut = link !== "open" && this.app.media.connection !== "connected";
     const seconds = session.active_s + (performance.now() - sessionAt) / 1000;
-    const tracks = session.recording.map(({ name }) => trackLabel(name));
     return html`
       <span class="call-timer number" role="timer" aria-label=${t("Call time")}>${formatDuration(seconds)}</span>
       <span class="call-where">${session.kiosk_name}<small>${branchName(session)}</small></span>
-      ${
-        session.state === "held"
-          ? html`<span class="call-state held"><wa-icon name="pause"></wa-icon>${t("On hold")}</span>`
-          : cut
-            ? html`<span class="call-state waiting"><wa-icon name="wifi-off"></wa-icon>${t("No connection")}</span>`
-            : tracks.length
-            ? html`<span class="call-state recording" title=${tracks.join(", ")}>
-                <span class="recording-dot"></span>${t("Recording")}<small
-                  >${t("{count} tracks", { count: tracks.length })}</small
-                >
-              </span>`
-            : html`<span class="call-state waiting"
-                ><wa-icon name="hourglass"></wa-icon>${t("Recording starts…")}</span
-              >`
-      }
+      <span role="status">${this.#recording(session)}</span>
     `;
+  }
+
+  /** What is recorded, as far as this page can know. @param {import("../link/messages.js").Session} session */
+  #recording(session) {
+    const { link } = this.state;
+    const { media } = this.app;
+    if (session.state === "held") return callState("held", "pause", t("On hold"));
+    // Neither words nor pictures reach the server: nobody here may say that it records.
+    if (link !== "open" && (media.connection !== "connected" || media.peer?.quiet)) {
+      return callState("waiting", "wifi-off", t("No connection, nothing is recorded"));
+    }
+    if (media.unsure) return callState("waiting", "loader", t("Checking the connection…"));
+    if (!session.recording.length) return callState("waiting", "hourglass", t("Recording starts…"));
+    const tracks = recordedNow(session, media.connection === "connected").map(({ name }) => trackLabel(name));
+    if (!tracks.length) return callState("waiting", "wifi-off", t("Nothing is recorded just now"));
+    return html`<span class="call-state recording" title=${tracks.join(", ")}>
+      <span class="recording-dot"></span>${t("Recording")}<small>${t("{count} tracks", { count: tracks.length })}</small>
+    </span>`;
   }
 
   #actions() {
@@ -137,6 +138,30 @@ export class ConsoleTopbar extends ConsoleElement {
       </form>
     </div>`;
   }
+}
+
+/**
+ * @param {string} kind
+ * @param {string} icon
+ * @param {string} text
+ */
+function callState(kind, icon, text) {
+  return html`<span class="call-state ${kind}"><wa-icon name=${icon}></wa-icon>${text}</span>`;
+}
+
+/**
+ * The tracks of those who can be heard: what nobody sends is not recorded.
+ *
+ * @param {import("../link/messages.js").Session} session
+ * @param {boolean} heard whether the server hears us
+ */
+function recordedNow(session, heard) {
+  const there = session.kiosk_connected;
+  const silent = session.network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent");
+  return session.recording.filter(({ name }) => {
+    if (name.startsWith("specialist.")) return heard;
+    return there && !(silent && name.startsWith("kiosk."));
+  });
 }
 
 customElements.define("console-topbar", ConsoleTopbar);

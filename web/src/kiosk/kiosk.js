@@ -217,7 +217,11 @@ export class Kiosk extends EventTarget {
         return this.#set({ config: message });
       case "page_status":
         this.#reached = message.online;
-        return this.#set({ online: this.#online, documentCamera: message.document_camera ?? false });
+        return this.#set({
+          online: this.#online,
+          silent: message.silent ?? false,
+          documentCamera: message.document_camera ?? false,
+        });
       case "session":
         return this.#takeSession(message.session);
       case "session_gone":

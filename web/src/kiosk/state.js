@@ -14,6 +14,7 @@
  * @typedef {object} State
  * @property {ConnectionState} link the page's stream to the kiosk client
  * @property {boolean} online whether the kiosk client reaches the server
+ * @property {boolean} silent whether the kiosk client hears nothing of the call's media
  * @property {boolean} documentCamera
  * @property {KioskConfig | null} config
  * @property {Session | null} session
@@ -37,6 +38,7 @@ export function initialState() {
   return {
     link: "connecting",
     online: false,
+    silent: false,
     documentCamera: false,
     config: null,
     session: null,

@@ -87,7 +87,8 @@ export class Connection extends EventTarget {
   #heartbeatMs = 10_000;
   #lastIn = 0;
   #lastOut = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #check;
+  /** @type {{answer: Promise<boolean>, tell: (alive: boolean) => void,
+   *   timer: ReturnType<typeof setTimeout>} | undefined} */ #check;
   /** Whether somebody waits for this stream: it then comes back sooner, at the cost of more attempts. */
   eager = false;
 
@@ -157,19 +158,28 @@ export class Connection extends EventTarget {
 
   /**
    * Ask for a sign of life now, because something else went silent: without one in `withinMs` the WebSocket is given up
-   * and a new one made, much earlier than by the heartbeat.
+   * and a new one made, much earlier than by the heartbeat. Who asks while it is asked waits for the same answer.
    *
    * @param {number} withinMs
+   * @returns {Promise<boolean>} true as soon as there is one
    */
   check(withinMs) {
     const socket = this.#socket;
-    if (this.#state !== "open" || !socket || this.#check !== undefined) return;
-    const before = this.#lastIn;
+    if (this.#state !== "open" || !socket) return Promise.resolve(false);
+    if (this.#check) return this.#check.answer;
     this.#write({ frame: "ping", n: ++this.#pings });
-    this.#check = setTimeout(() => {
-      this.#check = undefined;
-      if (this.#lastIn === before) this.#dropped(socket, true);
-    }, withinMs);
+    /** @type {(alive: boolean) => void} */
+    let tell = () => {};
+    const answer = new Promise((/** @type {(alive: boolean) => void} */ resolve) => (tell = resolve));
+    this.#check = { answer, tell, timer: setTimeout(() => this.#dropped(socket, true), withinMs) };
+    return answer;
+  }
+
+  /** @param {boolean} alive */
+  #checked(alive) {
+    clearTimeout(this.#check?.timer);
+    this.#check?.tell(alive);
+    this.#check = undefined;
   }
 
   /** Begin a new stream after the server closed this one for good, because what it lacked is there now. */
@@ -253,6 +263,7 @@ export class Connection extends EventTarget {
    */
   #receive(socket, data) {
     this.#lastIn = performance.now();
+    this.#checked(true);
     /** @type {Record<string, any>} */
     let frame;
     try {
@@ -422,8 +433,7 @@ export class Connection extends EventTarget {
     this.#socket = null;
     clearTimeout(this.#welcomeTimer);
     clearTimeout(this.#retry);
-    clearTimeout(this.#check);
-    this.#check = undefined;
+    this.#checked(false);
     clearInterval(this.#heart);
     this.#acknowledged();
     if (!socket) return;

@@ -353,6 +353,7 @@ export interface PageStatus {
   type: "page_status";
   online: boolean;
   document_camera: boolean;
+  silent: boolean;
 }
 
 /** What a console needs to know; sent after every new (not resumed) connection. */

@@ -31,6 +31,8 @@ const CONNECT_MS = 8000;
 const DISCONNECT_MS = 3000;
 /** Our end sends a report every second even when nobody speaks, so silence for this long is a lost peer. */
 const SILENT_MS = 2400;
+/** Silence for this long is worth a question: just over a second, because the report may be all that comes. */
+const QUIET_MS = 1100;
 const LISTEN_MS = 400;
 
 /**
@@ -54,10 +56,12 @@ const HINTS = { microphone: "speech", camera: "motion", auxiliary: "detail" };
 const CODECS = { audio: /^audio\/opus$/i, video: /^video\/(vp8|rtx)$/i };
 
 /**
- * Events: `state` (detail: PeerState). `tracks` holds the received MediaStreamTracks by slot, from the start; they are
+ * Events: `state` (detail: PeerState), `quiet` when that changed. `quiet` says that nothing at all has arrived for over a
+ * second: a pause, or the begin of a loss; it ends when something came in two looks on end. `tracks` holds the received MediaStreamTracks by slot, from the start; they are
  * muted until something is fed to them.
  */
 export class Peer extends EventTarget {
+  quiet = false;
   /** @type {PeerState} */ #state = "new";
   /** @type {RTCRtpTransceiver[]} */ #lines = [];
   /** @type {Playout} */ #playout;
@@ -240,15 +244,26 @@ export class Peer extends EventTarget {
     let heard = performance.now();
     let looked = heard;
     let before = -1;
+    let row = 0;
     this.#listening = setInterval(async () => {
       const received = await this.#arrived();
       const now = performance.now();
       // A page that was asleep, or a computer, has heard nothing because it did not listen.
-      if (received !== before || now - looked > 3 * LISTEN_MS) heard = now;
+      row = received !== before ? row + 1 : 0;
+      if (row || now - looked > 3 * LISTEN_MS) heard = now;
       before = received;
       looked = now;
+      if (now - heard > QUIET_MS) this.#hush(true);
+      else if (row > 1) this.#hush(false);
       if (now - heard > SILENT_MS) this.#lose();
     }, LISTEN_MS);
+  }
+
+  /** @param {boolean} quiet */
+  #hush(quiet) {
+    if (this.quiet === quiet) return;
+    this.quiet = quiet;
+    this.dispatchEvent(new Event("quiet"));
   }
 
   /** How many packets and answers to checks have come on whatever path; what else it tells goes to the playout. */

@@ -47,7 +47,7 @@ class KioskCall extends KioskElement {
           : nothing}
       </div>
       <div class="call-bar">
-        ${recordingNote(session, this.state.online)}
+        ${recordingNote(session, this.#link(session))}
         <button class="button danger" type="button" @click=${() => this.kiosk.confirmEnding(true)}>
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
@@ -76,6 +76,13 @@ class KioskCall extends KioskElement {
 
   #toNewest() {
     if (this.#lines) this.#lines.scrollTop = this.#lines.scrollHeight;
+  }
+
+  /** Whether what this customer says and shows reaches the server. @param {import("../state.js").Session} session */
+  #link({ network }) {
+    const { online, silent } = this.state;
+    const unheard = network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent") ?? false;
+    return { online, silent: silent || unheard || !this.kiosk.capture.connected };
   }
 
   /** @param {import("../state.js").Session} session */

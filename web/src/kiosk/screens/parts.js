@@ -26,17 +26,25 @@ export function helpButton(kiosk, reason) {
 }
 
 /**
- * What is being recorded just now, in words. While the service cannot be reached, nothing is.
+ * What is being recorded just now, in words. While the service cannot be reached, nothing is; while nothing is heard of it,
+ * nobody here knows.
  *
  * @param {import("../state.js").Session} session
- * @param {boolean} [online]
+ * @param {{online: boolean, silent: boolean}} [link]
  */
-export function recordingNote(session, online = true) {
-  const what = online ? recorded(session.recording) : [];
+export function recordingNote(session, { online, silent } = { online: true, silent: false }) {
+  const all = recorded(session.recording);
+  const doubt = silent && all.length > 0;
+  const what = online && !doubt ? all : [];
   const held = session.state === "held";
-  const idle = held ? t("Nothing is recorded while you hold") : t("The recording is being started");
-  const none = online ? idle : t("Nothing is recorded until the connection is back");
-  return html`<p class="recording ${(held || !online) && !what.length ? "paused" : ""}" role="status">
+  const none = !online
+    ? t("Nothing is recorded until the connection is back")
+    : doubt
+      ? t("Checking the connection…")
+      : held
+        ? t("Nothing is recorded while you hold")
+        : t("The recording is being started");
+  return html`<p class="recording ${(held || doubt || !online) && !what.length ? "paused" : ""}" role="status">
     <span class="recording-dot"></span>
     <span>${what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : none}</span>
   </p>`;
