@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from link.messages import client as c
 from link.messages.errors import NotAuthenticated, Unavailable
 from tests.web.audit import faults_everywhere
-from tests.web.test_console import console, into_call
+from tests.web.console_rig import console, into_call
 
 pytestmark = pytest.mark.chromium
 

@@ -10,51 +10,12 @@ from playwright.async_api import ViewportSize, expect
 
 from link.messages import client as c
 from link.messages import server as s
-from link.messages.values import DocumentState, Language, Network, Quality, SessionState
+from link.messages.values import DocumentState, Language, SessionState
 from tests.kiosk_client.head_office import HeadOffice
-from tests.web.audit import faults, faults_everywhere
+from tests.web.kiosk.looks import TYPE, fine, fine_for_everybody
 from tests.web.kiosk.rig import Kiosk, kiosk
 
 pytestmark = pytest.mark.chromium
-
-# What is smaller than it may be, as far as a program can see: type in pixels, and what a finger must hit.
-_SMALL = """
-([type, target]) => {
-  const small = [];
-  const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
-  for (const element of document.querySelectorAll("body *")) {
-    if (!shown(element) || element.closest(".visually-hidden, .hand-layer")) continue;
-    const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    const size = parseFloat(getComputedStyle(element).fontSize);
-    if (text && size < type - 0.01) small.push(`type ${size}: ${element.localName}.${element.className}`);
-    if (!element.matches("button, input:not([type=radio]):not([type=checkbox]), label:has(> input)")) continue;
-    const { width, height } = element.getBoundingClientRect();
-    if (width < target || height < target) {
-      small.push(`target ${width}x${height}: ${element.localName}.${element.className}`);
-    }
-  }
-  return [...new Set(small)];
-}
-"""
-
-
-async def fine(at: Kiosk, *, elderly: bool = False) -> None:
-    """Nothing is too small, everything has a name, and every text stands out enough."""
-    limits = [26, 80] if elderly else [18, 60]
-    assert await at.page.evaluate(_SMALL, limits) == []
-    assert await faults(at.page) == []
-
-
-_TYPE = "(elderly) => document.querySelector('kiosk-app').kiosk.setElderly(elderly)"
-
-
-async def fine_for_everybody(at: Kiosk) -> None:
-    """The screen that shows is fine in both languages and both sizes of type."""
-    for elderly in (True, False):
-        await at.page.evaluate(_TYPE, elderly)
-        await at.page.locator("html.elderly" if elderly else "html:not(.elderly)").wait_for()
-        assert await at.page.evaluate(_SMALL, [26, 80] if elderly else [18, 60]) == []
-        assert await faults_everywhere(at.page) == []
 
 
 async def nothing_left(at: Kiosk) -> None:
@@ -203,41 +164,6 @@ async def test_the_form_refuses_what_cannot_be_right(tmp_path: Path) -> None:
         await nothing_left(at)
 
 
-async def test_a_weak_network_is_said_calmly_in_both_languages(tmp_path: Path) -> None:
-    async with kiosk(tmp_path) as at:
-        await at.talk()
-        note = at.page.locator("kiosk-call .note.network")
-        await expect(note).to_have_count(0)
-        at.office.update(network=[Network("kiosk", Quality.WEAK, "loss")])
-        await expect(note).to_contain_text("网络较弱")
-        await expect(note).to_contain_text("声音优先")
-        await expect(note.locator("[lang=en]")).to_contain_text("The sound goes first")
-        await expect(at.page.locator("kiosk-call .network-live")).to_have_attribute("aria-live", "polite")
-        await fine_for_everybody(at)
-        at.office.update(network=[Network("kiosk", Quality.WEAK, "delay")])
-        await expect(note).to_contain_text("声音会晚一点到")
-        at.office.update(
-            network=[Network("kiosk", Quality.WEAK, "loss"), Network("specialist", Quality.BAD, "bandwidth")]
-        )
-        await expect(note).to_contain_text("专家那边网络暂时很差")
-        at.office.update(network=[Network("kiosk", Quality.BAD, "silent")])
-        await expect(note).to_contain_text("自动重新连接")
-        await fine_for_everybody(at)
-        at.office.update(state=SessionState.HELD)
-        await expect(note).to_have_count(0)
-        at.office.update(state=SessionState.ACTIVE, network=[Network("kiosk", Quality.WEAK, "loss")])
-        await at.page.evaluate(_TYPE, True)
-        await at.page.get_by_role("button", name="English").click()
-        await expect(note).to_contain_text("The network is weak")
-        await expect(at.page.get_by_role("button", name="Open the form")).to_be_in_viewport(ratio=1)
-        await at.page.get_by_role("button", name="中文").click()
-        await at.page.evaluate(_TYPE, False)
-        at.office.update(state=SessionState.ACTIVE, network=[])
-        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
-        await expect(note).to_have_count(0)
-        assert at.complaints == []
-
-
 async def test_long_names_and_texts_hide_nothing(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
@@ -259,7 +185,7 @@ async def test_long_names_and_texts_hide_nothing(tmp_path: Path) -> None:
             await expect(at.page.locator(".name-plate .number")).to_be_in_viewport(ratio=1)
         await fine_for_everybody(at)
         await at.page.set_viewport_size({"width": 1080, "height": 1920})
-        await at.page.evaluate(_TYPE, True)
+        await at.page.evaluate(TYPE, True)
         await expect(at.page.locator("kiosk-desk .button.primary")).to_be_in_viewport(ratio=1)
 
 
@@ -399,55 +325,6 @@ async def test_a_page_loaded_again_is_in_the_call_again(tmp_path: Path) -> None:
         assert at.agent.call.gateway.server_leg is server_leg, "the server never noticed"
 
 
-async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_so(tmp_path: Path) -> None:
-    async with kiosk(tmp_path) as at:
-        await at.talk(1)
-        await at.sees_expert(5)
-        await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制")
-        await at.office.restart()
-        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通常只需几秒")
-        await expect(at.page.locator("kiosk-call .recording")).to_have_text("连接中断，暂不录制")
-        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0, timeout=15_000)
-        await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制")
-        before = (await at.statistics())["received"]["video0"]["frames"]
-        await at.sees_expert(before + 10)
-        at.office.update(specialist_connected=False)
-        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("正在为您接通专家")
-        at.office.update(specialist_connected=True)
-        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
-
-
-async def test_who_is_not_heard_is_not_said_to_be_recorded(tmp_path: Path) -> None:
-    async with kiosk(tmp_path) as at:
-        await at.talk(1)
-        recording = at.page.locator("kiosk-call .recording")
-        await expect(recording).to_contain_text("正在录制")
-        at.agent._tell(at.agent.mirror.set_silent(True))
-        await expect(recording).to_have_text("正在确认连接…")
-        await expect(at.page.locator("kiosk-call .veil"), "it may be a pause").to_have_count(0)
-        await fine_for_everybody(at)
-        at.agent._tell(at.agent.mirror.set_silent(False))
-        await expect(recording).to_contain_text("正在录制")
-        at.office.update(network=[Network("kiosk", Quality.BAD, "silent")])
-        await expect(recording).to_have_text("正在确认连接…")
-        at.office.update(network=[Network("specialist", Quality.BAD, "silent")])
-        await expect(recording).to_contain_text("正在录制")
-
-
-async def test_the_kiosks_own_leg_lost_is_made_anew(tmp_path: Path) -> None:
-    async with kiosk(tmp_path) as at:
-        await at.talk(1)
-        await at.sees_expert(5)
-        assert at.agent.call is not None
-        leg = at.agent.call.gateway.page_leg
-        assert leg is not None
-        await leg.close()
-        async with asyncio.timeout(15):
-            while at.agent.call.gateway.page_leg in (leg, None):
-                await asyncio.sleep(0.05)
-        await at.sees_expert()
-
-
 async def test_a_requeued_call_waits_again(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)
@@ -485,14 +362,3 @@ async def test_nobody_there_any_more(tmp_path: Path) -> None:
         assert await at.hands.form.locator(".product input").first.is_checked()
         await at.page.clock.run_for(61_000)
         await nothing_left(at)
-
-
-async def test_the_server_is_not_reached(tmp_path: Path) -> None:
-    async with kiosk(tmp_path) as at:
-        at.agent.stop()
-        expert = at.page.locator("button.expert")
-        await expect(expert).to_be_disabled()
-        await expect(at.page.locator("kiosk-home .note")).to_contain_text("暂时无法连接专家服务")
-        await fine(at)
-        await at.page.locator(".tile").first.click()
-        await at.hands.form.wait_for()

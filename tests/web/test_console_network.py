@@ -1,0 +1,121 @@
+"""What the console says while the network is weak, lost, or not known: the page in Chromium, over the real relay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from link.messages import client as c
+from link.messages import server as s
+from link.messages.values import Network, Quality
+from server.demo_browser import received
+from tests.web.audit import faults, faults_everywhere
+from tests.web.console_rig import console, into_call
+from tests.web.desk_server import TRACKS
+
+pytestmark = pytest.mark.chromium
+
+
+async def test_whose_network_is_weak_and_why_is_said(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        quality = page.locator(".quality")
+        await expect(quality).to_contain_text("Good connection", timeout=15_000)
+        desk.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        await expect(quality).to_contain_text("Customer's network is weak: packets are lost")
+        await expect(quality).to_contain_text("the sound goes first")
+        await expect(page.get_by_role("group", name="Network").get_by_role("status")).to_contain_text("weak")
+        desk.update(network=[Network("kiosk", Quality.WEAK, "loss"), Network("specialist", Quality.BAD, "bandwidth")])
+        await expect(quality).to_contain_text("Your network is poor: little bandwidth")
+        await expect(quality).to_contain_text("reconnects by itself")
+        assert await faults_everywhere(page) == []
+        await quality.focus()
+        await expect(quality).to_be_focused()
+        # Also where another picture than the customer's screen is the large one.
+        for key in ("F2", "F3"):
+            await page.keyboard.press(key)
+            await expect(quality.get_by_role("status")).to_be_visible()
+            await expect(quality.locator("dl")).to_be_hidden()
+            assert await faults(page) == []
+        desk.update(network=[])
+        await expect(quality).to_be_hidden()
+        await page.keyboard.press("F1")
+        await expect(quality).to_contain_text("Good connection")
+        assert person.complaints == []
+
+
+async def test_a_lost_line_and_a_reload_return_into_the_call(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        desk.customer_says("Are you there?")
+        await person.context.set_offline(True)
+        assert desk.channel is not None
+        desk.channel._abort()  # a cut line, as the server sees it
+        await expect(page.locator(".edges .banner")).to_contain_text("you return into this call by yourself")
+        await page.keyboard.press("n")
+        await page.keyboard.type("kept")
+        await person.context.set_offline(False)
+        await expect(page.locator(".edges .banner")).to_have_count(0)
+        assert (await desk.until(c.NoteSave)) == c.NoteSave("session-1", "kept")
+        assert desk.streams == 1
+        assert desk.legs == 1, "the media went on"
+
+        refreshed = sum(isinstance(message, c.CobrowseRefresh) for message in desk.said)
+        await page.reload()
+        await page.locator("console-stage").wait_for()
+        await desk.until(c.CobrowseRefresh, refreshed + 1)
+        await desk.until(c.LegOffer, 2)
+        await expect(page.locator("console-chat .line .text")).to_have_text("Are you there?")
+        await expect(page.locator("console-notes textarea")).to_have_value("kept")
+        await expect(page.locator(".tile.screen > .no-picture")).to_have_count(0)
+        await expect(page.locator(".tile.customer video-tile .no-picture")).to_have_count(0)
+        desk.update(kiosk_connected=False)
+        await expect(page.locator("console-stage .banner.danger")).to_contain_text("kiosk is lost")
+
+
+async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        await expect(page.locator(".call-state.recording")).to_be_visible()
+        await page.locator(".stage .tile.customer .no-picture").wait_for(state="detached")
+        await person.context.set_offline(True)
+        assert desk.channel is not None
+        assert desk.leg is not None
+        desk.channel._abort()
+        await expect(page.locator(".banner.danger")).to_be_visible()
+        await expect(page.locator(".call-state.recording")).to_be_visible()  # pictures still flow, and are recorded
+        await desk.leg.close()
+        await expect(page.locator(".call-state.waiting")).to_contain_text("nothing is recorded", timeout=15_000)
+        await person.context.set_offline(False)
+        await expect(page.locator(".call-state.recording")).to_be_visible(timeout=15_000)
+
+
+async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        status = page.locator(".topbar-call [role=status]")
+        await expect(status).to_contain_text("5 tracks")
+        desk.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        await expect(status).to_contain_text("3 tracks")  # the customer's page goes another way
+        desk.update(kiosk_connected=False)
+        await expect(status).to_contain_text("2 tracks")
+        desk.update(recording=TRACKS[:2])
+        await expect(status).to_contain_text("Nothing is recorded just now")
+        desk.update(kiosk_connected=True, network=[], recording=TRACKS)
+        await expect(status).to_contain_text("5 tracks")
+
+
+async def test_a_lost_leg_is_replaced(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        await into_call(desk, person.page)
+        await expect(person.page.locator(".tile.customer video-tile .no-picture")).to_have_count(0)
+        desk.post(s.LegLost(desk.leg_id))
+        await desk.until(c.LegOffer, 2)
+        await expect(person.page.locator("console-stage .banner")).to_have_count(0)
+        assert (await received(person.page, seconds=1)).video_frames > 0
