@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import socket
 import ssl
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 OPEN_TIMEOUT = 5.0
 LIFETIME = 600
+LEAST_LIFETIME = 5
+"""Seconds; a server that grants less is asked for more this often all the same."""
 RENEW = 240.0
 """Seconds between renewals of a channel and its permission, which lasts five minutes (RFC 8656 sections 9 and 12)."""
 MAX_CHANNELS = 64
@@ -76,6 +79,7 @@ class Allocation(asyncio.DatagramTransport):
         self._channels: dict[tuple[str, int], Channel] = {}
         self._numbers: dict[int, Channel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: asyncio.Timeout | None = None
         self._lifetime = LIFETIME
         self._protocol: Any = None
         self._closing = False
@@ -87,24 +91,27 @@ class Allocation(asyncio.DatagramTransport):
         self.relayed: tuple[str, int] = ("", 0)
         self.mapped: tuple[str, int] = ("", 0)
         self.dropped = 0
+        self.refused = 0
 
     # --- the allocation -----------------------------------------------------------------------------------------------
 
     async def allocate(self) -> None:
         """Connect and get a relayed address. Raises `RelayUnavailable`; takes at most 5 s."""
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT):
+            async with asyncio.timeout(OPEN_TIMEOUT) as self._opening:
                 await self._connect()
                 response = await self._ask(stun.Method.ALLOCATE, {"LIFETIME": LIFETIME, "REQUESTED-TRANSPORT": _UDP})
+            self._opening = None
             self.relayed = response.attributes["XOR-RELAYED-ADDRESS"]
             self.mapped = response.attributes["XOR-MAPPED-ADDRESS"]
-            self._lifetime = max(60, min(LIFETIME, int(response.attributes["LIFETIME"])))
+            self._lifetime = max(LEAST_LIFETIME, min(LIFETIME, int(response.attributes["LIFETIME"])))
         except stun.TransactionFailed as error:
             self.close()
             raise RelayUnavailable(_refusal(error)) from None
         except (TimeoutError, stun.TransactionTimeout):
+            reason = "closes the connection" if self._closing else "does not answer"
             self.close()
-            raise RelayUnavailable("the TURN server does not answer") from None
+            raise RelayUnavailable(f"the TURN server {reason}") from None
         except (OSError, KeyError) as error:
             self.close()
             raise RelayUnavailable(f"the TURN server cannot be used ({type(error).__name__})") from None
@@ -310,11 +317,11 @@ class Allocation(asyncio.DatagramTransport):
         """An answer of the server. Data indications are not used: they need no channel, and so are nobody we asked."""
         try:
             message = stun.parse_message(data)
-        except ValueError:
-            return
-        transaction = self._transactions.get(message.transaction_id)
-        if transaction is not None and message.message_class in (stun.Class.RESPONSE, stun.Class.ERROR):
-            transaction.response_received(message, self.server_address)
+            transaction = self._transactions.get(message.transaction_id)
+            if transaction is not None and message.message_class in (stun.Class.RESPONSE, stun.Class.ERROR):
+                transaction.response_received(message, self.server_address)
+        except (ValueError, KeyError, struct.error):  # attributes of a wrong length; an error without a code
+            self.refused += 1
 
     # --- as asyncio and aioice know it --------------------------------------------------------------------------------
 
@@ -327,6 +334,8 @@ class Allocation(asyncio.DatagramTransport):
         if not self._closing:
             log.info("TURN connection lost")
             self.close()
+            if self._opening is not None:
+                self._opening.reschedule(asyncio.get_running_loop().time())  # nobody will answer any more
             self._on_lost()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:

@@ -22,7 +22,7 @@ from link.media.leg import IceServer
 TURNSERVER = shutil.which("turnserver")
 needs_coturn = pytest.mark.skipif(TURNSERVER is None, reason="coturn is not installed (apt-get install coturn)")
 SECRET = "tests-only-" + "0" * 32
-_CONFIGURATION = """
+CONFIGURATION = """
 listening-ip=127.0.0.1
 relay-ip=127.0.0.1
 listening-port={port}
@@ -46,9 +46,12 @@ no-stdout-log
 
 @dataclass
 class Coturn:
-    """A running coturn."""
+    """A coturn of this configuration; it may be killed and started again, on the same port and with nothing kept."""
 
     port: int
+    directory: Path
+    configuration: str
+    _process: asyncio.subprocess.Process | None = None
 
     def url(self, transport: str = "udp") -> str:
         return f"turn:127.0.0.1:{self.port}?transport={transport}"
@@ -59,34 +62,49 @@ class Coturn:
         digest = hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()
         return IceServer((self.url(transport),), username, base64.b64encode(digest).decode())
 
+    async def start(self) -> None:
+        """Run it; returns when it listens."""
+        assert TURNSERVER is not None
+        low = 20000 + self.port % 20000
+        file = self.directory / "turnserver.conf"
+        file.write_text(
+            self.configuration.format(port=self.port, low=low, high=low + 200, secret=SECRET, directory=self.directory)
+        )
+        with (self.directory / "coturn.log").open("wb") as log:
+            process = self._process = await asyncio.create_subprocess_exec(
+                TURNSERVER, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        async with asyncio.timeout(15):
+            while not await _listens(self.port):
+                assert process.returncode is None, (self.directory / "coturn.log").read_text()
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """As by `kill -9`."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """Politely, if it listens to that."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            self._process.terminate()
+            async with asyncio.timeout(5):
+                await self._process.wait()
+        await self.kill()
+
 
 @asynccontextmanager
-async def coturn(directory: Path, configuration: str = _CONFIGURATION) -> AsyncIterator[Coturn]:
+async def coturn(directory: Path, configuration: str = CONFIGURATION) -> AsyncIterator[Coturn]:
     """Run coturn until the block ends."""
-    assert TURNSERVER is not None
-    port = _free_port()
-    low = 20000 + port % 20000
-    file = directory / "turnserver.conf"
-    file.write_text(configuration.format(port=port, low=low, high=low + 200, secret=SECRET, directory=directory))
-    with (directory / "coturn.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            TURNSERVER, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    made = Coturn(_free_port(), directory, configuration)
     try:
-        async with asyncio.timeout(15):
-            while not await _listens(port):
-                assert process.returncode is None, (directory / "coturn.log").read_text()
-                await asyncio.sleep(0.05)
-        yield Coturn(port)
+        await made.start()
+        yield made
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(5):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await made.stop()
 
 
 async def _listens(port: int) -> bool:
