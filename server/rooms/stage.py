@@ -14,7 +14,8 @@ from link.media.description import InvalidDescription
 from link.media.leg import AUXILIARY, CAMERA, MICROPHONE, Leg, LegState
 from link.media.matrix import HOLD, TALK, Setting
 from link.media.relay import Relay, Tap
-from link.messages.errors import InvalidMedia, NotFound, WrongState
+from link.media.turn import RelayUnavailable
+from link.messages.errors import InvalidMedia, NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
@@ -24,7 +25,8 @@ from server.session.events import KIOSK, SPECIALIST
 
 log = structlog.get_logger()
 
-SILENT_S: Final = 0.7  # after the 2 s that a leg takes to call itself silent: noticed within 3 s
+LOST_S: Final = 2.4  # without hearing anything: more than a leg takes to call itself silent, and most hiccups
+_AT_LEAST_S: Final = 0.2
 CONNECT_S: Final = 15.0
 EXPECTED: Final = {KIOSK: (MICROPHONE, CAMERA), SPECIALIST: (MICROPHONE, CAMERA)}
 # What each participant publishes, the highest rank first: it decides who is shown where not all can be.
@@ -91,7 +93,8 @@ class Stage:
     async def open(self, participant: str, leg: str, sdp: str) -> str:
         """Make a leg, answer its offer and put it to use instead of the participant's earlier one.
 
-        Raises `InvalidMedia` for an offer that cannot be answered, `WrongState` if the leg was closed meanwhile.
+        Raises `InvalidMedia` for an offer that cannot be answered, `Unavailable` if only a TURN server may be used and
+        none helps, `WrongState` if the leg was closed meanwhile.
         """
         seat = _Seat(participant, leg, self._new_leg(f"{self._session} {participant}", lambda s: self._state(seat, s)))
         old = self._seats.get(participant)
@@ -103,6 +106,9 @@ class Stage:
         except InvalidDescription as error:
             self.close(participant, leg)
             raise InvalidMedia("the offer cannot be answered") from error
+        except RelayUnavailable as error:
+            self.close(participant, leg)
+            raise Unavailable("the server has no way to relay media") from error
         except BaseException:
             self.close(participant, leg)
             raise
@@ -251,7 +257,7 @@ class Stage:
                 self._on_leg(seat.participant, seat.id, "connected")
         elif state is LegState.SILENT:
             self._watch.look(seat.participant)
-            self._expect(seat, SILENT_S, "silent")
+            self._expect(seat, max(LOST_S - seat.leg.quiet, _AT_LEAST_S), "silent")
         elif state is LegState.CLOSED:
             self._on_leg(seat.participant, seat.id, "far_end" if seat.connected else "failed")
 

@@ -85,7 +85,7 @@ class Media:
 
     async def _offer(self) -> None:
         await self._close()
-        self.leg = leg = Leg("test", loopback=True)
+        self.leg = leg = await self.make_leg()
         self.legs += 1
         self.name = f"leg{next(_legs)}"
         offer = await leg.offer()
@@ -97,6 +97,9 @@ class Media:
         self._relay.connect(self._microphone.flow, leg, "microphone")
         self._relay.tap(leg.flows["video0"], self.seen.append, lambda _: None)
         self._relay.tap(leg.flows["audio0"], self.heard.append, lambda _: None)
+
+    async def make_leg(self) -> Leg:
+        return Leg("test", loopback=True)
 
     async def _close(self) -> None:
         if self.leg is not None:
@@ -114,7 +117,7 @@ class Media:
                 if self.leg is None or self.leg.state in (LegState.SILENT, LegState.CLOSED) or self._lost():
                     try:
                         await self._offer()
-                    except (VisavisError, AssertionError):
+                    except (VisavisError, AssertionError, ConnectionError):
                         await self._close()
             await asyncio.sleep(0.1)
 
