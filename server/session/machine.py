@@ -365,10 +365,8 @@ class Machine:
         self._set(step=event.step)
         yield from ()
 
-    @_on(e.DocumentRequested, TALKING)
+    @_on(e.DocumentRequested, ACTIVE)  # who holds was told that nobody sees anything
     def _document_requested(self, event: e.DocumentRequested) -> Step:
-        if self.state.phase is HELD:
-            raise IllegalEvent("the customer is on hold, and was told that nobody sees anything: resume first")
         if self.state.document(event.document) is not None or len(self.state.documents) >= MAX_DOCUMENTS:
             raise IllegalEvent("asked for before, or too many documents")
         asked = Document(event.document, event.label, DocumentState.REQUESTED, event.note)

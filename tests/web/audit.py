@@ -120,6 +120,13 @@ _AUDIT = r"""
 }
 """
 
+# Counts what a screen reader would say of a live region from now on.
+COUNT = """(selector) => {
+  window.__changes = 0;
+  new MutationObserver((changes) => (window.__changes += changes.length)).observe(
+    document.querySelector(selector), { subtree: true, childList: true, characterData: true, attributes: true });
+}"""
+
 
 async def faults(page: Page) -> list[str]:
     """Return what is wrong with the page as it is shown now; an empty list is what a test wants."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from link.media.quality import Reason
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import Network, Quality
 from server.demo_browser import received
-from tests.web.audit import faults, faults_everywhere
+from tests.web.audit import COUNT, faults, faults_everywhere
 from tests.web.console_rig import console, into_call
 from tests.web.desk_server import TRACKS
 
@@ -119,3 +121,60 @@ async def test_a_lost_leg_is_replaced(tmp_path: Path) -> None:
         await desk.until(c.LegOffer, 2)
         await expect(person.page.locator("console-stage .banner")).to_have_count(0)
         assert (await received(person.page, seconds=1)).video_frames > 0
+
+
+async def test_every_reason_has_its_sentence_and_is_said_once(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await into_call(desk, page)
+        status = page.locator(".quality [role=status]")
+        await expect(status).to_contain_text("Good connection")
+        languages = page.locator(".topbar-person > button").first
+        for english in (True, False):
+            said: set[str] = set()
+            for participant, quality, reason in product(("kiosk", "specialist"), ("weak", "bad"), Reason):
+                before = await status.inner_text()
+                desk.update(network=[Network(participant, Quality(quality), str(reason))])
+                await expect(status).not_to_have_text(before, use_inner_text=True)
+                said.add(text := await status.inner_text())
+                assert str(reason) not in text or (english and reason in ("delay", "bandwidth")), "no code is read"
+                assert await status.locator("p").count() == 2
+            assert len(said) == 16, "each says whose, how bad, and why"
+            await languages.click()
+        desk.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        await expect(status).to_contain_text("packets are lost")
+        await page.evaluate(COUNT, ".quality [role=status]")
+        for number in range(4):
+            desk.update(network=[Network("kiosk", Quality.WEAK, "loss")], note=f"{number}")
+            desk.customer_says(f"line {number}")
+            await expect(page.locator("console-chat .line")).to_have_count(number + 1)
+        await page.wait_for_timeout(2200)  # the figures are read anew meanwhile
+        assert await page.evaluate("window.__changes") == 0
+        desk.update(network=[])
+        await expect(status).to_have_text("Good connection")
+
+
+# When the first picture was there, and when the page said so, in milliseconds.
+_FIRST = """() => {
+  const seen = (window.__first = {});
+  document.addEventListener("loadeddata", ({ target }) => {
+    if (target.closest(".tile.customer")) seen.picture ??= performance.now();
+  }, { capture: true });
+  new MutationObserver(() => {
+    const text = document.querySelector(".quality [role=status]")?.textContent ?? "";
+    if (text.includes("Connecting")) seen.connecting = true;
+    if (seen.connecting && text.includes("Good")) seen.said ??= performance.now();
+  }).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+
+
+async def test_the_first_picture_or_sound_ends_the_connecting(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        await person.page.evaluate(_FIRST)
+        await into_call(desk, person.page)
+        await expect(person.page.locator(".quality")).to_contain_text("Good connection")
+        await person.page.locator(".tile.customer .no-picture").wait_for(state="detached")
+        first = await person.page.evaluate("window.__first")
+        assert first["connecting"]
+        assert first["said"] - first["picture"] < 150
+        await expect(person.page.locator(".quality dl")).to_contain_text("ms")

@@ -143,7 +143,7 @@ async def test_nobody_who_holds_is_asked_for_a_paper(bank: Bank) -> None:
     session = (await kiosk.call()).id
     await ann.answer()
     await ann.ask(m.Hold(session, held=True))
-    with pytest.raises(Refused, match="resume first") as refused:
+    with pytest.raises(Refused, match="while held") as refused:
         await ann.ask(m.DocumentRequest(session, "identity_card"))
     assert refused.value.code == "wrong_state"
     await ann.ask(m.Hold(session, held=False))

@@ -42,6 +42,8 @@ export class Media extends EventTarget {
   peer = null;
   /** @type {PeerState} */
   connection = "new";
+  /** Whether a first picture was shown, or a first sound played, since the connection was made. */
+  arriving = false;
   /** Nothing arrives, and the server has been asked whether it hears us. */
   unsure = false;
   /** Milliseconds from answering to a connected leg, for the last call. @type {number | null} */
@@ -83,6 +85,13 @@ export class Media extends EventTarget {
   toggle(name) {
     this.muted = { ...this.muted, [name]: !this.muted[name] };
     this.#enable();
+    this.#changed();
+  }
+
+  /** Something of this received track was shown or played. @param {MediaStreamTrack | null} track */
+  shown(track) {
+    if (this.arriving || !track || !Object.values(this.peer?.tracks ?? {}).includes(track)) return;
+    this.arriving = true;
     this.#changed();
   }
 
@@ -205,6 +214,10 @@ export class Media extends EventTarget {
       servers,
     );
     this.peer = peer;
+    this.arriving = false;
+    for (const track of Object.values(peer.tracks)) {
+      if (track.kind === "audio") track.addEventListener("unmute", () => this.shown(track), { once: true });
+    }
     peer.addEventListener("state", () => this.#peerChanged(peer));
     peer.addEventListener("quiet", () => {
       if (this.peer === peer) void (peer.quiet ? this.#ask() : this.#settle());

@@ -26,15 +26,30 @@ const REASONS = {
   bandwidth: msg("little bandwidth"),
   silent: msg("nothing arrives"),
 };
+/** What to expect, by quality and reason. @type {Record<string, Record<string, string>>} */
 const NEXT = {
-  weak: msg("Pictures may be less sharp; the sound goes first."),
-  bad: msg("Picture and sound may stop for moments; the call goes on and reconnects by itself."),
+  weak: {
+    delay: msg("Answers come later: let the customer finish each sentence."),
+    other: msg("Pictures may be less sharp; the sound goes first."),
+  },
+  bad: {
+    delay: msg("Answers come much later: speak in turns. The call goes on."),
+    silent: msg("The call stays open and reconnects by itself."),
+    other: msg("Picture and sound may stop for moments; the call goes on and reconnects by itself."),
+  },
 };
 
 /** The server's word on one participant's network. @param {import("../link/messages.js").Network} network */
 function networkText({ participant, quality, reason }) {
   const text = (NETWORKS[participant] ?? NETWORKS.kiosk)[quality];
   return text ? t(text, { reason: REASONS[reason] ? t(REASONS[reason]) : reason }) : quality;
+}
+
+/** What follows from the worse of them. @param {import("../link/messages.js").Network[]} networks */
+function nextText(networks) {
+  const { quality, reason } = networks.find(({ quality }) => quality === "bad") ?? networks[0];
+  const next = NEXT[quality] ?? NEXT.weak;
+  return t(next[reason] ?? next.other);
 }
 
 /**
@@ -59,6 +74,7 @@ export class ConsoleQuality extends ConsoleElement {
 
   /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
   #loss = 0;
+  #arriving = false;
 
   constructor() {
     super();
@@ -69,12 +85,21 @@ export class ConsoleQuality extends ConsoleElement {
   connectedCallback() {
     super.connectedCallback();
     this.#timer = setInterval(() => void this.#read(), PERIOD_MS);
+    this.app.media.addEventListener("change", this.#arrived);
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     clearInterval(this.#timer);
+    this.app.media.removeEventListener("change", this.#arrived);
   }
+
+  /** The first picture or sound: figures for it now, and not when it is time again. */
+  #arrived = () => {
+    const { arriving } = this.app.media;
+    if (arriving && !this.#arriving) void this.#read();
+    this.#arriving = arriving;
+  };
 
   async #read() {
     const { peer } = this.app.media;
@@ -85,6 +110,8 @@ export class ConsoleQuality extends ConsoleElement {
 
   render() {
     const { session } = this.state;
+    const { connection, arriving } = this.app.media;
+    const now = connection === "connected" ? this.now : null;
     const networks = session?.state === "active" ? (session.network ?? []) : [];
     const worst = networks.some(({ quality }) => quality === "bad") ? "bad" : "weak";
     const word = networks.length ? worst : "good";
@@ -93,13 +120,13 @@ export class ConsoleQuality extends ConsoleElement {
         ${
           networks.length
             ? networks.map((network) => html`<p><wa-icon name="triangle-alert"></wa-icon>${networkText(network)}</p>`)
-            : this.now
+            : now || (arriving && connection === "connected")
               ? html`<p><wa-icon name="gauge"></wa-icon>${t("Good connection")}</p>`
-              : html`<p><wa-icon name="loader"></wa-icon>${t("Connecting sound and picture")}</p>`
+              : html`<p><wa-icon name="loader"></wa-icon>${t("Connecting sound and picture…")}</p>`
         }
-        ${networks.length ? html`<p class="next">${t(NEXT[worst])}</p>` : nothing}
+        ${networks.length ? html`<p class="next">${nextText(networks)}</p>` : nothing}
       </div>
-      ${this.now ? this.#figures(this.now) : nothing}
+      ${now ? this.#figures(now) : nothing}
     </div>`;
   }
 

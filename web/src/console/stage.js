@@ -8,6 +8,7 @@ import "./quality.js";
 import "./video-tile.js";
 
 /** @typedef {import("./state.js").Emphasis} Emphasis */
+/** @typedef {import("./video-tile.js").VideoTile} VideoTile */
 /** @typedef {{x: number, y: number}} Point fractions of the customer's page */
 
 /** How far an arrow key moves the pointer. */
@@ -106,7 +107,7 @@ export class ConsoleStage extends ConsoleElement {
       return banner("warning", "pause", t("On hold: you and the customer neither hear nor see each other."));
     }
     if (link === "open" && this.app.media.connection !== "connected") {
-      return banner("info", "loader", t("Connecting picture and sound…"));
+      return banner("info", "loader", t("Connecting sound and picture…"));
     }
     return nothing;
   }
@@ -170,12 +171,18 @@ export class ConsoleStage extends ConsoleElement {
     return html`<section class="tile ${name} ${large ? "large" : ""}" aria-label=${label}>
       <video-tile
         .track=${this.app.media.peer?.tracks[slot] ?? null}
+        @live=${(/** @type {Event} */ event) => this.#shown(/** @type {VideoTile} */ (event.target))}
         label=${label}
         icon=${name === "camera" ? "scan-line" : "video-off"}
         empty=${empty}
       ></video-tile>
       <header class="tile-bar over">${this.#emphasise(name, key, label, large)}</header>
     </section>`;
+  }
+
+  /** @param {VideoTile} tile */
+  #shown({ live, track }) {
+    if (live) this.app.media.shown(track);
   }
 
   /**

@@ -61,38 +61,58 @@ const TRACK_GROUPS = {
 };
 
 /**
- * What is wrong with the network in words that calm, and what happens next: of the customer's side and the expert's.
+ * What is wrong with the network, in words that calm: of the customer's side and the expert's, by the reason.
  *
- * @type {Record<"kiosk" | "specialist", Record<"weak" | "late" | "bad", [string, string]>>}
+ * @type {Record<"kiosk" | "specialist", Record<"weak" | "bad", Record<string, string>>>}
  */
 const NETWORKS = {
   kiosk: {
-    weak: [
-      msg("The network is weak just now"),
-      msg("The picture may be less clear for a while. The sound goes first: please just go on talking."),
-    ],
-    late: [
-      msg("The sound arrives a little late"),
-      msg("Please wait a moment after each sentence. The call goes on as usual."),
-    ],
-    bad: [
-      msg("The network is poor just now"),
-      msg("Picture and sound may stop for moments. The call goes on and reconnects by itself. You need not do anything."),
-    ],
+    weak: {
+      loss: msg("The network is unsteady just now"),
+      delay: msg("The sound arrives a little late"),
+      bandwidth: msg("The network is slow just now"),
+      silent: msg("The network is interrupted just now"),
+    },
+    bad: {
+      loss: msg("The network is very unsteady just now"),
+      delay: msg("The sound arrives late"),
+      bandwidth: msg("The network is very slow just now"),
+      silent: msg("The network is interrupted just now"),
+    },
   },
   specialist: {
-    weak: [
-      msg("The expert's network is weak just now"),
-      msg("You may see the expert less clearly for a while. The sound goes first: please just go on talking."),
-    ],
-    late: [
-      msg("The sound arrives a little late"),
-      msg("Please wait a moment after each sentence. The call goes on as usual."),
-    ],
-    bad: [
-      msg("The expert's network is poor just now"),
-      msg("You may not see or hear the expert for moments. The call goes on and reconnects by itself. You need not do anything."),
-    ],
+    weak: {
+      loss: msg("The expert's network is unsteady just now"),
+      delay: msg("The sound arrives a little late"),
+      bandwidth: msg("The expert's network is slow just now"),
+      silent: msg("The expert's network is interrupted just now"),
+    },
+    bad: {
+      loss: msg("The expert's network is very unsteady just now"),
+      delay: msg("The sound arrives late"),
+      bandwidth: msg("The expert's network is very slow just now"),
+      silent: msg("The expert's network is interrupted just now"),
+    },
+  },
+};
+
+/**
+ * What happens next, and what there is to do.
+ *
+ * @type {Record<"kiosk" | "specialist", Record<"weak" | "bad" | "delay" | "silent", string>>}
+ */
+const NEXT = {
+  kiosk: {
+    weak: msg("The picture may be less clear for a while. The sound goes first: please just go on talking."),
+    bad: msg("Picture and sound may stop for moments. The call goes on and reconnects by itself. You need not do anything."),
+    delay: msg("Please wait a moment after each sentence. The call goes on as usual."),
+    silent: msg("The call reconnects by itself, usually within seconds. You need not do anything."),
+  },
+  specialist: {
+    weak: msg("You may see the expert less clearly for a while. The sound goes first: please just go on talking."),
+    bad: msg("You may not see or hear the expert for moments. The call goes on and reconnects by itself. You need not do anything."),
+    delay: msg("Please wait a moment after each sentence. The call goes on as usual."),
+    silent: msg("The expert is being reconnected, usually within seconds. You need not do anything."),
   },
 };
 
@@ -105,9 +125,12 @@ const NETWORKS = {
 export function networkMessages(networks) {
   const worst = networks.find(({ quality }) => quality === "bad") ?? networks[0];
   if (!worst) return null;
-  const bad = worst.quality === "bad";
-  const side = NETWORKS[worst.participant === "specialist" ? "specialist" : "kiosk"];
-  return { bad, messages: side[bad ? "bad" : worst.reason === "delay" ? "late" : "weak"] };
+  const side = worst.participant === "specialist" ? "specialist" : "kiosk";
+  const quality = worst.quality === "bad" ? "bad" : "weak";
+  const { reason } = worst;
+  const next = reason === "delay" || reason === "silent" ? reason : quality;
+  const said = NETWORKS[side][quality];
+  return { bad: quality === "bad", messages: [said[reason] ?? said.loss, NEXT[side][next]] };
 }
 
 /** @param {string} code */
