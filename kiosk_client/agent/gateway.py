@@ -1,8 +1,9 @@
 """The media of one call: packets from the page to the server and back, never decoded.
 
 Two legs and a relay. The page offers its leg whenever it likes; the server leg is kept up by a task, which makes a new
-one after each loss. Either may be replaced while the other goes on. Media of this machine (the document camera; a
-headless kiosk's picture and sound) comes in as flows.
+one after each loss. A server leg that is only silent stays until the server is reached for the next one, and stays for
+good if it is heard again before that. Either may be replaced while the other goes on. Media of this machine (the
+document camera; a headless kiosk's picture and sound) comes in as flows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-SILENCE_S = 0.8  # on top of the 2 s after which a leg calls itself silent
+SIGN_S = 0.4  # and a round trip: for a WebSocket's sign of life, which is known before the leg calls itself silent
 CONNECT_S = 8.0
 REACH_S = 1.5  # the server's answer when all is well takes a round trip
 CHECK_S = 1.0
@@ -68,7 +69,8 @@ class Gateway:
         self._returned = asyncio.Event()
         self._answering = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
-        self._silence: asyncio.TimerHandle | None = None
+        self._connecting: asyncio.TimerHandle | None = None
+        self._over = False  # the present server leg will not come back
         self._closed = False
 
     @property
@@ -93,12 +95,11 @@ class Gateway:
             self._returned.set()
         else:
             self._online.clear()
-            if self._server is not None and self._server[1].state is LegState.SILENT:
-                self._server_lost.set()  # neither media nor messages: no need to wait any longer
 
     def server_lost(self, leg: str | None = None) -> None:
         """The server lost the leg with this id, or (None) whatever it had."""
         if self._server is not None and leg in (None, self._server[0]):
+            self._over = True
             self._server_lost.set()
 
     def addresses_changed(self) -> None:
@@ -109,9 +110,9 @@ class Gateway:
         address = leg.local_address
         if address is not None and not is_ours(address):
             log.info("server leg's address is gone", session=self.session)
-            self._server_lost.set()
+            self.server_lost()
         else:
-            self._check(SILENCE_S)
+            self._check(SIGN_S + leg.rtt)
 
     async def answer_page(self, offer: LegOffer) -> LegAnswer:
         """Take the page's new leg instead of its old one. Raises InvalidMedia."""
@@ -161,18 +162,19 @@ class Gateway:
         failures = 0
         while True:
             await self._online.wait()
+            before = self._server
             try:
                 await self._connect()
             except (VisavisError, InvalidDescription, OSError, TimeoutError) as error:
                 log.info("server leg failed", session=self.session, error=getattr(error, "code", type(error).__name__))
-                await self._drop_server(tell=False)
+                if self._server is not before:
+                    await self._drop_server(tell=False)
                 await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
                 continue
             failures = 0
             await self._server_lost.wait()
-            log.info("server leg lost", session=self.session)
-            await self._drop_server(tell=True)
+            log.info("server leg lost", session=self.session, over=self._over)
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next try, but not past the moment when the server is reached again."""
@@ -190,8 +192,13 @@ class Gateway:
         return reply
 
     async def _connect(self) -> None:
+        """Make a server leg in the place of the one that was lost, unless that one has been heard again."""
         self._server_lost.clear()
         servers = await self._prepare()
+        if self._is_back():
+            log.info("server leg is back", session=self.session)
+            return
+        await self._drop_server(tell=True)
         name = secrets.token_urlsafe(9)
         leg = Leg(
             f"server {name}",
@@ -199,10 +206,8 @@ class Gateway:
             relay_only=servers.relay_only,
             loopback=self._loopback,
             on_state=lambda state: self._server_state(name, state),
-            # By the time that the leg is silent it is known whether the server hears us, and if not there is a new way.
-            on_doubt=lambda: self._check(SILENCE_S),
         )
-        self._server = (name, leg)
+        self._server, self._over = (name, leg), False
         reply = await self._request(LegOffer(self.session, name, await leg.offer()))
         if not isinstance(reply, LegAnswer):
             raise InvalidMedia("no answer")
@@ -212,12 +217,19 @@ class Gateway:
         self._post(LegCandidate(name, ""))
         self._wire()
         if leg.state is LegState.CONNECTING:
-            self._expect(CONNECT_S, name)
+            self._connecting = asyncio.get_running_loop().call_later(CONNECT_S, self.server_lost, name)
+
+    def _is_back(self) -> bool:
+        leg = self.server_leg
+        return leg is not None and leg.state is LegState.CONNECTED and not self._over
+
+    def _stop_waiting(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
 
     async def _drop_server(self, *, tell: bool) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+        self._stop_waiting()
         old, self._server = self._server, None
         if old is None:
             return
@@ -246,15 +258,13 @@ class Gateway:
         if self._server is None or self._server[0] != leg:
             return
         log.info("server leg", session=self.session, leg=leg, state=str(state))
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
-        if state is LegState.CLOSED:
-            self._server_lost.set()
-        elif state is LegState.SILENT:
-            self._check(SILENCE_S)  # what follows needs a server that hears us
-            self._expect(SILENCE_S if self._online.is_set() else 0.0, leg)
-
-    def _expect(self, seconds: float, leg: str) -> None:
-        """Unless this leg gets connected within `seconds`, it is lost."""
-        self._silence = asyncio.get_running_loop().call_later(seconds, self.server_lost, leg)
+        self._stop_waiting()
+        match state:
+            case LegState.CLOSED:
+                self.server_lost(leg)
+            case LegState.DOUBTFUL:
+                # By the time that the leg is silent it is known whether the server hears us, and if not, there is a
+                # new way to it: what follows needs one.
+                self._check(SIGN_S + self._server[1].rtt)
+            case LegState.SILENT:
+                self._server_lost.set()

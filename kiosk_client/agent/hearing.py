@@ -42,7 +42,7 @@ class Hearing:
     def _look(self) -> None:
         self._wait()
         leg, now = self._leg(), asyncio.get_running_loop().time()
-        if leg is None or leg.state not in (LegState.CONNECTED, LegState.SILENT):
+        if leg is None or leg.state not in (LegState.CONNECTED, LegState.DOUBTFUL, LegState.SILENT):
             self._silent_at = now
             return
         if leg.statistics().quiet > QUIET_S:

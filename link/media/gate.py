@@ -15,6 +15,8 @@ MAX_SOURCES = 64
 """Addresses of the far end, signalled or learnt, for which a new one may still be learnt."""
 MAX_ERRORS = 32
 """Error responses taken in the life of a leg; a far end can make each a reason for another check."""
+MAX_SEEN = 256
+"""Checks remembered by where they first came from."""
 MAX_QUEUED = 128
 """DTLS datagrams waiting for aiortc."""
 
@@ -30,6 +32,8 @@ class Gate:
         self._connection = connection
         self._user = f"{connection.local_username}:".encode()
         self._errors = 0
+        self._settled = False
+        self._seen: dict[bytes, tuple[Any, ...]] = {}
         connection.data_received = self._keep
 
     def _keep(self, data: bytes, component: int) -> None:
@@ -38,7 +42,11 @@ class Gate:
             self._connection._queue.put_nowait((data, component))
 
     def settle(self) -> None:
-        """The path is found: nobody talks this end out of its role, or consent checks (RFC 7675) would fail."""
+        """The path is found: nobody talks this end out of its role, or consent checks (RFC 7675) would fail.
+
+        Nor has anybody a reason to say again from elsewhere what the far end has said.
+        """
+        self._settled = True
         self._connection.switch_role = lambda **_role: None
 
     def admits(self, data: bytes, address: tuple[Any, ...]) -> bool:
@@ -65,12 +73,21 @@ class Gate:
         if kind == _REQUEST:
             if self._user not in data:  # of a USERNAME; aioice checks it, and the password
                 return False
+            if not self._is_new(data[8:20], address) and self._settled:
+                return False
             return len(self._connection._remote_candidates) < MAX_SOURCES or self._knows(address)
         if kind in (_RESPONSE, _ERROR) and self._asked(data[8:20]):
             self._errors += kind == _ERROR
             return kind == _RESPONSE or self._errors <= MAX_ERRORS
         # An answer that comes too late, or a sign of life: nothing will come of it.
         return kind in (_RESPONSE, _ERROR, _INDICATION) and self._knows(address)
+
+    def _is_new(self, transaction: bytes, address: tuple[Any, ...]) -> bool:
+        """Whether this check has not come from another address before."""
+        first = self._seen.setdefault(transaction, address)
+        if len(self._seen) > MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
+        return first == address
 
     def _asked(self, transaction: bytes) -> bool:
         return any(transaction in protocol.transactions for protocol in self._connection._protocols)

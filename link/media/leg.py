@@ -58,6 +58,7 @@ from link.media.description import (
 )
 from link.media.flow import Flow
 from link.media.ingress import Ingress
+from link.media.liveness import Liveness
 from link.media.rtp import Rtcp
 from link.media.slot import Slot
 from link.media.srtp import SrtpBuffer, SrtpError
@@ -72,17 +73,14 @@ MICROPHONE, CAMERA, AUXILIARY = "microphone", "camera", "auxiliary"
 UP_SLOTS = (MICROPHONE, CAMERA, AUXILIARY)
 DOWN_SLOTS = ("audio0", "audio1", "audio2", "video0", "video1", "video2")
 
-SILENCE = 2.0
-DOUBT = 1.2  # a sign of life was asked for, and an answer would have come
-_PROBE_WHEN_QUIET = 0.9  # twice before SILENCE is over
-_PROBE_ANYWAY = 3.0
-
 
 class LegState(StrEnum):
     NEW = "new"
     CONNECTING = "connecting"
     CONNECTED = "connected"
-    SILENT = "silent"  # nothing at all was heard for 2 s; goes back to CONNECTED by itself
+    # Nothing at all is heard. Both go back to CONNECTED by themselves; how soon they come is in `link.media.liveness`.
+    DOUBTFUL = "doubtful"  # a sign of life was asked for and did not come at once
+    SILENT = "silent"  # nor for about a second
     CLOSED = "closed"
 
 
@@ -159,11 +157,9 @@ class Leg:
         same_machine: bool = False,
         relay_only: bool = False,
         on_state: Callable[[LegState], None] | None = None,
-        on_doubt: Callable[[], None] | None = None,
     ) -> None:
         """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates; with `relay_only` there are none but TURN's,
-        and `answer` and `offer` raise `RelayUnavailable` if there is none. `on_state` is called on the event loop,
-        and so is `on_doubt`, when nothing was heard for 1.2 s.
+        and `answer` and `offer` raise `RelayUnavailable` if there is none. `on_state` is called on the event loop.
 
         `same_machine`: so is the far end, there is no path between that could be full. What looks like one is a busy
         processor, and a browser that is told to send less for it takes half a minute to come back.
@@ -175,8 +171,6 @@ class Leg:
         self.flows: dict[str, Flow] = {flow: Flow(kind, flow) for flow, kind in kinds.items()}
         self.slots: dict[str, Slot] = {slot: Slot(kind, slot) for slot, kind in kinds.items()}
         self._on_state = on_state
-        self._on_doubt = on_doubt
-        self._doubted = False
         self._state = LegState.NEW
         self._ingress = Ingress(self._take_rtcp, estimating=not same_machine)
         self._control = Control(secrets.randbits(32), cname := secrets.token_hex(8), self._ingress, self._send_rtcp)
@@ -188,9 +182,11 @@ class Leg:
             relay_only=relay_only,
             on_media=self._ingress.datagram,
             on_burst=self._ingress.burst,
+            media_heard=lambda: self._ingress.heard,
             on_connected=self._connected,
             on_closed=self._ended,
         )
+        self._control.check = self._transport.probe
         self._ticker: Ticker = running_ticker()
         self._sending: list[tuple[Slot, Media]] = []
         self._tx: SrtpBuffer | None = None
@@ -201,7 +197,7 @@ class Leg:
         self._candidates = 0
         self._far_end_complete = False
         self._closing: asyncio.Task[None] | None = None
-        self._probed = self._quiet = 0.0
+        self._liveness = Liveness()
         self._counted = 0.0
         self._bytes_before: dict[str, int] = {}
         self._bitrates: dict[str, int] = {}
@@ -219,6 +215,16 @@ class Leg:
     def local_address(self) -> str | None:
         """The address of this machine that the leg's path begins at; None while there is none, or through a relay."""
         return self._transport.local_address
+
+    @property
+    def rtt(self) -> float:
+        """Seconds there and back, smoothed; 0.0 while unknown."""
+        return self._control.rtt
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since anything at all was heard."""
+        return self._liveness.quiet
 
     def _set_state(self, state: LegState) -> None:
         if state is self._state or self._state is LegState.CLOSED:
@@ -381,16 +387,13 @@ class Leg:
         """Called every 100 ms while connected."""
         transport = self._transport
         transport.refresh()
-        heard = max(transport.heard, self._ingress.heard)
-        quiet = self._quiet = max(0.0, now - heard)
-        if (quiet > DOUBT) is not self._doubted:
-            self._doubted = not self._doubted
-            if self._doubted and self._on_doubt is not None:
-                self._on_doubt()
-        self._set_state(LegState.SILENT if quiet > SILENCE else LegState.CONNECTED)
-        if now - self._probed > (0.4 if quiet > _PROBE_WHEN_QUIET else _PROBE_ANYWAY):
-            self._probed = now
+        liveness = self._liveness
+        for _ in range(liveness.look(max(transport.heard, self._ingress.heard), self._control.rtt, now)):
             transport.probe(now)
+        # Another address is another path: what else took the old one, like a WebSocket, may be lost.
+        doubtful = LegState.DOUBTFUL if liveness.doubtful or transport.remapped else LegState.CONNECTED
+        transport.remapped = False
+        self._set_state(LegState.SILENT if liveness.silent else doubtful)
         if transport.rtt:
             self._control.measured(transport.rtt, now)
             transport.rtt = 0.0
@@ -466,7 +469,7 @@ class Leg:
             available=self._control.available,
             estimate=ingress.estimator.estimate,
             limit=self._control.limit,
-            quiet=self._quiet,
+            quiet=self._liveness.quiet,
             flows={source.flow.name: self._flow_statistics(source.flow) for source in ingress.sources()},
             slots={slot.name: self._slot_statistics(slot) for slot, _ in self._sending},
         )

@@ -18,7 +18,7 @@ BETTER_AFTER = 6.0
 """Seconds that it must be better all along."""
 WINDOW = 4.0
 """Seconds over which loss is counted."""
-SILENT_AFTER = 2.0
+SILENT_AFTER = 1.2  # on any path; a leg on a short one calls itself silent after as long
 
 # What is weak, and what is bad. Once called so, it has to fall below LEAVE of the figure to be called better.
 LOSS = (0.04, 0.12)  # share of packets that did not come at first

@@ -6,7 +6,6 @@ The only module that touches aiortc's and aioice's private names; `link.media.se
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDt
 from aiortc.rtcicetransport import RTCIceParameters
 
 from link.media.allocation import Allocation
+from link.media.checks import Address, Checks
 from link.media.datagrams import Inbox, Outbox
 from link.media.description import Candidate
 from link.media.flights import Flights
@@ -40,6 +40,8 @@ MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
 CHECK_EVERY = 0.5
 CHECK_FIRST = (0.1, 0.15, 0.25)
+MOVES_EVERY = 1.0
+"""Seconds between two moves of the far end: who comes by two ways at once is not followed from packet to packet."""
 
 
 class _Check(stun.Transaction):
@@ -83,9 +85,12 @@ class Transport:
     """ICE, DTLS and the socket of one leg.
 
     `on_burst(inbox, count, now)` gets what arrived together on a socket of ours and returns which of it is no media;
-    `on_media(datagram, now)` gets each SRTP and SRTCP datagram that comes over TCP. `on_connected(rx, tx)` is
-    called once the SRTP keys are there, `on_closed()` once when the connection has failed, ended or been closed by the
-    far end.
+    `on_media(datagram, now)` gets each SRTP and SRTCP datagram that comes over TCP, and `media_heard()` says when the
+    last authentic one came. `on_connected(rx, tx)` is called once the SRTP keys are there, `on_closed()` once when the
+    connection has failed, ended or been closed by the far end.
+
+    A far end whose address changes on the way, as behind a NAT that forgot it, is followed: where authentic media comes
+    from is asked, and who answers with the far end's password is sent to from then on.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Transport:
         relay_only: bool = False,
         on_media: Callable[[bytes, float], None],
         on_burst: Callable[[Inbox, int, float], list[int]],
+        media_heard: Callable[[], float] = lambda: 0.0,
         on_connected: Callable[[SrtpBuffer, SrtpBuffer], None],
         on_closed: Callable[[], None],
     ) -> None:
@@ -104,6 +110,7 @@ class Transport:
         self._loopback = loopback
         self._on_media = on_media
         self._on_burst = on_burst
+        self._media_heard = media_heard
         self._on_connected = on_connected
         self._on_closed = on_closed
         certificate = RTCCertificate.generateCertificate()
@@ -123,14 +130,18 @@ class Transport:
         self._ended = False
         self._pair: Any = None
         self._udp: Any = None
-        self._address: tuple[str, int] = ("", 0)
+        self._address: Address = ("", 0)
         self._port: Port | Allocation | None = None
         self._target: Any = None
         self._clogged = False
-        self._probe_id = b""
-        self._probe_at = 0.0
+        self._checks = Checks()
+        self._look = False
+        self._elsewhere: Address | None = None  # where media came from the last time that it did not from `_address`
+        self._moved = float("-inf")
+        self._mapped: Address | None = None
         self.heard = time.monotonic()
-        self.rtt = 0.0  # of the last STUN probe
+        self.rtt = 0.0  # of the last check
+        self.remapped = False  # the far end sees us under another address than before
         self.refused = 0
 
     # --- setting up ---------------------------------------------------------------------------------------------------
@@ -255,10 +266,12 @@ class Transport:
             type="host",
         )
         self._connection._protocols.append(protocol)
-        on_burst, on_other = self._on_burst, partial(self._take_other, protocol.datagram_received)
+        on_burst, on_other = self._on_burst, partial(self._take_other, protocol)
 
         def take(inbox: Inbox, count: int, now: float) -> None:
             others = on_burst(inbox, count, now)
+            if self._look and len(others) < count:
+                self._look_where(protocol, inbox.source(0), now)
             for data, source in [(bytes(inbox.views[i][: inbox.length(i)]), inbox.source(i)) for i in others]:
                 on_other(data, source)
 
@@ -283,7 +296,7 @@ class Transport:
             if data and 127 < data[0] < 192:
                 self._on_media(data, time.monotonic())
             else:
-                self._take_other(protocol.datagram_received, data, peer)
+                self._take_other(protocol, data, peer)
 
         relay = Allocation(server, on_burst=self._on_burst, on_datagram=datagram, on_lost=self._relay_lost)
         try:
@@ -313,29 +326,20 @@ class Transport:
         if self._udp is not None and self._udp.is_closing():
             self._end()
 
-    def _take_other(self, pass_on: Callable[..., None], data: bytes, address: tuple[Any, ...]) -> None:
+    def _take_other(self, protocol: Any, data: bytes, address: tuple[Any, ...]) -> None:
         """Give aioice the STUN and DTLS of the far end, and nothing else."""
-        if not self._gate.admits(data, address) and not self._is_answer(data):
+        if self._checks.concerns(data):
+            self._answered(protocol, data, (address[0], address[1]), time.monotonic())
+            return
+        if not self._gate.admits(data, address):
             self.refused += 1
             return
-        if address[:2] == self._address:
-            if data[0] > 19:
-                self._flights.heard()
-            self._heard_stun(data, time.monotonic())
+        if data[0] > 19 and address[:2] == self._address:
+            self._flights.heard()
         try:
-            pass_on(data, address)
+            protocol.datagram_received(data, address)
         except Exception:  # noqa: BLE001 - hostile STUN finds ways to raise inside aioice
             self.refused += 1
-
-    def _is_answer(self, data: bytes) -> bool:
-        """Whether this answers our probe, which aioice does not know of."""
-        return bool(self._probe_id) and data[8:20] == self._probe_id and data[0] == 1
-
-    def _heard_stun(self, data: bytes, now: float) -> None:
-        self.heard = now
-        if self._is_answer(data):
-            self._probe_id = b""
-            self.rtt = now - self._probe_at
 
     def send(self, datagram: bytes) -> bool:
         """Send to the far end over the nominated pair; False when there is none, or it is clogged."""
@@ -364,6 +368,7 @@ class Transport:
 
     def refresh(self) -> None:
         """Follow the nominated pair, which may change while ICE goes on."""
+        self._look = True
         pair = self._connection._nominated.get(1)
         if pair is not self._pair:
             self._pair = pair
@@ -375,18 +380,76 @@ class Transport:
         size = getattr(self._udp, "get_write_buffer_size", None)
         self._clogged = size is not None and size() > MAX_BUFFERED
 
+    # --- whether the far end is there, and where ----------------------------------------------------------------------
+
     def probe(self, now: float) -> None:
-        """Send a STUN check of our own (RFC 7675): its answer tells the round-trip time, and that the far end lives."""
-        pair = self._pair
+        """Ask the far end for a sign of life: its answer is `heard`, and tells the round-trip time."""
+        if self._pair is not None:
+            self._ask(self._pair, now)
+
+    def _ask(self, pair: Any, now: float) -> None:
         password = self._connection.remote_password
-        if pair is None or password is None or self._udp is None or self._udp.is_closing():
+        if password is None or self._udp is None or self._udp.is_closing():
             return
-        request = self._connection.build_request(pair, nominate=False)
-        request.transaction_id = secrets.token_bytes(12)
-        request.add_message_integrity(password.encode())
-        self._probe_id = request.transaction_id
-        self._probe_at = now
+        # Nominating (if that is our part) moves a far end that sees us come from elsewhere, and changes nothing else.
+        request = self._connection.build_request(pair, nominate=True)
+        self._checks.ask(request, pair.remote_addr, password, now)
         pair.protocol.send_stun(request, pair.remote_addr)
+
+    def _answered(self, protocol: Any, data: bytes, source: Address, now: float) -> None:
+        answer = self._checks.take(data, source, self._connection.remote_password or "", now)
+        if answer is None:
+            self.refused += 1
+        elif source == self._address:
+            self.heard = now
+            self.rtt = answer.rtt
+            self.remapped = self.remapped or answer.mapped != (self._mapped or answer.mapped)
+            self._mapped = answer.mapped
+        elif now - self._moved >= MOVES_EVERY:
+            self._move(protocol, source, now)
+
+    def _look_where(self, protocol: Any, source: Address, now: float) -> None:
+        """See whether authentic media that came at `now` came from where we send to; ask there if not, twice in a row.
+
+        Media moves nothing by itself: somebody may have sent it on (RFC 8445 section 19.4.1 has what that would be).
+        """
+        self._look = False
+        if source == self._address or self._pair is None or protocol is not self._pair.protocol:
+            self._elsewhere = None
+        elif self._media_heard() == now:
+            again, self._elsewhere = source == self._elsewhere, source
+            if again and now - self._moved >= MOVES_EVERY:
+                self._ask(self._pair_with(protocol, source), now)
+
+    def _pair_with(self, protocol: Any, address: Address) -> Any:
+        """aioice's pair of this socket and an address of the far end; a new one, if there is none."""
+        for pair in self._connection._check_list:
+            if pair.protocol is protocol and pair.remote_addr == address:
+                return pair
+        remote = IceCandidate(
+            foundation="moved",
+            component=1,
+            transport="udp",
+            priority=candidate_priority(1, "prflx"),
+            host=address[0],
+            port=address[1],
+            type="prflx",
+        )
+        return ice.CandidatePair(protocol, remote)
+
+    def _move(self, protocol: Any, address: Address, now: float) -> None:
+        """The far end has answered from there: send there."""
+        log.info("leg moves with its far end", leg=self._name)
+        connection, pair = self._connection, self._pair_with(protocol, address)
+        if pair not in connection._check_list:
+            connection._check_list.append(pair)
+        if pair.remote_candidate not in connection._remote_candidates:
+            connection._remote_candidates.append(pair.remote_candidate)
+        pair.state = ice.CandidatePair.State.SUCCEEDED
+        pair.nominated = True
+        connection._nominated[1] = pair
+        self._moved = self.heard = now
+        self.refresh()
 
     # --- the end ------------------------------------------------------------------------------------------------------
 

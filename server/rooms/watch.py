@@ -11,7 +11,7 @@ from link.media.leg import Leg, LegState
 from link.media.quality import Judge, Judgement
 
 EVERY_S: Final = 1.0
-_JUDGED: Final = (LegState.CONNECTED, LegState.SILENT)
+_JUDGED: Final = (LegState.CONNECTED, LegState.DOUBTFUL, LegState.SILENT)
 
 
 class OnQuality(Protocol):

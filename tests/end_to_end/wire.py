@@ -98,6 +98,10 @@ class Wire:
         self.paths.remove(self._newest[path])
         self._newest[path].close()
 
+    async def rebind(self, path: str) -> None:
+        """The NAT before whoever has the WebSocket at `path` forgets: media goes on from another port."""
+        await self._newest[path].rebind()
+
     async def _passes(self, first: float) -> None:
         """Return when TCP gets something sent now through: at once, or `first`, 3 times `first`, 7 times... after."""
         if self._whole.is_set():

@@ -106,6 +106,15 @@ class LossyPath:
         head, tail = _ANY_CANDIDATE.sub("", answer[: found.start()]), answer[found.start() :]
         return head + line + _ANY_CANDIDATE.sub("", tail)
 
+    async def rebind(self) -> None:
+        """Be a NAT that forgets: the offerer's packets come from another port; what is sent to the old one is lost."""
+        side = self._sides["offerer"]
+        old = side.transport
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: side, local_addr=("127.0.0.1", 0))
+        if old is not None:
+            old.close()
+
     def carry(self, data: bytes, towards: str) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()

@@ -12,7 +12,7 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.media.gate import MAX_ERRORS, MAX_QUEUED, MAX_SOURCES, MAX_STUN, Gate
+from link.media.gate import MAX_ERRORS, MAX_QUEUED, MAX_SEEN, MAX_SOURCES, MAX_STUN, Gate
 
 KNOWN, STRANGER = ("192.0.2.7", 5000), ("198.51.100.9", 6000)
 ASKED = b"asked for it"
@@ -100,6 +100,21 @@ def test_addresses_are_learnt_up_to_a_bound() -> None:
             connection._remote_candidates.append(SimpleNamespace(_network_host="203.0.113.1", port=port))
     assert len(connection._remote_candidates) == MAX_SOURCES
     assert gate.admits(message(stun.Class.REQUEST), KNOWN)
+
+
+def test_nobody_says_again_what_the_far_end_said() -> None:
+    gate = Gate(Connection())
+    before, after = message(stun.Class.REQUEST), message(stun.Class.REQUEST)
+    assert gate.admits(before, KNOWN)
+    assert gate.admits(before, STRANGER), "while a path is looked for, one check may come by several"
+    gate.settle()
+    assert gate.admits(after, STRANGER), "a new address, as behind a NAT that forgot the old one"
+    for data, first, other in ((before, KNOWN, STRANGER), (after, STRANGER, KNOWN)):
+        assert gate.admits(data, first)
+        assert not gate.admits(data, other)
+    for _ in range(2 * MAX_SEEN):
+        gate.admits(message(stun.Class.REQUEST), KNOWN)
+    assert len(gate._seen) == MAX_SEEN
 
 
 def test_role_conflicts_end() -> None:

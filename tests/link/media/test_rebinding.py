@@ -1,0 +1,279 @@
+"""A far end whose address changes on the way (a NAT that forgets) is followed; nobody else is, whatever they send."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aioice import stun
+
+from link.media.checks import MAX_ASKED, Checks
+from link.media.leg import LegState
+from link.tasks import cancel, spawn
+from tests.link.media.lossy import LossyPath
+from tests.link.media.test_leg import Camera, Pair, until
+
+FOLLOWED_S = 1.0
+HERE, ELSEWHERE = ("192.0.2.7", 5000), ("192.0.2.7", 5001)
+
+
+class Tapped(LossyPath):
+    """Keeps what the offerer sends to the answerer; `diverted` takes its media from the way."""
+
+    def __init__(self) -> None:
+        super().__init__(delay=0.005)
+        self.media: list[bytes] = []
+        self.checks: list[bytes] = []
+        self.diverted: list[bytes] | None = None
+
+    def carry(self, data: bytes, towards: str) -> None:
+        if towards == "answerer":
+            if data[:2] == b"\0\1":
+                self.checks.append(data)
+            elif 127 < data[0] < 192:
+                self.media.append(data)
+                if self.diverted is not None:
+                    self.diverted.append(data)
+                    return
+        super().carry(data, towards)
+
+
+@pytest.fixture
+async def pair(no_task_left: None) -> AsyncIterator[Pair]:
+    made = Pair()
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def pictures(pair: Pair, *, up: bool = True, down: bool = True) -> AsyncIterator[None]:
+    """Pictures of 30 frames a second, towards the server and from it."""
+    cameras = []
+    if up:
+        cameras.append((Camera(), pair.offerer.slots["camera"]))
+    if down:
+        cameras.append((Camera(), pair.answerer.slots["video0"]))
+    for camera, slot in cameras:
+        slot.attach(camera.injection.flow, time.monotonic())
+    tasks = [spawn(camera.run(100_000), name="camera") for camera, _ in cameras]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            await cancel(task)
+
+
+async def followed(pair: Pair) -> float:
+    """Seconds until the answerer sends to another address."""
+    begun, transport = time.monotonic(), pair.answerer._transport
+    old = transport._address
+    await until(lambda: transport._address != old)
+    return time.monotonic() - begun
+
+
+async def more(pair: Pair, *, up: bool, down: bool) -> None:
+    """Wait for more packets that way."""
+    before = arrived(pair)
+    await until(lambda: arrived(pair)[0] >= before[0] + 5 * up and arrived(pair)[1] >= before[1] + 5 * down)
+
+
+def arrived(pair: Pair) -> tuple[int, int]:
+    return pair.answerer.flows["camera"].packets, pair.offerer.flows["video0"].packets
+
+
+def stranger() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    made.setblocking(False)
+    return made
+
+
+def heard(sock: socket.socket) -> list[bytes]:
+    datagrams = []
+    while True:
+        try:
+            datagrams.append(sock.recv(2048))
+        except BlockingIOError:
+            return datagrams
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(("up", "down"), [(True, True), (False, True), (True, False)], ids=["both", "down", "up"])
+async def test_the_far_end_is_followed(up: bool, down: bool, pair: Pair) -> None:
+    """Without up, the server hears no media from the new address: the kiosk's own checks have to tell it."""
+    path = LossyPath(delay=0.01)
+    await pair.connect(path)
+    async with pictures(pair, up=up, down=down):
+        await asyncio.sleep(1.0)
+        states = {name: list(seen) for name, seen in pair.states.items()}
+        old = pair.answerer._transport._address
+        for _ in range(2):
+            await path.rebind()
+            took = await followed(pair)
+            print(f"followed after {took:.2f} s")
+            assert took < FOLLOWED_S
+            await more(pair, up=up, down=down)
+            assert LegState.SILENT not in pair.states["answerer"] + pair.states["offerer"]
+            await asyncio.sleep(1.1)
+        assert pair.answerer._transport._address != old
+        assert states["answerer"] == pair.states["answerer"]
+        # What else took the old path has to be looked after.
+        await until(lambda: LegState.DOUBTFUL in pair.states["offerer"])
+
+
+@pytest.mark.alone
+async def test_consent_goes_on_at_the_new_address(pair: Pair) -> None:
+    """aioice's own checks follow as well, or it would close the leg after half a minute."""
+    path = LossyPath()
+    await pair.connect(path)
+    async with pictures(pair):
+        await asyncio.sleep(0.5)
+        await path.rebind()
+        old = pair.answerer._transport._address
+        await until(lambda: pair.answerer._transport._address != old)
+        connection = pair.answerer._transport._connection
+        nominated = connection._nominated[1]
+        assert nominated.remote_addr == pair.answerer._transport._address
+        assert nominated in connection._check_list
+        assert nominated.remote_candidate in connection._remote_candidates, "or its DTLS would be refused"
+
+
+@pytest.mark.alone
+async def test_a_stranger_moves_nobody(pair: Pair) -> None:
+    path = Tapped()
+    await pair.connect(path)
+    transport = pair.answerer._transport
+    connection, home = transport._connection, transport._address
+    target = path._sides["offerer"].peer
+    assert target is not None
+    with stranger() as sock:
+        async with pictures(pair):
+            for password in (
+                b"wrong",
+                connection.local_password.encode()[:-1],
+                str(connection.remote_password).encode(),
+            ):
+                request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+                request.attributes["USERNAME"] = f"{connection.local_username}:{connection.remote_username}"
+                request.attributes["PRIORITY"] = 1
+                request.attributes["ICE-CONTROLLING"] = 1
+                request.attributes["USE-CANDIDATE"] = None
+                request.add_message_integrity(password)
+                sock.sendto(bytes(request), target)
+            await asyncio.sleep(0.5)
+            answers = [stun.parse_message(data) for data in heard(sock)]
+            assert {answer.message_class for answer in answers} <= {stun.Class.ERROR}
+            assert transport._address == home
+            assert len(connection._remote_candidates) == 1
+
+
+@pytest.mark.alone
+async def test_what_is_said_again_from_elsewhere_moves_nobody(pair: Pair) -> None:
+    """Real checks with a nomination, and real packets, recorded on the way and sent by somebody else."""
+    path = Tapped()
+    await pair.connect(path)
+    transport = pair.answerer._transport
+    connection, home = transport._connection, transport._address
+    target = path._sides["offerer"].peer
+    assert target is not None
+    with stranger() as sock:
+        async with pictures(pair):
+            await until(lambda: len(path.checks) > 3 and len(path.media) > 50, 12)
+            await asyncio.sleep(0.05)  # until they are there
+            refused, learnt = transport.refused, len(connection._remote_candidates)
+            for data in path.checks[-2:]:
+                sock.sendto(data, target)
+            for _ in range(40):
+                for data in path.media[-40:-37]:  # delivered long ago
+                    sock.sendto(data, target)
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.3)
+            assert heard(sock) == [], "neither an answer nor a question"
+            assert transport._address == home
+            assert transport.refused == refused + 2
+            assert len(connection._remote_candidates) == learnt
+            before = arrived(pair)
+            await until(lambda: arrived(pair)[0] > before[0] + 20 and arrived(pair)[1] > before[1] + 20)
+
+
+@pytest.mark.alone
+async def test_media_that_somebody_sends_on_moves_nobody(pair: Pair) -> None:
+    """All media of the kiosk is taken from its way and comes from a stranger, who is asked and cannot answer."""
+    path = Tapped()
+    await pair.connect(path)
+    transport = pair.answerer._transport
+    home, target = transport._address, path._sides["offerer"].peer
+    assert target is not None
+    with stranger() as sock:
+        async with pictures(pair):
+            await asyncio.sleep(0.5)
+            path.diverted = []
+            begun = time.monotonic()
+            while time.monotonic() - begun < 1.0:
+                for data in path.diverted:
+                    sock.sendto(data, target)
+                path.diverted.clear()
+                await asyncio.sleep(0.01)
+            asked = heard(sock)
+            assert 1 <= len(asked) <= 12, "ten times a second at most"
+            for data in asked:
+                question = stun.parse_message(data)
+                answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, question.transaction_id)
+                answer.attributes["XOR-MAPPED-ADDRESS"] = target
+                answer.add_message_integrity(b"a guess")
+                sock.sendto(bytes(answer), target)
+            path.diverted = None
+            await asyncio.sleep(0.3)
+            assert transport._address == home
+
+
+# --- what an answer is worth ------------------------------------------------------------------------------------------
+
+
+def asked(checks: Checks, now: float = 1.0) -> stun.Message:
+    request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    request.attributes["USERNAME"] = "theirs:ours"
+    checks.ask(request, HERE, "secret", now)
+    return request
+
+
+def answer(request: stun.Message, password: bytes = b"secret", kind: stun.Class = stun.Class.RESPONSE) -> bytes:
+    made = stun.Message(stun.Method.BINDING, kind, request.transaction_id)
+    made.attributes["XOR-MAPPED-ADDRESS"] = ELSEWHERE
+    made.add_message_integrity(password)
+    return bytes(made)
+
+
+def test_an_answer_counts_once() -> None:
+    checks = Checks()
+    data = answer(asked(checks))
+    assert checks.concerns(data)
+    assert checks.take(data, HERE, "secret", 1.25) == (0.25, ELSEWHERE)
+    assert not checks.concerns(data)
+
+
+def test_what_does_not_count() -> None:
+    checks = Checks()
+    request = asked(checks)
+    good = answer(request)
+    assert checks.take(good, ELSEWHERE, "secret", 1.1) is None, "from where it was not asked"
+    assert checks.take(answer(request, b"other"), HERE, "secret", 1.1) is None
+    unsigned = bytes(stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id))
+    for data in (unsigned, good[:-9], good[:20], good[:24], good[:-1] + b"\0", good[:2] + b"\xff\xff" + good[4:]):
+        assert checks.take(data, HERE, "secret", 1.1) is None
+    assert not checks.concerns(answer(request, kind=stun.Class.ERROR))
+    assert not checks.concerns(bytes(request))
+    assert not checks.concerns(b"\1\1")
+    assert checks.take(good, HERE, "secret", 1.1) is not None, "the true one still counts"
+
+
+def test_questions_without_answers_are_forgotten() -> None:
+    checks = Checks()
+    first = asked(checks)
+    rest = [asked(checks) for _ in range(MAX_ASKED)]
+    assert not checks.concerns(answer(first))
+    assert all(checks.concerns(answer(request)) for request in rest)
