@@ -1,8 +1,9 @@
-"""The busiest modules of `link.media` as machine code, made of the same source by mypyc, for who asks for it.
+"""The busiest modules of `link.media` as machine code, made of the same source by mypyc, where somebody has made it.
 
-`./dev compile` makes it, once; a process that is started with `VISAVIS_COMPILED=1` uses it. It lies in a folder that is
-named after what the sources say, the interpreter and the machine, so that code that was made of other sources is never
-found: then, or where no C compiler is, everything runs from source as ever. Tests run from source.
+`./dev compile` makes it, once; every process started after that uses it, unless its environment has
+`VISAVIS_COMPILED=0`. It lies in a folder that is named after what the sources say, the interpreter and the machine, so
+that code that was made of other sources is never found: then, or where no C compiler is, everything runs from source as
+ever. Tests run from source.
 """
 
 from __future__ import annotations
@@ -44,15 +45,17 @@ def folder() -> Path:
 
 
 def use(path: list[str]) -> bool:
-    """Have the modules of the package `link.media`, whose `__path__` this is, found as machine code if that is wanted.
+    """Have the modules of the package `link.media`, whose `__path__` this is, found as machine code; whether they are.
 
-    Warns where it is wanted and not there.
+    Warns where there is machine code of other sources, or where it is wanted (`VISAVIS_COMPILED=1`) and there is none.
     """
-    if os.environ.get(SWITCH) != "1":
+    wanted = os.environ.get(SWITCH, "")
+    if wanted == "0":
         return False
     made = folder()
     if not made.is_dir():
-        warnings.warn(f"{SWITCH}=1, but nothing is compiled of these sources: run ./dev compile", stacklevel=2)
+        if wanted == "1" or PLACE.is_dir():
+            warnings.warn("there is no machine code of these sources: run ./dev compile", stacklevel=2)
         return False
     sys.path.append(str(made))  # what the modules share is a module of its own there
     path.insert(0, str(made / "link" / "media"))

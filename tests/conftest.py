@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import structlog
+
+# Before anything of link.media is imported, and for the processes that tests start.
+os.environ.setdefault("VISAVIS_COMPILED", "0")
 
 _configure = structlog.configure
 

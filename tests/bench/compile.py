@@ -14,7 +14,7 @@ from link import compiled
 
 
 def build() -> Path:
-    """Compile the modules, which takes about a minute; the folder. Does nothing where they are.
+    """Compile the modules, which takes about half a minute; the folder. Does nothing where they are.
 
     Raises:
         SystemExit: there is no C compiler, or it failed; it has said why.

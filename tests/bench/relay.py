@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=1.0, choices=RATES, help="times the standard packet rate")
     parser.add_argument("--subscribers", type=int, default=1, choices=range(1, 6), help="who receive each track")
-    parser.add_argument("--against", default="", help="compiled, janus, stock, with commas")
+    parser.add_argument("--against", default="", help="janus, stock, with commas")
     parser.add_argument("--one-core", action="store_true", help="the server on one core, the peers on another")
     parser.add_argument("--awake", action="store_true", help="keep the cores from idling, as on a machine that is used")
     parser.add_argument("--sweep", metavar="FILE.svg", help="draw the cost by calls, packet rate and subscribers")
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     method = Method(options.seconds, options.rounds, options.one_core, options.awake)
     works = [Work(int(calls), options.rate, options.subscribers) for calls in options.calls.split(",")]
     run = method.told()
-    names = ["visavis", *against]
+    names = list(dict.fromkeys(("visavis", *(["compiled"] if compiled.folder().is_dir() else []), *against)))
     with cores_awake() if options.awake else contextlib.nullcontext():
         if options.sweep:
             found = sweeps.sweep(options.of.split(","), lambda work: compare(method, names, work), works[0])

@@ -1,4 +1,4 @@
-"""The same modules as machine code: found only if wanted, and only of these sources."""
+"""The same modules as machine code: found unless refused, and only of these sources."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from link import compiled
+from link.media import flow
 
 WHERE = "import link.media.flow as flow, link.media.leg as leg; print(flow.__file__, leg.__file__)"
 
@@ -26,6 +27,12 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def want(monkeypatch: pytest.MonkeyPatch, wanted: str | None) -> None:
+    monkeypatch.delenv(compiled.SWITCH, raising=False)
+    if wanted is not None:
+        monkeypatch.setenv(compiled.SWITCH, wanted)
+
+
 def test_its_folder_is_named_after_all_that_the_sources_say(sources: Path) -> None:
     before = compiled.folder()
     assert before == compiled.folder()
@@ -37,19 +44,17 @@ def test_its_folder_is_named_after_all_that_the_sources_say(sources: Path) -> No
     assert compiled.folder() == before
 
 
-def test_nothing_is_used_that_nobody_asked_for(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_refuses_it_runs_from_source(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled.folder().mkdir(parents=True)
-    for value in (None, "", "0", "yes"):
-        monkeypatch.delenv(compiled.SWITCH, raising=False)
-        if value is not None:
-            monkeypatch.setenv(compiled.SWITCH, value)
-        path = ["link/media"]
-        assert not compiled.use(path)
-        assert path == ["link/media"]
+    monkeypatch.setenv(compiled.SWITCH, "0")
+    path = ["link/media"]
+    assert not compiled.use(path)
+    assert path == ["link/media"]
 
 
-def test_it_comes_before_the_sources(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiled.SWITCH, "1")
+@pytest.mark.parametrize("wanted", [None, "", "1"])
+def test_it_comes_before_the_sources(sources: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None) -> None:
+    want(monkeypatch, wanted)
     compiled.folder().mkdir(parents=True)
     path = ["link/media"]
     assert compiled.use(path)
@@ -57,12 +62,35 @@ def test_it_comes_before_the_sources(sources: Path, monkeypatch: pytest.MonkeyPa
     assert sys.path[-1] == str(compiled.folder())
 
 
-def test_without_it_everything_runs_from_source(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiled.SWITCH, "1")
+@pytest.mark.filterwarnings("error")
+def test_who_never_made_it_hears_nothing(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    want(monkeypatch, None)
+    path = ["link/media"]
+    assert not compiled.use(path)
+    assert path == ["link/media"]
+
+
+@pytest.mark.parametrize("wanted", [None, "1"])
+def test_that_of_other_sources_is_not_used(sources: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None) -> None:
+    want(monkeypatch, wanted)
+    compiled.folder().mkdir(parents=True)
+    (sources / compiled.MODULES[0]).write_text("# updated\n")
     path = ["link/media"]
     with pytest.warns(UserWarning, match=r"run \./dev compile"):
         assert not compiled.use(path)
     assert path == ["link/media"]
+
+
+def test_who_wants_it_hears_that_it_is_not_there(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    want(monkeypatch, "1")
+    with pytest.warns(UserWarning, match=r"run \./dev compile"):
+        assert not compiled.use(["link/media"])
+
+
+def test_tests_run_from_source() -> None:
+    assert os.environ[compiled.SWITCH] in ("0", "1"), "1: somebody has asked for this run of the tests"
+    if os.environ[compiled.SWITCH] == "0":
+        assert flow.__file__.endswith(".py")
 
 
 def test_the_modules_are_there_and_do_for_packets_what_others_only_set_up() -> None:
