@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from link.media.excess import Excess
+from link.media.excess import FREE, Excess
 from link.media.ingress import Ingress, Source
 from link.media.rtp import Remb, build_remb
 from link.media.slot import Slot
@@ -18,7 +18,14 @@ MIN_REMB = 150_000
 _LOWER = 0.97
 AMPLE = 1_500_000
 """Bits per second of one video, from which on there is room for packets that may not be needed."""
-_ANY = 1 << 62
+BELIEVED_FOR = 8.0
+"""Seconds that a browser's word counts after the last sign that bears it out."""
+_GROWTH = 1.08  # in a second
+_REPAIR = 0.3
+"""The share of a full path that what is sent again may always have."""
+_DRAIN = 0.7
+"""The share of what a browser says that pictures get while a queue stands, so that it does not stand for long."""
+_ANY = FREE
 
 
 def divide(total: int, limits: Sequence[int]) -> list[int]:
@@ -92,8 +99,26 @@ class Downstream:
     def __init__(self) -> None:
         self.available = 0  # bit/s of the whole leg as the far end last said, 0 while unknown
         self.limit = 0  # the same as far as it is believed
+        self.sending = 0.0  # bit/s of media, at present
         self._available_at = float("-inf")
         self._own: dict[int, tuple[int, float]] = {}
+        self._excess = Excess()
+        self._believed_until = float("-inf")
+        self._following = False
+        self._shared = float("-inf")
+        self._sent: dict[int, int] = {}  # bytes, by SSRC
+        self._rates: dict[int, float] = {}
+        self._before = 0, 0  # packets expected and received, a second ago
+
+    @property
+    def usual_loss(self) -> float:
+        """The share of packets that the path loses whatever is sent, as far as that is known."""
+        return self._excess.usual
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the far end says that it can take less than we send, or just did: then the path is worth a look."""
+        return 0 < self.available < self.sending or self._following
 
     def heard(self, remb: Remb, slots: dict[int, Slot], now: float, *, trusted: bool) -> None:
         """The far end says what it can take."""
@@ -104,17 +129,68 @@ class Downstream:
         self.available = remb.bitrate
         self._available_at = now
 
-    def share(self, slots: Iterable[Slot], now: float, *, believed: bool, trusted: bool = False) -> None:
-        """Tell each video that is fed how much it may take; `believed`: whether the far end's word counts."""
+    def observe(self, slots: Iterable[Slot], now: float, rtt: float) -> None:
+        """Once a second: look at what a browser reports lost."""
+        slots = list(slots)
+        expected = sum(slot.expected for slot in slots)
+        received = sum(slot.received for slot in slots)
+        more, came = expected - self._before[0], received - self._before[1]
+        self._before = expected, received
+        carried = self.sending * min(1.0, max(0, came) / more) if more > 0 else self.sending
+        self._excess.observe(expected, received, int(carried), now, rtt)
+
+    def share(
+        self, slots: Iterable[Slot], now: float, *, sign: bool, full: bool = False, trusted: bool = False
+    ) -> None:
+        """Tell each video that is fed how much it may take.
+
+        `sign`: something else says that the path carries less, and a browser's word counts (that of a `trusted` far end
+        always does). `full`: a queue stands before the path, and what is sent again has to fit as well.
+        """
+        slots = list(slots)
+        elapsed = min(1.0, now - self._shared)
+        self._shared = now
+        self._measure(slots, elapsed)
         if now - self._available_at > REMB_LIFE:
             self.available = 0
-        self.limit = self.available if believed else 0
+        self._believe(now, elapsed, sign=sign, trusted=trusted)
+        limit = min(self.limit or _ANY, _ANY if trusted else self._excess.ceiling)
+        limit = limit if limit < _ANY else 0
+        room = limit
+        if full and not trusted:
+            limit = int(_DRAIN * limit)
         videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
-        own = [self._of(slot, now) if believed else 0 for slot in videos]
-        for slot, share in zip(videos, divide(self.limit, own), strict=True):
+        own = [self._of(slot, now) if trusted else 0 for slot in videos]
+        for slot, share in zip(videos, divide(limit, own), strict=True):
             slot.available = share
             # Ends of ours name a figure always, a browser is believed only where there is a reason.
             slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
+            rate = self._rates.get(slot.ssrc, 0.0)
+            slot.repair_rate = int(max(_REPAIR * (share or rate), share / max(1, limit) * room - rate)) if full else 0
+
+    def _measure(self, slots: Iterable[Slot], elapsed: float) -> None:
+        for slot in slots:
+            sent = slot.bytes - self._sent.get(slot.ssrc, slot.bytes)
+            self._sent[slot.ssrc] = slot.bytes
+            before = self._rates.get(slot.ssrc, 0.0)
+            self._rates[slot.ssrc] = before + min(1.0, 2 * elapsed) * (sent * 8 / max(0.01, elapsed) - before)
+        self.sending = sum(self._rates.values())
+
+    def _believe(self, now: float, elapsed: float, *, sign: bool, trusted: bool) -> None:
+        """How far the far end's word counts: while there is a sign, and for some time.
+
+        Then there is more and more room, until a sign comes again or there is room enough. A browser that is sent
+        little says for long that it can take little.
+        """
+        if sign:
+            self._believed_until = now + BELIEVED_FOR
+        self._following = not trusted and (sign or self.limit > 0)
+        if trusted or now < self._believed_until:
+            self.limit = self.available
+        elif self.limit:
+            self.limit = max(self.available, int(self.limit * _GROWTH**elapsed))
+            if self.limit > 2 * AMPLE:
+                self.limit = 0
 
     def _of(self, slot: Slot, now: float) -> int:
         bitrate, at = self._own.get(slot.ssrc, (0, 0.0))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from link.media.bandwidth import Downstream, Upstream
-from link.media.clock import MinimumFilter, PeerClock, ntp_time
+from link.media.clock import PeerClock, ntp_time
 from link.media.ingress import Ingress, Source
+from link.media.roundtrip import RoundTrips
 from link.media.rtp import (
     KeyframeRequest,
     Nack,
@@ -23,10 +24,8 @@ from link.media.rtp import (
 from link.media.slot import Slot
 
 REPORT_EVERY = 1.0
-LIMITED_FOR = 30.0
 MUCH_LOSS = 0.1
-MUCH_DELAY = 0.15  # 0.1 is common on a leg whose ends share two busy cores
-_RTT_WEIGHT = 0.25
+_CHECK_EVERY = 0.05  # at most
 
 
 class Control:
@@ -39,13 +38,13 @@ class Control:
         self._send = send
         self._slots: dict[int, Slot] = {}
         self._peer = PeerClock()
-        self.rtt = 0.0
-        self._fastest = MinimumFilter()
+        self._round_trips = RoundTrips()
         self._upstream = Upstream(ssrc, ingress)
         self._downstream = Downstream()
         self._trusted = False
-        self._limited_until = float("-inf")
         self._reported = float("-inf")
+        self._checked = float("-inf")
+        self.check: Callable[[float], None] | None = None  # asks the far end for a sign; `measured` when it comes
 
     def open(self, slots: Sequence[Slot], *, trusted: bool) -> None:
         """The leg is connected and sends these slots. `trusted`: the far end's REMB is of our own making."""
@@ -54,6 +53,11 @@ class Control:
         for source in self._ingress.sources():
             source.flow.on_nack = self._nacker(source)
             source.flow.on_keyframe = self._keyframe_asker(source)
+
+    @property
+    def rtt(self) -> float:
+        """Seconds there and back, smoothed; 0.0 while unknown."""
+        return self._round_trips.value
 
     @property
     def available(self) -> int:
@@ -97,6 +101,7 @@ class Control:
                     self._take_sender_report(item, now)
                 case Remb():
                     self._downstream.heard(item, self._slots, now, trusted=self._trusted)
+                    self._look(now)
                 case _:
                     pass
 
@@ -121,13 +126,14 @@ class Control:
             if report.last_sr:
                 passed = ((ntp_time(now) >> 16) - report.last_sr - report.delay) & 0xFFFFFFFF
                 if passed < 10 << 16:
-                    self.measured(passed / 65536, now)
+                    self._measured(passed / 65536, now)
 
     def measured(self, rtt: float, now: float) -> None:
-        """A round-trip time was measured."""
-        rtt = max(0.001, rtt)
-        self._fastest.add(rtt, now)
-        self.rtt = rtt if not self.rtt else self.rtt + _RTT_WEIGHT * (rtt - self.rtt)
+        """A check of the path has come back after `rtt` seconds."""
+        self._measured(rtt, now, check=True)
+
+    def _measured(self, rtt: float, now: float, *, check: bool = False) -> None:
+        self._round_trips.add(rtt, now, check=check)
         for source in self._ingress.sources():
             source.flow.rtt = self.rtt
 
@@ -135,8 +141,10 @@ class Control:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
-        trusted = self._trusted
-        self._downstream.share(self._slots.values(), now, believed=trusted or self._congested(now), trusted=trusted)
+        trips = self._round_trips
+        full = trips.long() or (self._downstream.doubted and trips.queue(now))
+        self._downstream.share(self._slots.values(), now, sign=full or self._lossy(), full=full, trusted=self._trusted)
+        self._look(now)
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
             self._report(now)
@@ -150,6 +158,8 @@ class Control:
             if (report := source.report(now, _missed_by_listeners(source), after_repair=not self._trusted)) is not None
         ]
         self._upstream.observe(now, self.rtt)
+        if not self._trusted:
+            self._downstream.observe(self._slots.values(), now, self.rtt)
         parts = [build_receiver_report(self._ssrc, reports), self._cname]
         for slot in self._slots.values():
             sent = slot.sender_report(now)
@@ -158,16 +168,21 @@ class Control:
         parts += self._upstream.packets(now)
         self._send(b"".join(parts))
 
-    def _congested(self, now: float) -> bool:
-        """Whether loss or delay bear out what a browser says with REMB.
+    def _look(self, now: float) -> None:
+        """Where the far end wants less than it gets, see whether there is a queue."""
+        if self.check is not None and self._downstream.doubted and now - self._checked >= _CHECK_EVERY:
+            self._checked = now
+            self._round_trips.asked(now)
+            self.check(now)
+
+    def _lossy(self) -> bool:
+        """Whether more is lost than the path loses whatever is sent: then a browser's word (REMB) counts.
 
         A browser on a busy machine takes its own hiccups for a full path, and then a sender that sends little for that
         reason is told it may send little. So its word counts only together with a sign that we see ourselves.
         """
-        lossy = any(slot.fraction_lost > MUCH_LOSS for slot in self._slots.values() if slot.flow is not None)
-        if lossy or self.rtt > 1.5 * self._fastest.value + MUCH_DELAY:
-            self._limited_until = now + LIMITED_FOR
-        return now < self._limited_until
+        limit = MUCH_LOSS + self._downstream.usual_loss
+        return any(slot.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
 
 
 def _missed_by_listeners(source: Source) -> float:

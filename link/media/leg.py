@@ -467,7 +467,7 @@ class Leg:
             refused=ingress.refused + self._transport.refused + self._refused,
             repeated=ingress.repeated,
             available=self._control.available,
-            estimate=ingress.estimator.estimate,
+            estimate=self._control.estimate,
             limit=self._control.limit,
             quiet=self._liveness.quiet,
             flows={source.flow.name: self._flow_statistics(source.flow) for source in ingress.sources()},

@@ -13,7 +13,7 @@ from link.media.description import Media
 from link.media.estimate import MAXIMUM, MINIMUM
 from link.media.flow import Flow, Packet
 from link.media.ingress import Ingress
-from link.media.rtp import Remb, Rtcp, parse_rtcp
+from link.media.rtp import ReceiverReport, Remb, Report, Rtcp, parse_rtcp
 from link.media.slot import Slot
 
 KEYFRAME = b"\x10\x00" + bytes(20)
@@ -225,3 +225,39 @@ def test_a_word_about_a_stream_that_there_is_not_changes_nothing() -> None:
         hop.sender.handle([Remb(1, (ssrc,))], hop.now)
     assert hop.sender.available == before
     assert hop.run(0.1) == [before]
+
+
+class Dropping:
+    """A browser behind a router that drops what is over `rate`, and believes it can take everything."""
+
+    def __init__(self, rate: int) -> None:
+        self.hop = Hop([[0]], trusted=False)
+        self.rate = rate
+        self.shares: list[int] = []
+        self._sequence = self._lost = 0
+
+    def run(self, seconds: int, wish: int) -> None:
+        slot, source = self.hop.slots[0], self.hop.sources[0]
+        for _ in range(seconds * 10):
+            self.hop.now += 0.1
+            now = self.hop.now
+            packets = round(min(wish, slot.available or wish) / 10 / 9600)
+            for _ in range(packets):
+                self._sequence += 1
+                source.receive(self._sequence & 0xFFFF, int(now * 90_000), True, KEYFRAME + bytes(1178), now)
+            self._lost += max(0, packets - round(self.rate / 10 / 9600))
+            report = Report(slot.ssrc, 0, self._lost, 0x10000 + self._sequence, 0, 0, 0)
+            self.hop.sender.handle([Remb(MAXIMUM, ()), ReceiverReport(1, (report,))], now)
+            self.hop.sender.tick(now)
+            self.shares.append(slot.available)
+
+
+def test_what_a_router_drops_towards_a_browser_is_not_sent_any_more() -> None:
+    """A browser tells by delay that a path is full, and such a path has none."""
+    dropping = Dropping(500_000)
+    dropping.run(20, 1_500_000)
+    assert max(dropping.shares[40:]) <= 600_000
+    assert min(dropping.shares[40:]) >= 350_000
+    dropping.rate = 3_000_000
+    dropping.run(30, 1_500_000)
+    assert dropping.shares[-1] == 0 or dropping.shares[-1] >= 1_500_000

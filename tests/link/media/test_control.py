@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from link.media.bandwidth import MIN_REMB
+from link.media.bandwidth import BELIEVED_FOR, MIN_REMB
 from link.media.clock import ntp_time
-from link.media.control import LIMITED_FOR, Control
+from link.media.control import Control
 from link.media.description import Media
 from link.media.estimate import MAXIMUM
 from link.media.flow import Flow
@@ -53,6 +53,11 @@ class Spoken:
     def media(self, now: float) -> None:
         for flow in (self.camera, self.other):
             flow.receive(int(now * 30) & 0xFFFF, int(now * 90_000) & 0xFFFFFFFF, True, KEYFRAME, now)
+
+    def crowd(self, now: float) -> None:
+        """A tenth of a second of some 300 kbit/s."""
+        for number in range(4):
+            self.other.receive(int(now * 10) * 4 + number & 0xFFFF, int(now * 90_000), True, KEYFRAME + bytes(900), now)
 
     def told(self) -> list[int]:
         return [item.bitrate for item in self.sent if isinstance(item, Remb)]
@@ -224,14 +229,56 @@ class TestBandwidth:
         spoken.media(2.0)
         spoken.control.handle([Remb(500_000, ())], 2.0)
         spoken.control.tick(2.0)
-        assert spoken.slot.available == 500_000
+        assert spoken.slot.available == 350_000, "a part of it, until the queue is gone"
         for _ in range(30):
             spoken.control.measured(0.02, 3.0)
-        later = 2.0 + LIMITED_FOR + 1
-        spoken.media(later)
-        spoken.control.handle([Remb(500_000, ())], later)
-        spoken.control.tick(later)
-        assert spoken.slot.available == 0
+        now, limits = 3.0, []
+        while now < 60.0:
+            now += 0.1
+            spoken.media(now)
+            spoken.control.handle([Remb(500_000, ())], now)
+            spoken.control.tick(now)
+            limits.append(spoken.slot.available)
+        steady = round(10 * (BELIEVED_FOR - 1.1))
+        assert set(limits[:steady]) == {500_000}
+        assert limits[steady + 40] > 550_000, "then there is more and more room"
+        assert all(after >= before for before, after in pairwise(limits) if after)
+        assert limits[-1] == 0, "and in the end no limit"
+
+    def test_a_browser_that_wants_less_than_it_gets_is_looked_at(self) -> None:
+        """Its word alone counts for nothing; three checks in a row that take long bear it out within half a second."""
+        spoken = Spoken()
+        asked: list[float] = []
+        spoken.control.check = asked.append
+        for step in range(40):
+            now = 1.0 + step * 0.1
+            spoken.crowd(now)
+            spoken.control.measured(0.02, now)
+            spoken.control.tick(now)
+        assert asked == []
+        spoken.control.handle([Remb(100_000, ())], now)
+        for _ in range(5):
+            assert spoken.slot.available == 0
+            spoken.control.measured(0.02, now)
+            spoken.crowd(now := now + 0.1)
+            spoken.control.tick(now)
+        assert len(asked) == 6
+        for _ in range(2):
+            spoken.control.measured(0.2, now)
+            spoken.crowd(now := now + 0.1)
+            spoken.control.tick(now)
+            assert spoken.slot.available == 0
+        for _ in range(4):
+            spoken.control.measured(0.2, now)
+            spoken.crowd(now := now + 0.1)
+            spoken.control.tick(now)
+        assert 0 < spoken.slot.available < 100_000, "less still, so that the queue goes"
+        assert 0 < spoken.slot.repair_rate <= 100_000
+        for _ in range(12):
+            spoken.control.measured(0.02, now)
+            spoken.crowd(now := now + 0.1)
+            spoken.control.tick(now)
+        assert (spoken.slot.available, spoken.slot.repair_rate) == (100_000, 0)
 
     def test_the_delay_of_a_busy_machine_is_no_sign(self) -> None:
         spoken = Spoken()
