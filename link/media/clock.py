@@ -144,12 +144,14 @@ class _Point(NamedTuple):
 class _Line:
     """The offset of a track's clock to its peer's, by least squares over the sender reports of the last two minutes."""
 
-    __slots__ = ("_centre", "_doubted", "_drift", "_noise", "_offset", "_points", "_trusted")
+    __slots__ = ("_centre", "_doubted", "_drift", "_noise", "_offset", "_points", "_trusted", "stale")
 
     def __init__(self, first: _Point) -> None:
         self._points: deque[_Point] = deque([first], maxlen=_MAX_REPORTS)
         self._doubted: list[_Point] = []
-        self._fit()
+        self.stale = False
+        """Whether a report came since the last `fit`: a flood of reports must not cost a fit each."""
+        self.fit()
 
     def add(self, point: _Point) -> None:
         tolerance = min(0.1, 0.03 + 4 * self._noise)
@@ -161,20 +163,24 @@ class _Line:
             if len(self._doubted) < _OUTLIERS:
                 return
             self._points.clear()
-            self._points.extend(self._doubted[:-1])
+            self._points.extend(self._doubted)
             self._doubted.clear()
+            self.fit()
+            return
         points = self._points
         points.append(point)
         while abs(point.media - points[0].media) > _WINDOW:
             points.popleft()
-        self._fit()
+        self.stale = True
 
     def at(self, media: float) -> float:
         """The offset at `media`. Without news the drift is trusted for ten minutes, or less where it is a new one."""
         media = min(media, self._points[-1].media + self._trusted)
         return self._offset + self._drift * (media - self._centre)
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Draw the line anew."""
+        self.stale = False
         points = self._points
         count = len(points)
         self._centre = centre = sum(p.media for p in points) / count
@@ -241,6 +247,8 @@ class TrackClock:
         arrival, peer, line = self._arrival.value, self._peer, self._line
         if peer is None or line is None:
             return self._offset.follow(arrival, now)
+        if line.stale:
+            line.fit()
         offset = line.at(media)
         excess = peer.target + offset - arrival
         if 0.0 < excess <= MAX_AHEAD:

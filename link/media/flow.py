@@ -30,6 +30,8 @@ KEYFRAME_STALLED = 0.5
 """Seconds without a packet after which a keyframe that is not whole counts as stuck."""
 ACTIVE = 1.0
 MAX_MISSING = 256
+MISSED_PER_SECOND = 2048
+"""More than that no network loses of one stream: numbers that leap about are not repaired."""
 
 
 Arrival: TypeAlias = tuple[int, int, bool, bytes]
@@ -102,6 +104,7 @@ class Flow:
         self._wrapped = 0  # the same as it stood in the packet
         self._rebase = True
         self._stray = -1
+        self._missed, self._missed_since = 0, float("-inf")
         self._subscribers: tuple[Subscriber, ...] = ()
         self._keyframe_wanted = False
         self._keyframe_asked = self._keyframe_came = self._keyframe_enough = float("-inf")
@@ -256,7 +259,7 @@ class Flow:
         return extended
 
     def _skipped(self, start: int, end: int, now: float) -> None:
-        if end - start > MAX_MISSING:
+        if end - start > MAX_MISSING or self._leaps(end - start, now):
             self.lost += end - start + len(self._missing)
             self._missing.clear()
             for subscriber in self._subscribers:
@@ -269,6 +272,13 @@ class Flow:
         if not missing and self.on_missing is not None:
             self.on_missing()
         missing.miss(range(start, end), now)
+
+    def _leaps(self, missed: int, now: float) -> bool:
+        """Whether this is too much to be repaired within one second, along with what was missed before."""
+        if now - self._missed_since >= 1.0:
+            self._missed, self._missed_since = 0, now
+        self._missed += missed
+        return self._missed > MISSED_PER_SECOND
 
     def _reach_back(self, extended: int, now: float) -> None:
         """The stream began earlier than its first packet to arrive: what lies between is missing as well."""

@@ -241,11 +241,11 @@ class Ingress:
     def _other(self, rx: SrtpBuffer, data: bytes, ssrc: int, now: float) -> None:
         """A retransmission, or a stream that the description did not announce."""
         source = self._rtx.get(ssrc)
-        if source is None and ssrc not in self._unknown:
-            if self._unannounced >= MAX_STREAMS:
-                raise ValueError("too many streams")
-            self._unannounced += 1
+        new = source is None and ssrc not in self._unknown
+        if new and self._unannounced >= MAX_STREAMS:
+            raise ValueError("too many streams")
         packet = parse_rtp(rx.data, rx.unprotect(data))
+        self._unannounced += new  # only what is authentic: libsrtp keeps nothing of a forgery
         self.heard = now
         self.packets += 1
         self.bytes += len(data)

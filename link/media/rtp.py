@@ -22,7 +22,9 @@ _RTCP_HEADER = struct.Struct("!BBH")
 SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
 FMT_NACK, FMT_PLI, FMT_FIR, FMT_APP = 1, 1, 4, 15
 MAX_NACKS = 256
-"""At most so many sequence numbers of one RTCP packet are looked at, and put into one."""
+"""At most so many sequence numbers of one RTCP datagram are looked at."""
+MAX_PACKETS = 32
+"""A compound of more RTCP packets is malformed, and of more entries of a FIR only so many are looked at."""
 
 
 class Rtp(NamedTuple):
@@ -156,10 +158,16 @@ Rtcp: TypeAlias = SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb 
 
 
 def parse_rtcp(data: bytes) -> list[Rtcp]:
-    """Parse a compound or reduced-size (RFC 5506) RTCP packet; types that this module does not know are skipped."""
+    """Parse a compound or reduced-size (RFC 5506) RTCP packet; types that this module does not know are skipped.
+
+    What one datagram may ask for is bounded, so that none costs much more than a packet of media.
+    """
     items: list[Rtcp] = []
-    position = 0
+    position = count = 0
     while position < len(data):
+        count += 1
+        if count > MAX_PACKETS:
+            raise ValueError("too many RTCP packets")
         if position + 4 > len(data):
             raise ValueError("RTCP header is cut")
         first, kind, words = _RTCP_HEADER.unpack_from(data, position)
@@ -187,11 +195,13 @@ def _parse_one(kind: int, count: int, body: bytes, items: list[Rtcp]) -> None:
         elif kind == BYE:
             items.append(Bye(struct.unpack_from(f"!{count}I", body)))
         elif kind == RTPFB and count == FMT_NACK:
-            items.append(Nack(_WORD.unpack_from(body, 4)[0], _parse_nack(body)))
+            asked = sum(len(item.sequences) for item in items if isinstance(item, Nack))
+            items.append(Nack(_WORD.unpack_from(body, 4)[0], _parse_nack(body, MAX_NACKS - asked)))
         elif kind == PSFB and count == FMT_PLI:
             items.append(KeyframeRequest(_WORD.unpack_from(body, 4)[0]))
         elif kind == PSFB and count == FMT_FIR:
-            items.extend(KeyframeRequest(_WORD.unpack_from(body, at)[0]) for at in range(8, len(body), 8))
+            ends = min(len(body), 8 + 8 * MAX_PACKETS)
+            items.extend(KeyframeRequest(_WORD.unpack_from(body, at)[0]) for at in range(8, ends, 8))
         elif kind == PSFB and count == FMT_APP and body[8:12] == b"REMB":
             items.append(_parse_remb(body))
     except struct.error:
@@ -209,15 +219,15 @@ def _parse_reports(body: bytes, start: int, count: int) -> tuple[Report, ...]:
     return tuple(reports)
 
 
-def _parse_nack(body: bytes) -> tuple[int, ...]:
+def _parse_nack(body: bytes, most: int) -> tuple[int, ...]:
     sequences: list[int] = []
-    for at in range(8, len(body) - 3, 4):
+    for at in range(8, len(body) - 3 if most else 0, 4):
         first, mask = struct.unpack_from("!HH", body, at)
         sequences.append(first)
         sequences.extend((first + 1 + bit) & 0xFFFF for bit in range(16) if mask >> bit & 1)
-        if len(sequences) >= MAX_NACKS:
+        if len(sequences) >= most:
             break
-    return tuple(sequences[:MAX_NACKS])
+    return tuple(sequences[:most])
 
 
 def _parse_remb(body: bytes) -> Remb:

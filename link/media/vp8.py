@@ -48,6 +48,8 @@ def parse_descriptor(payload: bytes) -> Descriptor:
             at += 1
     except IndexError:
         raise ValueError("VP8 payload descriptor is cut") from None
+    if at > len(payload):
+        raise ValueError("VP8 payload descriptor is cut")
     return Descriptor(at, start, picture, picture_at, long_picture, tl0, tl0_at)
 
 
