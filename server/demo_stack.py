@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 
+from link.compiled import SWITCH
 from server.config import Config
 from server.demo_data import KIOSK, enrolment_code, password_of, seed
 from server.journal import Journal
@@ -196,7 +197,8 @@ class Stack:
             StackError: there is none.
         """
         code, output = await self.run_command("sessions", "--json", "--limit", "1")
-        rows = json.loads(output) if code == 0 else []
+        # Warnings of the interpreter come before it.
+        rows = json.loads(output.splitlines()[-1]) if code == 0 else []
         if not rows:
             raise StackError(f"there is no session: {output.strip()[-300:]}")
         return str(rows[0]["session"])
@@ -211,7 +213,8 @@ class Stack:
         return [(entry.kind, json.loads(entry.payload)) for entry in entries]
 
     def _environment(self) -> dict[str, str]:
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("VISAVIS_")}
+        kept = {name for name in os.environ if not name.startswith("VISAVIS_")} | {SWITCH}
+        ours = {name: value for name, value in os.environ.items() if name in kept}
         return {**ours, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.environment}
 
     async def _spawn(self, name: str, module: str, arguments: Sequence[str]) -> Child:
