@@ -26,6 +26,7 @@ MODULES = (
     "link/media/flow.py",
     "link/media/frames.py",
     "link/media/ingress.py",
+    "link/media/keyframes.py",
     "link/media/repair.py",
     "link/media/rtp.py",
     "link/media/slot.py",

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from link.media.clock import TrackClock
+from link.media.keyframes import Keyframes
 from link.media.repair import Repair
 from link.media.vp8 import starts_keyframe
 
@@ -23,11 +24,6 @@ GIVE_UP = 1.0
 """Seconds after which a missing packet is of no use to anyone who watches: a keyframe is asked for instead."""
 PATIENCE = 4.0
 """Seconds that a recorder waits for it all the same; a sender of ours still has it."""
-KEYFRAME_EVERY = 0.5
-KEYFRAME_FOR_JOINER = 0.3  # browsers pass over what comes sooner after the one before
-KEYFRAME_EVERY_MOST = 2.0
-KEYFRAME_STALLED = 0.5
-"""Seconds without a packet after which a keyframe that is not whole counts as stuck."""
 ACTIVE = 1.0
 MAX_MISSING = 256
 MISSED_PER_SECOND = 2048
@@ -106,10 +102,7 @@ class Flow:
         self._stray = -1
         self._missed, self._missed_since = 0, float("-inf")
         self._subscribers: tuple[Subscriber, ...] = ()
-        self._keyframe_wanted = False
-        self._keyframe_asked = self._keyframe_came = self._keyframe_enough = float("-inf")
-        self._keyframe_every = KEYFRAME_EVERY
-        self._keyframe_stamp: int | None = None  # of a keyframe that is still arriving, as far as we know
+        self._keyframes = Keyframes()
 
     def active(self, now: float) -> bool:
         """Whether a packet arrived within the last second."""
@@ -118,7 +111,7 @@ class Flow:
     @property
     def keyframe_came(self) -> float:
         """When the last keyframe came that had been asked for."""
-        return self._keyframe_came
+        return self._keyframes.came
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:
@@ -169,11 +162,8 @@ class Flow:
         self.packets += 1
         self.bytes += len(payload)
         self.last_arrival = now
-        if self._keyframe_wanted and starts_keyframe(payload):
-            self._keyframe_wanted = False
-            self._keyframe_came = self._keyframe_enough = now
-            self._keyframe_stamp = unwrapped
-            self._keyframe_every = KEYFRAME_EVERY
+        if self._keyframes.wanted and starts_keyframe(payload):
+            self._keyframes.begins(unwrapped, now)
         packet = Packet(extended, unwrapped, marker, payload, now)
         self._history[extended & self._mask] = packet
         for subscriber in self._subscribers:
@@ -183,9 +173,10 @@ class Flow:
         """Take packets that arrived together; the same as `receive` for each, but those in order go on together."""
         run: list[Packet] = []
         size = 0
+        keyframes = self._keyframes
         for sequence, timestamp, marker, payload in arrivals:
             highest = self.highest
-            if (sequence - highest) & 0xFFFF != 1 or highest < 0 or self._rebase or self._keyframe_wanted:
+            if (sequence - highest) & 0xFFFF != 1 or highest < 0 or self._rebase or keyframes.wanted:
                 if run:
                     self._hand_on(run, size, now)
                     run, size = [], 0
@@ -317,7 +308,7 @@ class Flow:
         patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else GIVE_UP
         due, old, too_late = missing.due(now, self.rtt, GIVE_UP, patience)
         if too_late:
-            self._keyframe_wanted = self.kind == "video"  # also behind one that is arriving: it may lack this packet
+            self._keyframes.wanted = self.kind == "video"  # also behind one that is arriving: it may lack this packet
             self.request_keyframe(now)
         if due and self.on_nack is not None:
             self.nacks += len(due)
@@ -333,46 +324,24 @@ class Flow:
             subscriber.gave_up(sequence)
 
     def request_keyframe(self, now: float, *, joiner: bool = False) -> None:
-        """Ask the publisher for a keyframe, repeated until one comes: after 500 ms, 1 s, and then every 2 s.
-
-        A `joiner` has nothing to show before it: for it the next one may be asked for 300 ms after one that has come.
-
-        While one is arriving, and for half that time again, nobody needs another: on a narrow path each would delay the
-        one before, whoever watches would go on asking, and no picture would ever be whole. Who still needs one then
-        asks again.
-        """
+        """Ask the publisher for a keyframe, as often and for as long as `Keyframes` has it; nothing for sound."""
         if self.kind != "video":
             return
         self._follow_keyframe(now)
-        if self._keyframe_stamp is not None or now < self._keyframe_enough:
-            return
-        self._keyframe_wanted = True
-        every = self._keyframe_every
-        if self._keyframe_came >= self._keyframe_asked:
-            every = KEYFRAME_FOR_JOINER if joiner else KEYFRAME_EVERY
-        if now - self._keyframe_asked >= every and self.on_keyframe is not None:
-            if self._keyframe_asked > self._keyframe_came:
-                self._keyframe_every = min(2 * every, KEYFRAME_EVERY_MOST)
-            self._keyframe_asked = now
+        if self._keyframes.due(now, joiner=joiner) and self.on_keyframe is not None:
+            self._keyframes.asked(now)
             self.keyframe_requests += 1
             self.on_keyframe()
 
     def _follow_keyframe(self, now: float) -> None:
-        """See whether the keyframe that came last is still arriving, and until when it did."""
-        if self._keyframe_stamp is None:
-            return
-        newest = self.packet(self.highest)
-        whole = self._timestamp != self._keyframe_stamp or (newest is not None and newest.marker)
-        if not whole and now - self.last_arrival < KEYFRAME_STALLED:
-            took = self.last_arrival - self._keyframe_came
-            self._keyframe_enough = self.last_arrival + took / 2
-        else:
-            self._keyframe_stamp = None
+        if self._keyframes.arriving:
+            newest = self.packet(self.highest)
+            self._keyframes.follow(self._timestamp, newest is not None and newest.marker, self.last_arrival, now)
 
     def tick(self, now: float) -> None:
         """Called about every 100 ms."""
         self._follow_keyframe(now)
-        if self._keyframe_wanted and self.active(now):
+        if self._keyframes.wanted and self.active(now):
             self.request_keyframe(now)
         for subscriber in self._subscribers:
             subscriber.tick(now)

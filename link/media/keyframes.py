@@ -1,0 +1,64 @@
+"""When a publisher is asked for a keyframe: often enough for who cannot show anything, and never in vain. Sans-IO."""
+
+from __future__ import annotations
+
+EVERY = 0.5
+EVERY_MOST = 2.0
+FOR_JOINER = 0.3  # browsers pass over what comes sooner after the one before
+STALLED = 0.5
+"""Seconds without a packet after which a keyframe that is not whole counts as stuck."""
+
+
+class Keyframes:
+    """What is known of one video's: whether one is `wanted`, and when the last one `came` that was asked for.
+
+    A request is repeated until one comes: after 500 ms, 1 s, and then every 2 s. While one is arriving, and for half
+    that time again, nobody needs another: on a narrow path each would delay the one before, whoever watches would go on
+    asking, and no picture would ever be whole. Who still needs one then asks again.
+    """
+
+    __slots__ = ("_asked", "_enough", "_every", "_stamp", "came", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.came = self._asked = self._enough = float("-inf")
+        self._every = EVERY
+        self._stamp: int | None = None  # of one that is still arriving
+
+    @property
+    def arriving(self) -> bool:
+        """Whether the last one is not whole yet, as far as is known."""
+        return self._stamp is not None
+
+    def begins(self, timestamp: int, now: float) -> None:
+        """The one that was wanted begins to arrive, with this timestamp (unwrapped)."""
+        self.wanted = False
+        self.came = self._enough = now
+        self._stamp = timestamp
+        self._every = EVERY
+
+    def follow(self, timestamp: int, marked: bool, arrived: float, now: float) -> None:
+        """See whether one that is arriving still does: the newest packet has this timestamp, and came at `arrived`."""
+        if timestamp == self._stamp and not marked and now - arrived < STALLED:
+            self._enough = arrived + (arrived - self.came) / 2
+        else:
+            self._stamp = None
+
+    def due(self, now: float, *, joiner: bool) -> bool:
+        """Somebody needs one: whether the publisher is to be asked now.
+
+        A `joiner` has nothing to show before it: for it the next one may be asked for 300 ms after one that has come.
+        """
+        if self._stamp is not None or now < self._enough:
+            return False
+        self.wanted = True
+        every = self._every
+        if self.came >= self._asked:
+            every = FOR_JOINER if joiner else EVERY
+        return now - self._asked >= every
+
+    def asked(self, now: float) -> None:
+        """The publisher has been asked."""
+        if self._asked > self.came:
+            self._every = min(2 * self._every, EVERY_MOST)
+        self._asked = now
