@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,27 @@ class Bench:
         return sum(event.frames for event in self.events if isinstance(event, SegmentSealed) and event.track == track)
 
 
+@asynccontextmanager
+async def talking(bench: Bench) -> AsyncIterator[Room]:
+    """Customer, specialist and supervisor, all talking; at the end everything is closed and recorded."""
+    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
+    running = spawn(room.run(), name="talk")
+    try:
+        yield room
+    finally:
+        await cancel(running)
+        for party in room.parties.values():
+            await party.close()
+        await bench.recorder.finish()
+        await bench.stage.stop()
+
+
+async def seat(bench: Bench, room: Room) -> None:
+    """A leg for each of them."""
+    for name, party in room.parties.items():
+        await party.connect(lambda offer, name=name: bench.stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
+
+
 async def test_a_recorder_that_comes_while_an_offer_is_answered_takes_each_track_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
@@ -87,15 +109,12 @@ async def test_a_supervisor_whispers_monitors_and_barges_in(tmp_path: Path, no_t
     """Nobody hears what is not recorded, and on hold the customer hears nobody and nobody the customer."""
     bench = Bench(tmp_path)
     stage = bench.stage
-    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
-    for name, party in room.parties.items():
-        await party.connect(lambda offer, name=name: stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
-    running = spawn(room.run(), name="talk")
+    async with talking(bench) as room:
+        await seat(bench, room)
 
-    async def hears() -> dict[str, set[str]]:
-        return {name: heard(levels) for name, levels in (await room.all_levels(20)).items()}
+        async def hears() -> dict[str, set[str]]:
+            return {name: heard(levels) for name, levels in (await room.all_levels(20)).items()}
 
-    try:
         stage.forward(True)
         assert await hears() == {CUSTOMER: set(), ANN: set(), BOSS: set()}, "nothing is recorded yet"
         stage.record(bench.recorder)
@@ -111,12 +130,6 @@ async def test_a_supervisor_whispers_monitors_and_barges_in(tmp_path: Path, no_t
         assert await hears() == {CUSTOMER: {ANN, BOSS}, ANN: {CUSTOMER, BOSS}, BOSS: {CUSTOMER, ANN}}
         stage.close(BOSS, f"l-{BOSS}")
         assert await hears() == {CUSTOMER: {ANN}, ANN: {CUSTOMER}, BOSS: set()}
-    finally:
-        await cancel(running)
-        for party in room.parties.values():
-            await party.close()
-        await bench.recorder.finish()
-        await stage.stop()
     assert bench.frames("supervisor.microphone") > 50, "what a supervisor says is recorded as well"
 
 
@@ -126,11 +139,8 @@ async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_
     """The customer holds all the time; for the first part of it there is a supervisor who hears the specialist."""
     bench = Bench(tmp_path)
     stage, now_ms = bench.stage, bench.clock.now_ms
-    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
-    for name, party in room.parties.items():
-        await party.connect(lambda offer, name=name: stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
-    running = spawn(room.run(), name="talk")
-    try:
+    async with talking(bench) as room:
+        await seat(bench, room)
         stage.forward(True)
         stage.set(BOSS, setting)
         stage.record(bench.recorder)
@@ -146,12 +156,6 @@ async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_
         stage.resume()
         stage.forward(True)
         await room.flow(40)
-    finally:
-        await cancel(running)
-        for party in room.parties.values():
-            await party.close()
-        await bench.recorder.finish()
-        await stage.stop()
     heard_of_boss = setting is not MONITOR
     for track, since in (
         ("kiosk.microphone", begun),
@@ -171,22 +175,13 @@ async def test_a_stage_on_hold_takes_a_newcomer_as_the_matrix_says(tmp_path: Pat
     """A specialist who comes back while the customer holds is not recorded before somebody hears them."""
     bench = Bench(tmp_path)
     stage = bench.stage
-    room = Room([Party(name, number) for number, name in enumerate((CUSTOMER, ANN, BOSS))])
     stage.record(bench.recorder)
     stage.pause("hold")
-    running = spawn(room.run(), name="talk")
-    try:
-        for name, party in room.parties.items():
-            await party.connect(lambda offer, name=name: stage.open(name, f"l-{name}", offer))  # type: ignore[misc]
+    async with talking(bench) as room:
+        await seat(bench, room)
         await room.flow(30)
         stage.set(BOSS, TALK)
         await room.flow(50)
-    finally:
-        await cancel(running)
-        for party in room.parties.values():
-            await party.close()
-        await bench.recorder.finish()
-        await stage.stop()
     assert bench.frames("kiosk.microphone") == bench.frames("kiosk.camera") == 0
     assert 40 <= bench.frames("specialist.microphone") <= 60
     assert 40 <= bench.frames("supervisor.microphone") <= 60
