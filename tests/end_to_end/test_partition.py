@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import time
 
 import pytest
@@ -136,5 +137,24 @@ async def test_a_nat_that_forgets_costs_no_leg(wire: Wire, faces: Faces) -> None
         await pictures.steady(2)
     report(kiosk=pauses[0], console=pauses[1])
     assert max(pauses) <= BACK_S
+    assert [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected") == before
+    await faces.kiosk.hang_up()
+
+
+@BIG
+async def test_who_stops_for_a_second_keeps_the_leg(wire: Wire, faces: Faces) -> None:
+    """A computer that was busy, or asleep for a moment: SIGSTOP, and SIGCONT a second later."""
+    await faces.begin_call()
+    async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
+        await pictures.steady(2)
+        before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected")
+        for child in (faces.stack.kiosk, faces.stack.server):
+            assert child is not None
+            for _ in range(2):
+                child.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(1.0)
+                child.process.send_signal(signal.SIGCONT)
+                await pictures.steady(2)
+    await asyncio.sleep(3)
     assert [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected") == before
     await faces.kiosk.hang_up()
