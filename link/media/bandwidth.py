@@ -16,6 +16,10 @@ from link.media.slot import Slot
 REMB_LIFE = 10.0
 MIN_REMB = 150_000
 _LOWER = 0.97
+DRAIN = 0.7
+"""The share of what a path carries that is asked for while a queue stands, so that it does not stand for long."""
+STANDING = 0.1
+"""Seconds that a queue takes."""
 AMPLE = 1_500_000
 """Bits per second of one video, from which on there is room for packets that may not be needed."""
 BELIEVED_FOR = 8.0
@@ -23,8 +27,6 @@ BELIEVED_FOR = 8.0
 _GROWTH = 1.08  # in a second
 _REPAIR = 0.3
 """The share of a full path that what is sent again may always have."""
-_DRAIN = 0.7
-"""The share of what a browser says that pictures get while a queue stands, so that it does not stand for long."""
 _ANY = FREE
 
 
@@ -85,6 +87,8 @@ class Upstream:
         if not active:
             return {}
         estimate = self.estimate
+        if self._ingress.estimator.queue > STANDING:
+            estimate = int(DRAIN * estimate)
         watched = [min(estimate, source.flow.limit() or estimate) for source in active]
         limits = {}
         if self.trusted:
@@ -158,7 +162,7 @@ class Downstream:
         limit = limit if limit < _ANY else 0
         room = limit
         if full and not trusted:
-            limit = int(_DRAIN * limit)
+            limit = int(DRAIN * limit)
         videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
         own = [self._of(slot, now) if trusted else 0 for slot in videos]
         for slot, share in zip(videos, divide(limit, own), strict=True):

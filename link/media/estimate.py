@@ -22,6 +22,10 @@ _GENTLE = 0.7
 _QUEUE = 0.05
 """Seconds of smoothed delay that mere hiccups do not reach."""
 _RECENT = 0.4
+_STANDS_FOR = 4  # groups
+_STANDS_LEAST = 0.08  # seconds
+_STANDS_RECENT = 0.2
+"""Seconds in which what arrives is what the path carries, once every packet of some groups in a row has waited."""
 
 
 class BandwidthEstimator:
@@ -36,6 +40,10 @@ class BandwidthEstimator:
         self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
         self._previous: tuple[float, float] | None = None  # send and arrival time of the group before
         self._delay = self._smoothed = self._shortest = 0.0
+        self._floor = self._spread = 0.0  # of the delays of single groups
+        self._weight = 1.0
+        self._last: deque[tuple[float, float]] = deque(maxlen=_STANDS_FOR)  # arrivals and delays
+        self._standing = 0.0  # seconds that all of the last groups waited
         self._trend: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._groups = 0
         self._threshold = 0.0125
@@ -66,6 +74,11 @@ class BandwidthEstimator:
         self._first_sent = self._last_sent = sent
         self._last_arrival = now
 
+    @property
+    def queue(self) -> float:
+        """Seconds that packets wait on the path, smoothed, as far as the shortest delay so far was that of no queue."""
+        return max(self._smoothed - self._shortest, self._standing)
+
     def _count(self, now: float, size: int) -> None:
         samples = self._bytes
         if samples and now - samples[-1][0] < 0.02:
@@ -90,7 +103,8 @@ class BandwidthEstimator:
         arrival_delta = self._last_arrival - previous[1]
         if sent_delta > 2.0 or arrival_delta > 3.0:
             self._trend.clear()  # a pause: nothing to compare
-            self._delay = self._smoothed = self._shortest = 0.0
+            self._delay = self._smoothed = self._shortest = self._floor = self._standing = 0.0
+            self._last.clear()
             self._groups = 0
             return
         self._groups += 1
@@ -98,9 +112,27 @@ class BandwidthEstimator:
         self._smoothed = 0.9 * self._smoothed + 0.1 * self._delay
         # The delay of an empty queue, as far as we know; clocks drift.
         self._shortest = min(self._smoothed, self._shortest + 0.001 * (self._smoothed - self._shortest))
+        self._stand(self._last_arrival)
         self._trend.append((self._last_arrival, self._smoothed))
+        if self._standing and now - self._stalled >= _STALLED_FOR:
+            self._decrease(now)
         if len(self._trend) == _WINDOW:
             self._judge(now)
+
+    def _stand(self, arrival: float) -> None:
+        """See whether a queue stands: the trend of what is smoothed takes half a second to show it.
+
+        Even the fastest of some packets in a row has then waited, for longer than jitter makes them.
+        """
+        delay = self._delay
+        self._floor = min(delay, self._floor + 0.001 * (delay - self._floor))
+        self._weight = max(0.005, self._weight / (1 + self._weight))  # slower than a queue grows
+        self._spread += self._weight * (abs(delay - self._smoothed) - self._spread)
+        last = self._last
+        last.append((arrival, delay))
+        waited = min(delay for _, delay in last) - self._floor
+        stands = len(last) == _STANDS_FOR and arrival - last[0][0] >= _STANDS_LEAST
+        self._standing = waited if stands and waited > _QUEUE + 3 * self._spread else 0.0
 
     def _judge(self, now: float) -> None:
         # Least squares by sums: this runs for every group, and means of generators took a fifth of a packet's cost.
@@ -147,8 +179,9 @@ class BandwidthEstimator:
         """
         self._over_since = None
         self._changed = now
-        queueing = self._smoothed - self._shortest > _QUEUE
-        target = int(0.85 * (min(self.incoming, self._recent(now)) if queueing else self.incoming))
+        queueing = self.queue > _QUEUE
+        recent = self._recent(now, _STANDS_RECENT if self._standing else _RECENT)
+        target = int(0.85 * (min(self.incoming, recent) if queueing else self.incoming))
         if now - self._stalled < _STALLED_FOR:
             if now - self._fell < _STALLED_FOR:
                 return
@@ -158,14 +191,14 @@ class BandwidthEstimator:
             self.estimate = target
             self._fell = now
 
-    def _recent(self, now: float) -> float:
+    def _recent(self, now: float, seconds: float) -> float:
         """Bits per second that arrived in the last moments: a second ago the path may have been wide."""
         size = 0
         for at, some in reversed(self._bytes):
-            if now - at > _RECENT:
+            if now - at > seconds:
                 break
             size += some
-        return size * 8 / _RECENT
+        return size * 8 / seconds
 
     def _increase(self, now: float) -> None:
         elapsed = min(1.0, now - self._changed)

@@ -201,6 +201,16 @@ class TestBandwidth:
         spoken.control.tick(1.2)
         assert spoken.told()[-1] == pytest.approx(MIN_REMB, rel=0.001)
 
+    def test_less_is_asked_for_while_a_queue_stands(self) -> None:
+        spoken = Spoken()
+        estimator = spoken.ingress.estimator
+        estimator.estimate = 1_000_000
+        for now, queue in ((1.0, 0.0), (1.1, 0.2), (1.2, 0.2), (2.2, 0.05)):
+            estimator._standing = queue
+            spoken.media(now)
+            spoken.control.tick(now)
+        assert spoken.told() == [pytest.approx(told, rel=0.001) for told in (1_000_000, 700_000, 1_000_000)]
+
     def test_the_watchers_limit_goes_up_the_chain(self) -> None:
         spoken = Spoken()
         watcher = Slot("video", "video1")

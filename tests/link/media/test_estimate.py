@@ -70,6 +70,37 @@ def test_the_queue_of_a_path_that_narrows_drains_within_a_second() -> None:
     assert 0.35e6 < link.estimator.estimate < 0.45e6
 
 
+@pytest.mark.parametrize("bitrate", [0.75e6, 1.5e6, 2.5e6])
+def test_a_queue_is_seen_while_it_is_short(bitrate: float) -> None:
+    link = Link(50e6, jitter=0.005)
+    link.send(bitrate, 5)
+    link.rate = 0.55 * bitrate
+    began = link.now
+    while link.estimator.estimate == MAXIMUM:
+        link.send(bitrate, 0.02)
+    assert link.now - began < 0.35
+    assert link._free - link.now < 0.25
+    assert 0.35 * bitrate < link.estimator.estimate < 0.75 * bitrate
+    link.send(bitrate, 0.5)
+    assert link.estimator.queue > 0.1
+    link.send(0.2 * bitrate, 2.5)
+    assert link.estimator.queue < 0.05
+
+
+def test_jitter_with_packets_that_overtake_is_no_queue() -> None:
+    """200 ms of it, for a minute, do not bring the estimate below what is sent."""
+    chance = random.Random(1)
+    arrivals = []
+    for frame in range(20 * 60):
+        sent = frame * 0.05
+        packets = [(sent + 0.002 * number, 1200) for number in range(5)] + [(sent + 0.02 * n, 140) for n in range(3)]
+        arrivals += [(at + 0.15 + 0.2 * chance.random(), at, size) for at, size in packets]
+    estimator = BandwidthEstimator()
+    for arrival, at, size in sorted(arrivals):
+        estimator.add(int((at + 60) * 262144) & 0xFFFFFF, 1000 + arrival, size)
+        assert estimator.estimate > 0.8e6
+
+
 def test_a_sender_that_obeys_settles_below_the_bottleneck() -> None:
     link = Link(1e6)
     link.send(3e6, 40, adapt=True)
