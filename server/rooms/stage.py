@@ -94,23 +94,25 @@ class Stage:
         """Make a leg, answer its offer and put it to use instead of the participant's earlier one.
 
         Raises `InvalidMedia` for an offer that cannot be answered, `Unavailable` if only a TURN server may be used and
-        none helps, `WrongState` if the leg was closed meanwhile.
+        none helps, `WrongState` if the leg was closed meanwhile, `NotFound` for a participant that there cannot be.
         """
+        if participant not in TRACKS:
+            raise NotFound("no such participant")
         seat = _Seat(participant, leg, self._new_leg(f"{self._session} {participant}", lambda s: self._state(seat, s)))
         old = self._seats.get(participant)
         if old is not None:
-            self.close(participant, old.id)
+            self._remove(old)
         self._seats[participant] = seat
         try:
             answer = await seat.leg.answer(sdp)
         except InvalidDescription as error:
-            self.close(participant, leg)
+            self._remove(seat)
             raise InvalidMedia("the offer cannot be answered") from error
         except RelayUnavailable as error:
-            self.close(participant, leg)
+            self._remove(seat)
             raise Unavailable("the server has no way to relay media") from error
         except BaseException:
-            self.close(participant, leg)
+            self._remove(seat)
             raise
         if self._seats.get(participant) is not seat:
             raise WrongState("the leg was replaced or closed")
@@ -134,16 +136,21 @@ class Stage:
     def close(self, participant: str, leg: str) -> None:
         """Close this leg if it is there; what it published is a gap from now on."""
         seat = self._seats.get(participant)
-        if seat is None or seat.id != leg:
+        if seat is not None and seat.id == leg:
+            self._remove(seat)
+
+    def _remove(self, seat: _Seat) -> None:
+        # Another one may have taken its place, even with the same id: a request that was made twice.
+        if self._seats.get(seat.participant) is not seat:
             return
-        del self._seats[participant]
+        del self._seats[seat.participant]
         seat.stop_deadline()
         for tap in seat.taps:
             tap.close()
-        self._conference.leave(participant)
-        self._watch.remove(participant, leg)
+        self._conference.leave(seat.participant)
+        self._watch.remove(seat.participant, seat.id)
         self._settle()
-        task = spawn(self._close(seat), name=f"close leg {self._session} {participant}")
+        task = spawn(self._close(seat), name=f"close leg {self._session} {seat.participant}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -168,6 +175,9 @@ class Stage:
                 tap.close()
             seat.taps.clear()
             self._tap(seat)
+        if self._held:
+            for writer in self._screen():
+                writer.pause(self._held, self._now_ms())
 
     def pause(self, reason: str) -> None:
         """Record nothing of the customer until `resume`, and of the others what somebody may hear or see."""
@@ -208,7 +218,7 @@ class Stage:
     async def stop(self) -> None:
         """Close everything. Idempotent."""
         for seat in list(self._seats.values()):
-            self.close(seat.participant, seat.id)
+            self._remove(seat)
         self._conference.close()
         for task in list(self._closing):
             await asyncio.wait([task], timeout=3)
