@@ -1,10 +1,10 @@
 """Flow, repair and tap against a reference receiver that knows everything and thinks slowly.
 
-A publisher sends numbered packets over a network that loses, delays, overtakes and doubles them, and answers requests,
-or not. The reference keeps a list of what arrived when, and works out anew after each step what a reader and a recorder
-must have by now, from the contracts alone: each packet once and at once; frames whole, in order, from the first keyframe
-on; a packet that is missing holds up what follows until it comes or four seconds have passed, and then the next whole
-keyframe goes on. It shares no code with what it judges, and the two must agree to the packet.
+A publisher sends numbered packets over a network that loses, delays, overtakes and doubles them, and answers
+requests, or not. The reference keeps a list of what arrived when, and works out anew after each step what a reader
+and a recorder must have by now, from the contracts alone: each packet once and at once; frames whole, in order, from
+the first keyframe on; a packet that is missing holds up what follows until it comes or four seconds have passed, and
+then the next whole keyframe goes on. It shares no code with what it judges, and the two must agree to the packet.
 """
 
 from __future__ import annotations
