@@ -32,6 +32,7 @@ from server.store.stamps import now_us
 log = structlog.get_logger()
 
 CHAT_PER_S, CHAT_BURST = 2.0, 10.0
+LEGS_PER_S, LEGS_BURST = 2.0, 20.0  # whoever lost a leg asks for one every 0.7 to 1.9 s
 LEGS: Final = 16
 AFTER_CALL_S: Final = 1.0
 
@@ -144,6 +145,7 @@ class Party(Desk):
     def __init__(self, app: web.Application, channel: Channel, key: str, topic: str) -> None:
         super().__init__(app, channel, key, topic)
         self._chat = Bucket(CHAT_PER_S, CHAT_BURST)
+        self._offers = Bucket(LEGS_PER_S, LEGS_BURST)
         self._legs: dict[str, Room] = {}
 
     def room(self, session: str) -> Room:
@@ -161,6 +163,8 @@ class Party(Desk):
 
     async def leg_offer(self, message: m.LegOffer) -> Reply:
         """A new peer connection; the old one is closed first, as the journal says."""
+        if not self._offers.take():
+            raise RateLimited("too many legs", retry_after=1 / LEGS_PER_S)
         room = await self.do(message.session, e.LegOpened(self.participant, message.leg))
         self._legs[message.leg] = room
         while len(self._legs) > LEGS:
