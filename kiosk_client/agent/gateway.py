@@ -208,6 +208,7 @@ class Gateway:
             on_state=lambda state: self._server_state(name, state),
         )
         self._server, self._over = (name, leg), False
+        self._server_lost.clear()  # whatever was said meanwhile was said of the one before
         reply = await self._request(LegOffer(self.session, name, await leg.offer()))
         if not isinstance(reply, LegAnswer):
             raise InvalidMedia("no answer")

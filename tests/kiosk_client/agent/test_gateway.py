@@ -23,6 +23,7 @@ class Server:
 
     def __init__(self) -> None:
         self.there = True
+        self.reached = asyncio.Event()  # what was asked while it was not there is answered from then on
         self.said: list[ClientMessage] = []
         self.checks: list[float] = []
         self.servers = LegServers()
@@ -33,7 +34,7 @@ class Server:
     async def request(self, body: ClientMessage) -> ServerMessage:
         self.said.append(body)
         if not self.there:
-            await asyncio.Event().wait()
+            await self.reached.wait()
         if isinstance(body, LegPrepare):
             return self.servers
         if not isinstance(body, LegOffer):
@@ -143,6 +144,26 @@ async def test_a_leg_that_the_server_gave_up_is_replaced_whatever_is_heard(no_ta
     first = gateway.server_leg
     gateway.server_lost(server.last_offer)
     await until(lambda: gateway.server_leg is not first and connected(gateway))
+    await gateway.close()
+    await server.close()
+
+
+async def test_a_leg_that_is_lost_twice_is_replaced_once(no_task_left: None) -> None:
+    """An address goes, and a while later there is another: each is told while the server cannot be asked yet."""
+    server = Server()
+    gateway = await called(server)
+    first, said = gateway.server_leg, len(server.said)
+    server.there = False
+    gateway.server_lost()
+    await until(lambda: len(server.said) > said)
+    gateway.server_lost()
+    server.there = True
+    server.reached.set()
+    await until(lambda: gateway.server_leg is not first and connected(gateway))
+    second = gateway.server_leg
+    await asyncio.sleep(0.5)
+    assert gateway.server_leg is second
+    assert len([body for body in server.said[said:] if isinstance(body, LegOffer)]) == 1
     await gateway.close()
     await server.close()
 
