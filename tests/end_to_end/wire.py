@@ -98,9 +98,14 @@ class Wire:
         self.paths.remove(self._newest[path])
         self._newest[path].close()
 
-    async def rebind(self, path: str) -> None:
-        """The NAT before whoever has the WebSocket at `path` forgets: media goes on from another port."""
+    async def rebind(self, path: str, *, lines: bool = False) -> None:
+        """The NAT before whoever has the WebSocket at `path` forgets: media goes on from another port.
+
+        With `lines` the WebSocket is forgotten as well: it hangs for good.
+        """
         await self._newest[path].rebind()
+        if lines:
+            self._stranded.add(id(self._lines[path]))
 
     async def _passes(self, first: float) -> None:
         """Return when TCP gets something sent now through: at once, or `first`, 3 times `first`, 7 times... after."""
