@@ -355,7 +355,7 @@ class Leg:
         self._ingress.open(rx)
         for slot, _ in self._sending:
             if slot.flow is not None:
-                slot.flow.request_keyframe(now)
+                slot.flow.request_keyframe(now, joiner=True)
 
     def _ended(self) -> None:
         self._ticker.remove(self)

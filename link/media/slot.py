@@ -100,7 +100,8 @@ class Slot:
         self.detach()
         self.flow = flow
         flow.add(self)
-        flow.request_keyframe(now, joiner=True)
+        if self._send is not None:  # else one would come before it can be sent on, and the next only 300 ms later
+            flow.request_keyframe(now, joiner=True)
 
     def detach(self) -> None:
         if self.flow is not None:

@@ -117,6 +117,7 @@ def test_without_a_publisher_nothing_happens() -> None:
 
 def test_who_asks_before_the_last_one_can_be_there_is_not_heard() -> None:
     p, viewer = Publisher(), Slot("video", "video0")
+    viewer.open(lambda _header, _payload: None, 96, -1, 0)
     viewer.attach(p.flow, 0.0)
     p.send(1, now=0.1, payload=KEYFRAME, marker=True)
     viewer.keyframe_requested(1.0, 0.4)

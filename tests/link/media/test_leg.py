@@ -17,6 +17,7 @@ from link.media.description import InvalidDescription
 from link.media.frames import EncodedFrame, MediaGap
 from link.media.leg import DOWN_SLOTS, UP_SLOTS, Leg, LegState
 from link.media.relay import Injection, Relay, Tap
+from link.tasks import cancel, spawn
 from tests.link.media.lossy import LossyPath
 
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02"
@@ -232,6 +233,25 @@ async def test_silence_is_noticed_in_time_and_so_is_its_end(pair: Pair) -> None:
     await until(lambda: pair.answerer.state is LegState.CONNECTED and pair.offerer.state is LegState.CONNECTED)
     assert time.monotonic() - begin < 0.6
     assert pair.states["answerer"][-3:] == [LegState.DOUBTFUL, LegState.SILENT, LegState.CONNECTED]
+
+
+async def test_a_picture_is_there_as_soon_as_the_leg_is(pair: Pair) -> None:
+    """A keyframe that came before the leg could send it would be lost, and the next one 300 ms later at the soonest."""
+    relay, seen, camera = Relay(), Recorded(), Camera()
+    camera.push()  # the one that every encoder begins with has gone already
+    relay.connect(camera.injection.flow, pair.offerer, "camera")
+    running = spawn(camera.run(10_000), name="camera")
+    try:
+        seen.on(relay, pair.answerer, "camera")
+        await asyncio.sleep(0.1)
+        assert camera.asked == 0
+        await pair.connect()
+        begin = time.monotonic()
+        await until(lambda: bool(seen.frames))
+        assert time.monotonic() - begin < 0.2
+        assert camera.asked == 1
+    finally:
+        await cancel(running)
 
 
 async def test_the_far_end_notices_the_end(pair: Pair) -> None:
