@@ -56,7 +56,7 @@ class Subscriber(Protocol):
         """Packets that arrived together, each the next one of the one before it."""
 
     def gave_up(self, sequence: int) -> None:
-        """The packet `sequence` will not come any more."""
+        """Nobody waits for the packet `sequence` any more; should it come all the same, it is handed on."""
 
     def restarted(self, reason: str) -> None:
         """What comes next does not continue what came before; `reason` is `restart` or `overflow`."""

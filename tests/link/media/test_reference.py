@@ -111,7 +111,10 @@ class World:
         self.answers = chance.choice([1.0, 0.9, 0.3, 0.0])
         self.sequence, self.stamp = chance.choice([0, 65_500, 32_700]), chance.choice([0, 2**32 - 50_000, 2**31 - 9])
         self.judge = Reference(self.kind)
-        self.now, self.left_of_burst, self.count = 1000.0, 0, 0
+        self.now, self.left_of_burst, self.count, self.frame = 1000.0, 0, 0, 0
+        self.restarts = chance.choice([0.0, 0.0, 0.004])  # for each step
+        self.seen_before = self.got_before = self.lost_before = 0  # what readers had when the present stream began
+        self.began_anew: list[int] = []
         self.way: list[tuple[float, int, int, bool]] = []
         self.wants_keyframe = True
         self.flow = Flow(self.kind, "judged")
@@ -142,7 +145,8 @@ class World:
                 self._carry(number, repaired=self.kind == "video")
 
     def _publish(self) -> None:
-        frame = self.judge.sent[-1].frame + 1 if self.judge.sent else 0
+        frame = self.frame
+        self.frame += 1
         keyframe = self.kind == "video" and self.wants_keyframe
         self.wants_keyframe = False
         parts = self.chance.choice([1, 1, 2, 4]) if self.kind == "video" else 1
@@ -169,8 +173,22 @@ class World:
             at = self.now + self.delay + self.chance.random() * self.jitter
             heapq.heappush(self.way, (at, self.count, number, repaired))
 
+    def _begin_anew(self) -> None:
+        """Another stream with other numbers; nothing of the one before can be taken for it, as its SSRC is another."""
+        self.flow.restart()
+        self.way.clear()
+        self.asked.clear()
+        self.judge = Reference(self.kind)
+        self.sequence, self.stamp = self.chance.getrandbits(16), self.chance.getrandbits(32) - 960 * self.frame
+        self.wants_keyframe = True
+        self.seen_before, self.lost_before = len(self.reader.packets), len(self.reader.lost)
+        self.got_before = len(self.got)
+        self.began_anew.append(len(self.got))
+
     def runs(self, seconds: float) -> None:
         for step in range(round(seconds / STEP)):
+            if self.judge.order and self.chance.random() < self.restarts:
+                self._begin_anew()
             self._publish()
             self.now += STEP
             self._arrive()
@@ -200,17 +218,15 @@ class World:
 
     def agrees(self) -> None:
         judge = self.judge
-        assert [packet.payload for packet in self.reader.packets] == [judge.sent[n].payload for n in judge.order]
+        packets, lost = self.reader.packets[self.seen_before :], self.reader.lost[self.lost_before :]
+        assert [packet.payload for packet in packets] == [judge.sent[n].payload for n in judge.order]
         if judge.order:
-            shift = self.reader.packets[0].sequence - judge.order[0]
-            assert [packet.sequence - shift for packet in self.reader.packets] == judge.order
-            assert sorted(number - shift for number in self.reader.lost) == sorted(judge.given_up)
-            drift = {
-                packet.timestamp - judge.sent[n].stamp
-                for packet, n in zip(self.reader.packets, judge.order, strict=True)
-            }
+            shift = packets[0].sequence - judge.order[0]
+            assert [packet.sequence - shift for packet in packets] == judge.order
+            assert sorted(number - shift for number in lost) == sorted(judge.given_up)
+            drift = {packet.timestamp - judge.sent[n].stamp for packet, n in zip(packets, judge.order, strict=True)}
             assert len(drift) == 1, "timestamps are unwrapped without a jump"
-        assert [self._number(frame) for frame in self.got] == judge.frames()
+        assert [self._number(frame) for frame in self.got[self.got_before :]] == judge.frames()
         missing = judge.missing()
         assert len(self.flow._missing) == len(missing)
         for number in missing:
@@ -223,9 +239,12 @@ class World:
     def check_gaps(self) -> None:
         """A hole in the frames is told once, and no hole is told that is none."""
         numbers = [self._number(frame) for frame in self.got]
-        holes = sum(b != a + 1 for a, b in pairwise(numbers))
-        assert len(self.told) == holes
-        assert all(gap.end >= gap.start and gap.reason == "loss" for gap in self.told)
+        holes = {at for at, (a, b) in enumerate(pairwise(numbers), 1) if b != a + 1}
+        holes |= {at for at in self.began_anew if 0 < at < len(numbers)}
+        assert len(self.told) == len(holes)
+        assert all(gap.end >= gap.start and gap.reason in ("loss", "restart") for gap in self.told)
+        times = [frame.time for frame in self.got]
+        assert times == sorted(times)
 
 
 def judged(seed: int, seconds: float = 9.0) -> World:
