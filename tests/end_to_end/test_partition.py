@@ -20,7 +20,7 @@ BIG = pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes 
 NOTICED_S = 3.0
 BACK_S = 2.0
 WORD_S = 5.0  # a NAT that forgot a WebSocket shows when the leg that it forgot as well is looked at, every 3 s
-ADDRESS_S = 2.0 + 0.5  # the aim, and what two busy cores may take for two browsers and three processes
+ADDRESS_S = 2.0
 
 
 async def lost_legs(faces: Faces) -> list[tuple[str, float]]:
