@@ -32,6 +32,8 @@ async def cancel(task: asyncio.Task[Any] | None) -> None:
     """Cancel `task` and wait until it has ended; its result and its exception are dropped.
 
     Safe to call twice, on a finished task, on None and from the task itself (which then goes on to its next await).
+    A task that waits by `asyncio.wait_for` may not hear it: before Python 3.12 that forgets a cancellation which comes
+    together with what it waits for (python/cpython issue 86296). So ours wait under `asyncio.timeout`.
     If the caller is cancelled while waiting, the cancellation is passed on after `task` has been told to stop.
     """
     if task is None or task.done():

@@ -255,3 +255,10 @@ def test_browser_packages_are_exact_versions() -> None:
     package = json.loads((ROOT / "web" / "package.json").read_text("utf-8"))
     for version in [*package["dependencies"].values(), *package["devDependencies"].values()]:
         assert re.fullmatch(r"\d+\.\d+\.\d+", version), version
+
+
+def test_nobody_waits_so_that_a_cancellation_can_be_lost() -> None:
+    """`link.tasks.cancel` says how. The demo's tasks are ended with their process."""
+    sources = [path for room in ("link", "server", "kiosk_client") for path in (ROOT / room).rglob("*.py")]
+    found = [path.name for path in sources if "asyncio.wait_for(" in path.read_text()]
+    assert not [name for name in found if not name.startswith("demo")]

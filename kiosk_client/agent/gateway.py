@@ -180,7 +180,8 @@ class Gateway:
         """Wait before the next try, but not past the moment when the server is reached again."""
         self._returned.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._returned.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._returned.wait()
 
     async def _prepare(self) -> LegServers:
         """What the next leg may use; also whether the server hears us, before anything is made that takes long."""

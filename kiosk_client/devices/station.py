@@ -70,7 +70,8 @@ class Station:
         wanted: Future[Still] = Future()
         try:
             self._stills.put_nowait(wanted)
-            return await asyncio.wait_for(asyncio.wrap_future(wanted), STILL_TIMEOUT_S)
+            async with asyncio.timeout(STILL_TIMEOUT_S):
+                return await asyncio.wrap_future(wanted)
         except (queue.Full, TimeoutError) as error:
             raise CameraError("the document camera does not answer") from error
 

@@ -104,9 +104,13 @@ def _check_objects() -> None:
     for attribute, kind in _CONNECTION.items():
         if not isinstance(getattr(connection, attribute, None), kind):
             raise Incompatible(f"aioice's Connection.{attribute} is not a {kind.__name__}")
-    for attribute in ("_rx_srtp", "_tx_srtp", "state"):
-        if not hasattr(dtls, attribute):
-            raise Incompatible(f"aiortc's RTCDtlsTransport.{attribute} does not exist")
+    for owner, attributes in (
+        (dtls, ("_rx_srtp", "_tx_srtp", "state")),
+        (connection, ("_query_consent_task",)),
+        (transport, ("_RTCIceTransport__monitor_task",)),
+    ):
+        if missing := [attribute for attribute in attributes if not hasattr(owner, attribute)]:
+            raise Incompatible(f"{type(owner).__name__}.{missing[0]} does not exist")
     if "_network_host" not in vars(Candidate("1", 1, "udp", 1, "127.0.0.1", 1, "host")):
         raise Incompatible("aioice's Candidate._network_host does not exist")
     for attribute in _PAIR:

@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 CONNECT_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
+CANCEL_EVERY = 0.05
 STUN_TIMEOUT = 5.0
 MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
@@ -464,19 +465,28 @@ class Transport:
             self._udp = self._port = None
             self._on_closed()
 
+    async def _stop_connecting(self) -> None:
+        """Cancel until it is heard: aiortc waits by `asyncio.wait_for`, see `link.tasks.cancel`."""
+        while self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CANCEL_EVERY)
+
     async def close(self) -> None:
         """Tell the far end and release everything, within 2 s whatever aiortc does."""
         self._closed = True
         protocols = list(self._connection._protocols)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
-                await cancel(self._task)
+                await self._stop_connecting()
                 for task in tuple(self._resolving):
                     await cancel(task)
                 await self._dtls.stop()
                 await self._ice.stop()
         except (TimeoutError, ConnectionError):
             log.warning("leg had to be torn down", leg=self._name)
+            ice_transport: Any = self._ice
+            for left in (self._connection._query_consent_task, ice_transport._RTCIceTransport__monitor_task):
+                await cancel(left)
         self._end()
         for protocol in protocols:
             transport = protocol.transport

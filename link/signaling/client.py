@@ -129,7 +129,8 @@ class Client(Endpoint):
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
         self._hurry.clear()
 
     def hurry(self) -> None:

@@ -198,7 +198,8 @@ class Recorder:
         ending = False
         while not ending:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), until_next(WRITE_EVERY_S, time.monotonic()))
+                async with asyncio.timeout(until_next(WRITE_EVERY_S, time.monotonic())):
+                    await self._stop.wait()
             batches = {name: writer.take() for name, writer in self._writers.items()}
             ending = self._stop.is_set()
             for name, outcome in await self._worker.run(self._cut, batches, self._now_ms(), ending):

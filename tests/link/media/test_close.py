@@ -179,15 +179,12 @@ async def test_a_library_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = Pair()
     await pair.connect()
     never = asyncio.Event()
-    stop = pair.offerer._transport._dtls.stop
     monkeypatch.setattr(pair.offerer._transport._dtls, "stop", never.wait)
     await closes(pair.offerer)
     assert not pair.offerer._transport._connection._protocols or all(
         protocol.transport.is_closing() for protocol in pair.offerer._transport._connection._protocols
     )
     await closes(pair.answerer)
-    await stop()
-    await pair.offerer._transport._ice.stop()
 
 
 async def test_close_that_is_cancelled_goes_on() -> None:
@@ -214,3 +211,34 @@ async def test_close_while_the_state_says_so() -> None:
     await asyncio.wait(closing)
     await until(lambda: answerer.state is LegState.CLOSED)
     await closes(offerer, answerer)
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_datagram_comes_as_the_handshake_is_cancelled(turns: int) -> None:
+    """`asyncio.wait_for` of Python 3.11, which aiortc waits by, then forgets that it was cancelled."""
+    pair, never = Pair(), asyncio.Event()
+
+    async def keeps_still(_: object) -> None:
+        await never.wait()
+
+    pair.offerer._transport._dtls.start = keeps_still  # type: ignore[method-assign, assignment]
+    transport = pair.answerer._transport
+    await pair.offerer.accept(await pair.answerer.answer(await pair.offerer.offer()))
+    await until(lambda: transport._dtls.state == "connecting")
+    transport._connection._queue.put_nowait((b"\x16" + bytes(40), 1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    begin = time.monotonic()
+    await pair.answerer.close()
+    assert time.monotonic() - begin < LIMIT / 2
+    await pair.offerer.close()
+
+
+async def test_what_aiortc_does_not_stop_in_time_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tasks for ICE go on otherwise: the one that waits for events, and the one that asks for consent."""
+    monkeypatch.setattr("link.media.transport.CLOSE_TIMEOUT", 0.1)
+    pair, never = Pair(), asyncio.Event()
+    await pair.connect()
+    for leg in (pair.offerer, pair.answerer):
+        leg._transport._dtls.stop = never.wait  # type: ignore[method-assign, assignment]
+    await closes(pair.offerer, pair.answerer)
