@@ -130,7 +130,7 @@ class Channel(Endpoint):
         self.close(error)
 
     async def _take(self, data: str | bytes) -> None:
-        self._allow_one()
+        self._allow()
         frame = codec.decode_client(data)
         if isinstance(frame, Hello):
             raise BadMessage("a second hello")
@@ -149,7 +149,7 @@ class Channel(Endpoint):
         else:
             self.fail(incoming, NotAllowed("this message is not for this face"))
 
-    def _allow_one(self) -> None:
+    def _allow(self) -> None:
         now = time.monotonic()
         self._allowance = min(BURST, self._allowance + (now - self._allowance_at) * MESSAGES_PER_SECOND) - 1
         self._allowance_at = now

@@ -89,6 +89,9 @@ class Endpoint(ABC):
             self._given_up = True
             self._abort()
 
+    def _allow(self) -> None:  # noqa: B027 - a client bounds nothing that its server sends
+        """Something came that costs work. Raises VisavisError to close when it is too often."""
+
     @abstractmethod
     async def _take(self, data: str | bytes) -> None:
         """Parse one text message and act on it; may wait (back-pressure). Raises VisavisError to close."""
@@ -166,6 +169,11 @@ class Endpoint(ABC):
             self._heard += 1
             if message.type is WSMsgType.TEXT:
                 await self._take(message.data)
+            elif message.type is WSMsgType.PING:
+                self._allow()
+                await socket.send_frame(message.data, WSMsgType.PONG)
+            elif message.type is WSMsgType.PONG:
+                self._allow()
             elif message.type is WSMsgType.ERROR and "too big" in str(message.data).lower():
                 raise TooLarge("frame over 64 KiB")
             else:

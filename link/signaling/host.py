@@ -48,7 +48,10 @@ class Host:
         ``on_channel`` runs as a task once for each new channel (not for a resumed one) and should end when the channel
         closes; when it ends first, or fails, the channel is closed. A new stream of the same identity replaces the old.
         """
-        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=FRAME_BYTES, compress=False, timeout=2.0)
+        # Pings are answered by the channel, which counts them: a library would answer any number.
+        socket = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), max_msg_size=FRAME_BYTES, compress=False, timeout=2.0, autoping=False
+        )
         await socket.prepare(request)
         transport = request.transport
         abort = transport.abort if transport is not None else (lambda: None)
