@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from aioice import stun
 
+from link.media.pairs import Address
+
 MAX_ASKED = 32
 """Checks that an answer may still come to: three seconds of them."""
 _ID = slice(8, 20)
-
-Address = tuple[str, int]
 
 
 class Answer(NamedTuple):

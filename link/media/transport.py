@@ -21,11 +21,12 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDt
 from aiortc.rtcicetransport import RTCIceParameters
 
 from link.media.allocation import Allocation
-from link.media.checks import Address, Checks
+from link.media.checks import Checks
 from link.media.datagrams import Inbox, Outbox
 from link.media.description import Candidate
 from link.media.flights import Flights
 from link.media.gate import Gate
+from link.media.pairs import Address, forget, nominate, pair_with
 from link.media.port import Port
 from link.media.srtp import SrtpBuffer
 from link.media.turn import RelayUnavailable, Server, parse_url
@@ -372,6 +373,8 @@ class Transport:
         self._look = True
         pair = self._connection._nominated.get(1)
         if pair is not self._pair:
+            if pair is not None:
+                forget(self._connection)
             self._pair = pair
             self._udp = pair.protocol.transport if pair is not None else None
             self._address = pair.remote_addr if pair is not None else ("", 0)
@@ -420,35 +423,12 @@ class Transport:
         elif self._media_heard() == now:
             again, self._elsewhere = source == self._elsewhere, source
             if again and now - self._moved >= MOVES_EVERY:
-                self._ask(self._pair_with(protocol, source), now)
-
-    def _pair_with(self, protocol: Any, address: Address) -> Any:
-        """aioice's pair of this socket and an address of the far end; a new one, if there is none."""
-        for pair in self._connection._check_list:
-            if pair.protocol is protocol and pair.remote_addr == address:
-                return pair
-        remote = IceCandidate(
-            foundation="moved",
-            component=1,
-            transport="udp",
-            priority=candidate_priority(1, "prflx"),
-            host=address[0],
-            port=address[1],
-            type="prflx",
-        )
-        return ice.CandidatePair(protocol, remote)
+                self._ask(pair_with(self._connection, protocol, source), now)
 
     def _move(self, protocol: Any, address: Address, now: float) -> None:
         """The far end has answered from there: send there."""
         log.info("leg moves with its far end", leg=self._name)
-        connection, pair = self._connection, self._pair_with(protocol, address)
-        if pair not in connection._check_list:
-            connection._check_list.append(pair)
-        if pair.remote_candidate not in connection._remote_candidates:
-            connection._remote_candidates.append(pair.remote_candidate)
-        pair.state = ice.CandidatePair.State.SUCCEEDED
-        pair.nominated = True
-        connection._nominated[1] = pair
+        nominate(self._connection, pair_with(self._connection, protocol, address))
         self._moved = self.heard = now
         self.refresh()
 

@@ -13,6 +13,7 @@ from aioice import stun
 
 from link.media.checks import MAX_ASKED, Checks
 from link.media.leg import LegState
+from link.media.pairs import KEPT
 from link.tasks import cancel, spawn
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import Camera, Pair, until
@@ -102,7 +103,9 @@ def heard(sock: socket.socket) -> list[bytes]:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize(("up", "down"), [(True, True), (False, True), (True, False)], ids=["both", "down", "up"])
+@pytest.mark.parametrize(
+    ("up", "down"), [(True, True), (False, True), (True, False), (False, False)], ids=["both", "down", "up", "neither"]
+)
 async def test_the_far_end_is_followed(up: bool, down: bool, pair: Pair) -> None:
     """Without up, the server hears no media from the new address: the kiosk's own checks have to tell it."""
     path = LossyPath(delay=0.01)
@@ -140,6 +143,24 @@ async def test_consent_goes_on_at_the_new_address(pair: Pair) -> None:
         assert nominated.remote_addr == pair.answerer._transport._address
         assert nominated in connection._check_list
         assert nominated.remote_candidate in connection._remote_candidates, "or its DTLS would be refused"
+
+
+@pytest.mark.alone
+async def test_a_nat_that_forgets_again_and_again_fills_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far more often than there are addresses that a far end may have (64)."""
+    monkeypatch.setattr("link.media.transport.MOVES_EVERY", 0.0)
+    path = LossyPath()
+    await pair.connect(path)
+    connection = pair.answerer._transport._connection
+    async with pictures(pair):
+        for _ in range(70):
+            await path.rebind()
+            await followed(pair)
+        await more(pair, up=True, down=True)
+    assert len(connection._remote_candidates) <= KEPT + 2
+    assert len(connection._check_list) <= KEPT + 2
+    assert connection._nominated[1] in connection._check_list
+    assert pair.states["answerer"] == [LegState.CONNECTING, LegState.CONNECTED]
 
 
 @pytest.mark.alone
