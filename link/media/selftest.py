@@ -45,6 +45,7 @@ _CONNECTION = {
     "_local_candidates_start": bool,
     "_local_candidates_end": bool,
     "_check_list": list,
+    "_check_list_done": bool,
     "_nominated": dict,
     "_protocols": list,
     "_remote_candidates": list,

@@ -42,6 +42,8 @@ MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
 CHECK_EVERY = 0.5
 CHECK_FIRST = (0.1, 0.15, 0.25)
+CHECK_MOVED = 2
+"""Further checks of an address that shows up once the path is found; the far end's next one makes more."""
 MOVES_EVERY = 1.0
 """Seconds between two moves of the far end: who comes by two ways at once is not followed from packet to packet."""
 
@@ -74,7 +76,11 @@ class _StunProtocol(ice.StunProtocol):
         if integrity_key is None or retransmissions is not None:
             return await super().request(request, addr, integrity_key, retransmissions)
         request.add_message_integrity(integrity_key)
-        tries = len(CHECK_FIRST) + int(CONNECT_TIMEOUT / CHECK_EVERY)
+        tries = len(CHECK_FIRST)
+        if self.receiver._check_list_done:
+            tries += CHECK_MOVED  # whoever called from elsewhere may have lied about where that is
+        else:
+            tries += int(CONNECT_TIMEOUT / CHECK_EVERY)
         check = _Check(request, addr, self, retransmissions=tries, integrity_key=integrity_key)
         self.transactions[request.transaction_id] = check
         try:

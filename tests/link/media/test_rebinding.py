@@ -222,6 +222,25 @@ async def test_what_is_said_again_from_elsewhere_moves_nobody(pair: Pair) -> Non
 
 
 @pytest.mark.alone
+async def test_a_far_end_that_names_another_address_sends_little_there(pair: Pair) -> None:
+    """It has the password and can claim to be wherever it likes: who is there hears a few checks, and no media."""
+    await pair.connect()
+    far = pair.offerer._transport._connection
+    with stranger() as victim:
+        async with pictures(pair):
+            request = far.build_request(pair.offerer._transport._pair, nominate=True)
+            request.add_message_integrity(str(far.remote_password).encode())
+            victim.sendto(bytes(request), pair.offerer._transport._address)
+            received: list[bytes] = []
+            for _ in range(40):
+                received += heard(victim)
+                await asyncio.sleep(0.1)
+    questions = [data for data in received if data[:2] == b"\0\1"]
+    assert 1 <= len(questions) <= 6
+    assert len(received) == len(questions) + 1, "and the answer"
+
+
+@pytest.mark.alone
 async def test_media_that_somebody_sends_on_moves_nobody(pair: Pair) -> None:
     """All media of the kiosk is taken from its way and comes from a stranger, who is asked and cannot answer."""
     path = Tapped()
