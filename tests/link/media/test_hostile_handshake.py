@@ -189,3 +189,21 @@ async def test_a_handshake_that_never_ends_is_given_up(
     await until(lambda: pair.offerer.state is pair.answerer.state is LegState.CLOSED, 5)
     assert time.monotonic() - begin < 3
     await pair.close()
+
+
+async def test_a_data_channel_that_nobody_has_takes_nothing(pair: Pair) -> None:
+    """What comes inside DTLS, as SCTP would, is read and dropped: neither kept nor answered, and media goes on."""
+    await pair.connect()
+    dtls, connection = pair.offerer._transport._dtls, pair.answerer._transport._connection
+    tasks, cpu = len(asyncio.all_tasks()), time.process_time()
+    for number in range(4000):
+        await dtls._send_data(bytes(1150))
+        if number % 20 == 0:
+            await asyncio.sleep(0.001)
+        assert connection._queue.qsize() <= MAX_QUEUED
+    await asyncio.sleep(0.1)
+    cpu = time.process_time() - cpu
+    print(f"{cpu / 4000 * 1e6:.0f} µs for each, with sending it")
+    assert len(asyncio.all_tasks()) == tasks
+    await carries_media(pair)
+    assert cpu / 4000 < 400e-6
