@@ -31,6 +31,7 @@ from link.media.rtp import (
     build_sender_report,
     parse_rtcp,
 )
+from link.media.slot import Slot
 from link.media.vp8 import descriptor_size, parse_descriptor, starts_keyframe
 from tests.link.media.fuzz.receiver import SSRC, Receiver
 from tests.link.media.test_flow import Reader
@@ -185,6 +186,43 @@ def test_the_other_tracks_go_on_meanwhile() -> None:
     assert sound.packets == 800
     assert sound.lost == 0
     attacked.receiver.check()
+
+
+@pytest.mark.parametrize("liar", [False, True], ids=["a browser", "one that says it is ours"])
+def test_a_hostile_viewer_does_not_starve_the_others(liar: bool) -> None:
+    """It wants a keyframe and everything again each millisecond, and can take nothing: ten seconds of that."""
+    flow, sent = Flow("video"), {"hostile": 0, "good": 0}
+    slots = {name: Slot("video", name) for name in sent}
+    asked: list[float] = []
+    now, number, wanted = 100.0, 0, True
+
+    def ask() -> None:
+        nonlocal wanted
+        wanted = True
+        asked.append(now)
+
+    flow.on_keyframe = ask
+    for name, slot in slots.items():
+
+        def take(header: bytes, payload: bytes, name: str = name) -> None:
+            sent[name] += 1
+
+        slot.open(take, 96, 97, 0)
+        slot.attach(flow, now)
+    for millisecond in range(10_000):
+        now = 100.0 + millisecond / 1000
+        if millisecond % 40 == 0:
+            payload, wanted = (KEY if wanted else DELTA) + bytes(900), False
+            flow.receive(number & 0xFFFF, number * 3600, True, payload, now)
+            number += 1
+        slots["hostile"].keyframe_requested(now, 0.0, joiner=liar)
+        slots["hostile"].nack([(slots["hostile"]._highest - back) & 0xFFFF for back in range(256)], now, 0.0)
+        slots["hostile"].available = 1
+        if millisecond % 100 == 0:
+            flow.tick(now)
+    assert sent["good"] == number, "each once"
+    assert sent["hostile"] < number + 11 * 600
+    assert len(asked) < (36 if liar else 23), "two or three keyframes a second at most"
 
 
 # --- each bound by itself ---------------------------------------------------------------------------------------------
