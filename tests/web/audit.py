@@ -134,7 +134,7 @@ async def faults(page: Page) -> list[str]:
     return found
 
 
-_SPEAK = """async (language) => {
+SPEAK = """async (language) => {
   const { setLanguage } = await import("/static/src/i18n.js");
   const before = document.documentElement.lang;
   await setLanguage(language);
@@ -150,10 +150,10 @@ async def faults_everywhere(page: Page, *screens: ViewportSize) -> list[str]:
     found: list[str] = []
     for screen in (own, *screens):
         await page.set_viewport_size(screen)
-        before = await page.evaluate(_SPEAK, "zh-CN")
+        before = await page.evaluate(SPEAK, "zh-CN")
         for language in ("zh-CN", "en"):
-            await page.evaluate(_SPEAK, language)
+            await page.evaluate(SPEAK, language)
             found += [f"{language} {screen['width']}: {fault}" for fault in await faults(page)]
-        await page.evaluate(_SPEAK, before)
+        await page.evaluate(SPEAK, before)
     await page.set_viewport_size(own)
     return found

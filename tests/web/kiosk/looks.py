@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.web.audit import faults, faults_everywhere
+from playwright.async_api import ViewportSize
+
+from tests.web.audit import SPEAK, faults, faults_everywhere
 from tests.web.kiosk.rig import Kiosk
 
 # What is smaller than it may be, as far as a program can see: type in pixels, and what a finger must hit.
@@ -24,6 +26,40 @@ _SMALL = """
   return [...new Set(small)];
 }
 """
+
+
+# What can be pressed and is not wholly on the screen. A form's own fields may be scrolled to, as may a long notice.
+_HIDDEN = """() => {
+  const hidden = [];
+  for (const element of document.querySelectorAll("button")) {
+    if (!element.checkVisibility() || element.closest(".form-body, [inert]")) continue;
+    const box = element.getBoundingClientRect();
+    let [top, bottom] = [0, innerHeight];
+    for (let node = element.parentElement; node; node = node.parentElement) {
+      if (getComputedStyle(node).overflowY === "visible") continue;
+      const edge = node.getBoundingClientRect();
+      [top, bottom] = [Math.max(top, edge.top), Math.min(bottom, edge.bottom)];
+    }
+    if (box.top < top - 1 || box.bottom > bottom + 1) hidden.push(element.textContent.trim());
+  }
+  return hidden;
+}"""
+SCREENS = (ViewportSize(width=1080, height=1920), ViewportSize(width=1920, height=1080))
+
+
+async def all_on_screen(at: Kiosk) -> None:
+    """Every button is wholly on the screen, upright and lying, in both languages and sizes of type."""
+    hidden: list[str] = []
+    for screen in SCREENS:
+        await at.page.set_viewport_size(screen)
+        for elderly in (True, False):
+            await at.page.evaluate(TYPE, elderly)
+            for language in ("en", "zh-CN"):
+                await at.page.evaluate(SPEAK, language)
+                found = await at.page.evaluate(_HIDDEN)
+                hidden += [f"{screen['width']} {language} {'elderly ' * elderly}{text}" for text in found]
+    await at.page.set_viewport_size(SCREENS[0])
+    assert not hidden, hidden
 
 
 async def fine(at: Kiosk, *, elderly: bool = False) -> None:

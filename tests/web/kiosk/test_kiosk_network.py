@@ -60,7 +60,7 @@ async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_
         await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制")
         await at.office.restart()
         await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通常只需几秒")
-        await expect(at.page.locator("kiosk-call .recording")).to_have_text("连接中断，暂不录制")
+        await expect(at.page.locator("kiosk-call .recording")).to_have_text("连接中断，暂停录制")
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0, timeout=15_000)
         await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制")
         before = (await at.statistics())["received"]["video0"]["frames"]

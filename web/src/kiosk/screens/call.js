@@ -52,7 +52,7 @@ class KioskCall extends KioskElement {
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
       </div>
-      ${networkNote(session)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
+      ${networkNote(session, this.state.online)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
     `;
   }
 

@@ -18,12 +18,16 @@ class KioskDesk extends KioskElement {
   render() {
     const { session } = this.state;
     if (!session) return nothing;
+    // Nobody is told to talk whom nobody hears.
+    const there = this.state.online && session.state === "active" && session.specialist_connected;
     const papers = session.documents.filter(({ state }) => state in STATES);
     return html`<div class="sheet desk">
       <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
-      <h1>${t("Your expert is with you")}</h1>
+      <h1>${there ? t("Your expert is with you") : t("One moment, please.")}</h1>
       <ul class="together">
-        <li><wa-icon name="message-circle"></wa-icon>${t("Just talk. The expert hears and sees you.")}</li>
+        ${there
+          ? html`<li><wa-icon name="message-circle"></wa-icon>${t("Just talk. The expert hears and sees you.")}</li>`
+          : nothing}
         <li><wa-icon name="scan-line"></wa-icon>${t("Show papers under the document camera when you are asked.")}</li>
         <li><wa-icon name="mouse-pointer-click"></wa-icon>${t("The expert can point at this screen, but only you can touch it.")}</li>
       </ul>

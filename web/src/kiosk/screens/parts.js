@@ -38,13 +38,13 @@ export function recordingNote(session, { online, silent } = { online: true, sile
   const what = online && !doubt ? all : [];
   const held = session.state === "held";
   const none = !online
-    ? t("Nothing is recorded until the connection is back")
+    ? t("No connection, nothing is recorded")
     : doubt
       ? t("Checking the connection…")
       : held
         ? t("Nothing is recorded while you hold")
         : t("The recording is being started");
-  return html`<p class="recording ${(held || doubt || !online) && !what.length ? "paused" : ""}" role="status">
+  return html`<p class="recording ${what.length ? "" : "paused"}" role="status">
     <span class="recording-dot"></span>
     <span>${what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : none}</span>
   </p>`;
@@ -61,9 +61,10 @@ export function offlineNote() {
  * Whose network is weak and what happens next, said politely to who listens; the Chinese text with the English beside it.
  *
  * @param {import("../state.js").Session} session
+ * @param {boolean} online while the service cannot be reached, what it said last is old
  */
-export function networkNote(session) {
-  const said = session.state === "active" ? networkMessages(session.network ?? []) : null;
+export function networkNote(session, online) {
+  const said = online && session.state === "active" ? networkMessages(session.network ?? []) : null;
   return html`<div class="network-live" role="status" aria-live="polite">
     ${
       said
