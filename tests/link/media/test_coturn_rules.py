@@ -40,10 +40,16 @@ class Ends:
             await asyncio.sleep(0.1)
 
     async def still_hear(self) -> None:
+        """Each hears the other; the first words are lost where the other's channel is not there yet."""
         self.heard.clear()
-        for index, (one, other) in enumerate((self.made, self.made[::-1])):
-            one.sendto(b"\x01after %d" % index, other.relayed)
-        await until(lambda: {b"\x01after 0", b"\x01after 1"} <= set(self.heard))
+        words = {b"\x01after 0", b"\x01after 1"}
+
+        def said_and_heard() -> bool:
+            for index, (one, other) in enumerate((self.made, self.made[::-1])):
+                one.sendto(b"\x01after %d" % index, other.relayed)
+            return words <= set(self.heard)
+
+        await until(said_and_heard)
 
 
 @asynccontextmanager
