@@ -25,6 +25,12 @@ async def sign_in_again(page: Page) -> None:
     await page.keyboard.press("Enter")
     await expect(dialog.get_by_role("alert")).to_contain_text("not right")
     assert await faults_everywhere(page) == []
+    own = page.viewport_size
+    assert own is not None
+    await page.set_viewport_size({"width": 640, "height": 360})  # 1280 by 720 at 200 %
+    for part in (dialog.get_by_role("heading"), dialog.get_by_role("alert"), dialog.get_by_role("button").last):
+        await expect(part).to_be_in_viewport(ratio=1)
+    await page.set_viewport_size(own)
     await dialog.get_by_label("Password").fill("right")
     await page.keyboard.press("Enter")
     await expect(dialog).to_have_count(0)

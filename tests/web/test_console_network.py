@@ -92,7 +92,7 @@ async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path
         await expect(page.locator(".banner.danger")).to_be_visible()
         await expect(page.locator(".call-state.recording")).to_be_visible()  # pictures still flow, and are recorded
         await desk.leg.close()
-        await expect(page.locator(".call-state.waiting")).to_contain_text("nothing is recorded", timeout=15_000)
+        await expect(page.locator(".call-state.waiting")).to_have_text("Nothing is recorded", timeout=15_000)
         await person.context.set_offline(False)
         await expect(page.locator(".call-state.recording")).to_be_visible(timeout=15_000)
 
@@ -108,7 +108,14 @@ async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
         desk.update(kiosk_connected=False)
         await expect(status).to_contain_text("2 tracks")
         desk.update(recording=TRACKS[:2])
-        await expect(status).to_contain_text("Nothing is recorded just now")
+        await expect(status).to_have_text("Nothing is recorded")
+        for width, height in ((1280, 720), (640, 360)):
+            await page.set_viewport_size({"width": width, "height": height})
+            chip, tool = await status.bounding_box(), await page.locator(".topbar .tool").first.bounding_box()
+            assert chip is not None
+            assert tool is not None
+            beside = chip["x"] + chip["width"] <= tool["x"]
+            assert beside or chip["y"] + chip["height"] <= tool["y"], "it covers the buttons"
         desk.update(kiosk_connected=True, network=[], recording=TRACKS)
         await expect(status).to_contain_text("5 tracks")
 

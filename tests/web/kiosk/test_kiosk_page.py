@@ -101,7 +101,7 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         at.office.update(state=SessionState.HELD, recording=())
         await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通话保持中")
         await expect(at.page.locator("kiosk-paper section"), "nobody who holds is asked").to_have_count(0)
-        await expect(at.page.locator("kiosk-call .recording")).to_have_text("等待期间不录制")
+        await expect(at.page.locator("kiosk-call .recording")).to_have_text("通话保持期间不录制")
         at.office.update(state=SessionState.ACTIVE)
         await expect(at.page.locator("kiosk-call .recording")).to_have_text("正在启动录制")
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
@@ -223,7 +223,7 @@ async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:
         assert (await at.office.heard(c.AssistanceRequest)).reason == "nobody_available"
         await expect(waiting).to_contain_text("已通知大堂人员")
         at.office.post(s.AssistanceState(asked=True, taken_by="陈静"))
-        await expect(waiting).to_contain_text("陈静 正在过来")
+        await expect(waiting).to_contain_text("陈静 正在赶来")
         await waiting.get_by_role("button", name="先填写表单").click()
         await at.hands.form.wait_for()
         await fine(at)
@@ -299,7 +299,7 @@ async def test_every_screen_is_fine_in_both_languages_and_sizes(tmp_path: Path) 
 async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) -> None:
     async with kiosk(tmp_path, devices=False, document_camera=False) as at:
         await at.wait_for_expert(1)
-        await expect(at.page.locator("kiosk-waiting .note")).to_contain_text("摄像头和麦克风暂时不可用")
+        await expect(at.page.locator("kiosk-waiting .note")).to_contain_text("摄像头和麦克风暂时无法使用")
         at.office.answer()
         await at.hands.in_call()
         await at.page.locator("kiosk-call .veil").wait_for(state="detached")

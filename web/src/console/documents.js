@@ -103,7 +103,9 @@ export class ConsoleDocuments extends ConsoleElement {
           ? html`<ul class="papers" aria-live="polite">
               ${papers.map((paper) => this.#paper(session.id, paper))}
             </ul>`
-          : html`<p class="hint">${t("Nothing has been asked for yet. The customer must agree to each paper.")}</p>`
+          : held
+            ? nothing
+            : html`<p class="hint">${t("Nothing has been asked for yet. The customer must agree to each paper.")}</p>`
       }
     </section>`;
   }

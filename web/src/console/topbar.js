@@ -63,12 +63,12 @@ export class ConsoleTopbar extends ConsoleElement {
     if (session.state === "held") return callState("held", "pause", t("On hold"));
     // Neither words nor pictures reach the server: nobody here may say that it records.
     if (link !== "open" && (media.connection !== "connected" || media.peer?.quiet)) {
-      return callState("waiting", "wifi-off", t("No connection, nothing is recorded"));
+      return callState("waiting", "wifi-off", t("Nothing is recorded"));
     }
     if (media.unsure) return callState("waiting", "loader", t("Checking the connection…"));
     if (!session.recording.length) return callState("waiting", "hourglass", t("Recording starts…"));
     const tracks = recordedNow(session, media.connection === "connected").map(({ name }) => trackLabel(name));
-    if (!tracks.length) return callState("waiting", "wifi-off", t("Nothing is recorded just now"));
+    if (!tracks.length) return callState("waiting", "wifi-off", t("Nothing is recorded"));
     return html`<span class="call-state recording" title=${tracks.join(", ")}>
       <span class="recording-dot"></span>${t("Recording")}<small>${t("{count} tracks", { count: tracks.length })}</small>
     </span>`;
