@@ -48,7 +48,7 @@ class KioskConfig(ServerBase, tag="kiosk_config"):
 class PageStatus(ServerBase, tag="page_status"):
     """Kiosk client to page: whether the server is reached, and what the kiosk has.
 
-    ``silent``: in a call nothing at all was heard of the server for over a second, which is a pause or the begin of a loss.
+    ``silent``: in a call nothing at all was heard of the server for over a second: a pause, or the begin of a loss.
     """
 
     online: bool
