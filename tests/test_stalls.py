@@ -27,7 +27,7 @@ async def test_a_computing_and_a_waiting_turn_are_found() -> None:
 
 async def test_waiting_as_one_should_is_nothing() -> None:
     _, longest = await longest_turn(asyncio.sleep(0.1))
-    assert longest < 0.03
+    assert longest < 0.06  # of the 0.1 s slept; other processes may have the core
 
 
 def test_time_without_a_core_does_not_count() -> None:
