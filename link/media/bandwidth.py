@@ -112,7 +112,8 @@ class Downstream:
         self._shared = float("-inf")
         self._sent: dict[int, int] = {}  # bytes, by SSRC
         self._rates: dict[int, float] = {}
-        self._before = 0, 0  # packets expected and received, a second ago
+        self._before = 0, 0, 0  # packets expected and received, and bytes sent again, a second ago
+        self._observed = float("-inf")
 
     @property
     def usual_loss(self) -> float:
@@ -138,9 +139,11 @@ class Downstream:
         slots = list(slots)
         expected = sum(slot.expected for slot in slots)
         received = sum(slot.received for slot in slots)
+        again = sum(slot.bytes_again for slot in slots)
         more, came = expected - self._before[0], received - self._before[1]
-        self._before = expected, received
-        carried = self.sending * min(1.0, max(0, came) / more) if more > 0 else self.sending
+        repairs = (again - self._before[2]) * 8 / max(0.1, min(2.0, now - self._observed))
+        self._before, self._observed = (expected, received, again), now
+        carried = (self.sending + repairs) * (min(1.0, max(0, came) / more) if more > 0 else 1.0)
         self._excess.observe(expected, received, int(carried), now, rtt)
 
     def share(

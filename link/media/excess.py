@@ -3,8 +3,9 @@
 A path with a queue shows by its delay that it is full. One without (a router that drops what is over a rate) shows it
 only by loss, and a radio loses just as much of a thin stream as of a thick one. Who tells a sender of all loss makes it
 starve on the radio: browsers halve and halve again. Who hides it drowns the router. So where much is lost the sender is
-asked for less than what came, once, for some seconds: if the loss is gone then, it was excess, and stays below what the
-path has carried; if not, the path loses by itself, and the sender is let alone until it loses more than that.
+asked for less than what came, once, for some seconds. If that changes nothing the path loses by itself, and the sender
+is let alone until it loses more. If the loss is gone it may have been excess, or have ended by itself: so there is more
+room again at once, and only if the loss comes back on the way up the sender stays below what the path has carried.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _SETTLES: Final = 1.2
 _CUT: Final = 0.85
 _GONE: Final = 0.5  # of what was lost beyond the usual: if so little is left, it was excess
 _HOLD: Final = 8.0
-_GROWTH: Final = 1.08  # in a second
+_HOLD_MOST: Final = 16.0
+_GROWTH: Final = 1.08  # in a second, where it is known to be excess
+_FAST_GROWTH: Final = 1.15  # and where it is not
 _FEWEST: Final = 30
 
 
@@ -43,6 +46,8 @@ class Excess:
         self._carried = 0  # bit/s that came then
         self._trial_until: float | None = None
         self._held_until = float("-inf")
+        self._hold = 0.0  # seconds; 0 while it is not known whether it was excess
+        self._back = False  # the loss came back while there was more room again
         self._grown = 0.0
 
     @property
@@ -65,32 +70,40 @@ class Excess:
             if now >= self._trial_until:
                 self._decide(share, now)
             return
-        self._grow(now)
-        if share is None or now - at < 0.75 * _WINDOW:
-            return
-        if self.usual:
-            self.usual += 0.1 * (share - self.usual)
-        chance = 3 * sqrt(self.usual * (1 - self.usual) / packets)
-        if share > max(MUCH, self.usual + max(_MORE, chance)) and carried > LOWEST:
+        if share is not None and now - at >= 0.75 * _WINDOW and self._much(share, packets) and carried > LOWEST:
+            self._back = self.ceiling != FREE
             self._before, self._carried = share, carried
             self.ceiling = max(LOWEST, int(_CUT * carried))
             self._trial_until = now + _SETTLES + rtt + _WINDOW
+        else:
+            self._grow(now)
+
+    def _much(self, share: float, packets: int) -> bool:
+        """Whether so much is lost of so many packets that less may help."""
+        if self.usual:
+            self.usual += 0.1 * (share - self.usual)
+        chance = 3 * sqrt(self.usual * (1 - self.usual) / packets)
+        return share > max(MUCH, self.usual + max(_MORE, chance))
 
     def _decide(self, share: float | None, now: float) -> None:
         self._trial_until = None
         self._seen.clear()
-        if share is None or share - self.usual > _GONE * (self._before - self.usual):
+        if share is not None and share - self.usual <= _GONE * (self._before - self.usual):
+            self.usual = share  # what stays of it
+            self._hold = min(_HOLD_MOST, 2 * self._hold or _HOLD) if self._back else 0.0
+        else:
             self.usual = max(self.usual, 0.5 * (share + self._before) if share is not None else 0.0)
-            self.ceiling = FREE
-            return
+            if not self._hold:
+                self.ceiling = FREE
+                return
         self.ceiling = max(LOWEST, int(_CUT * self._carried))
-        self._held_until = self._grown = now + _HOLD
+        self._held_until = self._grown = now + self._hold
 
     def _grow(self, now: float) -> None:
         """After a while see whether there is more room again."""
         if self.ceiling == FREE or now < self._held_until:
             return
-        self.ceiling = int(self.ceiling * _GROWTH ** (now - self._grown))
+        self.ceiling = int(self.ceiling * (_GROWTH if self._hold else _FAST_GROWTH) ** (now - self._grown))
         self._grown = now
         if self.ceiling > 2 * max(self._carried, LOWEST):
             self.ceiling = FREE

@@ -39,6 +39,7 @@ class Slot:
         self.rtx_ssrc = secrets.randbits(32)
         self.flow: Flow | None = None
         self.packets = self.bytes = self.retransmitted = self.nacks = self.plis = self.lost = 0
+        self.bytes_again = 0  # of what was sent again
         self.fraction_lost = 0.0
         self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
         self.narrow = False  # so little that nothing is sent twice on suspicion
@@ -286,6 +287,7 @@ class Slot:
             payload = self._renumber(payload)
         marker = 0x80 if packet.marker else 0
         self.retransmitted += 1
+        self.bytes_again += len(payload)
         if self._rtx_payload_type < 0:
             send(self._header(self._payload_type | marker, sequence, packet.timestamp, self.ssrc, now), payload)
             return

@@ -78,11 +78,12 @@ async def test_the_picture_is_back_after_thirty_percent(no_task_left: None) -> N
         made.set(loss=0.0)
         seen = await made.lasts(6)
         tell(made, seen)
-        for each in seen:
+        for each, other in zip(seen, reversed(seen), strict=True):
             assert each.after(0, 5).grown("frames") > 0
-            back = each.after(1.0)
+            back, sent = each.after(1.0), other.after(1.0)
             assert back.freeze < 0.5
-            assert back.fps > 0.8 * back.grown("encoded") / back.seconds
+            assert back.fps > 0.8 * sent.grown("encoded") / sent.seconds
+            assert other.bitrate(4, 6) > 250_000, "of 750; and the longer, the more"
 
 
 @big

@@ -256,7 +256,7 @@ def test_what_a_router_drops_towards_a_browser_is_not_sent_any_more() -> None:
     """A browser tells by delay that a path is full, and such a path has none."""
     dropping = Dropping(500_000)
     dropping.run(20, 1_500_000)
-    assert max(dropping.shares[40:]) <= 600_000
+    assert max(dropping.shares[40:]) <= 650_000, "looking whether there is more room"
     assert min(dropping.shares[40:]) >= 350_000
     dropping.rate = 3_000_000
     dropping.run(30, 1_500_000)
