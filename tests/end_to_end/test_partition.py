@@ -124,6 +124,7 @@ async def test_a_new_address_of_the_kiosk_is_a_new_leg_in_the_same_call(wire: Wi
     await faces.kiosk.hang_up()
 
 
+@BIG
 async def test_a_nat_that_forgets_costs_no_leg(wire: Wire, faces: Faces) -> None:
     """Media of kiosk and console come from other ports at once, and what is sent to the old ones is lost."""
     await faces.begin_call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -54,6 +55,7 @@ class Words:
         return [(at, text) for at, text in await self.page.evaluate("window.__said")]
 
 
+@pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes longer: VISAVIS_BIG_TESTS=1")
 @pytest.mark.alone
 async def test_nobody_claims_a_recording_that_is_not_there(wire: Wire, faces: Faces) -> None:
     await faces.begin_call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
 
@@ -33,8 +34,13 @@ async def connects(seed: int, conditions: dict[str, Any]) -> float:
         await pair.close()
 
 
+BIG = pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes longer: VISAVIS_BIG_TESTS=1")
+
+
 @pytest.mark.alone
-@pytest.mark.parametrize(("conditions", "p95"), [(MODERATE, 3.0), (FAR, CONNECT_S)], ids=["moderate", "far"])
+@pytest.mark.parametrize(
+    ("conditions", "p95"), [(MODERATE, 3.0), pytest.param(FAR, CONNECT_S, marks=BIG)], ids=["moderate", "far"]
+)
 async def test_set_ups_over_bad_networks(conditions: dict[str, Any], p95: float, no_task_left: None) -> None:
     """Moderate: 100 ± 25 ms and 5 %; far: 250 ± 100 ms and 10 % in bursts. Who is not there in 8 s tries anew."""
     took = sorted(await asyncio.gather(*(connects(seed, conditions) for seed in range(20))))

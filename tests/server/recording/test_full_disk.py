@@ -7,6 +7,7 @@ test is skipped.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -126,6 +127,7 @@ async def test_a_disk_that_is_full_for_a_while(disk: Path, no_task_left: None) -
     await call.check_sealed()
 
 
+@pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes longer: VISAVIS_BIG_TESTS=1")
 @pytest.mark.alone
 async def test_legs_that_end_while_the_disk_is_full_leave_nothing(disk: Path, no_task_left: None) -> None:
     """The disk stays full from the first second on: each call ends in its time, and the next one begins."""
