@@ -160,7 +160,7 @@ async def test_a_flood_is_cut_and_others_notice_little(peers: tuple[Peers, TestS
     )
     assert took < CLOSED_S
     assert code in codes
-    assert grown < MORE_BYTES
+    assert grown <= MORE_BYTES
     assert p99 < OTHERS_S
 
 
