@@ -107,3 +107,4 @@ class Excess:
         self._grown = now
         if self.ceiling > 2 * max(self._carried, LOWEST):
             self.ceiling = FREE
+            self._hold = 0.0

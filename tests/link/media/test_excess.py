@@ -91,6 +91,18 @@ def test_a_router_that_drops_no_more_is_found_out(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_a_router_that_is_gone_does_not_count_against_a_radio(seed: int) -> None:
+    path = Path(1.5e6, rate=0.5e6, seed=seed)
+    path.run(20)
+    path.rate = 1e12
+    path.run(40)
+    assert path.excess.ceiling == FREE
+    path.loss = 0.3
+    path.run(20)
+    assert path.sent[-10:] == [1.5e6] * 10
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_both_together(seed: int) -> None:
     """Over a radio that loses a tenth, to a router that drops what is over 500 kbit/s."""
     path = Path(1.5e6, rate=0.5e6, loss=0.1, seed=seed)
