@@ -67,7 +67,7 @@ async def test_a_lost_line_and_a_reload_return_into_the_call(tmp_path: Path) -> 
         assert desk.legs == 1, "the media went on"
 
         refreshed = sum(isinstance(message, c.CobrowseRefresh) for message in desk.said)
-        await page.reload()
+        await page.reload(wait_until="domcontentloaded")  # a replay that begins meanwhile may hold `load` back
         await page.locator("console-stage").wait_for()
         await desk.until(c.CobrowseRefresh, refreshed + 1)
         await desk.until(c.LegOffer, 2)
