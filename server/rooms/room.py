@@ -27,6 +27,7 @@ from server.rooms.stage import NewLeg, Stage
 from server.rooms.tape import Tape
 from server.session import commands as c
 from server.session import events as e
+from server.session import today
 from server.session.machine import Machine
 from server.session.state import State, service, view
 
@@ -252,6 +253,7 @@ class Room:
                 event = pending.popleft()
                 if trial.redundant(event):
                     continue
+                today.ask(trial.state, event)
                 for command in trial.handle(event, at_ms):
                     if isinstance(command, c.Follow):
                         pending.append(command.event)

@@ -365,7 +365,7 @@ class Machine:
         self._set(step=event.step)
         yield from ()
 
-    @_on(e.DocumentRequested, ACTIVE)  # who holds was told that nobody sees anything
+    @_on(e.DocumentRequested, TALKING)
     def _document_requested(self, event: e.DocumentRequested) -> Step:
         if self.state.document(event.document) is not None or len(self.state.documents) >= MAX_DOCUMENTS:
             raise IllegalEvent("asked for before, or too many documents")

@@ -1,0 +1,19 @@
+"""What is refused today although it was accepted once: older journals hold it, and have to fold as they did.
+
+Whether an event may happen is the machine's to say, and it says the same of what has happened. A rule that came later
+is asked before an event is journaled, and never of the past.
+"""
+
+from __future__ import annotations
+
+from link.messages.values import SessionState
+from server.session import events as e
+from server.session.illegal import IllegalEvent
+from server.session.state import State
+
+
+def ask(state: State, event: e.Event) -> None:
+    """Raises `IllegalEvent` if `event` may not happen any more in this state; the machine is asked all the same."""
+    match event:
+        case e.DocumentRequested() if state.phase is SessionState.HELD:
+            raise IllegalEvent("who is on hold was told that nobody sees anything")
