@@ -83,6 +83,7 @@ class Flow:
         self.rate = CLOCK_RATES[kind]
         self.clock = TrackClock(self.rate)
         self.rtt = 0.1
+        self.rtx = False  # what is sent again comes as such (RFC 4588), so what comes late was only late
         self.on_nack: Callable[[list[int]], None] | None = None
         self.on_keyframe: Callable[[], None] | None = None
         self.on_missing: Callable[[], None] | None = None
@@ -285,8 +286,8 @@ class Flow:
             known = self._history[extended & self._mask]
             if known is not None and known.sequence == extended:
                 return False
-            # Sound has no RTX: what is sent again looks like what is late.
-            if self._missing.came(extended, now, self.rtt) and not repaired:
+            # Where there is no RTX, as with sound, what is sent again looks like what is late.
+            if self._missing.came(extended, now, self.rtt) and not repaired and not self.rtx:
                 self.repaired += 1
             elif extended < self.first:
                 self._reach_back(extended, now)

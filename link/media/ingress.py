@@ -104,6 +104,7 @@ class Ingress:
         if not self._estimating:
             source.time_extension = source.time_mark = 0
         self._sources.append(source)
+        flow.rtx = media.rtx_payload_type >= 0
         rtx = set(media.rtx_of.values())
         for ssrc in media.ssrcs:
             if ssrc not in rtx and source.ssrc < 0:

@@ -114,9 +114,9 @@ class SlotStatistics:
     packets: int = 0
     bytes: int = 0
     retransmitted: int = 0
-    nacks: int = 0  # received
+    nacks: int = 0  # packets asked for again that had been sent
     plis: int = 0  # received
-    lost: int = 0  # as reported by the far end
+    lost: int = 0  # on the way from us, by the far end's reports, without repairs
     fraction_lost: float = 0.0
     bitrate: int = 0
 
@@ -187,6 +187,7 @@ class Leg:
             on_closed=self._ended,
         )
         self._control.check = self._transport.probe
+        self._control.pace = Pace(self._send, self._hurry)
         self._ticker: Ticker = running_ticker()
         self._sending: list[tuple[Slot, Media]] = []
         self._tx: SrtpBuffer | None = None
@@ -349,7 +350,9 @@ class Leg:
         self._transport.heard = self._counted = now
         self._control.open([slot for slot, _ in self._sending], trusted=self._far_end_ours)
         for slot, media in self._sending:
-            slot.open(self._send, media.payload_type, media.rtx_payload_type, media.time_extension, self._send_run)
+            rtx = media.rtx_payload_type
+            late = rtx >= 0 or not self._far_end_ours  # ours takes late sound for repaired
+            slot.open(self._send, media.payload_type, rtx, media.time_extension, self._send_run, counts_late=late)
         self._ticker.add(self)
         self._set_state(LegState.CONNECTED)
         self._ingress.open(rx)
@@ -360,6 +363,7 @@ class Leg:
     def _ended(self) -> None:
         self._ticker.remove(self)
         self._ingress.close()
+        self._control.close()
         self._tx = None
         for slot in self.slots.values():
             slot.shut()
@@ -381,7 +385,7 @@ class Leg:
         for source in self._ingress.sources():
             if source.flow.repair(now):
                 again = True
-        return again
+        return self._control.release(now) or again
 
     def tick(self, now: float) -> None:
         """Called every 100 ms while connected."""

@@ -38,8 +38,10 @@ class Slot:
         self.ssrc = secrets.randbits(32)
         self.rtx_ssrc = secrets.randbits(32)
         self.flow: Flow | None = None
-        self.packets = self.bytes = self.retransmitted = self.nacks = self.plis = self.lost = 0
+        self.packets = self.bytes = self.retransmitted = self.plis = 0
+        self.nacks = 0  # packets that we had sent and that were asked for again
         self.bytes_again = 0  # of what was sent again
+        self.lost = 0  # on the way from us, by the far end's reports, without repairs
         self.fraction_lost = 0.0
         self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
         self.narrow = False  # so little that nothing is sent twice on suspicion
@@ -47,6 +49,8 @@ class Slot:
         self.expected = self.received = 0  # packets, by the far end's reports since the first, without repairs
         self._send: Callable[[bytes, bytes], None] | None = None
         self._send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None
+        self._straight: tuple[Callable[[bytes, bytes], None], Callable[[list[tuple[bytes, bytes]]], None] | None] | None
+        self._straight = None
         self._payload_type = 0
         self._rtx_payload_type = -1
         self._time_extension = 0
@@ -65,9 +69,12 @@ class Slot:
         self._resend_second = 0.0
         self._repair_left = self._repair_at = 0.0  # bits, and as of when
         self._copies = SecondCopies(self._copy)
-        self._highest_reported = -1
-        self._lost_reported = 0
+        self._counts_late = True
+        self._holes = 0  # numbers that nothing was sent for, because it was missing on the way to us
         self._last_report: Report | None = None
+        self._spanned = 0  # numbers that the far end has seen go by since its first report
+        self._base = 0  # what had been lost before it
+        self._expected_then = self._lost_then = 0  # when the fraction was told last
 
     # --- negotiation --------------------------------------------------------------------------------------------------
 
@@ -78,21 +85,31 @@ class Slot:
         rtx_payload_type: int,
         time_extension: int,
         send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None,
+        *,
+        counts_late: bool = True,
     ) -> None:
         """The leg is connected: `send(header, payload)` takes packets, `send_run` several at once.
 
-        -1 means no RTX, 0 no abs-send-time.
+        -1 means no RTX, 0 no abs-send-time. `counts_late`: the far end reports a packet that comes late as received
+        (RFC 3550 section 6.4.1), and not as repaired.
         """
+        self._counts_late = counts_late
         self._send = send
         self._send_run = send_run
+        self._straight = send, send_run
         self._payload_type = payload_type
         self._rtx_payload_type = rtx_payload_type
         self._time_extension = time_extension << 28 | 2 << 24 if time_extension else 0
 
     def shut(self) -> None:
         """The leg is gone; nothing is sent any more."""
-        self._send = self._send_run = None
+        self._send = self._send_run = self._straight = None
         self.detach()
+
+    def detour(self, send: Callable[[bytes, bytes], None] | None) -> None:
+        """Give packets to `send` from now on, that hands them on when it likes; None ends that."""
+        if self._straight is not None:
+            self._send, self._send_run = (send, None) if send is not None else self._straight
 
     # --- feeding ------------------------------------------------------------------------------------------------------
 
@@ -144,11 +161,14 @@ class Slot:
         sequence = packet.sequence + self._shift
         payload = packet.payload
         if sequence > self._highest:
+            self._holes += sequence - self._highest - 1
             self._highest = sequence
             self._timestamp = packet.timestamp + self._time_shift
             self._sent_at = packet.arrival
             if payload:
                 self._last_payload = payload
+        elif self._counts_late:
+            self._holes -= 1
         if self._picture_shift or self._tl0_shift:
             payload = self._renumber(payload)
         self.packets += 1
@@ -248,7 +268,6 @@ class Slot:
         flow, send = self.flow, self._send
         if flow is None or send is None:
             return
-        self.nacks += len(sequences)
         if now - self._resend_second >= 1.0:
             self._resend_second = now
             self._resends_left = _RESENDS_PER_SECOND
@@ -261,8 +280,11 @@ class Slot:
             sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
             original = sequence - self._shift
             packet = flow.packet(original) if original >= self._first else None
+            if packet is None:
+                continue
+            self.nacks += 1
             last = self._resent.get(sequence)
-            if packet is None or (last is not None and now - last < quiet):
+            if last is not None and now - last < quiet:
                 continue
             if self._resends_left <= 0 or (self.repair_rate and self._repair_left < 0):
                 return
@@ -308,22 +330,30 @@ class Slot:
     def reported(self, report: Report) -> None:
         """The far end's report block about this track.
 
-        A browser reports with everything it asks for, and then its own fraction is that of a few packets. So ours is
-        that of at least `_REPORTED` packets.
+        A receiver reports every number that it misses. Those that were missing on the way to us, and never sent on, are
+        no loss of this path: who took them for one would send less, or twice, over a path that is whole. A browser
+        reports with everything it asks for, and then its own fraction is that of a few packets: so ours is that of at
+        least `_REPORTED` packets.
         """
-        self.lost = report.lost
         last, self._last_report = self._last_report, report
-        if last is not None and (more := (report.highest - last.highest) & 0xFFFFFFFF) < 0x80000000:
-            self.expected += more
-            self.received += more - (report.lost - last.lost)
-        expected = (report.highest - self._highest_reported) & 0xFFFFFFFF
-        if self._highest_reported < 0 or expected > 0x7FFFFFFF:
-            self.fraction_lost = report.fraction_lost / 256
-        elif expected < _REPORTED:
+        # A hole is known here before the far end can report it, and filled here before: sums that never fall again keep
+        # that from looking like a loss.
+        lost = report.lost - self._holes
+        self.lost = max(self.lost, lost)
+        if last is None:
+            self._base = self._lost_then = self.lost
+            self._spanned = self._holes
+            self.fraction_lost = max(0.0, report.fraction_lost / 256 - self._holes / max(1, self.packets))
             return
-        else:
-            self.fraction_lost = min(1.0, max(0, report.lost - self._lost_reported) / expected)
-        self._highest_reported, self._lost_reported = report.highest, report.lost
+        more = (report.highest - last.highest) & 0xFFFFFFFF
+        if more < 0x80000000:
+            self._spanned += more
+        self.expected = max(self.expected, self._spanned - self._holes)
+        self.received = max(self.received, self.expected - (self.lost - self._base))
+        expected = self.expected - self._expected_then
+        if expected >= _REPORTED:
+            self.fraction_lost = min(1.0, (self.lost - self._lost_then) / expected)
+            self._expected_then, self._lost_then = self.expected, self.lost
 
     def sender_report(self, now: float) -> bytes | None:
         """An SR (RFC 3550 section 6.4.1) with the present flow's capture time on our clock; None while silent."""

@@ -193,6 +193,17 @@ class TestRepair:
         p.send(4, now=1.08)
         assert p.flow.repaired == 1
 
+    def test_what_comes_late_where_there_is_rtx_was_not_sent_again(self) -> None:
+        p = Publisher("video")
+        p.flow.rtx = True
+        p.flow.rtt = 0.05
+        p.send(1, 4)
+        p.flow.repair(1.03)
+        p.send(2, now=1.3)
+        assert p.flow.repaired == 0
+        p.send(3, now=1.3, repaired=True)
+        assert p.flow.repaired == 1
+
     def test_asks_not_more_often_than_every_50_ms(self) -> None:
         p = Publisher()
         p.flow.rtt = 0.001
