@@ -26,6 +26,9 @@ GONE = (0.005, 0.03)  # share that did not come at all
 RTT = (0.4, 0.8)  # seconds; twice what ITU-T G.114 says about one way
 JITTER = (0.06, 0.15)  # seconds, of sound
 BANDWIDTH = (700_000, 250_000)  # bit/s for each video
+USED = 0.7
+"""The share of what a path is thought to carry from which on that is what limits. A sender that sends little is not
+limited, and nobody knows then what the path could carry."""
 LEAVE = 0.8
 
 _MIN_PACKETS = 20
@@ -172,11 +175,10 @@ class Judge:
         return max(inward, gone, self._above(outward, LOSS))
 
     def _bandwidth(self, statistics: LegStatistics) -> int:
-        coming = sum(1 for name, flow in statistics.flows.items() if flow.bitrate and _is_video(name))
-        going = sum(1 for name, slot in statistics.slots.items() if slot.bitrate and _is_video(name))
         level = 0
-        for carried, videos in ((statistics.estimate, coming), (statistics.limit, going)):
-            if videos and carried:
+        for carried, tracks in ((statistics.estimate, statistics.flows), (statistics.limit, statistics.slots)):
+            videos = sum(1 for name, track in tracks.items() if track.bitrate and _is_video(name))
+            if videos and carried and sum(track.bitrate for track in tracks.values()) > USED * carried:
                 level = max(level, self._below(carried / videos, BANDWIDTH))
         return level
 

@@ -37,7 +37,7 @@ class Network:
         estimate: int = 4_000_000,
         limit: int = 0,
         quiet: float = 0.0,
-        video: bool = True,
+        picture: int = 1_500_000,
         step: float = 1.0,
     ) -> Judgement:
         """Time passes with these figures; the last judgement that was told."""
@@ -47,7 +47,6 @@ class Network:
             self.lost += round(packets * gone)
             self.repaired += round(packets * loss)
             self.received += packets - round(packets * gone)
-            picture = 1_500_000 if video else 0
             told = self.judge.observe(
                 LegStatistics(
                     rtt=rtt,
@@ -98,7 +97,9 @@ def test_a_good_network_is_not_worth_a_word() -> None:
         ({"estimate": 200_000}, Judgement(BAD, Reason.BANDWIDTH)),
         ({"limit": 500_000}, Judgement(WEAK, Reason.BANDWIDTH)),
         ({"limit": 3_000_000}, NEW),
-        ({"estimate": 200_000, "limit": 200_000, "video": False}, NEW),
+        ({"estimate": 200_000, "limit": 200_000, "picture": 0}, NEW),
+        ({"estimate": 200_000, "limit": 200_000, "picture": 100_000}, NEW),
+        ({"estimate": 200_000, "picture": 120_000}, Judgement(BAD, Reason.BANDWIDTH)),
         ({"loss": 0.06, "rtt": 0.9}, Judgement(BAD, Reason.DELAY)),
     ],
 )
