@@ -187,7 +187,6 @@ class Leg:
             on_closed=self._ended,
         )
         self._control.check = self._transport.probe
-        self._control.pace = Pace(self._send, self._hurry)
         self._ticker: Ticker = running_ticker()
         self._sending: list[tuple[Slot, Media]] = []
         self._tx: SrtpBuffer | None = None
