@@ -362,7 +362,6 @@ class Leg:
     def _ended(self) -> None:
         self._ticker.remove(self)
         self._ingress.close()
-        self._control.close()
         self._tx = None
         for slot in self.slots.values():
             slot.shut()
