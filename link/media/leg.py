@@ -383,7 +383,7 @@ class Leg:
         for source in self._ingress.sources():
             if source.flow.repair(now):
                 again = True
-        return self._control.release(now) or again
+        return again
 
     def tick(self, now: float) -> None:
         """Called every 100 ms while connected."""
