@@ -26,6 +26,18 @@ _STANDS_FOR = 4  # groups
 _STANDS_LEAST = 0.08  # seconds
 _STANDS_RECENT = 0.2
 """Seconds in which what arrives is what the path carries, once every packet of some groups in a row has waited."""
+_LEAST = 0.01
+"""Seconds that all of the last packets have waited where a queue begins."""
+_REMEMBERED = 5.0
+"""Seconds, once or twice as long, for which the shortest delay is that of an empty queue: clocks and paths change."""
+_SETTLES = 1.0
+"""Seconds until less shows that was asked for because a queue stands; if it never shows, that is no queue of ours."""
+_FUTILE = 3  # times
+_OVERTAKEN = 0.01
+_OVERTAKEN_MOST = 2.0
+_FREE_AFTER = 3.0
+"""Seconds without any sign of a full path until there is faster more room than by 8 % in a second."""
+_GROWTH, _GROWTH_MOST, _FASTER = 1.08, 1.5, 0.14
 
 
 class BandwidthEstimator:
@@ -39,11 +51,17 @@ class BandwidthEstimator:
         self._window_bytes = 0
         self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
         self._previous: tuple[float, float] | None = None  # send and arrival time of the group before
-        self._delay = self._smoothed = self._shortest = 0.0
+        self._delay = self._smoothed = 0.0
         self._floor = self._spread = 0.0  # of the delays of single groups
+        self._floor_before = 0.0
+        self._floor_at = float("-inf")
+        self._waited = 0.0  # seconds that even the fastest of the last groups took longer than the floor
+        self._overtaken = 0.0  # seconds by which packets overtook others, lately
         self._weight = 1.0
         self._last: deque[tuple[float, float]] = deque(maxlen=_STANDS_FOR)  # arrivals and delays
-        self._standing = 0.0  # seconds that all of the last groups waited
+        self._standing = 0.0  # the same where that is no chance
+        self._waited_then = 0.0  # when it fell
+        self._futile = 0
         self._trend: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._groups = 0
         self._threshold = 0.0125
@@ -61,8 +79,10 @@ class BandwidthEstimator:
             self._changed = now
         self._count(now, size)
         ahead = (sent - self._first_sent) % _WRAP
-        if ahead > _WRAP / 2:
-            return  # older than the group: reordered or a repair
+        if ahead > _WRAP / 2:  # older than the group: no queue lets anybody overtake, so this is what jitter does
+            if self._overtaken < (behind := _WRAP - ahead) < _OVERTAKEN_MOST and behind > _OVERTAKEN:
+                self._overtaken = behind
+            return
         if self._groups and now - self._last_arrival - (sent - self._last_sent) % _WRAP > _STALL:
             self._stalled = now
         burst = now - self._last_arrival < _GROUP and self._groups > 0
@@ -76,8 +96,11 @@ class BandwidthEstimator:
 
     @property
     def queue(self) -> float:
-        """Seconds that packets wait on the path, smoothed, as far as the shortest delay so far was that of no queue."""
-        return max(self._smoothed - self._shortest, self._standing)
+        """Seconds that all packets wait on the path, as far as the shortest delay of late was that of no queue.
+
+        A queue delays everything, jitter lets one packet through soon and the next one late.
+        """
+        return max(0.0, self._waited - self._overtaken)
 
     def _count(self, now: float, size: int) -> None:
         samples = self._bytes
@@ -103,19 +126,18 @@ class BandwidthEstimator:
         arrival_delta = self._last_arrival - previous[1]
         if sent_delta > 2.0 or arrival_delta > 3.0:
             self._trend.clear()  # a pause: nothing to compare
-            self._delay = self._smoothed = self._shortest = self._floor = self._standing = 0.0
+            self._delay = self._smoothed = self._floor = self._floor_before = self._standing = self._waited = 0.0
             self._last.clear()
             self._groups = 0
             return
         self._groups += 1
         self._delay += arrival_delta - sent_delta
         self._smoothed = 0.9 * self._smoothed + 0.1 * self._delay
-        # The delay of an empty queue, as far as we know; clocks drift.
-        self._shortest = min(self._smoothed, self._shortest + 0.001 * (self._smoothed - self._shortest))
+        self._overtaken *= 0.995
         self._stand(self._last_arrival)
         self._trend.append((self._last_arrival, self._smoothed))
-        if self._standing and now - self._stalled >= _STALLED_FOR:
-            self._decrease(now)
+        if self._standing and now - self._stalled >= _STALLED_FOR and now - self._fell >= _SETTLES:
+            self._drain(now)
         if len(self._trend) == _WINDOW:
             self._judge(now)
 
@@ -125,14 +147,28 @@ class BandwidthEstimator:
         Even the fastest of some packets in a row has then waited, for longer than jitter makes them.
         """
         delay = self._delay
-        self._floor = min(delay, self._floor + 0.001 * (delay - self._floor))
+        if arrival - self._floor_at > _REMEMBERED:
+            self._floor_before, self._floor, self._floor_at = self._floor, delay, arrival
+        self._floor = min(delay, self._floor)
         self._weight = max(0.005, self._weight / (1 + self._weight))  # slower than a queue grows
         self._spread += self._weight * (abs(delay - self._smoothed) - self._spread)
         last = self._last
         last.append((arrival, delay))
-        waited = min(delay for _, delay in last) - self._floor
+        self._waited = waited = min(delay for _, delay in last) - min(self._floor, self._floor_before)
         stands = len(last) == _STANDS_FOR and arrival - last[0][0] >= _STANDS_LEAST
-        self._standing = waited if stands and waited > _QUEUE + 3 * self._spread else 0.0
+        self._standing = waited if stands and waited > _QUEUE + 3 * self._spread + self._overtaken else 0.0
+
+    def _drain(self, now: float) -> None:
+        """A queue stands: come down; or it has stood as high in spite of that, and is the path's own delay."""
+        waited = self._waited
+        self._futile = self._futile + 1 if 0.8 * self._waited_then < waited < 1.2 * self._waited_then else 0
+        if self._futile < _FUTILE:
+            self._decrease(now)
+            self._waited_then = waited
+            return
+        self._floor = self._floor_before = min(delay for _, delay in self._last)
+        self._futile = 0
+        self._waited = self._standing = self._waited_then = 0.0
 
     def _judge(self, now: float) -> None:
         # Least squares by sums: this runs for every group, and means of generators took a fifth of a packet's cost.
@@ -151,7 +187,7 @@ class BandwidthEstimator:
         if trend > self._threshold:
             if self._over_since is None:
                 self._over_since = now
-            elif now - self._over_since > 0.03 and slope >= self._slope:
+            elif now - self._over_since > 0.03 and slope >= self._slope and self._waited > _LEAST + self._overtaken:
                 self._decrease(now)
         else:
             self._over_since = None
@@ -205,4 +241,6 @@ class BandwidthEstimator:
         self._changed = now
         # Not beyond what the sender shows it can use, but never down because it sends little.
         ceiling = max(self.estimate, int(1.5 * self.incoming) + 10_000)
-        self.estimate = min(MAXIMUM, ceiling, int(self.estimate * 1.08**elapsed) + int(2_000 * elapsed))
+        free = now - self._fell - _FREE_AFTER
+        growth = min(_GROWTH_MOST, _GROWTH + _FASTER * free) if free > 0 else _GROWTH
+        self.estimate = min(MAXIMUM, ceiling, int(self.estimate * growth**elapsed) + int(2_000 * elapsed))

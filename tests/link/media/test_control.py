@@ -206,7 +206,7 @@ class TestBandwidth:
         estimator = spoken.ingress.estimator
         estimator.estimate = 1_000_000
         for now, queue in ((1.0, 0.0), (1.1, 0.2), (1.2, 0.2), (2.2, 0.05)):
-            estimator._standing = queue
+            estimator._waited = queue
             spoken.media(now)
             spoken.control.tick(now)
         assert spoken.told() == [pytest.approx(told, rel=0.001) for told in (1_000_000, 700_000, 1_000_000)]

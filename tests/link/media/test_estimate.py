@@ -87,18 +87,63 @@ def test_a_queue_is_seen_while_it_is_short(bitrate: float) -> None:
     assert link.estimator.queue < 0.05
 
 
-def test_jitter_with_packets_that_overtake_is_no_queue() -> None:
-    """200 ms of it, for a minute, do not bring the estimate below what is sent."""
-    chance = random.Random(1)
+def jittered(estimator: BandwidthEstimator, jitter: float, seconds: float, seed: int, *, calm: float = 0.0) -> int:
+    """20 pictures of 5 packets and 50 sounds a second, each delayed by up to `jitter`, after `calm` seconds without it.
+
+    The lowest estimate.
+    """
+    chance = random.Random(seed)
     arrivals = []
-    for frame in range(20 * 60):
+    for frame in range(round(20 * seconds)):
         sent = frame * 0.05
         packets = [(sent + 0.002 * number, 1200) for number in range(5)] + [(sent + 0.02 * n, 140) for n in range(3)]
-        arrivals += [(at + 0.15 + 0.2 * chance.random(), at, size) for at, size in packets]
-    estimator = BandwidthEstimator()
+        varies = jitter if sent >= calm else 0.002
+        arrivals += [(at + 0.15 + varies * chance.random(), at, size) for at, size in packets]
+    lowest = estimator.estimate
     for arrival, at, size in sorted(arrivals):
         estimator.add(int((at + 60) * 262144) & 0xFFFFFF, 1000 + arrival, size)
-        assert estimator.estimate > 0.8e6
+        lowest = min(lowest, estimator.estimate)
+    return lowest
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("jitter", [0.03, 0.1, 0.2, 0.3])
+def test_jitter_with_packets_that_overtake_is_no_queue(jitter: float, seed: int) -> None:
+    """For a minute, and when it comes out of the blue as well: a queue lets nobody overtake."""
+    assert jittered(BandwidthEstimator(), jitter, 60, seed) == MAXIMUM
+    assert jittered(BandwidthEstimator(), jitter, 30, seed, calm=5) == MAXIMUM
+
+
+def test_a_path_that_narrows_is_seen_through_jitter() -> None:
+    estimator = BandwidthEstimator()
+    jittered(estimator, 0.1, 10, 1)
+    chance = random.Random(1)
+    free, arrivals = 10.0, []
+    for step in range(200):
+        sent = 10 + step * 0.01  # 0.96 Mbit/s into a path of half a megabit
+        free = max(free, sent) + 9600 / 500_000
+        arrivals.append((free + 0.15 + 0.1 * chance.random(), sent))
+    seen = []
+    for arrival, sent in sorted(arrivals):
+        estimator.add(int((sent + 60) * 262144) & 0xFFFFFF, 1000 + arrival, 1200)
+        if estimator.estimate < MAXIMUM:
+            seen.append(arrival - 0.15 - 10)
+    assert seen[0] < 1.2
+    assert 0.25e6 < estimator.estimate < 0.6e6
+
+
+def test_a_path_that_has_become_longer_is_not_full() -> None:
+    """Another way through the network: 250 ms more from one moment to the next, whatever is sent."""
+    link = Link(50e6, jitter=0.01)
+    link.send(1.5e6, 10, adapt=True)
+    link._free = link.now + 0.25
+    for _ in range(300):
+        link.now, link._last = link.now + 1 / 30, 0.0
+        for number in range(max(1, round(min(1.5e6, link.estimator.estimate) / 30 / 9600))):
+            stamp = int((link.now + 60 + 0.0005 * number) * 262144) & 0xFFFFFF
+            link.estimator.add(stamp, link.now + 0.27 + 0.0005 * number, 1200)
+    assert link.estimator.queue < 0.01
+    assert link.estimator.estimate > 1.0e6
 
 
 def test_a_sender_that_obeys_settles_below_the_bottleneck() -> None:
@@ -114,8 +159,10 @@ def test_goes_up_again_when_the_path_is_free() -> None:
     low = link.estimator.estimate
     assert low < 0.8e6
     link.rate = 50e6
-    link.send(3e6, 30, adapt=True)
+    link.send(3e6, 8, adapt=True)
     assert link.estimator.estimate > 2 * low
+    link.send(3e6, 7, adapt=True)
+    assert link.estimator.estimate > 3e6, "the longer nothing is in the way, the faster"
 
 
 def test_a_pause_is_not_congestion() -> None:
