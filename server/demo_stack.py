@@ -23,6 +23,7 @@ from server.config import Config
 from server.demo_data import KIOSK, enrolment_code, password_of, seed
 from server.journal import Journal
 from server.store import Store
+from server.store.sessions import SessionQuery
 
 ROOT = Path(__file__).parent.parent
 START_S = 30.0
@@ -191,17 +192,19 @@ class Stack:
         return process.returncode or 0, output.decode(errors="replace")
 
     async def newest_session(self) -> str:
-        """Id of the session that was asked for last, as `visavis sessions` tells it.
+        """Id of the session that was asked for last.
 
         Raises:
             StackError: there is none.
         """
-        code, output = await self.run_command("sessions", "--json", "--limit", "1")
-        # Warnings of the interpreter come before it.
-        rows = json.loads(output.splitlines()[-1]) if code == 0 else []
+        store = await Store.open(self.config.database_url)
+        try:
+            rows = (await store.sessions.search(SessionQuery(), limit=1)).rows
+        finally:
+            await store.close()
         if not rows:
-            raise StackError(f"there is no session: {output.strip()[-300:]}")
-        return str(rows[0]["session"])
+            raise StackError("there is no session")
+        return rows[0].id
 
     async def journal(self, session: str) -> list[tuple[str, dict[str, Any]]]:
         """The journal of `session` so far: kind and payload of each entry."""

@@ -156,14 +156,23 @@ async def faces(stack: Stack, browsers: Browsers, request: pytest.FixtureRequest
         profile(browsers.specialist, screen=CONSOLE_SCREEN) as specialists,
     ):
         try:
-            page = await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
-            console = ConsolePage(page)
-            await console.make_available()
-            kiosk = await KioskPage.open(customers, stack.kiosk_url)
-            yield Faces(stack, kiosk, console, customers, specialists)
+            yield await both_faces(stack, customers, specialists)
         finally:
             if request.node.stash.get(FAILED, False):
                 await keep_screens(failure_folder(request), customers, specialists)
+
+
+async def both_faces(stack: Stack, customers: BrowserContext, specialists: BrowserContext) -> Faces:
+    """The kiosk page on its idle screen, and meanwhile a console that takes calls."""
+
+    async def log_specialist_in() -> ConsolePage:
+        page = await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
+        console = ConsolePage(page)
+        await console.make_available()
+        return console
+
+    kiosk, console = await asyncio.gather(KioskPage.open(customers, stack.kiosk_url), log_specialist_in())
+    return Faces(stack, kiosk, console, customers, specialists)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -14,10 +14,10 @@ from playwright.async_api import Page
 from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, inbound, launched, profile
 from server.demo_data import SPECIALIST
 from server.demo_media import Media
-from server.demo_pages import ConsolePage, KioskPage, log_in
+from server.demo_pages import ConsolePage, KioskPage
 from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
-from tests.end_to_end.conftest import Browsers, Faces
+from tests.end_to_end.conftest import Browsers, Faces, both_faces
 
 BACK_S = 30.0
 MOST_LOST_MS = 2000
@@ -153,11 +153,8 @@ async def test_a_crashed_browser_of_the_specialist_is_not_waited_for_long(
         profile(doomed, screen=CONSOLE_SCREEN) as specialists,
         profile(browsers.customer, screen=KIOSK_SCREEN) as customers,
     ):
-        page = await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
-        console = ConsolePage(page)
-        await console.make_available()
-        kiosk = await KioskPage.open(customers, stack.kiosk_url)
-        faces = Faces(stack, kiosk, console, customers, specialists)
+        faces = await both_faces(stack, customers, specialists)
+        kiosk = faces.kiosk
         await faces.begin_call()
         control = await doomed.new_browser_cdp_session()
         processes = (await control.send("SystemInfo.getProcessInfo"))["processInfo"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 import sqlite3
 from fractions import Fraction
@@ -113,6 +114,8 @@ async def test_what_lies_on_the_disk_is_unreadable_and_every_harm_is_found(call:
         return await call.stack.run_command("verify", call.session, "--json")
 
     assert (await verdict())[0] == 0
+    code, listed = await call.stack.run_command("sessions", "--json", "--limit", "1")
+    assert (code, json.loads(listed.splitlines()[-1])[0]["session"]) == (0, call.session)
     blob = next(event["blob"] for event in sealed if event["track"] == "kiosk.camera")
     victim = next(path for path in blobs if str(path).endswith(blob))
     sound = victim.read_bytes()
