@@ -56,6 +56,7 @@ class Slot:
         self._time_extension = 0
         # Where the flow's numbers lie in ours. Nothing below `_first` belongs to the present flow.
         self._first = _NEVER
+        self._after = -1  # the newest packet when the flow began to feed this slot
         self._shift = self._time_shift = self._picture_shift = self._tl0_shift = 0
         # Below 32768, so that a lost first packet cannot hide a wrap from SRTP (RFC 3711 section 3.3.1).
         self._highest = secrets.randbelow(0x7F00) + 1
@@ -117,6 +118,7 @@ class Slot:
         """Feed this slot from `flow`, instead of whatever fed it."""
         self.detach()
         self.flow = flow
+        self._after = flow.highest
         flow.add(self)
         if self._send is not None:  # else one would come before it can be sent on, and the next only 300 ms later
             flow.request_keyframe(now, joiner=True)
@@ -231,7 +233,13 @@ class Slot:
         return HEADER.pack(0x80, marked, sequence & 0xFFFF, stamp, ssrc)
 
     def _begin(self, packet: Packet) -> bool:
-        """Join the flow at this packet, if one can: numbers go on from what was sent last."""
+        """Join the flow at this packet, if one can: numbers go on from what was sent last.
+
+        Not at one that belongs to the time before, however late it comes: all that followed it would be sent as well,
+        and was perhaps said on hold.
+        """
+        if packet.sequence <= self._after:
+            return False
         if self.kind == "video" and not starts_keyframe(packet.payload):
             return False
         self._first = packet.sequence

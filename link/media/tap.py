@@ -37,6 +37,7 @@ class Tap:
         self._assembler = VideoAssembler() if flow.kind == "video" else AudioAssembler()
         self._pending: dict[int, Packet | None] = {}  # None: given up
         self._next = -1
+        self._after = flow.highest  # what comes late of before would never be continued
         self._last_time = float("-inf")
         self._end = float("-inf")  # of the last frame
         self._broken: str | None = None
@@ -86,6 +87,8 @@ class Tap:
 
     def _begin(self, packet: Packet) -> bool:
         """Whether reading can start here. A video starts with the first packet of a keyframe, which may be late."""
+        if packet.sequence <= self._after:
+            return False
         if self._flow.kind == "video" and not starts_keyframe(packet.payload):
             self._hold(packet.sequence, packet)
             return False

@@ -29,7 +29,9 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Recording goes on."""
+    """Recording goes on with what was captured from then on."""
+
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

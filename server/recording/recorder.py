@@ -138,7 +138,7 @@ class Recorder:
     def resume(self) -> None:
         """Go on with every track."""
         for writer in self._writers.values():
-            writer.resume()
+            writer.resume(self._now_ms())
 
     async def finish(self) -> RecordingCompleted:
         """Seal everything, end the tasks, and return the completeness statement.

@@ -84,9 +84,9 @@ class TrackWriter:
         """Count the track from here on at the latest: until something is received, it is a gap (`no_media`)."""
         self._keep(Expect(at_ms), 0)
 
-    def resume(self) -> None:
-        """Record again."""
-        self._keep(Resume(), 0)
+    def resume(self, at_ms: int = 0) -> None:
+        """Record again, and nothing of what was captured before `at_ms`, however late it comes."""
+        self._keep(Resume(at_ms), 0)
 
     def line(self, line: Line) -> None:
         """Record one line of the co-browse track."""
@@ -152,6 +152,7 @@ class Cutter:
         self._from_ms = state.edge_ms if state else 0
         self._reason = reason if state else ""
         self._paused = False
+        self._resumed_ms = 0
         self._needs_keyframe = kind != AUDIO
         self._next_audio_ms = -1
         self._last_ms = -1
@@ -207,6 +208,7 @@ class Cutter:
                 self._expect(item)
             case Resume() if self._paused:
                 self._paused = False
+                self._resumed_ms = item.at_ms
                 # Who goes on sharing the screen asks for the picture, also to show it.
                 self._want_keyframe(ask=self.kind == VIDEO)
             case Resume():
@@ -234,6 +236,8 @@ class Cutter:
     def _media(self, frame: EncodedFrame) -> None:
         if self._needs_keyframe and not frame.keyframe:
             return
+        if frame.time * 1000 + self._offset_ms < self._resumed_ms:
+            return  # it waited for a repair
         self._needs_keyframe = False
         at = self._time(frame)
         length = round(frame.duration * 1000) if self.kind == AUDIO else PICTURE_MS

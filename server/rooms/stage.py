@@ -190,7 +190,7 @@ class Stage:
         """Record again what is connected."""
         self._held = ""
         for writer in self._screen():
-            writer.resume()
+            writer.resume(self._now_ms())
         self._settle()
 
     def _settle(self) -> None:
@@ -203,7 +203,7 @@ class Stage:
             if reason:
                 writer.pause(reason, self._now_ms())
             else:
-                writer.resume()
+                writer.resume(self._now_ms())
 
     def _unrecorded(self, participant: str, track: str) -> str:
         """Why nothing is recorded of this track now; empty if something is."""
