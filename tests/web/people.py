@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, ViewportSize
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
-from server.demo_browser import CONSOLE_SCREEN, open_browser
+from server.demo_browser import CONSOLE_SCREEN, launched, profile
 from server.demo_media import AUDIO_RATE, write_wav
 
 # Chromium says this for every look that the test itself takes into the scriptless frames of the customer's screen.
@@ -41,6 +41,34 @@ class Person:
             self.complaints.append(message.text)
 
 
+class OneForAll:
+    """While it is open, everybody `at_desk` has a profile of one browser, which the first of them starts.
+
+    Tests that share it have to run on one event loop.
+    """
+
+    open: OneForAll | None = None
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running = contextlib.AsyncExitStack()
+        self._browser: Browser | None = None
+
+    async def __aenter__(self) -> OneForAll:
+        OneForAll.open = self
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        OneForAll.open = None
+        await self._running.aclose()
+
+    async def browser(self) -> Browser:
+        if self._browser is None or not self._browser.is_connected():
+            await self._running.aclose()
+            self._browser = await self._running.enter_async_context(_launched(self._folder))
+        return self._browser
+
+
 @contextlib.asynccontextmanager
 async def at_desk(
     folder: Path, *, language: str = "en-GB", screen: ViewportSize = CONSOLE_SCREEN, devices: bool = True
@@ -49,17 +77,33 @@ async def at_desk(
 
     Without `devices` the browser refuses both.
     """
-    _write_video(folder / "camera.mjpeg")
-    hum = 8000 * np.sin(2 * np.pi * 220 * np.arange(AUDIO_RATE) / AUDIO_RATE)
-    write_wav(folder / "microphone.wav", hum.astype(np.int16))
-    async with open_browser(
-        video=folder / "camera.mjpeg", audio=folder / "microphone.wav", language=language, screen=screen
-    ) as context:
+    async with (
+        _browser(folder) as browser,
+        profile(browser, language=language, screen=screen) as context,
+    ):
         if not devices:
             await context.add_init_script(_REFUSE)
         person = Person(await context.new_page(), context)
         person.listen(person.page)
         yield person
+
+
+@contextlib.asynccontextmanager
+async def _browser(folder: Path) -> AsyncIterator[Browser]:
+    if OneForAll.open is not None:
+        yield await OneForAll.open.browser()
+        return
+    async with _launched(folder) as browser:
+        yield browser
+
+
+@contextlib.asynccontextmanager
+async def _launched(folder: Path) -> AsyncIterator[Browser]:
+    _write_video(folder / "camera.mjpeg")
+    hum = 8000 * np.sin(2 * np.pi * 220 * np.arange(AUDIO_RATE) / AUDIO_RATE)
+    write_wav(folder / "microphone.wav", hum.astype(np.int16))
+    async with launched(video=folder / "camera.mjpeg", audio=folder / "microphone.wav") as browser:
+        yield browser
 
 
 def _write_video(path: Path) -> None:

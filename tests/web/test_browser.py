@@ -51,7 +51,7 @@ document.body.dataset.ready = "yes";
 TEXTS = '{"Hello {name}": "你好，{name}"}'
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server() -> AsyncIterator[TestServer]:
     async def page(request: web.Request) -> web.Response:
         return pages.render(request, "page.html", {"name": "<World>"})
@@ -75,7 +75,7 @@ async def server() -> AsyncIterator[TestServer]:
         yield running
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(server: TestServer, tmp_path: Path) -> AsyncIterator[Page]:
     import numpy as np
 

@@ -91,12 +91,12 @@ async def silent(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def peer() -> Peer:
     return Peer()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(peer: Peer, tmp_path: Path) -> AsyncIterator[Page]:
     async def refused(request: web.Request) -> web.Response:
         return web.Response(status=401)

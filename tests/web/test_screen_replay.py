@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
 from server.cobrowse import sanitise
@@ -74,7 +75,7 @@ def lines(index: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def replayed(tmp_path: Path) -> AsyncIterator[tuple[Page, Segments]]:
     segments = Segments()
     async with library(tmp_path, seconds=1) as made, looking_at(made, "/library", tmp_path) as (shown, _):
