@@ -29,7 +29,8 @@ async def listening(folder: Path, context: ssl.SSLContext | None = None) -> Asyn
     """The whole application behind a doorstep; gives its port."""
     app = make_app(Config(data=folder / "data", minimum_free_mb=0))
     app[DOORSTEP] = Doorstep(WITHIN_S)
-    runner = web.AppRunner(app, keepalive_timeout=1)
+    # Whoever answers before the body is there reads on for a while, 10 s by default, and a runner waits for that.
+    runner = web.AppRunner(app, keepalive_timeout=1, lingering_time=1)
     await runner.setup()
     assert runner.server is not None
     server = await app[DOORSTEP].listen(runner.server, "127.0.0.1", 0, context)
