@@ -22,7 +22,7 @@ from link.media.slot import Slot
 from link.media.vp8 import parse_descriptor
 from link.tasks import cancel, spawn
 from tests.link.media.lossy import LossyPath
-from tests.link.media.parties import DELTA, KEYFRAME, LOUD, PITCHES, Party, Room, heard, tone
+from tests.link.media.parties import DELTA, KEYFRAME, LOUD, PITCHES, Party, Room, tone
 
 pytestmark = pytest.mark.alone
 
@@ -33,6 +33,8 @@ EVERYBODY = ("kiosk", *STAFF)
 TRACKS = {"kiosk": (MICROPHONE, CAMERA, AUXILIARY)} | dict.fromkeys(STAFF, (MICROPHONE, CAMERA))
 LOSSY = ("kiosk", "guide")
 LEVELS_EVERY = 10
+QUIET = -35.0
+"""dBFS: a tone is at -12. Where another one is cut or its packets come late, its click reaches -45 at this pitch."""
 SPEAKER = {payload: EVERYBODY[number] for number, pitch in enumerate(PITCHES) for payload in tone(pitch)}
 
 
@@ -166,9 +168,9 @@ class Session:
                 continue  # its holes are concealed, which sounds of everything
             allowed = {n for n in row if self.may(name, n, MICROPHONE)}
             silent = {n: v for n, v in row.items() if n not in allowed}
-            assert all(v < LOUD for v in silent.values()), (what, name, row)
+            assert all(v < QUIET for v in silent.values()), (what, name, row)
             if len(allowed) <= 2 and allowed.isdisjoint(LOSSY):  # nobody waits for a slot, so nothing is cut
-                assert heard(row) == allowed, (what, name, row)
+                assert all(row[n] > LOUD for n in allowed), (what, name, row)
             worst = max(worst, *silent.values())
         return worst
 
