@@ -22,9 +22,16 @@ STANDING = 0.1
 """Seconds that a queue takes."""
 AMPLE = 1_500_000
 """Bits per second of one video, from which on there is room for packets that may not be needed."""
-BELIEVED_FOR = 8.0
-"""Seconds that a browser's word counts after the last sign that bears it out."""
-_GROWTH = 1.08  # in a second
+BELIEVED_FOR = 3.0
+"""Seconds that a browser's word counts after the last sign that bears it out; twice as long each time that the next
+sign comes while there is more room again."""
+BELIEVED_MOST = 24.0
+_GROWTH, _FASTER, _GROWTH_MOST = 1.08, 0.14, 1.5  # in a second, and more in each second that it goes on
+_HALF = 0.65
+_MEASURES = 1.0
+_MEASURES_LEAST = 0.05
+DRAINED = 0.2
+"""Seconds of pictures that may wait on our side before less is asked for."""
 _REPAIR = 0.3
 """The share of a full path that what is sent again may always have."""
 _ANY = FREE
@@ -103,12 +110,15 @@ class Downstream:
     def __init__(self) -> None:
         self.available = 0  # bit/s of the whole leg as the far end last said, 0 while unknown
         self.limit = 0  # the same as far as it is believed
+        self.room = 0  # bit/s for pictures and what is sent of them again, 0 while there is no limit
         self.sending = 0.0  # bit/s of media, at present
         self._available_at = float("-inf")
         self._own: dict[int, tuple[int, float]] = {}
         self._excess = Excess()
         self._believed_until = float("-inf")
+        self._believed_for = BELIEVED_FOR
         self._following = False
+        self._measured = float("-inf")
         self._shared = float("-inf")
         self._sent: dict[int, int] = {}  # bytes, by SSRC
         self._rates: dict[int, float] = {}
@@ -125,6 +135,11 @@ class Downstream:
         """Whether the far end says that it can take less than we send, or just did: then the path is worth a look."""
         return 0 < self.available < self.sending or self._following
 
+    @property
+    def halved(self) -> bool:
+        """Whether the far end says that it can take little more than half of what we send."""
+        return 0 < self.available < _HALF * self.sending
+
     def heard(self, remb: Remb, slots: dict[int, Slot], now: float, *, trusted: bool) -> None:
         """The far end says what it can take."""
         if trusted and len(remb.ssrcs) == 1:
@@ -133,6 +148,7 @@ class Downstream:
             return
         self.available = remb.bitrate
         self._available_at = now
+        self._measure(slots.values(), now)
 
     def observe(self, slots: Iterable[Slot], now: float, rtt: float) -> None:
         """Once a second: look at what a browser reports lost."""
@@ -147,57 +163,80 @@ class Downstream:
         self._excess.observe(expected, received, int(carried), now, rtt)
 
     def share(
-        self, slots: Iterable[Slot], now: float, *, sign: bool, full: bool = False, trusted: bool = False
+        self,
+        slots: Iterable[Slot],
+        now: float,
+        *,
+        sign: bool,
+        full: bool = False,
+        trusted: bool = False,
+        paced: bool = False,
+        waiting: float = 0.0,
     ) -> None:
         """Tell each video that is fed how much it may take.
 
         `sign`: something else says that the path carries less, and a browser's word counts (that of a `trusted` far end
-        always does). `full`: a queue stands before the path, and what is sent again has to fit as well.
+        always does). `full`: a queue stands before the path, and what is sent again has to fit as well. `paced`:
+        that is seen to elsewhere. `waiting`: seconds of pictures that wait on our side.
         """
         slots = list(slots)
         elapsed = min(1.0, now - self._shared)
         self._shared = now
-        self._measure(slots, elapsed)
+        if full or now - self._measured >= _MEASURES:
+            self._measure(slots, now)
         if now - self._available_at > REMB_LIFE:
             self.available = 0
         self._believe(now, elapsed, sign=sign, trusted=trusted)
         limit = min(self.limit or _ANY, _ANY if trusted else self._excess.ceiling)
         limit = limit if limit < _ANY else 0
-        room = limit
-        if full and not trusted:
+        self.room = room = limit
+        if (full or waiting > DRAINED) and not trusted:
             limit = int(DRAIN * limit)
         videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
+        for slot in slots:
+            if slot.kind == "audio":
+                slot.narrow = full  # what is lost of sound now, a second copy would only push out of the queue as well
         own = [self._of(slot, now) if trusted else 0 for slot in videos]
         for slot, share in zip(videos, divide(limit, own), strict=True):
             slot.available = share
             # Ends of ours name a figure always, a browser is believed only where there is a reason.
             slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
             rate = self._rates.get(slot.ssrc, 0.0)
-            slot.repair_rate = int(max(_REPAIR * (share or rate), share / max(1, limit) * room - rate)) if full else 0
+            slot.repair_rate = (
+                int(max(_REPAIR * (share or rate), share / max(1, limit) * room - rate)) if full and not paced else 0
+            )
 
-    def _measure(self, slots: Iterable[Slot], elapsed: float) -> None:
+    def _measure(self, slots: Iterable[Slot], now: float) -> None:
+        elapsed = min(2.0, now - self._measured)
+        if elapsed < _MEASURES_LEAST:
+            return
+        self._measured = now
         for slot in slots:
             sent = slot.bytes - self._sent.get(slot.ssrc, slot.bytes)
             self._sent[slot.ssrc] = slot.bytes
             before = self._rates.get(slot.ssrc, 0.0)
-            self._rates[slot.ssrc] = before + min(1.0, 2 * elapsed) * (sent * 8 / max(0.01, elapsed) - before)
+            self._rates[slot.ssrc] = before + min(1.0, 2 * elapsed) * (sent * 8 / elapsed - before)
         self.sending = sum(self._rates.values())
 
     def _believe(self, now: float, elapsed: float, *, sign: bool, trusted: bool) -> None:
         """How far the far end's word counts: while there is a sign, and for some time.
 
-        Then there is more and more room, until a sign comes again or there is room enough. A browser that is sent
-        little says for long that it can take little.
+        Then there is more and more room, the faster the longer nothing speaks against it, until a sign comes again or
+        there is room enough. A browser that is sent little says for long that it can take little.
         """
         if sign:
-            self._believed_until = now + BELIEVED_FOR
+            if self.limit and now >= self._believed_until:
+                self._believed_for = min(BELIEVED_MOST, 2 * self._believed_for)
+            self._believed_until = now + self._believed_for
         self._following = not trusted and (sign or self.limit > 0)
         if trusted or now < self._believed_until:
             self.limit = self.available
         elif self.limit:
-            self.limit = max(self.available, int(self.limit * _GROWTH**elapsed))
+            growth = min(_GROWTH_MOST, _GROWTH + _FASTER * (now - self._believed_until))
+            self.limit = max(self.available, int(self.limit * growth**elapsed))
             if self.limit > 2 * AMPLE:
                 self.limit = 0
+                self._believed_for = BELIEVED_FOR
 
     def _of(self, slot: Slot, now: float) -> int:
         bitrate, at = self._own.get(slot.ssrc, (0, 0.0))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from link.media.bandwidth import Downstream, Upstream
 from link.media.clock import PeerClock, ntp_time
 from link.media.ingress import Ingress, Source
+from link.media.pace import Pace
 from link.media.roundtrip import RoundTrips
 from link.media.rtp import (
     KeyframeRequest,
@@ -26,6 +27,10 @@ from link.media.slot import Slot
 REPORT_EVERY = 1.0
 MUCH_LOSS = 0.1
 _CHECK_EVERY = 0.05  # at most
+_HEARS = 0.1
+_HELD = 0.75
+"""The share of what the far end says it can take at which pictures leave while a queue stands."""
+_LEAST = 100_000
 
 
 class Control:
@@ -44,6 +49,7 @@ class Control:
         self._trusted = False
         self._reported = float("-inf")
         self._checked = float("-inf")
+        self.pace: Pace | None = None  # where pictures wait that the path does not carry
         self.check: Callable[[float], None] | None = None  # asks the far end for a sign; `measured` when it comes
 
     def open(self, slots: Sequence[Slot], *, trusted: bool) -> None:
@@ -102,6 +108,8 @@ class Control:
                 case Remb():
                     self._downstream.heard(item, self._slots, now, trusted=self._trusted)
                     self._look(now)
+                    if self.pace is not None and self._downstream.doubted:
+                        self.pace.hurry()
                 case _:
                     pass
 
@@ -141,15 +149,53 @@ class Control:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
-        trips = self._round_trips
-        full = trips.long() or (self._downstream.doubted and trips.queue(now))
-        self._downstream.share(self._slots.values(), now, sign=full or self._lossy(), full=full, trusted=self._trusted)
+        self._divide(now)
         self._look(now)
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
             self._report(now)
         elif self._upstream.lowered(now):
             self._send(b"".join(self._upstream.packets(now)))
+
+    def release(self, now: float) -> bool:
+        """Let pictures leave that waited. Called every 20 ms while it returns True: some wait, or there is a doubt."""
+        pace = self.pace
+        if pace is None:
+            return False
+        if not pace.holding and self._downstream.doubted:
+            self._look(now)
+            if self._round_trips.queue(now) or self._swamped(now):
+                self._divide(now)  # not only in the next tick: a queue grows fast
+        return pace.release(now) or self._downstream.doubted
+
+    def _divide(self, now: float) -> None:
+        """What each picture may take; and who has to wait."""
+        trips, downstream, pace = self._round_trips, self._downstream, self.pace
+        full = trips.long(now) or (downstream.doubted and (trips.queue(now) or self._swamped(now)))
+        waiting = pace.waiting if pace is not None else 0.0
+        sign = full or self._lossy()
+        downstream.share(
+            self._slots.values(),
+            now,
+            sign=sign,
+            full=full,
+            trusted=self._trusted,
+            paced=pace is not None,
+            waiting=waiting,
+        )
+        if pace is None:
+            return
+        if full and downstream.room:
+            pace.hold(max(_LEAST, int(_HELD * downstream.room)), self._slots.values(), now)
+        elif pace.holding:
+            if downstream.room and waiting > 0:
+                pace.quicken(downstream.room, now)
+            else:
+                pace.let_go(now)
+
+    def _swamped(self, now: float) -> bool:
+        """Whether the far end gets half of what it is sent, and we hear it while our checks do not come back."""
+        return self._downstream.halved and now - self._ingress.heard < _HEARS and self._round_trips.overdue(now)
 
     def _report(self, now: float) -> None:
         reports = [

@@ -43,8 +43,13 @@ class SecondCopies:
     def active(self) -> bool:
         return self._flow is not None
 
-    def observe(self, flow: Flow, packets: int, nacks: int, fraction_lost: float, now: float) -> None:
-        """What the slot that `flow` feeds has sent and was asked for so far, and what its far end last reported."""
+    def observe(
+        self, flow: Flow, packets: int, nacks: int, fraction_lost: float, now: float, *, full: bool = False
+    ) -> None:
+        """What the slot that `flow` feeds has sent and was asked for so far, and what its far end last reported.
+
+        Where the path is `full` a second copy takes the place of another packet's first.
+        """
         if now - self._measured < _EVERY:
             return
         sent, asked = packets - self._packets, nacks - self._nacks
@@ -56,9 +61,10 @@ class SecondCopies:
                 if self._flow is None and now - self._until < self._hold:
                     self._hold = min(HOLD_MOST, 2 * self._hold)
                 self._until = now + self._hold
-        if now >= self._until or self._flow is not flow:
+        wanted = now < self._until and not full
+        if not wanted or self._flow is not flow:
             self.stop()
-        if now < self._until and self._flow is None:
+        if wanted and self._flow is None:
             self._flow = flow
             flow.add(self)
 

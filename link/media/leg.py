@@ -59,6 +59,7 @@ from link.media.description import (
 from link.media.flow import Flow
 from link.media.ingress import Ingress
 from link.media.liveness import Liveness
+from link.media.pace import Pace
 from link.media.rtp import Rtcp
 from link.media.slot import Slot
 from link.media.srtp import SrtpBuffer, SrtpError
@@ -187,6 +188,7 @@ class Leg:
             on_closed=self._ended,
         )
         self._control.check = self._transport.probe
+        self._control.pace = Pace(self._send, self._hurry)
         self._ticker: Ticker = running_ticker()
         self._sending: list[tuple[Slot, Media]] = []
         self._tx: SrtpBuffer | None = None
@@ -379,11 +381,7 @@ class Leg:
         self._ticker.hurry(self)
 
     def repair(self, now: float) -> bool:
-        again = False
-        for source in self._ingress.sources():
-            if source.flow.repair(now):
-                again = True
-        return again
+        return any([self._control.release(now), *(source.flow.repair(now) for source in self._ingress.sources())])
 
     def tick(self, now: float) -> None:
         """Called every 100 ms while connected."""

@@ -141,7 +141,7 @@ class Slot:
             self.flow.request_keyframe(now, joiner=True)
 
         if self.kind == "audio" and self._send is not None and self.flow is not None:
-            self._copies.observe(self.flow, self.packets, self.nacks, self.fraction_lost, now)
+            self._copies.observe(self.flow, self.packets, self.nacks, self.fraction_lost, now, full=self.narrow)
 
     @property
     def loss(self) -> float:

@@ -13,6 +13,7 @@ from link.media.description import Media
 from link.media.estimate import MAXIMUM
 from link.media.flow import Flow
 from link.media.ingress import Ingress
+from link.media.pace import MOST, Pace
 from link.media.rtp import (
     Bye,
     KeyframeRequest,
@@ -273,6 +274,7 @@ class TestBandwidth:
             spoken.crowd(now := now + 0.1)
             spoken.control.tick(now)
         assert len(asked) == 6
+        now += 0.1  # an answer that takes longer comes behind the one before it
         for _ in range(2):
             spoken.control.measured(0.2, now)
             spoken.crowd(now := now + 0.1)
@@ -289,6 +291,47 @@ class TestBandwidth:
             spoken.crowd(now := now + 0.1)
             spoken.control.tick(now)
         assert (spoken.slot.available, spoken.slot.repair_rate) == (100_000, 0)
+
+    @pytest.mark.parametrize("heard", [True, False])
+    def test_checks_that_stand_in_a_queue_are_a_sign_with_a_word(self, heard: bool) -> None:
+        """The far end says that it gets half, and our checks do not come back: unless nothing at all is heard of it."""
+        spoken = Spoken()
+        spoken.control.check = lambda now: None
+        hurried: list[float] = []
+        now = 1.0
+        spoken.control.pace = pace = Pace(lambda header, payload: None, lambda: hurried.append(now))
+        for step in range(20):
+            now = 1.0 + step * 0.1
+            spoken.crowd(now)
+            spoken.control.measured(0.02, now)
+            spoken.control.tick(now)
+        spoken.ingress.heard = now
+        spoken.control.handle([Remb(100_000, ())], now)
+        assert hurried, "it is looked at more often than every 100 ms"
+        began = now
+        while now < began + 0.7 and not pace.holding:
+            now += 0.02
+            if heard:
+                spoken.ingress.heard = now
+            spoken.crowd(now)
+            assert spoken.control.release(now)
+        assert pace.holding == heard
+        if heard:
+            assert now - began < 0.35
+            assert 0 < spoken.slot.available < 100_000
+            for _ in range(40):
+                now += 0.02
+                spoken.control.measured(0.02, now)
+                spoken.crowd(now)
+                spoken.control.release(now)
+                spoken.control.tick(now)
+            spoken.slot.detach()
+            for _ in range(round(2 * MOST * 50)):
+                now += 0.02
+                spoken.control.measured(0.02, now)
+                spoken.control.release(now)
+                spoken.control.tick(now)
+            assert not pace.holding, "all of it has left, and there is no queue"
 
     def test_the_delay_of_a_busy_machine_is_no_sign(self) -> None:
         spoken = Spoken()
