@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from link.media.quality import Reason
 from link.messages import client as c
@@ -92,9 +92,24 @@ async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path
         await expect(page.locator(".banner.danger")).to_be_visible()
         await expect(page.locator(".call-state.recording")).to_be_visible()  # pictures still flow, and are recorded
         await desk.leg.close()
-        await expect(page.locator(".call-state.waiting")).to_have_text("Nothing is recorded", timeout=15_000)
+        words = "You are not recorded; the customer may be"  # his own way to the server may be whole
+        await expect(page.locator(".call-state.waiting")).to_have_text(words, timeout=15_000)
+        await expect(page.locator(".tile.customer")).to_contain_text("No picture just now")
+        await beside_the_buttons(page)
         await person.context.set_offline(False)
         await expect(page.locator(".call-state.recording")).to_be_visible(timeout=15_000)
+
+
+async def beside_the_buttons(page: Page) -> None:
+    """What is said of the recording covers no button of the call."""
+    for width, height in ((1280, 720), (640, 360)):
+        await page.set_viewport_size({"width": width, "height": height})
+        chip = await page.locator(".topbar-call .call-state").bounding_box()
+        tool = await page.locator(".topbar .tool").first.bounding_box()
+        assert chip is not None
+        assert tool is not None
+        beside = chip["x"] + chip["width"] <= tool["x"]
+        assert beside or chip["y"] + chip["height"] <= tool["y"], "it covers the buttons"
 
 
 async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
@@ -109,13 +124,7 @@ async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
         await expect(status).to_contain_text("2 tracks")
         desk.update(recording=TRACKS[:2])
         await expect(status).to_have_text("Nothing is recorded")
-        for width, height in ((1280, 720), (640, 360)):
-            await page.set_viewport_size({"width": width, "height": height})
-            chip, tool = await status.bounding_box(), await page.locator(".topbar .tool").first.bounding_box()
-            assert chip is not None
-            assert tool is not None
-            beside = chip["x"] + chip["width"] <= tool["x"]
-            assert beside or chip["y"] + chip["height"] <= tool["y"], "it covers the buttons"
+        await beside_the_buttons(page)
         desk.update(kiosk_connected=True, network=[], recording=TRACKS)
         await expect(status).to_contain_text("5 tracks")
 

@@ -1,5 +1,6 @@
 // The specialist's camera and microphone, and the peer connection of the call, apart from any DOM.
 import { Peer } from "../media/peer.js";
+import { Arrivals } from "./arrivals.js";
 import { inCall } from "./state.js";
 import { newId } from "./session.js";
 
@@ -52,6 +53,7 @@ export class Media extends EventTarget {
   /** @type {Promise<void> | null} */ #warming = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #doubt;
+  #arrivals = new Arrivals(() => this.#changed());
   #failures = 0;
   #open = false;
   #began = 0;
@@ -71,6 +73,11 @@ export class Media extends EventTarget {
       if (Object.values(this.devices).includes("missing") && this.#wanted()) void this.warmUp();
     });
     addEventListener("pagehide", () => this.peer?.close());
+  }
+
+  /** Nothing of the customer has arrived for over a second, in a call that is not on hold. */
+  get standing() {
+    return this.#arrivals.standing;
   }
 
   /** Get the devices now, so that an answer does not wait for them. Never rejects: see `devices`. */
@@ -119,6 +126,13 @@ export class Media extends EventTarget {
       if (back) this.#hurry();
       if (this.#retry === undefined) void this.#connect(session.id);
     }
+    this.#expect();
+  }
+
+  /** On hold nothing of the customer comes, and none is missed. */
+  #expect() {
+    const expected = this.connection === "connected" && this.desk.session?.state === "active";
+    this.#arrivals.watch(expected ? this.peer : null);
   }
 
   /** The server is reached again: what waited for a better moment has it now. */
@@ -314,6 +328,7 @@ export class Media extends EventTarget {
   }
 
   #changed() {
+    this.#expect();
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -68,10 +68,10 @@ export class ConsoleStage extends ConsoleElement {
     const { emphasis, session } = this.state;
     const { media } = this.app;
     return html`
-      ${this.#banner()}
+      <div role="status">${this.#banner()}</div>
       <div class="stage" data-emphasis=${emphasis} ?data-held=${session?.state === "held"}>
         ${this.#screen()}
-        ${this.#video("customer", "F2", t("Customer"), "video0", t("The customer's camera sends no picture."))}
+        ${this.#video("customer", "F2", t("Customer"), "video0", this.#noPicture())}
         ${this.#video("camera", "F3", t("Document camera"), "video1", t("The document camera sends no picture."))}
         <section class="tile self" aria-label=${t("Your own picture")}>
           <video-tile
@@ -89,6 +89,14 @@ export class ConsoleStage extends ConsoleElement {
       </div>
       <audio autoplay></audio>
     `;
+  }
+
+  /** Why there is no picture, as far as is known: a camera is blamed only while all else is well. */
+  #noPicture() {
+    const { session } = this.state;
+    const { connection, standing } = this.app.media;
+    const well = session?.kiosk_connected && connection === "connected" && !standing;
+    return well ? t("The customer's camera sends no picture.") : t("No picture just now");
   }
 
   #banner() {
@@ -260,7 +268,7 @@ export class ConsoleStage extends ConsoleElement {
  * @param {string} text
  */
 function banner(kind, icon, text) {
-  return html`<div class="banner ${kind}" role="status"><wa-icon name=${icon}></wa-icon>${text}</div>`;
+  return html`<div class="banner ${kind}"><wa-icon name=${icon}></wa-icon>${text}</div>`;
 }
 
 customElements.define("console-stage", ConsoleStage);

@@ -61,17 +61,25 @@ export class ConsoleTopbar extends ConsoleElement {
     const { link } = this.state;
     const { media } = this.app;
     if (session.state === "held") return callState("held", "pause", t("On hold"));
-    // Neither words nor pictures reach the server: nobody here may say that it records.
-    if (link !== "open" && (media.connection !== "connected" || media.peer?.quiet)) {
-      return callState("waiting", "wifi-off", t("Nothing is recorded"));
+    if (media.unsure || (link !== "open" && media.peer?.quiet) || this.#customerInDoubt(session)) {
+      return callState("waiting", "loader", t("Checking the connection…"));
     }
-    if (media.unsure) return callState("waiting", "loader", t("Checking the connection…"));
+    // Neither words nor pictures of ours reach the server; whether the customer's do, this page cannot know.
+    if (link !== "open" && media.connection !== "connected") {
+      return callState("waiting long", "wifi-off", t("You are not recorded; the customer may be"));
+    }
     if (!session.recording.length) return callState("waiting", "hourglass", t("Recording starts…"));
     const tracks = recordedNow(session, media.connection === "connected").map(({ name }) => trackLabel(name));
     if (!tracks.length) return callState("waiting", "wifi-off", t("Nothing is recorded"));
     return html`<span class="call-state recording" title=${tracks.join(", ")}>
       <span class="recording-dot"></span>${t("Recording")}<small>${t("{count} tracks", { count: tracks.length })}</small>
     </span>`;
+  }
+
+  /** Nothing comes of the customer, and the server has not said yet why. @param {import("../link/messages.js").Session} session */
+  #customerInDoubt(session) {
+    const known = !session.kiosk_connected || session.network?.some(({ reason }) => reason === "silent");
+    return this.app.media.standing && !known;
   }
 
   #actions() {

@@ -4,6 +4,7 @@ import { t } from "../i18n.js";
 import { hasPicture, pictureUrl } from "./documents.js";
 import { ConsoleElement } from "./element.js";
 import { documentLabel, documentState, REJECTIONS } from "./labels.js";
+import { networkWords } from "./network.js";
 import { inCall } from "./state.js";
 
 const ZOOM = 1.25;
@@ -225,6 +226,7 @@ export class ConsoleViewer extends ConsoleElement {
           ${tool("x", t("Close"), "Esc", () => this.#close())}
         </div>
       </header>
+      <div class="viewer-network" role="status">${this.#network()}</div>
       <div
         class="viewer-stage"
         tabindex="0"
@@ -258,6 +260,15 @@ export class ConsoleViewer extends ConsoleElement {
       </div>
       ${this.#decidable ? this.#decision() : nothing}
     `;
+  }
+
+  /** A paper covers the call: what is not good about the network is said here as well. */
+  #network() {
+    if (!inCall(this.state.session)) return nothing;
+    const { level, lines, next } = networkWords(this.state, this.app.media, true);
+    if (level === "good") return nothing;
+    return html`${lines.map(({ level, icon, text }) => html`<b class=${level}><wa-icon name=${icon}></wa-icon>${text}</b>`)}
+      ${next ? html`<span>${next}</span>` : nothing}`;
   }
 
   #decision() {

@@ -1,0 +1,77 @@
+// Whether anything still arrives of the customer. The server needs two seconds to be sure of a loss; a picture that stands
+// is seen sooner, and nothing on the page may call that good.
+
+/** @typedef {import("../media/peer.js").Peer} Peer */
+
+const LOOK_MS = 400;
+const STANDING_MS = 1200;
+/** The customer's voice and picture, by their place among the lines of a peer. */
+const LINES = [0, 1];
+
+/** `standing` is true when what flowed has stopped for over a second; false while nothing ever flowed. */
+export class Arrivals {
+  standing = false;
+  /** @type {Peer | null} */ #peer = null;
+  /** @type {Peer | null} The last one, whose count goes on after a hold. */ #before = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
+  #packets = -1;
+  #flowing = false;
+  #grownAt = 0;
+  #lookedAt = 0;
+
+  /** @param {() => void} changed is called when `standing` is another one */
+  constructor(changed) {
+    this.changed = changed;
+  }
+
+  /** Look at this peer from now on, or at none: on hold nothing is expected. @param {Peer | null} peer */
+  watch(peer) {
+    if (peer === this.#peer) return;
+    this.#peer = peer;
+    clearInterval(this.#timer);
+    this.#packets = peer === this.#before ? -1 : 0;
+    this.#before = peer ?? this.#before;
+    this.#flowing = false;
+    this.#stand(false);
+    if (peer) this.#timer = setInterval(() => void this.#look(peer), LOOK_MS);
+  }
+
+  /** @param {Peer} peer */
+  async #look(peer) {
+    const packets = await arrived(peer);
+    if (peer !== this.#peer || packets === null) return;
+    const now = performance.now();
+    // A page that was asleep has missed nothing: it did not look.
+    const slept = now - this.#lookedAt > 3 * LOOK_MS;
+    this.#lookedAt = now;
+    if (packets !== this.#packets || slept) {
+      this.#flowing ||= this.#packets >= 0 && packets > this.#packets;
+      this.#packets = packets;
+      this.#grownAt = now;
+    }
+    this.#stand(this.#flowing && now - this.#grownAt >= STANDING_MS);
+  }
+
+  /** @param {boolean} standing */
+  #stand(standing) {
+    if (this.standing === standing) return;
+    this.standing = standing;
+    this.changed();
+  }
+}
+
+/** @param {Peer} peer @returns {Promise<number | null>} packets of the customer so far; null when that cannot be told */
+async function arrived(peer) {
+  const lines = peer.connection.getTransceivers();
+  let packets = 0;
+  try {
+    for (const line of LINES) {
+      for (const report of (await lines[line].receiver.getStats()).values()) {
+        if (report.type === "inbound-rtp") packets += report.packetsReceived ?? 0;
+      }
+    }
+  } catch {
+    return null; // It was closed meanwhile.
+  }
+  return packets;
+}
