@@ -28,6 +28,8 @@ class Conditions:
     queue: int = 32_000
     duplicate: float = 0.0
     blocked: bool = False
+    largest: int = 0
+    """Bytes, with `HEADERS`, above which a datagram vanishes without a word (0: none)."""
 
 
 class Direction:
@@ -46,7 +48,7 @@ class Direction:
         """The times at which a datagram of `size` bytes comes out that goes in at `now`; none if it is lost."""
         conditions = self.conditions
         self.carried += 1
-        if conditions.blocked or self._loses():
+        if conditions.blocked or 0 < conditions.largest < size + HEADERS or self._loses():
             self.lost += 1
             return ()
         wait = 0.0

@@ -107,6 +107,20 @@ async def test_a_narrow_link_is_respected_and_sound_stays_whole(no_task_left: No
 
 
 @big
+async def test_the_smallest_mtu_of_ipv6_is_enough(no_task_left: None) -> None:
+    """1,280 bytes, of which IPv6 takes 20 more than IPv4, from the first packet on; 3 % are lost and come again."""
+    async with call(seed=9, largest=1260, loss=0.03, delay=0.01) as made:
+        await asyncio.sleep(3)
+        seen = await made.lasts(8)
+        tell(made, seen)
+        for each, other in zip(seen, reversed(seen), strict=True):
+            assert each.fps > 0.9 * other.grown("encoded") / other.seconds
+            assert each.freeze < 0.5
+            assert each.concealed <= 0.01
+            assert other.samples[-1]["height"] == 720
+
+
+@big
 async def test_a_full_picture_over_bad_networks(no_task_left: None) -> None:
     """720p30 at 1.5 Mbit/s, one way: what really runs, on each network after 6 s to settle."""
     async with call(seed=11, film=True) as made:
