@@ -23,6 +23,9 @@ _SLEW, _FAST_SLEW = 0.02, 0.1  # of elapsed time
 _NEAR = 0.04  # corrections larger than this are made at the faster rate: they can be seen
 _JUMP = 2.0  # a correction larger than this is made at once
 _LEAST_STEP = 0.05  # seconds; what a sender's clock is set by less than that is slewed like anything else
+_ALIKE = 0.02  # two tracks that move by so nearly the same move together
+_WORD = 12.0  # seconds within which there is word of every track that is sent; browsers report sound every 5 s or so
+_MAX_TRACKS = 4
 _BEGAN_ANEW = 10.0  # timestamps that go back by this are no delay
 _MAX_REPORTS = 128
 _WINDOW = 120.0  # seconds of reports that a line is drawn through
@@ -87,28 +90,66 @@ class PeerClock:
 
     A peer that sets its clock changes nothing: the step shows in its next report, and is taken out of all that follow.
     It shows twice: against our clock, and against the media that the report is about. A report that is only late is as
-    far as ever from its media, and a track that begins anew moves against its media alone.
+    far as ever from its media, and a track that begins anew moves against its media alone. Where the way here varies by
+    more than the step, two tracks tell: both move against the clock, by as much and at the same time.
     """
 
-    __slots__ = ("_offset", "_slewed", "_step")
+    __slots__ = ("_moved", "_now", "_offset", "_said", "_slewed", "_step")
 
     def __init__(self) -> None:
         self._offset = MinimumFilter()
         self._slewed = _Slewed()
         self._step = 0.0
+        self._now = 0.0
+        self._said: dict[TrackClock, float] = {}  # when a track was last reported on
+        self._moved: dict[TrackClock, tuple[float, float]] = {}  # by how much beside its media, and since when
 
-    def observe(self, ntp_seconds: float, now: float, beside: float | None = None) -> None:
-        """A sender report written at `ntp_seconds` of the peer's clock arrived at `now`.
+    def observe(
+        self, ntp_seconds: float, now: float, beside: float | None = None, track: TrackClock | None = None
+    ) -> None:
+        """A sender report about `track`, written at `ntp_seconds` of the peer's clock, arrived at `now`.
 
         `beside` is what `TrackClock.beside` says of the report, before the track has it.
         """
         offset = now - self.steady(ntp_seconds)
         if self._slewed.value is not None:
             step = _step_of(offset - self._offset.value, beside)
+            if track is not None and beside is not None:
+                step = self._agreed(track, beside, step, now)
             self._step += step
             offset -= step
         self._offset.add(offset, now)
         self._slewed.follow(self._offset.value, now)
+
+    def _agreed(self, track: TrackClock, beside: float, step: float, now: float) -> float:
+        """The `step` that this report shows by itself, or together with another track's."""
+        self._now = now
+        if track not in self._said and len(self._said) >= _MAX_TRACKS:
+            gone = min(self._said, key=self._said.__getitem__)
+            del self._said[gone]
+            self._moved.pop(gone, None)
+        self._said[track] = now
+        if step:
+            self._moved.clear()
+            return step
+        if abs(beside) <= _LEAST_STEP:
+            self._moved.pop(track, None)
+            return 0.0
+        for other, (moved, _) in self._moved.items():
+            if other is not track and abs(moved - beside) <= _ALIKE:
+                self._moved.clear()
+                return -beside
+        self._moved[track] = (beside, self._moved.get(track, (0.0, now))[1])
+        return 0.0
+
+    def doubts(self, track: TrackClock) -> bool:
+        """Whether a track that moves may not be the one: there is another, of which nothing was said since."""
+        if track not in self._moved:
+            return False
+        since = self._moved[track][1]
+        if self._now - since > _WORD:
+            return False
+        return any(other is not track and since - _WORD < said < since for other, said in self._said.items())
 
     def steady(self, ntp_seconds: float) -> float:
         """The peer's time without the steps that its clock has made."""
@@ -153,14 +194,16 @@ class _Line:
         """Whether a report came since the last `fit`: a flood of reports must not cost a fit each."""
         self.fit()
 
-    def add(self, point: _Point) -> None:
+    def add(self, point: _Point, *, doubtful: bool = False) -> None:
+        """Take a report; several that lie elsewhere, but agree, are a new beginning, unless that is `doubtful`."""
         tolerance = min(0.1, 0.03 + 4 * self._noise)
         if abs(point.offset - self.at(point.media)) <= tolerance:
             self._doubted.clear()
         else:
             self._doubted = [p for p in self._doubted if abs(p.offset - point.offset) <= tolerance]
             self._doubted.append(point)
-            if len(self._doubted) < _OUTLIERS:
+            del self._doubted[:-_MAX_REPORTS]
+            if doubtful or len(self._doubted) < _OUTLIERS:
                 return
             self._points.clear()
             self._points.extend(self._doubted)
@@ -226,7 +269,7 @@ class TrackClock:
         media = timestamp / self.rate
         point = _Point(media, peer.steady(ntp / 4294967296.0) - media)
         if self._line is not None and self._peer is peer:
-            self._line.add(point)
+            self._line.add(point, doubtful=peer.doubts(self))
             return
         self._line = _Line(point)
         if self._offset.value is not None:

@@ -122,7 +122,7 @@ class Control:
         source.last_sr_at = now
         if source.flow.highest >= 0:
             clock, stamp, ntp_seconds = source.flow.clock, source.flow.unwrap(item.rtp), item.ntp / 4294967296.0
-            self._peer.observe(ntp_seconds, now, clock.beside(stamp, ntp_seconds, self._peer))
+            self._peer.observe(ntp_seconds, now, clock.beside(stamp, ntp_seconds, self._peer), clock)
             clock.report(stamp, item.ntp, self._peer)
 
     def _take_reports(self, reports: Sequence[Report], now: float) -> None:
