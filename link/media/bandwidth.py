@@ -28,6 +28,7 @@ sign comes while there is more room again."""
 BELIEVED_MOST = 24.0
 _GROWTH, _FASTER, _GROWTH_MOST = 1.08, 0.14, 1.5  # in a second, and more in each second that it goes on
 _HALF = 0.65
+_USED = 1.5
 _MEASURES = 1.0
 _MEASURES_LEAST = 0.05
 DRAINED = 0.2
@@ -232,7 +233,9 @@ class Downstream:
         if trusted or now < self._believed_until:
             self.limit = self.available
         elif self.limit:
-            growth = min(_GROWTH_MOST, _GROWTH + _FASTER * (now - self._believed_until))
+            growth = _GROWTH
+            if self.limit < _USED * self.sending:  # else nothing speaks against it because nothing tries it
+                growth = min(_GROWTH_MOST, _GROWTH + _FASTER * (now - self._believed_until))
             self.limit = max(self.available, int(self.limit * growth**elapsed))
             if self.limit > 2 * AMPLE:
                 self.limit = 0

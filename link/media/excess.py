@@ -27,9 +27,13 @@ _CUT: Final = 0.85
 _GONE: Final = 0.5  # of what was lost beyond the usual: if so little is left, it was excess
 _HOLD: Final = 8.0
 _HOLD_MOST: Final = 16.0
-_GROWTH: Final = 1.08  # in a second, where it is known to be excess
-_FAST_GROWTH: Final = 1.15  # and where it is not
+_GROWTH: Final = 1.08  # in a second: it takes two to be seen, and less than 30 % are to be lost then
+_FAST_GROWTH: Final = 1.28  # up to about what has been carried, where it is not known to be excess
+_AGAIN: Final = 1.1
+_FREE_GROWTH: Final = 1.5  # and where it would have shown
+_SHOWN: Final = 1.35  # times what has been carried: over that a quarter would be lost
 _FEWEST: Final = 30
+_CHANCE: Final = 0.5
 
 
 class Excess:
@@ -55,6 +59,11 @@ class Excess:
         """Whether less is asked for at present to see what comes of it."""
         return self._trial_until is not None
 
+    @property
+    def _climbing(self) -> bool:
+        """Whether there is more room again, to see whether the path carries it."""
+        return self.ceiling != FREE and self._trial_until is None
+
     def observe(self, expected: int, received: int, carried: int, now: float, rtt: float = 0.0) -> None:
         """Once a second: packets sent and received so far, without repairs, and bit/s that come at present."""
         seen = self._seen
@@ -70,13 +79,28 @@ class Excess:
             if now >= self._trial_until:
                 self._decide(share, now)
             return
-        if share is not None and now - at >= 0.75 * _WINDOW and self._much(share, packets) and carried > LOWEST:
+        long = now - at >= 0.75 * _WINDOW
+        if self._climbing and (last := self._last_second()) is not None:
+            share, long = last, True
+        if share is not None and long and self._much(share, packets) and carried > LOWEST:
             self._back = self.ceiling != FREE
             self._before, self._carried = share, carried
             self.ceiling = max(LOWEST, int(_CUT * carried))
             self._trial_until = now + _SETTLES + rtt + _WINDOW
         else:
             self._grow(now)
+
+    def _last_second(self) -> float | None:
+        """The share lost in the last second, if that is no chance: while there is more room each second costs more."""
+        if len(self._seen) < 2:
+            return None
+        before, present = self._seen[-2], self._seen[-1]
+        packets = present[1] - before[1]
+        if packets < _FEWEST:
+            return None
+        share = 1.0 - (present[2] - before[2]) / packets
+        usual = max(MUCH, self.usual)
+        return share if share > usual + _CHANCE * sqrt(usual * (1 - usual) / packets) else None
 
     def _much(self, share: float, packets: int) -> bool:
         """Whether so much is lost of so many packets that less may help."""
@@ -103,7 +127,11 @@ class Excess:
         """After a while see whether there is more room again."""
         if self.ceiling == FREE or now < self._held_until:
             return
-        self.ceiling = int(self.ceiling * (_GROWTH if self._hold else _FAST_GROWTH) ** (now - self._grown))
+        elapsed = now - self._grown
+        grown = self.ceiling * (_FREE_GROWTH if self.ceiling > _SHOWN * self._carried else _GROWTH) ** elapsed
+        if not self._hold:
+            grown = max(grown, min(_AGAIN * self._carried, self.ceiling * _FAST_GROWTH**elapsed))
+        self.ceiling = int(grown)
         self._grown = now
         if self.ceiling > 2 * max(self._carried, LOWEST):
             self.ceiling = FREE

@@ -256,7 +256,9 @@ def test_what_a_router_drops_towards_a_browser_is_not_sent_any_more() -> None:
     """A browser tells by delay that a path is full, and such a path has none."""
     dropping = Dropping(500_000)
     dropping.run(20, 1_500_000)
-    assert max(dropping.shares[40:]) <= 650_000, "looking whether there is more room"
+    # A second is needed to see the loss and one more to see it gone: over that time the share grows by 8 % in a second,
+    # from just below what shows (15 %).
+    assert max(dropping.shares[40:]) <= 1.15 * 1.08 * 500_000, "looking whether there is more room"
     assert min(dropping.shares[40:]) >= 350_000
     dropping.rate = 3_000_000
     dropping.run(30, 1_500_000)

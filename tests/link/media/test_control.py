@@ -256,6 +256,32 @@ class TestBandwidth:
         assert all(after >= before for before, after in pairwise(limits) if after)
         assert limits[-1] == 0, "and in the end no limit"
 
+    def test_there_is_room_again_within_seconds_and_later_each_time_that_was_too_soon(self) -> None:
+        """The browser goes on saying 200 kbit/s for half a minute because that is what it gets."""
+        spoken = Spoken()
+        now, waits = 1.0, []
+        for _ in range(3):
+            until = now + 1.0
+            while now < until:  # much is lost
+                now += 0.1
+                spoken.crowd(now)
+                spoken.slot.fraction_lost = 0.5
+                spoken.control.handle([Remb(200_000, ())], now)
+                spoken.control.tick(now)
+            assert spoken.slot.available == 200_000
+            spoken.slot.fraction_lost, began, more = 0.0, now, 0.0
+            while now < began + 30 and spoken.slot.available and spoken.slot.available < 400_000:
+                now += 0.1
+                spoken.crowd(now)
+                spoken.control.handle([Remb(200_000, ())], now)
+                spoken.control.tick(now)
+                more = more or (now - began if spoken.slot.available > 220_000 else 0.0)
+            assert now - began < more + 5, "faster and faster"
+            waits.append(more)
+        assert waits[0] < BELIEVED_FOR + 2
+        assert waits[1] > 1.5 * waits[0]
+        assert waits[2] > 1.5 * waits[1]
+
     def test_a_browser_that_wants_less_than_it_gets_is_looked_at(self) -> None:
         """Its word alone counts for nothing; three checks in a row that take long bear it out within half a second."""
         spoken = Spoken()
