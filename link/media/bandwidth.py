@@ -31,6 +31,8 @@ _HALF = 0.65
 _USED = 1.5
 _MEASURES = 1.0
 _MEASURES_LEAST = 0.05
+_DIVIDES = 0.5
+"""Seconds after which shares are looked at anew because somebody else sends, and not because there is more or less."""
 DRAINED = 0.2
 """Seconds of pictures that may wait on our side before less is asked for."""
 _REPAIR = 0.3
@@ -120,6 +122,8 @@ class Downstream:
         self._believed_for = BELIEVED_FOR
         self._following = False
         self._measured = float("-inf")
+        self._divided = 0, False, False  # what the shares are of
+        self._divided_at = float("-inf")
         self._shared = float("-inf")
         self._sent: dict[int, int] = {}  # bytes, by SSRC
         self._rates: dict[int, float] = {}
@@ -143,6 +147,7 @@ class Downstream:
 
     def heard(self, remb: Remb, slots: dict[int, Slot], now: float, *, trusted: bool) -> None:
         """The far end says what it can take."""
+        self._divided_at = float("-inf")
         if trusted and len(remb.ssrcs) == 1:
             if remb.ssrcs[0] in slots:
                 self._own[remb.ssrcs[0]] = remb.bitrate, now
@@ -193,6 +198,10 @@ class Downstream:
         self.room = room = limit
         if (full or waiting > DRAINED) and not trusted:
             limit = int(DRAIN * limit)
+        same = limit, full, paced
+        if same == self._divided and now - self._divided_at < _DIVIDES:
+            return  # this runs ten times a second for every leg
+        self._divided, self._divided_at = same, now
         videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
         for slot in slots:
             if slot.kind == "audio":
