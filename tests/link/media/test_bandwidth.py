@@ -161,7 +161,7 @@ def test_the_rest_is_for_who_sends() -> None:
     hop = Hop([[0], [0]])
     hop.ingress.estimator.estimate = 1_000_000
     assert hop.run(1.2) == [500_000, 500_000]
-    camera, _ = hop.run(1.6, active=[0])  # a second until it is known to have stopped, and half a second until it counts
+    camera, _ = hop.run(1.6, active=[0])  # known after a second, and counts half a second later
     assert camera == 1_000_000
 
 
