@@ -80,6 +80,7 @@ class Allocation(asyncio.DatagramTransport):
         self._numbers: dict[int, Channel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: asyncio.Timeout | None = None
+        self._confirming = False
         self._lifetime = LIFETIME
         self._protocol: Any = None
         self._closing = False
@@ -158,6 +159,28 @@ class Allocation(asyncio.DatagramTransport):
                 self.close()
                 self._on_lost()
                 return
+
+    def confirm(self) -> None:
+        """Ask the server whether there still is an allocation for us, and if not, be lost at once.
+
+        It belongs to the address that we had when it was made (RFC 8656 section 2.2). Behind a NAT that forgot we are a
+        stranger to the server, which drops what we send through channels without a word.
+        """
+        if not self._confirming and not self._closing:
+            self._confirming = True
+            self._spawn(self._confirm(), "asks")
+
+    async def _confirm(self) -> None:
+        try:
+            await self._ask(stun.Method.REFRESH, {"LIFETIME": LIFETIME})
+        except stun.TransactionFailed as error:
+            log.info("TURN allocation is gone", error=_refusal(error))
+            self.close()
+            self._on_lost()
+        except stun.TransactionError:
+            return  # a path that is gone looks the same
+        finally:
+            self._confirming = False
 
     async def _ask(self, method: stun.Method, attributes: dict[str, Any]) -> stun.Message:
         """A transaction, with the credentials once the server has said for which realm."""

@@ -46,6 +46,8 @@ CHECK_MOVED = 2
 """Further checks of an address that shows up once the path is found; the far end's next one makes more."""
 MOVES_EVERY = 1.0
 """Seconds between two moves of the far end: who comes by two ways at once is not followed from packet to packet."""
+RELAY_DOUBT = 0.5
+"""Seconds without anything after which our TURN server is asked whether it still knows us."""
 
 
 class _Check(stun.Transaction):
@@ -396,6 +398,8 @@ class Transport:
         """Ask the far end for a sign of life: its answer is `heard`, and tells the round-trip time."""
         if self._pair is not None:
             self._ask(self._pair, now)
+            if isinstance(self._port, Allocation) and now - max(self.heard, self._media_heard()) > RELAY_DOUBT:
+                self._port.confirm()
 
     def _ask(self, pair: Any, now: float) -> None:
         password = self._connection.remote_password
