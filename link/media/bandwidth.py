@@ -35,8 +35,6 @@ _DIVIDES = 0.5
 """Seconds after which shares are looked at anew because somebody else sends, and not because there is more or less."""
 DRAINED = 0.2
 """Seconds of pictures that may wait on our side before less is asked for."""
-_REPAIR = 0.3
-"""The share of a full path that what is sent again may always have."""
 _ANY = FREE
 
 
@@ -122,7 +120,7 @@ class Downstream:
         self._believed_for = BELIEVED_FOR
         self._following = False
         self._measured = float("-inf")
-        self._divided = 0, False, False  # what the shares are of
+        self._divided = 0, False  # what the shares are of
         self._divided_at = float("-inf")
         self._shared = float("-inf")
         self._sent: dict[int, int] = {}  # bytes, by SSRC
@@ -176,14 +174,13 @@ class Downstream:
         sign: bool,
         full: bool = False,
         trusted: bool = False,
-        paced: bool = False,
         waiting: float = 0.0,
     ) -> None:
         """Tell each video that is fed how much it may take.
 
         `sign`: something else says that the path carries less, and a browser's word counts (that of a `trusted` far end
-        always does). `full`: a queue stands before the path, and what is sent again has to fit as well. `paced`:
-        that is seen to elsewhere. `waiting`: seconds of pictures that wait on our side.
+        always does). `full`: a queue stands before the path. `waiting`: seconds of pictures that
+        wait on our side.
         """
         slots = list(slots)
         elapsed = min(1.0, now - self._shared)
@@ -195,10 +192,10 @@ class Downstream:
         self._believe(now, elapsed, sign=sign, trusted=trusted)
         limit = min(self.limit or _ANY, _ANY if trusted else self._excess.ceiling)
         limit = limit if limit < _ANY else 0
-        self.room = room = limit
+        self.room = limit
         if (full or waiting > DRAINED) and not trusted:
             limit = int(DRAIN * limit)
-        same = limit, full, paced
+        same = limit, full
         if same == self._divided and now - self._divided_at < _DIVIDES:
             return  # this runs ten times a second for every leg
         self._divided, self._divided_at = same, now
@@ -211,10 +208,6 @@ class Downstream:
             slot.available = share
             # Ends of ours name a figure always, a browser is believed only where there is a reason.
             slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
-            rate = self._rates.get(slot.ssrc, 0.0)
-            slot.repair_rate = (
-                int(max(_REPAIR * (share or rate), share / max(1, limit) * room - rate)) if full and not paced else 0
-            )
 
     def _measure(self, slots: Iterable[Slot], now: float) -> None:
         elapsed = min(2.0, now - self._measured)

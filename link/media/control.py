@@ -180,7 +180,6 @@ class Control:
             sign=sign,
             full=full,
             trusted=self._trusted,
-            paced=pace is not None,
             waiting=waiting,
         )
         if pace is None:

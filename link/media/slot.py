@@ -16,7 +16,6 @@ _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
 _NEVER = 1 << 62
 _MAX_RESENT = 512
 _RESENDS_PER_SECOND = 600
-_REPAIR_BURST = 0.3  # seconds of the rate
 _REPORTED = 150
 _LONG_AGO = 0.12
 """Seconds of media behind the newest packet: what comes so late has been sent again, and is not only overtaken."""
@@ -45,7 +44,6 @@ class Slot:
         self.fraction_lost = 0.0
         self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
         self.narrow = False  # so little that nothing is sent twice on suspicion
-        self.repair_rate = 0  # bit/s that what is sent again may take; 0 for no limit
         self.expected = self.received = 0  # packets, by the far end's reports since the first, without repairs
         self._send: Callable[[bytes, bytes], None] | None = None
         self._send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None
@@ -68,7 +66,6 @@ class Slot:
         self._resent: dict[int, float] = {}
         self._resends_left = _RESENDS_PER_SECOND
         self._resend_second = 0.0
-        self._repair_left = self._repair_at = 0.0  # bits, and as of when
         self._copies = SecondCopies(self._copy)
         self._counts_late = True
         self._holes = 0  # numbers that nothing was sent for, because it was missing on the way to us
@@ -269,9 +266,7 @@ class Slot:
     def nack(self, sequences: Sequence[int], now: float, rtt: float) -> None:
         """Send again what the far end misses and we still have; not twice within one round trip.
 
-        What is asked for once more has cost a round trip: then two copies go, unless the path is narrow. On a full path
-        what is sent again would keep the queue as long as it is: there it has its share, and who misses the rest asks
-        again.
+        What is asked for once more has cost a round trip: then two copies go, unless the path is narrow.
         """
         flow, send = self.flow, self._send
         if flow is None or send is None:
@@ -279,10 +274,6 @@ class Slot:
         if now - self._resend_second >= 1.0:
             self._resend_second = now
             self._resends_left = _RESENDS_PER_SECOND
-        if self.repair_rate:
-            more = (now - self._repair_at) * self.repair_rate
-            self._repair_left = min(self._repair_left + more, _REPAIR_BURST * self.repair_rate)
-        self._repair_at = now
         quiet = max(0.01, 0.5 * rtt)
         for wanted in sequences:
             sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
@@ -294,11 +285,9 @@ class Slot:
             last = self._resent.get(sequence)
             if last is not None and now - last < quiet:
                 continue
-            if self._resends_left <= 0 or (self.repair_rate and self._repair_left < 0):
+            if self._resends_left <= 0:
                 return
-            if self.repair_rate:
-                self._repair_left -= 8 * len(packet.payload)
-            again = last is not None and not self.narrow and not self.repair_rate
+            again = last is not None and not self.narrow
             self._resends_left -= 2 if again else 1
             if len(self._resent) >= _MAX_RESENT:
                 del self._resent[next(iter(self._resent))]

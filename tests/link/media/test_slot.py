@@ -234,28 +234,6 @@ class TestRetransmission:
             far.slot.nack([far.packets[0].sequence], 1.0 + step, 0.1)
         assert far.slot.retransmitted == 3
 
-    def test_what_is_sent_again_on_a_full_path_has_its_share(self) -> None:
-        """All that is missing at once would keep the queue as long as it is."""
-        far, camera = FarEnd(), Camera()
-        far.slot.attach(camera.flow, 0.0)
-        for step in range(100):
-            camera.push(KEYFRAME, 1.0 + 0.03 * step)
-        missing = [packet.sequence for packet in far.media[:200]]
-        far.slot.repair_rate = 100_000
-        far.packets.clear()
-        far.slot.nack(missing, 5.0, 0.1)
-        burst = len(far.packets)
-        assert 2 <= burst <= 6
-        for step in range(30):
-            far.slot.nack(missing[burst:], 5.1 + 0.1 * step, 0.1)
-        again = sum(len(packet.payload) * 8 for packet in far.packets[burst:])
-        assert 250_000 < again < 350_000, "bits in three seconds"
-        assert far.packets[burst].payload[:2] == missing[burst].to_bytes(2, "big"), "the oldest first"
-        far.slot.repair_rate = 0
-        far.packets.clear()
-        far.slot.nack(missing, 20.0, 0.1)
-        assert len(far.packets) >= 200
-
     def test_reports_count_packets_through_a_wrap(self) -> None:
         far = FarEnd()
         for highest, lost in ((0xFFFFFF00, 10), (0xFFFFFF80, 42), (0x40, 40), (0x3F, 40)):
