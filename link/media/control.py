@@ -86,7 +86,10 @@ class Control:
     def _keyframe_asker(self, source: Source) -> Callable[[], None]:
         def ask() -> None:
             if source.ssrc >= 0:
-                self._send(build_pli(self._ssrc, source.ssrc))
+                self._send(pli := build_pli(self._ssrc, source.ssrc))
+                if source.flow.repaired or source.flow.lost:
+                    # So may this be, and the next one is due half a second later. Two at once count for one.
+                    self._send(pli)
 
         return ask
 

@@ -77,6 +77,19 @@ def test_flows_ask_through_it() -> None:
     assert spoken.sent == [KeyframeRequest(2), Nack(2, (2, 3))]
 
 
+def test_over_a_path_that_loses_a_keyframe_is_asked_for_twice() -> None:
+    """The request may be lost as well, and was said again after half a second only."""
+    spoken = Spoken()
+    for sequence in (1, 3):
+        spoken.camera.receive(sequence, 0, True, KEYFRAME, 1.0)
+    spoken.camera.receive(2, 0, True, KEYFRAME, 1.1, repaired=True)
+    spoken.camera.request_keyframe(1.2)
+    assert spoken.sent == [KeyframeRequest(2), KeyframeRequest(2)]
+    spoken.media(1.3)
+    spoken.control.handle([KeyframeRequest(spoken.slot.ssrc)] * 2, 9.0)
+    assert spoken.other_asked == 2, "the first was for the slot; two at once are one"
+
+
 def test_what_is_asked_of_us_goes_to_the_slot() -> None:
     spoken = Spoken()
     spoken.media(1.0)
