@@ -15,7 +15,8 @@ AGAIN_S = 1.0  # without such a silence: what comes and goes is not said to have
 class Hearing:
     """Looks at the leg to the server while a call runs, and tells a change: True when nothing at all is heard.
 
-    While a leg is being made nothing new is known. Methods are called on the event loop.
+    A leg that is gone and not replaced in time is not heard either. While the first is made nothing is known. Methods
+    are called on the event loop.
     """
 
     def __init__(self, leg: Callable[[], Leg | None], tell: Callable[[bool], None]) -> None:
@@ -23,6 +24,7 @@ class Hearing:
         self._timer: asyncio.TimerHandle | None = None
         self._silent = False
         self._silent_at = 0.0
+        self._heard_at: float | None = None
 
     def begin(self) -> None:
         """Look from now on. Idempotent."""
@@ -34,6 +36,7 @@ class Hearing:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._heard_at = None
         self._decide(False)
 
     def _wait(self) -> None:
@@ -44,11 +47,15 @@ class Hearing:
         leg, now = self._leg(), asyncio.get_running_loop().time()
         if leg is None or leg.state not in (LegState.CONNECTED, LegState.DOUBTFUL, LegState.SILENT):
             self._silent_at = now
+            if self._heard_at is not None and now - self._heard_at > QUIET_S:
+                self._decide(True)
             return
         if leg.statistics().quiet > QUIET_S:
             self._silent_at = now
             self._decide(True)
-        elif now - self._silent_at >= AGAIN_S:
+            return
+        self._heard_at = now
+        if now - self._silent_at >= AGAIN_S:
             self._decide(False)
 
     def _decide(self, silent: bool) -> None:

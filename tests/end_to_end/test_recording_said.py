@@ -74,7 +74,7 @@ async def test_nobody_claims_a_recording_that_is_not_there(wire: Wire, faces: Fa
         await words.begin()
     wire.part()
     try:
-        await kiosk.says("连接中断，暂停录制")
+        await kiosk.says("连接中断，录制可能暂停")
         await console.says("暂停录制")
     finally:
         wire.heal()

@@ -70,6 +70,23 @@ async def test_while_a_leg_is_made_anew_nothing_new_is_known(heard: Heard) -> No
     assert await heard.looks(12) == [True, False]
 
 
+async def test_a_leg_that_is_gone_and_not_replaced_is_not_heard(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "QUIET_S", 0.2)
+    assert heard.leg is not None
+    heard.leg.state = LegState.CONNECTING
+    assert await heard.looks(15) == [], "the first is being made"
+    heard.leg.state = LegState.CONNECTED
+    assert await heard.looks() == []
+    heard.leg = None
+    assert await heard.looks() == [], "one that is replaced at once is no news"
+    heard.leg = Quiet()
+    assert await heard.looks() == []
+    heard.leg.state = LegState.CLOSED
+    assert await heard.looks(15) == [True]
+    heard.leg = Quiet()
+    assert await heard.looks(12) == [True, False]
+
+
 async def test_who_is_in_no_call_misses_nothing(heard: Heard) -> None:
     assert heard.leg is not None
     heard.leg.quiet = 3.0

@@ -59,14 +59,13 @@ async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_
         await at.sees_expert(5)
         await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制")
         await at.office.restart()
-        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通常只需几秒")
-        await expect(at.page.locator("kiosk-call .recording")).to_have_text("连接中断，暂停录制")
-        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0, timeout=15_000)
-        await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制")
+        await expect(at.page.locator("kiosk-call .recording")).to_have_text("正在确认连接…")
+        await expect(at.page.locator("kiosk-call .recording")).to_contain_text("正在录制", timeout=15_000)
+        await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
         before = (await at.statistics())["received"]["video0"]["frames"]
         await at.sees_expert(before + 10)
         at.office.update(specialist_connected=False)
-        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("正在为您接通专家")
+        await expect(at.page.locator("kiosk-call .veil")).to_contain_text("专家暂时断线")
         at.office.update(specialist_connected=True)
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
 

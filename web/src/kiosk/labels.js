@@ -116,6 +116,12 @@ const NEXT = {
   },
 };
 
+/** While only messages do not pass. @type {{bad: boolean, messages: [string, string]}} */
+export const awayMessages = {
+  bad: false,
+  messages: [msg("Messages are late just now"), msg("Sound and picture go on. The rest is being restored by itself.")],
+};
+
 /**
  * The messages (in English, to be translated) about the worse of the two networks; null while both are good.
  *

@@ -4,15 +4,26 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
-import { deviceNote, errorNote, networkNote, recordingNote } from "./parts.js";
+import { deviceNote, errorNote, networkNote, recordingNote, wayToServer } from "./parts.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("I did not understand"), msg("Thank you")];
 const LINES_SHOWN = 4;
+/** How long it is said that the connection is back. */
+const BACK_MS = 5000;
+/** How long messages may not get through before it is said: what is back sooner is no news. */
+const AWAY_MS = 2500;
 
 class KioskCall extends KioskElement {
   #elapsed = new Elapsed();
   /** The browser waits for a touch before it plays sound (a page that was loaded again in a call). */
   #silent = false;
+  /** The expert who has been seen in this call, by session. */
+  #met = "";
+  /** Whether the call was interrupted when this was drawn last, and until when it is said that this is over. */
+  #interrupted = false;
+  #backUntil = 0;
+  /** Since when the service is not reached. @type {number | null} */
+  #awayAt = null;
   /** The newest line that was brought into sight, and the lines it stands among. */
   #newest = "";
   /** @type {Element | null} */ #lines = null;
@@ -24,15 +35,32 @@ class KioskCall extends KioskElement {
   }
 
   /** @override */
+  willUpdate() {
+    const { session, online } = this.state;
+    if (!session) return;
+    if (session.specialist_connected) this.#met = session.id;
+    const interrupted = (!online && wayToServer(this.kiosk).silent) || this.#expertLost(session);
+    if (this.#interrupted && !interrupted) this.#backUntil = performance.now() + BACK_MS;
+    this.#interrupted = interrupted;
+    this.#awayAt = online ? null : (this.#awayAt ?? performance.now());
+  }
+
+  /** @override */
   render() {
     const { session } = this.state;
     if (!session) return nothing;
     const held = session.state === "held";
+    const veil = this.#veil(session);
+    const back = veil === nothing && this.state.online && performance.now() < this.#backUntil;
+    const away = veil === nothing && this.#awayAt !== null && performance.now() - this.#awayAt > AWAY_MS;
     return html`
       <div class="screen-of-call ${held ? "held" : ""}">
         <video class="remote" aria-label=${t("The expert")} autoplay playsinline .srcObject=${live(this.kiosk.capture.remote)}
           @loadedmetadata=${this.#play}></video>
-        ${this.#veil(session)}
+        <div role="status">
+          ${veil}
+          ${back ? html`<p class="back-again"><wa-icon name="circle-check"></wa-icon>${t("The connection is back")}</p>` : nothing}
+        </div>
         <div class="name-plate">
           <wa-icon name="user-round"></wa-icon><b>${session.specialist_name}</b>
           <span class="number">${formatDuration(this.#elapsed.now(session.active_s))}</span>
@@ -47,12 +75,12 @@ class KioskCall extends KioskElement {
           : nothing}
       </div>
       <div class="call-bar">
-        ${recordingNote(session, this.#link(session))}
+        ${recordingNote(session, wayToServer(this.kiosk))}
         <button class="button danger" type="button" @click=${() => this.kiosk.confirmEnding(true)}>
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
       </div>
-      ${networkNote(session, this.state.online)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
+      ${networkNote(session, this.state.online, away)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
     `;
   }
 
@@ -78,22 +106,23 @@ class KioskCall extends KioskElement {
     if (this.#lines) this.#lines.scrollTop = this.#lines.scrollHeight;
   }
 
-  /** Whether what this customer says and shows reaches the server. @param {import("../state.js").Session} session */
-  #link({ network }) {
-    const { online, silent } = this.state;
-    const unheard = network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent") ?? false;
-    return { online, silent: silent || unheard || !this.kiosk.capture.connected };
+  /** Whether the expert was here and is gone; an expert who is only just coming is not lost. @param {import("../state.js").Session} session */
+  #expertLost(session) {
+    return !session.specialist_connected && this.#met === session.id;
   }
 
   /** @param {import("../state.js").Session} session */
   #veil(session) {
-    const { online } = this.state;
-    if (!online) {
+    if (!this.state.online && wayToServer(this.kiosk).silent) {
       const text = t("We are restoring it, usually within seconds. Please stay here. The lobby staff are glad to help you.");
       return this.#curtain("wifi-off", t("The connection is interrupted"), text);
     }
     if (session.state === "held") {
       return this.#curtain("pause", t("Please hold on a moment"), t("The expert will be back in a moment. Nobody hears or sees you now."));
+    }
+    if (this.#expertLost(session)) {
+      const text = t("We reconnect you, or call another expert for you first. Please stay here.");
+      return this.#curtain("unplug", t("Your expert is cut off just now"), text);
     }
     if (!session.specialist_connected) {
       return this.#curtain("loader", t("Connecting you to the expert"), t("One moment, please."));
@@ -106,7 +135,7 @@ class KioskCall extends KioskElement {
 
   /** @param {string} icon @param {string} title @param {string} text */
   #curtain(icon, title, text) {
-    return html`<div class="veil" role="status">
+    return html`<div class="veil">
       <wa-icon name=${icon}></wa-icon>
       <h2>${title}</h2>
       <p>${text}</p>

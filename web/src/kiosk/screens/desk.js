@@ -4,6 +4,7 @@ import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { hasForm } from "../form/catalogue.js";
 import { paperIcon, paperName, serviceName } from "../labels.js";
+import { wayToServer } from "./parts.js";
 
 /** @type {Record<string, string>} */
 const STATES = {
@@ -19,7 +20,9 @@ class KioskDesk extends KioskElement {
     const { session } = this.state;
     if (!session) return nothing;
     // Nobody is told to talk whom nobody hears.
-    const there = this.state.online && session.state === "active" && session.specialist_connected;
+    const { online, silent } = wayToServer(this.kiosk);
+    const deaf = session.network?.some(({ participant, reason }) => participant === "specialist" && reason === "silent");
+    const there = online && !silent && !deaf && session.state === "active" && session.specialist_connected;
     const papers = session.documents.filter(({ state }) => state in STATES);
     return html`<div class="sheet desk">
       <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>

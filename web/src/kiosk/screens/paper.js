@@ -86,7 +86,8 @@ class KioskPaper extends KioskElement {
 
   /** @param {import("../state.js").Document} paper @param {boolean} again */
   #buttons(paper, again) {
-    const busy = this.#busy !== "";
+    // An answer that cannot be given now would be an error to read.
+    const busy = this.#busy !== "" || !this.state.online;
     return html`<div class="actions">
       <button class="button quiet" type="button" ?disabled=${busy} @click=${() => this.#answer(paper, false)}>
         ${t("No, thank you")}

@@ -1,7 +1,7 @@
 // Small pieces that several screens use.
 import { html, nothing } from "lit";
 import { language, t } from "../../i18n.js";
-import { errorText, networkMessages, recorded } from "../labels.js";
+import { awayMessages, errorText, networkMessages, recorded } from "../labels.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
@@ -26,22 +26,35 @@ export function helpButton(kiosk, reason) {
 }
 
 /**
- * What is being recorded just now, in words. While the service cannot be reached, nothing is; while nothing is heard of it,
- * nobody here knows.
+ * What this page can know of the way to the server: whether messages pass (`online`), and whether it may be that sound and
+ * picture do not (`silent`). Each may pass without the other.
+ *
+ * @param {Kiosk} kiosk
+ * @returns {{online: boolean, silent: boolean}}
+ */
+export function wayToServer({ state, capture }) {
+  const { online, link, silent, session } = state;
+  const unheard = session?.network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent") ?? false;
+  return { online, silent: silent || link !== "open" || !capture.connected || (online && unheard) };
+}
+
+/**
+ * What is being recorded just now, in words. Without any way to the server nobody here knows; also not while that is being
+ * found out.
  *
  * @param {import("../state.js").Session} session
- * @param {{online: boolean, silent: boolean}} [link]
+ * @param {{online: boolean, silent: boolean}} way
  */
-export function recordingNote(session, { online, silent } = { online: true, silent: false }) {
+export function recordingNote(session, { online, silent }) {
   const all = recorded(session.recording);
-  const doubt = silent && all.length > 0;
-  const what = online && !doubt ? all : [];
-  const held = session.state === "held";
-  const none = !online
-    ? t("No connection, nothing is recorded")
+  const lost = !online && silent;
+  const doubt = !online || (silent && all.length > 0);
+  const what = doubt ? [] : all;
+  const none = lost
+    ? t("No connection, recording may pause")
     : doubt
       ? t("Checking the connection…")
-      : held
+      : session.state === "held"
         ? t("Nothing is recorded while you hold")
         : t("The recording is being started");
   return html`<p class="recording ${what.length ? "" : "paused"}" role="status">
@@ -62,9 +75,11 @@ export function offlineNote() {
  *
  * @param {import("../state.js").Session} session
  * @param {boolean} online while the service cannot be reached, what it said last is old
+ * @param {boolean} away messages have not passed for a while, sound and picture do
  */
-export function networkNote(session, online) {
-  const said = online && session.state === "active" ? networkMessages(session.network ?? []) : null;
+export function networkNote(session, online, away) {
+  const known = online && session.state === "active" ? networkMessages(session.network ?? []) : null;
+  const said = away ? awayMessages : known;
   return html`<div class="network-live" role="status" aria-live="polite">
     ${
       said

@@ -4,7 +4,7 @@ import { live } from "lit/directives/live.js";
 import { formatDuration, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
 import { serviceName } from "../labels.js";
-import { deviceNote, errorNote, helpButton, offlineNote, recordingNote } from "./parts.js";
+import { deviceNote, errorNote, helpButton, offlineNote, recordingNote, wayToServer } from "./parts.js";
 import { hasForm } from "../form/catalogue.js";
 
 class KioskWaiting extends KioskElement {
@@ -22,7 +22,7 @@ class KioskWaiting extends KioskElement {
     const ringing = session.state === "ringing";
     return html`
       <div class="sheet waiting" data-tone=${session.staffed ? "calm" : "alone"}>
-        ${session.recording.length ? recordingNote(session) : nothing}
+        ${session.recording.length ? recordingNote(session, wayToServer(this.kiosk)) : nothing}
         <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
         <div class="waiting-main">
           <div class="place ${ringing ? "ringing" : ""}" aria-hidden="true">
