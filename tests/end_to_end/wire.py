@@ -28,8 +28,9 @@ _NOWHERE = "candidate:1 1 udp 1 198.51.100.1 9 typ host"
 class Wire:
     """Stands before `server`, at `url`, for kiosk clients and browsers alike.
 
-    `part()` makes the network swallow all, media and signaling, until `heal()`. TCP then behaves as the kernel's: what
-    was under way, and attempts to connect, come through with the first retransmission after that, whose pauses double.
+    `part()` makes the network swallow media and signaling, both ways or one, until `heal()`. TCP then behaves as the
+    kernel's: what was under way, and attempts to connect, come through with the first retransmission after that, whose
+    pauses double.
 
     Every media connection that is negotiated through it runs through a `LossyPath`, both ways, with the `loss` (0 to 1)
     that is set at that time; `paths` has them in order.
@@ -47,8 +48,7 @@ class Wire:
         self._handlers: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
         self._out: aiohttp.ClientSession | None = None
-        self._whole = asyncio.Event()
-        self._whole.set()
+        self._parted: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Wire:
         app = web.Application(client_max_size=32 * 1024 * 1024)
@@ -79,17 +79,21 @@ class Wire:
         assert transport is not None
         transport.abort()
 
-    def part(self) -> None:
-        """From now on nothing passes."""
-        self._whole.clear()
+    def part(self, *ways: str) -> None:
+        """From now on nothing passes `up` to the server, or `down` from it; without `ways`, neither."""
+        self._parted = ways or ("up", "down")
         for path in self.paths:
-            path.blocked = True
+            self._block(path)
 
     def heal(self) -> None:
         """Everything passes again."""
-        self._whole.set()
+        self._parted = ()
         for path in self.paths:
-            path.blocked = False
+            self._block(path)
+
+    def _block(self, path: LossyPath) -> None:
+        path.to_answerer.blocked = "up" in self._parted
+        path.to_offerer.blocked = "down" in self._parted
 
     def move(self, path: str) -> None:
         """Whoever has the WebSocket at `path` gets a new address: what was connected before leads nowhere, for good."""
@@ -107,18 +111,16 @@ class Wire:
         if lines:
             self._stranded.add(id(self._lines[path]))
 
-    async def _passes(self, first: float) -> None:
+    async def _passes(self, first: float, *ways: str) -> None:
         """Return when TCP gets something sent now through: at once, or `first`, 3 times `first`, 7 times... after."""
-        if self._whole.is_set():
-            return
         pause = first
-        while not self._whole.is_set():
+        while any(way in self._parted for way in ways):
             await asyncio.sleep(pause)
             pause *= 2
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
         assert self._out is not None
-        await self._passes(SYN_S)
+        await self._passes(SYN_S, "up", "down")
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._socket(request, self._out)
         body = await request.read() if request.body_exists else None
@@ -162,7 +164,7 @@ class Wire:
     async def _carry(self, request: web.Request, source: _Line, target: _Line) -> None:
         async for message in source:
             if message.type is aiohttp.WSMsgType.TEXT:
-                await self._passes(RTO_S)
+                await self._passes(RTO_S, "up" if isinstance(source, web.WebSocketResponse) else "down")
                 if id(request) in self._stranded:
                     await asyncio.Event().wait()
                 with contextlib.suppress(ConnectionError):
@@ -178,7 +180,7 @@ class Wire:
                 body["candidate"] = _NOWHERE
             case "leg_answer":
                 path = LossyPath(loss=self.loss, seed=len(self.paths) + 1)
-                path.blocked = not self._whole.is_set()
+                self._block(path)
                 self.paths.append(path)
                 self._newest[line] = path
                 body["sdp"] = await path.stand_before(body["sdp"])
