@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from link.media.bandwidth import Downstream, Upstream
+from link.media.bandwidth import STANDING, Downstream, Upstream
 from link.media.clock import PeerClock, ntp_time
 from link.media.ingress import Ingress, Source
 from link.media.pace import Pace
@@ -28,6 +28,7 @@ REPORT_EVERY = 1.0
 MUCH_LOSS = 0.1
 _CHECK_EVERY = 0.05  # at most
 _HEARS = 0.1
+_PASSES = 0.05  # in a tick
 _HELD = 0.75
 """The share of what the far end says it can take at which pictures leave while a queue stands."""
 _LEAST = 100_000
@@ -152,6 +153,9 @@ class Control:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
+        trips = self._round_trips
+        # What waits on the way to us is no reason to send less; an answer may have been in that queue a while ago.
+        trips.elsewhere = max(self._ingress.estimator.queue, trips.elsewhere - _PASSES)
         self._divide(now)
         self._look(now)
         if now - self._reported >= REPORT_EVERY:
@@ -217,8 +221,9 @@ class Control:
         self._send(b"".join(parts))
 
     def _look(self, now: float) -> None:
-        """Where the far end wants less than it gets, see whether there is a queue."""
-        if self.check is not None and self._downstream.doubted and now - self._checked >= _CHECK_EVERY:
+        """Where the far end wants less than it gets, see whether there is a queue; and how long one is that we see."""
+        wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING
+        if self.check is not None and wanted and now - self._checked >= _CHECK_EVERY:
             self._checked = now
             self._round_trips.asked(now)
             self.check(now)

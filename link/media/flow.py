@@ -22,6 +22,7 @@ HISTORY = {"audio": 256, "video": 1024}
 
 GIVE_UP = 1.0
 """Seconds after which a missing packet is of no use to anyone who watches: a keyframe is asked for instead."""
+_ROUND_TRIPS = 2.5  # or as long as these take
 PATIENCE = 4.0
 """Seconds that a recorder waits for it all the same; a sender of ours still has it."""
 ACTIVE = 1.0
@@ -306,8 +307,10 @@ class Flow:
         missing = self._missing
         if not missing:
             return False
-        patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else GIVE_UP
-        due, old, too_late = missing.due(now, self.rtt, GIVE_UP, patience)
+        # Where a queue stands an answer takes as long as that, and a keyframe would make it longer still.
+        give_up = max(GIVE_UP, _ROUND_TRIPS * self.rtt)
+        patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else min(PATIENCE, give_up)
+        due, old, too_late = missing.due(now, self.rtt, give_up, patience)
         if too_late:
             self._keyframes.wanted = self.kind == "video"  # also behind one that is arriving: it may lack this packet
             self.request_keyframe(now)

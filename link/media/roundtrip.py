@@ -30,6 +30,7 @@ class RoundTrips:
 
     def __init__(self) -> None:
         self.value = 0.0
+        self.elsewhere = 0.0  # seconds of them that are known to be spent in a queue on the way back
         self._fastest = MinimumFilter()
         self._latest: deque[float] = deque(maxlen=_LATEST)
         self._answered: deque[tuple[float, float]] = deque(
@@ -69,7 +70,7 @@ class RoundTrips:
         usual = 1.5 * self._fastest.value + MUCH_DELAY
         if self.value <= usual:
             return False
-        usual += self._remembered(now)
+        usual += self._remembered(now) + self.elsewhere
         return self.value > usual and min(self._latest) > usual
 
     def queue(self, now: float) -> bool:
@@ -79,7 +80,7 @@ class RoundTrips:
         """
         varies = self._remembered(now)
         needed = _CHECKS if varies < _VARYING else _CHECKS_IF_VARYING
-        usual = 1.5 * self._fastest.value + STANDING + varies
+        usual = 1.5 * self._fastest.value + STANDING + varies + self.elsewhere
         answered = [rtt for at, rtt in self._answered if now - at - rtt < _SPAN][-needed:]
         overdue = sum(1 for at in self._asked if now - at > usual)
         return bool(answered) and len(answered) + overdue >= needed and min(answered) > usual
@@ -90,5 +91,5 @@ class RoundTrips:
         They stand in it: on a narrow path an answer takes longer than the queue needs to overflow. Loss, or a far end
         that stands still, would do the same; so this counts only together with another sign.
         """
-        usual = 1.5 * self._fastest.value + STANDING + self._remembered(now)
+        usual = 1.5 * self._fastest.value + STANDING + self._remembered(now) + self.elsewhere
         return sum(1 for at in self._asked if usual < now - at < _SPAN) >= _CHECKS

@@ -371,6 +371,26 @@ class TestBandwidth:
                 spoken.control.tick(now)
             assert not pace.holding, "all of it has left, and there is no queue"
 
+    @pytest.mark.parametrize("queue", [0.0, 0.5])
+    def test_a_queue_on_the_way_to_us_is_none_on_the_way_from_us(self, queue: float) -> None:
+        """Its length is looked at all the same, so that nobody asks again for what is still in it."""
+        spoken = Spoken()
+        asked: list[float] = []
+        spoken.control.check = asked.append
+        spoken.control.pace = pace = Pace(lambda header, payload: None, lambda: None)
+        spoken.control.measured(0.02, 1.0)
+        now = 1.0
+        for _ in range(20):
+            now += 0.1
+            spoken.crowd(now)
+            spoken.ingress.estimator._waited = queue
+            spoken.control.handle([Remb(100_000, ())], now)
+            spoken.control.tick(now)
+            spoken.control.measured(0.52, now)
+        assert spoken.control.rtt > 0.5
+        assert pace.holding == (queue == 0)
+        assert len(asked) > 15
+
     def test_the_delay_of_a_busy_machine_is_no_sign(self) -> None:
         spoken = Spoken()
         for _ in range(4):

@@ -245,6 +245,16 @@ class TestRepair:
         assert not p.flow.repair(1.0 + PATIENCE)
         assert len(p.reader.lost) == 1
 
+    def test_waits_longer_where_a_round_trip_is_long(self) -> None:
+        """A keyframe through a queue in which the answer stands already would come much later."""
+        p = Publisher()
+        p.send(1, 3)
+        p.flow.rtt = 0.8
+        assert p.flow.repair(1.0 + 1.9)
+        assert p.keyframes == 0
+        assert not p.flow.repair(1.0 + 2.0)
+        assert p.keyframes == 1
+
     def test_sound_is_asked_for_as_well_but_has_no_keyframes(self) -> None:
         p = Publisher("audio")
         p.send(1, 3)
