@@ -101,7 +101,7 @@ async def test_media_is_back_in_time(shape: Shape, wire: Wire, faces: Faces) -> 
 
 
 @BIG
-@pytest.mark.parametrize("way", ["both", "up", "down"])
+@pytest.mark.parametrize("way", ["both", "up", "down", "moved"])
 async def test_on_hold(way: str, wire: Wire, faces: Faces) -> None:
     """Nobody hears or sees anything on hold, so that only asking tells a path that is gone from one at rest."""
     await faces.begin_call()
@@ -110,7 +110,10 @@ async def test_on_hold(way: str, wire: Wire, faces: Faces) -> None:
         await faces.console.hold()
         await asyncio.sleep(1)
         begun = time.time()
-        wire.part(*([] if way == "both" else [way]))
+        if way == "moved":
+            wire.move("/ws/kiosk")
+        else:
+            wire.part(*([] if way == "both" else [way]))
         await asyncio.sleep(5)
         wire.heal()
         healed = time.monotonic()
