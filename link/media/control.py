@@ -28,6 +28,7 @@ REPORT_EVERY = 1.0
 MUCH_LOSS = 0.1
 _CHECK_EVERY = 0.05  # at most
 _HEARS = 0.1
+_WITHOUT_LOSS = 0.5
 _PASSES = 0.05  # in a tick
 _HELD = 0.75
 """The share of what the far end says it can take at which pictures leave while a queue stands."""
@@ -50,6 +51,7 @@ class Control:
         self._trusted = False
         self._reported = float("-inf")
         self._checked = float("-inf")
+        self._nacked = float("-inf")
         self.pace: Pace | None = None  # where pictures wait that the path does not carry
         self.check: Callable[[float], None] | None = None  # asks the far end for a sign; `measured` when it comes
 
@@ -101,6 +103,7 @@ class Control:
             match item:
                 case Nack(media, sequences):
                     if slot := self._slots.get(media):
+                        self._nacked = now
                         slot.nack(sequences, now, self.rtt)
                 case KeyframeRequest(media):
                     if slot := self._slots.get(media):
@@ -200,8 +203,13 @@ class Control:
                 pace.let_go(now)
 
     def _swamped(self, now: float) -> bool:
-        """Whether the far end gets half of what it is sent, and we hear it while our checks do not come back."""
-        return self._downstream.halved and now - self._ingress.heard < _HEARS and self._round_trips.overdue(now)
+        """Whether the far end gets half of what it is sent, and we hear it while our checks do not come back.
+
+        Not where packets are lost, for then checks are too: who asks for some again does not wait for them in a queue.
+        """
+        if now - self._nacked < _WITHOUT_LOSS or now - self._ingress.heard >= _HEARS or not self._downstream.halved:
+            return False
+        return self._round_trips.overdue(now) and not self._lossy()
 
     def _report(self, now: float) -> None:
         reports = [

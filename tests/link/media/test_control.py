@@ -330,9 +330,10 @@ class TestBandwidth:
             spoken.control.tick(now)
         assert spoken.slot.available == 100_000
 
-    @pytest.mark.parametrize("heard", [True, False])
-    def test_checks_that_stand_in_a_queue_are_a_sign_with_a_word(self, heard: bool) -> None:
-        """The far end says that it gets half, and our checks do not come back: unless nothing at all is heard of it."""
+    @pytest.mark.parametrize(("heard", "lost"), [(True, False), (False, False), (True, True)])
+    def test_checks_that_stand_in_a_queue_are_a_sign_with_a_word(self, heard: bool, lost: bool) -> None:
+        """The far end says that it gets half, and our checks do not come back: unless nothing at all is heard of it, or
+        it asks for lost packets, as our checks may be."""
         spoken = Spoken()
         spoken.control.check = lambda now: None
         hurried: list[float] = []
@@ -351,10 +352,12 @@ class TestBandwidth:
             now += 0.02
             if heard:
                 spoken.ingress.heard = now
+            if lost:
+                spoken.control.handle([Nack(spoken.slot.ssrc, (1,))], now)
             spoken.crowd(now)
             assert spoken.control.release(now)
-        assert pace.holding == heard
-        if heard:
+        assert pace.holding == (heard and not lost)
+        if heard and not lost:
             assert now - began < 0.35
             assert 0 < spoken.slot.available < 100_000
             for _ in range(40):
