@@ -1,4 +1,7 @@
-"""Twenty switches of a slot in a row, at bad moments and over bad paths, as a real Chromium shows them."""
+"""Many switches of a slot in a row, at bad moments and over bad paths, as a real Chromium shows them.
+
+Twenty of them, and over bad paths at all, with `VISAVIS_BIG_TESTS=1`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.chromium]
 
 BIG = bool(os.environ.get("VISAVIS_BIG_TESTS"))
 SLOT, LINE = "video2", 5
-SWITCHES = 20
+SWITCHES, SILENT_S, NEWCOMERS = (20, 5.0, 3) if BIG else (8, 1.5, 1)
 COLOURS = {"red": "#d01010", "blue": "#1010d0"}
 SIZES = {"red": (1280, 720), "blue": (320, 180)}
 PAUSE = "() => { window.kept = window.pc.getSenders()[1].track; return window.pc.getSenders()[1].replaceTrack(null); }"
@@ -90,7 +93,7 @@ def told(what: str, took: list[float]) -> None:
     print(f"{what}: median {median(took) * 1000:.0f}, worst {max(took) * 1000:.0f} ms ({each})")
 
 
-async def test_twenty_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
+async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
     async with studio() as it:
         took = await it.many()
         told("near", took)
@@ -131,12 +134,12 @@ async def test_twenty_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
         told("back from hold", took)
         assert max(took) < 0.5
 
-        # One that was silent for five seconds, and goes on in the moment of the switch, or a second after.
+        # One that was silent for a while, and goes on in the moment of the switch, or a second after.
         took = []
         for number in range(2):
             other = "blue" if it.screen.colour == "red" else "red"
             await it.pages[other].page.evaluate(PAUSE)
-            await asyncio.sleep(5)
+            await asyncio.sleep(SILENT_S)
             begin = it.cut_to(other)
             if number:
                 await asyncio.sleep(1)
@@ -160,7 +163,7 @@ async def decoded(it: Studio) -> int:
 async def test_to_one_that_has_just_begun(no_task_left: None) -> None:
     """Its leg is still being set up when the slot is given to it; what counts is from its first packet on."""
     took = []
-    async with browsers(5) as [red, viewer, *newcomers]:
+    async with browsers(2 + NEWCOMERS) as [red, viewer, *newcomers]:
         relay, legs = Relay(), [Leg("red", loopback=True), Leg("viewer", loopback=True)]
         await red.connect(legs[0], paint={"colour": COLOURS["red"], "width": 640, "height": 360})
         await viewer.connect(legs[1], publish=False)

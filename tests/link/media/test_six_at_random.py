@@ -27,7 +27,7 @@ from tests.link.media.parties import DELTA, KEYFRAME, LOUD, PITCHES, Party, Room
 pytestmark = pytest.mark.alone
 
 BIG = bool(os.environ.get("VISAVIS_BIG_TESTS"))
-CHANGES = 100 if BIG else 30
+CHANGES = 100 if BIG else 20
 STAFF = ("specialist", "interpreter", "second_specialist", "guide", "supervisor")
 EVERYBODY = ("kiosk", *STAFF)
 TRACKS = {"kiosk": (MICROPHONE, CAMERA, AUXILIARY)} | dict.fromkeys(STAFF, (MICROPHONE, CAMERA))
@@ -215,7 +215,7 @@ async def test_whatever_changes_nothing_goes_to_who_must_not_have_it(no_task_lef
         )
     print(f"{CHANGES} changes, {it.packets} packets looked at, {repaired} of them repaired; none astray")
     print(f"who must not be heard is at {loudest:.1f} dBFS at most")
-    assert repaired > 20
+    assert repaired > 10
 
 
 async def test_to_and_fro_as_fast_as_can_be(no_task_left: None) -> None:
