@@ -16,4 +16,5 @@ def ask(state: State, event: e.Event) -> None:
     """Raises `IllegalEvent` if `event` may not happen any more in this state; the machine is asked all the same."""
     match event:
         case e.DocumentRequested() if state.phase is SessionState.HELD:
-            raise IllegalEvent("who is on hold was told that nobody sees anything")
+            # Who is on hold was told that nobody sees anything.
+            raise IllegalEvent(f"{e.kind(event)} while {state.phase}")
