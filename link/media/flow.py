@@ -302,6 +302,11 @@ class Flow:
 
     # --- repair -------------------------------------------------------------------------------------------------------
 
+    @property
+    def missing(self) -> int:
+        """Packets that have not come and are still asked for."""
+        return len(self._missing)
+
     def repair(self, now: float) -> bool:
         """Ask again for what is missing and due, give up on what is too old; whether anything is still missing."""
         missing = self._missing

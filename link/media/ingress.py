@@ -48,7 +48,9 @@ class Source:
 
         In the fraction a packet that was sent again counts as lost, so that the encoder knows what the path does.
         `missed_later` is the share that is lost behind us; it enters the fraction, and not the number of packets. That
-        number is of what never came with `after_repair`, else of what did not come at first.
+        number is of what was given up with `after_repair`, else of what did not come at first. A browser takes each
+        step of the number for what was lost since the last report: what is being asked for still would make it halve
+        its rate in one second and be no loss in the next.
         """
         flow = self.flow
         if self.ssrc < 0 or flow.highest < 0:
@@ -62,7 +64,7 @@ class Source:
         if interval < 0:  # the stream began anew
             interval = gone = 0
         self._expected_before, self._received_before = expected, received
-        again = flow.repaired - self._repaired_before if after_repair else 0
+        again = flow.repaired - self._repaired_before + flow.missing if after_repair else 0
         fraction = gone / interval if interval else 0.0
         fraction = 1.0 - (1.0 - min(1.0, fraction)) * (1.0 - missed_later)
         return Report(
