@@ -51,7 +51,11 @@ async def test_nothing_is_called_good_beside_a_picture_that_stands(tmp_path: Pat
         await expect(recording).to_contain_text("3 tracks")
         desk.update(kiosk_connected=False, network=[])
         await expect(quality.locator("p")).to_have_text("Waiting for the customer's kiosk")
-        await expect(page.locator(".tile.customer")).to_contain_text("No picture just now")
+        for tile in ("customer", "camera"):
+            words = page.locator(f".tile.{tile} .no-picture")
+            await expect(words).to_have_text("No picture just now")
+            under = await words.evaluate("(one) => getComputedStyle(one).backgroundColor")
+            assert under == "rgba(9, 30, 33, 0.78)", "the last picture stands beneath, and the words stay legible"
         assert await quality.locator("p:not([aria-hidden=true])").count() == 0, "the banner says it; once is enough"
         assert person.complaints == []
 
@@ -82,6 +86,7 @@ async def test_what_the_server_said_last_is_old_once_it_is_lost(tmp_path: Path) 
         await person.context.set_offline(True)
         assert desk.channel is not None
         desk.channel._abort()
+        await expect(page.locator(".quality")).to_contain_text("Checking the connection…")
         await expect(page.locator(".quality")).to_contain_text("Sound and picture go on")
         await person.context.set_offline(False)
         await expect(page.locator(".quality")).to_contain_text("little bandwidth")

@@ -56,6 +56,16 @@ class Kiosk:
         await self.hands.in_call()
         await self.page.locator("kiosk-call .veil").wait_for(state="detached")
 
+    def expert(self, *, there: bool) -> None:
+        """The expert's line is gone, messages and media, or back."""
+        leg = list(self.office.legs.values())[-1]
+        for slot, flow in (("audio0", "microphone"), ("video0", "camera")):
+            if there:
+                self.office._relay.connect(leg.flows[flow], leg, slot)
+            else:
+                self.office._relay.disconnect(leg, slot)
+        self.office.update(specialist_connected=there)
+
     async def client_dies(self) -> None:
         """The page's WebSocket is gone, and nobody answers at its address."""
         await self.client.aclose()

@@ -103,12 +103,16 @@ async def test_an_interruption_and_its_end_are_said_once(tmp_path: Path) -> None
 async def test_an_expert_who_is_cut_off_is_not_one_who_is_just_coming(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
+        await at.sees_expert(5)
         veil = at.page.locator("kiosk-call .veil")
         at.office.update(specialist_connected=False)
+        await at.sees_expert(60)
+        assert await veil.count() == 0, "the expert is seen and heard"
+        at.expert(there=False)
         await expect(veil).to_contain_text("优先为您呼叫其他专家")
         await fine_for_everybody(at)
         await roomy(at)
-        at.office.update(specialist_connected=True)
+        at.expert(there=True)
         await expect(at.page.locator(".back-again")).to_have_text("连接已恢复")
         desk = at.page.locator("kiosk-desk")
         await expect(desk).to_contain_text("请直接说话")

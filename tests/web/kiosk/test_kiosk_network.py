@@ -64,9 +64,9 @@ async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
         before = (await at.statistics())["received"]["video0"]["frames"]
         await at.sees_expert(before + 10)
-        at.office.update(specialist_connected=False)
+        at.expert(there=False)
         await expect(at.page.locator("kiosk-call .veil")).to_contain_text("专家暂时断线")
-        at.office.update(specialist_connected=True)
+        at.expert(there=True)
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
 
 

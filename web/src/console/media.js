@@ -1,6 +1,6 @@
 // The specialist's camera and microphone, and the peer connection of the call, apart from any DOM.
+import { Arrivals } from "../arrivals.js";
 import { Peer } from "../media/peer.js";
-import { Arrivals } from "./arrivals.js";
 import { inCall } from "./state.js";
 import { newId } from "./session.js";
 
@@ -17,6 +17,8 @@ const RETRY_MS = [200, 500, 1000];
 const REACH_MS = 1500;
 /** The same where nothing at all has arrived for over a second already. */
 const CHECK_MS = 1200;
+/** After losing the server, what it takes to see whether sound and picture go on. */
+const SEEN_MS = 1500;
 /** What is answered sooner is no news. */
 const CALM_MS = 250;
 
@@ -47,12 +49,15 @@ export class Media extends EventTarget {
   arriving = false;
   /** Nothing arrives, and the server has been asked whether it hears us. */
   unsure = false;
+  /** The server was lost a moment ago: whether sound and picture go on is not known yet. */
+  justLost = false;
   /** Milliseconds from answering to a connected leg, for the last call. @type {number | null} */
   setupMs = null;
 
   /** @type {Promise<void> | null} */ #warming = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #doubt;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #seen;
   #arrivals = new Arrivals(() => this.#changed());
   #failures = 0;
   #open = false;
@@ -115,6 +120,7 @@ export class Media extends EventTarget {
     if (!soon && !this.#wanted()) this.#release();
     this.#enable();
     const back = link === "open" && !this.#open;
+    if (this.#open !== (link === "open")) this.#serverLost(!back);
     this.#open = link === "open";
     if (!session || !inCall(session) || closed) {
       this.#drop();
@@ -127,6 +133,17 @@ export class Media extends EventTarget {
       if (this.#retry === undefined) void this.#connect(session.id);
     }
     this.#expect();
+  }
+
+  /** @param {boolean} lost */
+  #serverLost(lost) {
+    clearTimeout(this.#seen);
+    this.justLost = lost;
+    if (!lost) return;
+    this.#seen = setTimeout(() => {
+      this.justLost = false;
+      this.#changed();
+    }, SEEN_MS);
   }
 
   /** On hold nothing of the customer comes, and none is missed. */

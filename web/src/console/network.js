@@ -58,13 +58,14 @@ const NEXT = {
 
 /**
  * @param {{session: Session | null, link: string}} state
- * @param {{connection: string, unsure: boolean, standing: boolean}} media
+ * @param {{connection: string, unsure: boolean, standing: boolean, justLost: boolean, peer: {quiet: boolean} | null}} media
  * @param {boolean} measured whether anything has arrived, or figures are known
  * @returns {Words}
  */
-export function networkWords({ session, link }, { connection, unsure, standing }, measured) {
-  if (unsure) return wait("loader", t("Checking the connection…"));
+export function networkWords({ session, link }, { connection, unsure, standing, justLost, peer }, measured) {
+  if (unsure || (connection === "connected" && peer?.quiet)) return wait("loader", t("Checking the connection…"));
   if (connection !== "connected") return wait("loader", t("Connecting sound and picture…"));
+  if (justLost) return wait("loader", t("Checking the connection…"));
   if (session && !session.kiosk_connected) return wait("unplug", t("Waiting for the customer's kiosk"));
   // What the server said last is old while it is not reached.
   const networks = link === "open" ? (session?.network ?? []) : [];

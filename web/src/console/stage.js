@@ -71,8 +71,8 @@ export class ConsoleStage extends ConsoleElement {
       <div role="status">${this.#banner()}</div>
       <div class="stage" data-emphasis=${emphasis} ?data-held=${session?.state === "held"}>
         ${this.#screen()}
-        ${this.#video("customer", "F2", t("Customer"), "video0", this.#noPicture())}
-        ${this.#video("camera", "F3", t("Document camera"), "video1", t("The document camera sends no picture."))}
+        ${this.#video("customer", "F2", t("Customer"), "video0", this.#noPicture(t("The customer's camera sends no picture.")))}
+        ${this.#video("camera", "F3", t("Document camera"), "video1", this.#noPicture(t("The document camera sends no picture.")))}
         <section class="tile self" aria-label=${t("Your own picture")}>
           <video-tile
             mirrored
@@ -91,12 +91,12 @@ export class ConsoleStage extends ConsoleElement {
     `;
   }
 
-  /** Why there is no picture, as far as is known: a camera is blamed only while all else is well. */
-  #noPicture() {
+  /** Why there is no picture, as far as is known: a camera is blamed only while all else is well. @param {string} blame */
+  #noPicture(blame) {
     const { session } = this.state;
     const { connection, standing } = this.app.media;
     const well = session?.kiosk_connected && connection === "connected" && !standing;
-    return well ? t("The customer's camera sends no picture.") : t("No picture just now");
+    return well ? blame : t("No picture just now");
   }
 
   #banner() {
@@ -107,7 +107,7 @@ export class ConsoleStage extends ConsoleElement {
         "danger",
         "unplug",
         t(
-          "The connection to the customer's kiosk is lost. Waiting for it to come back; the call stays open for a minute.",
+          "The connection to the customer's kiosk is lost. The call waits for it, and ends by itself if it does not come back.",
         ),
       );
     }

@@ -1,5 +1,6 @@
 // The customer's camera and microphone, and the peer connection to the kiosk client on this machine.
 import { newId } from "./ids.js";
+import { Arrivals } from "../arrivals.js";
 import { Peer } from "../media/peer.js";
 
 /** @typedef {"off" | "asking" | "on" | "denied" | "missing" | "busy"} DeviceState */
@@ -37,6 +38,7 @@ export class Capture extends EventTarget {
   /** Whether media flows between page and kiosk client. */
   connected = false;
 
+  #arrivals = new Arrivals(() => this.#changed());
   #wanted = false;
   #session = "";
   #leg = "";
@@ -52,6 +54,11 @@ export class Capture extends EventTarget {
       if (this.#wanted && Object.values(this.devices).some((state) => state !== "on")) void this.#acquire();
     });
     addEventListener("pagehide", () => this.peer?.close());
+  }
+
+  /** Nothing of the expert has arrived for over a second, though it did before. */
+  get standing() {
+    return this.#arrivals.standing;
   }
 
   /** Open the devices: the customer has agreed. Never rejects; what is missing is told in `devices`. */
@@ -204,6 +211,7 @@ export class Capture extends EventTarget {
   }
 
   #changed() {
+    this.#arrivals.watch(this.connected ? this.peer : null);
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -19,7 +19,7 @@ class KioskCall extends KioskElement {
   #silent = false;
   /** The expert who has been seen in this call, by session. */
   #met = "";
-  /** Whether the call was interrupted when this was drawn last, and until when it is said that this is over. */
+  /** Whether the call was interrupted and is not whole again, and until when it is said that it is. */
   #interrupted = false;
   #backUntil = 0;
   /** Since when the service is not reached. @type {number | null} */
@@ -39,9 +39,12 @@ class KioskCall extends KioskElement {
     const { session, online } = this.state;
     if (!session) return;
     if (session.specialist_connected) this.#met = session.id;
-    const interrupted = (!online && wayToServer(this.kiosk).silent) || this.#expertLost(session);
-    if (this.#interrupted && !interrupted) this.#backUntil = performance.now() + BACK_MS;
-    this.#interrupted = interrupted;
+    const { silent } = wayToServer(this.kiosk);
+    if ((!online && silent) || this.#expertLost(session)) this.#interrupted = true;
+    else if (this.#interrupted && online && !silent && !session.network?.some(({ reason }) => reason === "silent")) {
+      this.#interrupted = false;
+      this.#backUntil = performance.now() + BACK_MS;
+    }
     this.#awayAt = online ? null : (this.#awayAt ?? performance.now());
   }
 
@@ -106,9 +109,19 @@ class KioskCall extends KioskElement {
     if (this.#lines) this.#lines.scrollTop = this.#lines.scrollHeight;
   }
 
-  /** Whether the expert was here and is gone; an expert who is only just coming is not lost. @param {import("../state.js").Session} session */
+  /**
+   * Whether the expert was here and is gone: one who is only just coming is not, nor one who is seen and heard and whose
+   * messages alone do not get through.
+   *
+   * @param {import("../state.js").Session} session
+   */
   #expertLost(session) {
-    return !session.specialist_connected && this.#met === session.id;
+    return !session.specialist_connected && this.#met === session.id && !this.#expertFlows();
+  }
+
+  #expertFlows() {
+    const { connected, standing } = this.kiosk.capture;
+    return connected && !standing;
   }
 
   /** @param {import("../state.js").Session} session */
@@ -124,7 +137,7 @@ class KioskCall extends KioskElement {
       const text = t("We reconnect you, or call another expert for you first. Please stay here.");
       return this.#curtain("unplug", t("Your expert is cut off just now"), text);
     }
-    if (!session.specialist_connected) {
+    if (!session.specialist_connected && this.#met !== session.id) {
       return this.#curtain("loader", t("Connecting you to the expert"), t("One moment, please."));
     }
     if (!this.kiosk.capture.connected) {

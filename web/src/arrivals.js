@@ -1,11 +1,11 @@
-// Whether anything still arrives of the customer. The server needs two seconds to be sure of a loss; a picture that stands
+// Whether anything still arrives of the far end of a call. The server needs two seconds to be sure of a loss; a picture that stands
 // is seen sooner, and nothing on the page may call that good.
 
-/** @typedef {import("../media/peer.js").Peer} Peer */
+/** @typedef {import("./media/peer.js").Peer} Peer */
 
 const LOOK_MS = 400;
 const STANDING_MS = 1200;
-/** The customer's voice and picture, by their place among the lines of a peer. */
+/** The far end's voice and picture, by their place among the lines of a peer. */
 const LINES = [0, 1];
 
 /** `standing` is true when what flowed has stopped for over a second; false while nothing ever flowed. */
@@ -60,7 +60,7 @@ export class Arrivals {
   }
 }
 
-/** @param {Peer} peer @returns {Promise<number | null>} packets of the customer so far; null when that cannot be told */
+/** @param {Peer} peer @returns {Promise<number | null>} packets of the far end so far; null when that cannot be told */
 async function arrived(peer) {
   const lines = peer.connection.getTransceivers();
   let packets = 0;
