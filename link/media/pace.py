@@ -15,6 +15,8 @@ from link.media.slot import Slot
 
 MOST = 2.0
 """Seconds that pictures wait at most: with more of them there is less time between two."""
+MOST_BYTES = 1 << 20
+"""Bytes that wait at most, of a far end that floods us; it is more than any browser sends in that time."""
 _BURST = 0.04
 """Seconds of the rate that may leave at once: twice as long as from one release to the next."""
 _QUICKENS = 2.0  # in a second
@@ -99,6 +101,8 @@ class Pace:
         else:
             return
         self._size += len(payload) + _HEADERS
+        while self._size > MOST_BYTES:
+            self._leave(self._at)
 
     def _leave(self, now: float) -> int:
         repairs = self._repairs

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.media.flow import Flow
-from link.media.pace import MOST, Pace
+from link.media.pace import MOST, MOST_BYTES, Pace
 from link.media.slot import Slot
 
 STEP = 0.02
@@ -184,3 +184,16 @@ def test_a_leg_that_ends_meanwhile_sends_nothing_more() -> None:
     held.slots["video"].shut()
     held.pace.let_go(held.now)
     assert held.slots["video"]._send is None
+
+
+def test_of_a_flood_no_more_waits_than_there_is_room_for() -> None:
+    held = Held()
+    held.come("video")
+    held.hold(200_000)
+    for _ in range(3000):
+        held.come("video", 1100)
+    assert held.pace.waiting * 200_000 / 8 <= MOST_BYTES
+    assert held.count("video") >= 3000 - MOST_BYTES // 1100, "what there is no room for has left, and is not lost"
+    held.pace.let_go(held.now)
+    assert held.count("video") == 3001
+    assert held.pace.waiting == 0.0
