@@ -375,7 +375,7 @@ class TestBandwidth:
             assert not pace.holding, "all of it has left, and there is no queue"
 
     def test_who_asks_for_more_than_there_is_room_for_waits(self) -> None:
-        """A router that drops what is too much lets no queue show: everything that is lost is asked for, and lost again."""
+        """A router that drops what is too much lets no queue show: all that is lost is asked for, and lost again."""
         spoken = Spoken()
         spoken.control.pace = pace = Pace(lambda header, payload: None, lambda: None)
         held, now = 0, 1.0
