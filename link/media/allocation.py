@@ -35,6 +35,7 @@ MAX_CHANNELS = 64
 MAX_WAITING = 16
 """Datagrams kept for a peer while its channel is being made; over that the oldest is dropped."""
 FAILED_FOR = 5.0
+CONFIRM_EVERY = 1.0
 _FIRST_CHANNEL = 0x4000
 _UDP = 17 << 24
 
@@ -81,6 +82,7 @@ class Allocation(asyncio.DatagramTransport):
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: asyncio.Timeout | None = None
         self._confirming = False
+        self._confirm_at = float("-inf")
         self._lifetime = LIFETIME
         self._protocol: Any = None
         self._closing = False
@@ -160,13 +162,14 @@ class Allocation(asyncio.DatagramTransport):
                 self._on_lost()
                 return
 
-    def confirm(self) -> None:
-        """Ask the server whether there still is an allocation for us, and if not, be lost at once.
+    def confirm(self, now: float) -> None:
+        """Ask the server whether there still is an allocation for us, and if not, be lost; once a second at most.
 
         It belongs to the address that we had when it was made (RFC 8656 section 2.2). Behind a NAT that forgot we are a
         stranger to the server, which drops what we send through channels without a word.
         """
-        if not self._confirming and not self._closing:
+        if now >= self._confirm_at and not self._confirming and not self._closing:
+            self._confirm_at = now + CONFIRM_EVERY
             self._confirming = True
             self._spawn(self._confirm(), "asks")
 

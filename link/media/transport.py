@@ -399,7 +399,7 @@ class Transport:
         if self._pair is not None:
             self._ask(self._pair, now)
             if isinstance(self._port, Allocation) and now - max(self.heard, self._media_heard()) > RELAY_DOUBT:
-                self._port.confirm()
+                self._port.confirm(now)
 
     def _ask(self, pair: Any, now: float) -> None:
         password = self._connection.remote_password

@@ -155,16 +155,21 @@ async def test_a_path_that_is_only_away_ends_nothing(turn: Coturn, no_task_left:
         assert not legs[0].closed
 
 
-async def test_one_question_at_a_time(turn: Coturn, no_task_left: None) -> None:
+async def test_one_question_at_a_time_and_a_second(turn: Coturn, no_task_left: None) -> None:
     async with behind(turn) as (nat, legs):
         allocation = cast("Any", legs[0]._transport._port)
         nat.blocked = True
-        for _ in range(100):
-            allocation.confirm()
+        now = time.monotonic()
+        for step in range(100):
+            allocation.confirm(now + step)
         assert len(allocation._transactions) <= 1
         assert sum("asks" in task.get_name() for task in allocation._tasks) == 1
         nat.blocked = False
         await until(lambda: not any("asks" in task.get_name() for task in allocation._tasks))
+        for step in range(10):
+            allocation.confirm(now + 200 + step / 100)
+            await until(lambda: not any("asks" in task.get_name() for task in allocation._tasks))
+            assert allocation._confirm_at == now + 201, "and not again within a second"
         assert not legs[0].closed
 
 
