@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.stalls import held, longest_turn
+from tests.stalls import TRIES, held, longest_turn
 
 
 async def test_a_computing_and_a_waiting_turn_are_found() -> None:
@@ -26,8 +26,7 @@ async def test_a_computing_and_a_waiting_turn_are_found() -> None:
 
 
 async def test_waiting_as_one_should_is_nothing() -> None:
-    _, longest = await longest_turn(asyncio.sleep(0.1))
-    assert longest < 0.06  # of the 0.1 s slept; other processes may have the core
+    assert min([(await longest_turn(asyncio.sleep(0.1)))[1] for _ in range(TRIES)]) < 0.03
 
 
 def test_time_without_a_core_does_not_count() -> None:

@@ -12,7 +12,7 @@ from link.messages.errors import Unavailable
 from server.store import Store, database, tables
 from server.store.branches import Branch
 from server.store.data_keys import DataKeys
-from tests.stalls import longest_turn
+from tests.stalls import TRIES, longest_turn
 
 
 async def pragma(store: Store, name: str) -> object:
@@ -66,16 +66,19 @@ async def test_a_locked_database_is_unavailable_and_the_loop_goes_on(
     """Another process holds the lock: the write is refused in bounded time, and meanwhile the loop never waits."""
     other = sqlite3.connect(tmp_path / "visavis.sqlite3", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    begun = time.monotonic()
 
     async def write() -> list[BaseException | None]:
         branches = (Branch(f"b{number}", "乙", "B") for number in range(4))
         return await asyncio.gather(*map(store.branches.add, branches), return_exceptions=True)
 
-    results, held = await longest_turn(write())
-    assert all(isinstance(result, Unavailable) for result in results)
-    assert time.monotonic() - begun < database.BUSY_S + database.WRITER_S + 1
-    assert held < 0.1
+    seen: list[float] = []
+    while not seen or (seen[-1] >= 0.1 and len(seen) < TRIES):
+        begun = time.monotonic()
+        results, held = await longest_turn(write())
+        assert all(isinstance(result, Unavailable) for result in results)
+        assert time.monotonic() - begun < database.BUSY_S + database.WRITER_S + 1
+        seen.append(held)
+    assert seen[-1] < 0.1, seen
     other.execute("ROLLBACK")
     other.close()
     await store.branches.add(Branch("a", "甲", "A"))
