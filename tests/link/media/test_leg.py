@@ -226,7 +226,8 @@ async def test_silence_is_noticed_in_time_and_so_is_its_end(pair: Pair) -> None:
     path.blocked = True
     begin = time.monotonic()
     await until(lambda: pair.answerer.state is LegState.SILENT and pair.offerer.state is LegState.SILENT)
-    assert 1.0 < time.monotonic() - begin < 2.2
+    # The last packet may have come a moment before, on a busy machine half a second.
+    assert 0.7 < time.monotonic() - begin < 2.2
     assert pair.answerer.quiet > 1.2
     path.blocked = False
     begin = time.monotonic()
