@@ -87,7 +87,9 @@ async def test_what_the_server_said_last_is_old_once_it_is_lost(tmp_path: Path) 
         assert desk.channel is not None
         desk.channel._abort()
         await expect(page.locator(".quality")).to_contain_text("Checking the connection…")
+        await expect(page.locator(".call-state")).to_have_text("Checking the connection…")
         await expect(page.locator(".quality")).to_contain_text("Sound and picture go on")
+        await expect(page.locator(".call-state")).to_contain_text("Recording")
         await person.context.set_offline(False)
         await expect(page.locator(".quality")).to_contain_text("little bandwidth")
 
