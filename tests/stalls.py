@@ -13,9 +13,12 @@ from link.tasks import spawn
 
 T = TypeVar("T")
 TRIES = 3
-"""How often to look before a long turn is the code's: code that holds the loop does so each time. A virtual machine that
-is stopped for a moment, or a thread that waits for a core with what the loop needs, looks the same, but not each time
-(turns of 10 to 80 ms in which nothing was computed were seen with twice as many busy processes as cores)."""
+"""How often to look before a long turn is the code's: code that holds the loop does so each time.
+
+A virtual machine that is stopped for a moment, or a thread that waits for a core with what the loop needs, looks the
+same, but not each time: turns of 10 to 80 ms in which nothing was computed were seen on a machine with twice as many
+busy processes as cores.
+"""
 
 
 async def longest_turn(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
