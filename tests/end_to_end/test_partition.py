@@ -43,6 +43,24 @@ async def part(faces: Faces, wire: Wire, seconds: float) -> tuple[float, float]:
     return begun, time.monotonic()
 
 
+async def kinds(faces: Faces) -> list[str]:
+    return [kind for kind, _ in await faces.stack.journal(faces.session)]
+
+
+async def legs(faces: Faces) -> int:
+    """How often a leg of the call was connected."""
+    return (await kinds(faces)).count("leg_connected")
+
+
+async def goes_on(faces: Faces) -> None:
+    """It is still the same call, answered once and ended by nobody; end it."""
+    assert await faces.stack.newest_session() == faces.session
+    told = await kinds(faces)
+    assert told.count("answered") == 1
+    assert not {"requeued", "ended"} & set(told)
+    await faces.kiosk.hang_up()
+
+
 def report(**figures: float) -> None:
     print(", ".join(f"{name} {value * 1000:.0f} ms" for name, value in figures.items()))
 
@@ -58,13 +76,9 @@ async def test_five_seconds_without_a_network_and_the_call_goes_on(wire: Wire, f
     report(noticed_kiosk=noticed["kiosk"], noticed_console=noticed["specialist"], kiosk=back[0], console=back[1])
     assert max(noticed.values()) <= NOTICED_S
     assert max(back) <= BACK_S
-    assert await faces.stack.newest_session() == faces.session
-    kinds = [kind for kind, _ in await faces.stack.journal(faces.session)]
-    assert kinds.count("answered") == 1
-    assert not {"requeued", "ended"} & set(kinds)
     await faces.console.say("一")
     await faces.kiosk.hears("一")
-    await faces.kiosk.hang_up()
+    await goes_on(faces)
 
 
 @BIG
@@ -77,11 +91,7 @@ async def test_twenty_seconds_without_a_network_and_the_call_goes_on(wire: Wire,
         await pictures.steady(2)
     report(kiosk=back[0], console=back[1])
     assert max(back) <= 5.0
-    assert await faces.stack.newest_session() == faces.session
-    kinds = [kind for kind, _ in await faces.stack.journal(faces.session)]
-    assert kinds.count("answered") == 1
-    assert not {"requeued", "ended"} & set(kinds)
-    await faces.kiosk.hang_up()
+    await goes_on(faces)
 
 
 @BIG
@@ -100,8 +110,7 @@ async def test_a_minute_without_a_network_ends_the_call_and_offers_another(wire:
     await faces.kiosk.page.locator("kiosk-waiting, kiosk-call").first.wait_for()
     newest = await faces.stack.newest_session()
     assert newest != faces.session
-    kinds = [kind for kind, _ in await faces.stack.journal(newest)]
-    assert "consent_given" in kinds
+    assert "consent_given" in dict(await faces.stack.journal(newest))
 
 
 @BIG
@@ -110,18 +119,15 @@ async def test_a_new_address_of_the_kiosk_is_a_new_leg_in_the_same_call(wire: Wi
     await faces.begin_call()
     async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
         await pictures.steady(2)
-        before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected")
+        before = await legs(faces)
         moved = time.monotonic()
         wire.move("/ws/kiosk")
         back = await pictures.after(moved + 1.0, 20)
         await pictures.steady(2)
     report(kiosk=back[0] + 1.0, console=back[1] + 1.0)
     assert max(back) + 1.0 <= ADDRESS_S
-    entries = await faces.stack.journal(faces.session)
-    kinds = [kind for kind, _ in entries]
-    assert kinds.count("leg_connected") == before + 1, "only the kiosk's leg is new"
-    assert not {"requeued", "ended"} & set(kinds)
-    await faces.kiosk.hang_up()
+    assert await legs(faces) == before + 1, "only the kiosk's leg is new"
+    await goes_on(faces)
 
 
 @BIG
@@ -130,7 +136,7 @@ async def test_a_nat_that_forgets_costs_no_leg(wire: Wire, faces: Faces) -> None
     await faces.begin_call()
     async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
         await pictures.steady(2)
-        before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected")
+        before = await legs(faces)
         await wire.rebind("/ws/console")
         await wire.rebind("/ws/kiosk", lines=True)
         begun = time.monotonic()
@@ -143,8 +149,8 @@ async def test_a_nat_that_forgets_costs_no_leg(wire: Wire, faces: Faces) -> None
         await pictures.steady(2)
     report(kiosk=pauses[0], console=pauses[1])
     assert max(pauses) <= BACK_S
-    assert [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected") == before
-    await faces.kiosk.hang_up()
+    assert await legs(faces) == before
+    await goes_on(faces)
 
 
 @BIG
@@ -153,7 +159,7 @@ async def test_who_stops_for_a_second_keeps_the_leg(wire: Wire, faces: Faces) ->
     await faces.begin_call()
     async with Pictures(faces.kiosk.page, faces.console.page) as pictures:
         await pictures.steady(2)
-        before = [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected")
+        before = await legs(faces)
         for child in (faces.stack.kiosk, faces.stack.server):
             assert child is not None
             for _ in range(2):
@@ -162,5 +168,5 @@ async def test_who_stops_for_a_second_keeps_the_leg(wire: Wire, faces: Faces) ->
                 child.process.send_signal(signal.SIGCONT)
                 await pictures.steady(2)
     await asyncio.sleep(3)
-    assert [kind for kind, _ in await faces.stack.journal(faces.session)].count("leg_connected") == before
-    await faces.kiosk.hang_up()
+    assert await legs(faces) == before
+    await goes_on(faces)
