@@ -182,6 +182,7 @@ class Control:
         """What each picture may take; and who has to wait."""
         trips, downstream, pace = self._round_trips, self._downstream, self.pace
         full = trips.long(now) or (downstream.doubted and (trips.queue(now) or self._swamped(now)))
+        trips.eased(full, now)
         waiting = pace.waiting if pace is not None else 0.0
         sign = full or self._lossy()
         downstream.share(

@@ -23,6 +23,8 @@ _HALVES = 4.0
 _SAME = 0.002
 _WEIGHT = 0.25
 _LATEST = 4
+_EASES = 5.0
+_NOT_EASED = 0.7
 
 
 class RoundTrips:
@@ -38,6 +40,7 @@ class RoundTrips:
         )  # when asked, and how long it took
         self._asked: deque[float] = deque(maxlen=_PENDING)  # after the last one that was answered
         self._overtaken, self._overtaken_at = 0.0, 0.0
+        self._full_since, self._longest = 0.0, 0.0  # while less is sent for a queue
 
     def asked(self, now: float) -> None:
         """A check of the path leaves."""
@@ -61,6 +64,20 @@ class RoundTrips:
             self._answered.append((left, rtt))
             while self._asked and self._asked[0] <= left + _SAME:
                 self._asked.popleft()
+
+    def eased(self, full: bool, now: float) -> None:
+        """Less is sent if `full`. If that does not shorten them for seconds, the path itself has become longer."""
+        if not full:
+            self._longest = 0.0
+            return
+        if not self._longest:
+            self._full_since = now
+        self._longest = max(self._longest, self.value)
+        if now - self._full_since >= _EASES and self._latest:
+            if self.value > _NOT_EASED * self._longest:
+                self._fastest = MinimumFilter()
+                self._fastest.add(min(self._latest), now)
+            self._longest = 0.0
 
     def _remembered(self, now: float) -> float:
         return self._overtaken * 0.5 ** ((now - self._overtaken_at) / _HALVES) if self._overtaken else 0.0

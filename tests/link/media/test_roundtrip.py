@@ -134,3 +134,20 @@ def test_a_queue_longer_than_the_time_between_checks_stays_one() -> None:
             trips.add(now - asked.pop(0), now, check=True)
         if now > 11.1:
             assert trips.queue(now)
+
+
+@pytest.mark.parametrize("drains", [True, False])
+def test_a_path_that_has_become_longer_is_not_full_for_long(drains: bool) -> None:
+    """A queue gets shorter when less is sent; what does not is the way itself."""
+    trips = RoundTrips()
+    trips.add(0.002, 1.0)
+    now, full, rtt = 10.0, 0, 0.6
+    while now < 16.0:
+        now += 0.1
+        rtt = max(0.25, rtt - 0.07) if drains else 0.6
+        trips.add(rtt, now)
+        is_full = trips.long(now)
+        trips.eased(is_full, now)
+        full += is_full
+    assert trips.long(now) == drains
+    assert 45 < full < 65, "tenths of a second"
