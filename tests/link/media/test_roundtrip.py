@@ -141,10 +141,10 @@ def test_a_path_that_has_become_longer_is_not_full_for_long(drains: bool) -> Non
     """A queue gets shorter when less is sent; what does not is the way itself."""
     trips = RoundTrips()
     trips.add(0.002, 1.0)
-    now, full, rtt = 10.0, 0, 0.6
+    now, full = 10.0, 0
     while now < 16.0:
         now += 0.1
-        rtt = max(0.25, rtt - 0.07) if drains else 0.6
+        rtt = 0.25 if drains and now > 12.0 else 0.6
         trips.add(rtt, now)
         is_full = trips.long(now)
         trips.eased(is_full, now)
