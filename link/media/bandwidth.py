@@ -29,7 +29,6 @@ BELIEVED_MOST = 24.0
 _GROWTH, _FASTER, _GROWTH_MOST = 1.08, 0.14, 1.5  # in a second, and more in each second that it goes on
 _HALF = 0.65
 _USED = 1.5
-_STORM = 1.2
 _MEASURES = 1.0
 _MEASURES_LEAST = 0.05
 _DIVIDES = 0.5
@@ -114,7 +113,6 @@ class Downstream:
         self.limit = 0  # the same as far as it is believed
         self.room = 0  # bit/s for pictures and what is sent of them again, 0 while there is no limit
         self.sending = 0.0  # bit/s of media, at present
-        self.stormed = False  # whether far more is sent again than for the first time
         self._available_at = float("-inf")
         self._own: dict[int, tuple[int, float]] = {}
         self._excess = Excess()
@@ -169,7 +167,6 @@ class Downstream:
         more, came = expected - self._before[0], received - self._before[1]
         repairs = (again - self._before[2]) * 8 / max(0.1, min(2.0, now - self._observed))
         self._before, self._observed = (expected, received, again), now
-        self.stormed = repairs > _STORM * self.sending
         carried = (self.sending + repairs) * (min(1.0, max(0, came) / more) if more > 0 else 1.0)
         self._excess.observe(expected, received, int(carried), now, rtt)
 

@@ -195,7 +195,7 @@ class Control:
         )
         if pace is None:
             return
-        if (full or downstream.stormed) and downstream.room:
+        if full and downstream.room:
             pace.hold(max(_LEAST, int(_HELD * downstream.room)), self._slots.values(), now)
         elif pace.holding:
             if downstream.room and waiting > 0:

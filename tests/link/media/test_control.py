@@ -374,21 +374,6 @@ class TestBandwidth:
                 spoken.control.tick(now)
             assert not pace.holding, "all of it has left, and there is no queue"
 
-    def test_who_asks_for_more_than_there_is_room_for_waits(self) -> None:
-        """A router that drops what is too much lets no queue show: all that is lost is asked for, and lost again."""
-        spoken = Spoken()
-        spoken.control.pace = pace = Pace(lambda header, payload: None, lambda: None)
-        held, now = 0, 1.0
-        for step in range(40):
-            now = 1.0 + step * 0.1
-            spoken.crowd(now)
-            spoken.slot.fraction_lost = 0.5
-            spoken.slot.bytes_again += 2 * 4 * 950
-            spoken.control.handle([Remb(200_000, ())], now)
-            spoken.control.tick(now)
-            held += pace.holding
-        assert held > 10
-
     @pytest.mark.parametrize("queue", [0.0, 0.5])
     def test_a_queue_on_the_way_to_us_is_none_on_the_way_from_us(self, queue: float) -> None:
         """Its length is looked at all the same, so that nobody asks again for what is still in it."""
