@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.end_to_end.conftest import Faces
@@ -55,8 +53,6 @@ class Words:
         return [(at, text) for at, text in await self.page.evaluate("window.__said")]
 
 
-@pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes longer: VISAVIS_BIG_TESTS=1")
-@pytest.mark.alone
 async def test_nobody_claims_a_recording_that_is_not_there(wire: Wire, faces: Faces) -> None:
     await faces.begin_call()
     kiosk = Words(faces.kiosk.page, "kiosk-call .recording")
@@ -78,11 +74,12 @@ async def test_nobody_claims_a_recording_that_is_not_there(wire: Wire, faces: Fa
         await console.says("暂停录制")
     finally:
         wire.heal()
-    for words in (kiosk, console):
+    # What counts is that the claim is gone. The console then looks for a moment longer what goes on without its server.
+    for words, at_most in ((kiosk, 3.4), (console, 5.0)):
         changed, lost = await words.changed(), await words.first("暂")
         print(f"{words.selector}: in doubt after {changed:.1f} s, lost after {lost:.1f} s")
         assert changed <= 2.0
-        assert lost <= 3.4
+        assert lost <= at_most
         await words.says("录制", 10)
     await kiosk.says("正在录制")
     await console.says("录制中")
