@@ -61,7 +61,8 @@ export class ConsoleTopbar extends ConsoleElement {
     const { link } = this.state;
     const { media } = this.app;
     if (session.state === "held") return callState("held", "pause", t("On hold"));
-    if (media.unsure || media.justLost || (link !== "open" && media.peer?.quiet) || this.#customerInDoubt(session)) {
+    const afterLoss = media.connection === "connected" && (media.justLost || (link !== "open" && media.peer?.quiet));
+    if (media.unsure || afterLoss || this.#customerInDoubt(session)) {
       return callState("waiting", "loader", t("Checking the connection…"));
     }
     // Neither words nor pictures of ours reach the server; whether the customer's do, this page cannot know.
