@@ -27,6 +27,8 @@ from link.media.slot import Slot
 REPORT_EVERY = 1.0
 MUCH_LOSS = 0.1
 _CHECK_EVERY = 0.05  # at most
+_KNOWN = 0.5
+"""Seconds for which a round trip is known that was measured, while it counts."""
 _HEARS = 0.1
 _WITHOUT_LOSS = 0.5
 _PASSES = 0.05  # in a tick
@@ -230,12 +232,21 @@ class Control:
         self._send(b"".join(parts))
 
     def _look(self, now: float) -> None:
-        """Where the far end wants less than it gets, see whether there is a queue; and how long one is that we see."""
-        wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING
+        """Where the far end wants less than it gets, see whether there is a queue; and how long one is that we see.
+
+        And how long the path is while something is asked for again: who takes it for a longer one asks too seldom, and
+        where much is lost, so are the reports that tell.
+        """
+        wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING or self._unsure(now)
         if self.check is not None and wanted and now - self._checked >= _CHECK_EVERY:
             self._checked = now
             self._round_trips.asked(now)
             self.check(now)
+
+    def _unsure(self, now: float) -> bool:
+        if now - self._round_trips.measured < _KNOWN:
+            return False
+        return any(source.flow.missing for source in self._ingress.sources())
 
     def _lossy(self) -> bool:
         """Whether more is lost than the path loses whatever is sent: then a browser's word (REMB) counts.

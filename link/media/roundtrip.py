@@ -32,6 +32,7 @@ class RoundTrips:
 
     def __init__(self) -> None:
         self.value = 0.0
+        self.measured = float("-inf")  # when the last one came
         self.elsewhere = 0.0  # seconds of them that are known to be spent in a queue on the way back
         self._fastest = MinimumFilter()
         self._latest: deque[float] = deque(maxlen=_LATEST)
@@ -54,6 +55,7 @@ class RoundTrips:
         rtt = max(0.001, rtt)
         self._fastest.add(rtt, now)
         self._latest.append(rtt)
+        self.measured = now
         self.value = rtt if not self.value else self.value + _WEIGHT * (rtt - self.value)
         if check:
             left = now - rtt

@@ -124,6 +124,28 @@ def test_round_trip_time_from_reports() -> None:
     assert spoken.control.rtt == pytest.approx(0.08, abs=0.001)
 
 
+def test_a_path_is_looked_at_while_something_is_asked_for_again_and_nobody_says_how_long_it_is() -> None:
+    """It was long, is short now, and so much is lost that no report comes through."""
+    spoken = Spoken()
+    asked: list[float] = []
+    spoken.control.check = asked.append
+    spoken.control.measured(0.5, 1.0)
+    spoken.camera.receive(1, 0, True, KEYFRAME, 1.1)
+    spoken.control.tick(2.0)
+    assert asked == [], "nothing is missing"
+    spoken.camera.receive(4, 9000, True, KEYFRAME, 2.1)
+    for tick in range(1, 9):
+        spoken.control.tick(2.0 + tick * 0.1)
+    assert len(asked) == 8, "until one comes back"
+    spoken.control.measured(0.04, 2.85)
+    spoken.control.tick(2.9)
+    assert len(asked) == 8
+    for sequence in (2, 3):
+        spoken.camera.receive(sequence, 4000, True, KEYFRAME, 3.0)
+    spoken.control.tick(4.0)
+    assert len(asked) == 8
+
+
 def test_an_encoder_learns_what_its_listeners_lose() -> None:
     """The loss of our own path and of the one behind us; what was sent again counts as lost."""
     spoken = Spoken()
