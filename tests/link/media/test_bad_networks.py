@@ -83,7 +83,7 @@ async def test_the_picture_is_back_after_thirty_percent(no_task_left: None) -> N
             back, sent = each.after(1.0), other.after(1.0)
             assert back.freeze < 0.5
             assert back.fps > 0.8 * sent.grown("encoded") / sent.seconds
-            assert other.bitrate(4, 6) > 400_000, "of 750; and the longer, the more"
+            assert other.bitrate(4, 6) > 250_000, "of 750, less where the browser has made the picture smaller"
 
 
 @big
@@ -116,7 +116,7 @@ async def test_the_smallest_mtu_of_ipv6_is_enough(no_task_left: None) -> None:
         for each, other in zip(seen, reversed(seen), strict=True):
             assert each.fps > 0.9 * other.grown("encoded") / other.seconds
             assert each.freeze < 0.5
-            assert each.concealed <= 0.01
+            assert each.concealed <= 0.015
             assert other.samples[-1]["height"] == 720
 
 
