@@ -47,19 +47,24 @@ _HIDDEN = """() => {
 SCREENS = (ViewportSize(width=1080, height=1920), ViewportSize(width=1920, height=1080))
 
 
-async def all_on_screen(at: Kiosk) -> None:
-    """Every button is wholly on the screen, upright and lying, in both languages and sizes of type."""
-    hidden: list[str] = []
+async def each_look(at: Kiosk, script: str) -> list[str]:
+    """What `script` finds upright and lying, in both languages and sizes of type, and where."""
+    found: list[str] = []
     for screen in SCREENS:
         await at.page.set_viewport_size(screen)
         for elderly in (True, False):
             await at.page.evaluate(TYPE, elderly)
             for language in ("en", "zh-CN"):
                 await at.page.evaluate(SPEAK, language)
-                found = await at.page.evaluate(_HIDDEN)
-                hidden += [f"{screen['width']} {language} {'elderly ' * elderly}{text}" for text in found]
+                where = f"{screen['width']} {language} {'elderly ' * elderly}"
+                found += [f"{where}{text}" for text in await at.page.evaluate(script)]
     await at.page.set_viewport_size(SCREENS[0])
-    assert not hidden, hidden
+    return found
+
+
+async def all_on_screen(at: Kiosk) -> None:
+    """Every button is wholly on the screen, however it is looked at."""
+    assert await each_look(at, _HIDDEN) == []
 
 
 async def fine(at: Kiosk, *, elderly: bool = False) -> None:
