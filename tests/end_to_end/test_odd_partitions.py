@@ -16,25 +16,15 @@ from tests.end_to_end.wire import Wire
 Shape = Callable[[Wire], Awaitable[None]]
 
 
-async def up_only(wire: Wire) -> None:
-    """Nobody is heard by the server, and hears all the same what it says."""
-    wire.part("up")
-    await asyncio.sleep(5)
+def only(way: str, seconds: float) -> Shape:
+    """One way alone. Up: nobody is heard by the server, and hears all the same what it says."""
 
+    async def shape(wire: Wire) -> None:
+        wire.part(way)
+        await asyncio.sleep(seconds)
 
-async def down_only(wire: Wire) -> None:
-    wire.part("down")
-    await asyncio.sleep(5)
-
-
-async def up_only_for_long(wire: Wire) -> None:
-    wire.part("up")
-    await asyncio.sleep(20)
-
-
-async def down_only_for_long(wire: Wire) -> None:
-    wire.part("down")
-    await asyncio.sleep(20)
+    shape.__name__ = f"{way} only for {seconds:g} s"
+    return shape
 
 
 async def one_way_after_the_other(wire: Wire) -> None:
@@ -72,8 +62,15 @@ async def with_a_new_address(wire: Wire) -> None:
     await asyncio.sleep(2.5)
 
 
-SHAPES = (up_only, down_only, one_way_after_the_other, three_in_ten_seconds, while_legs_are_made, with_a_new_address)
-LONG = (up_only_for_long, down_only_for_long)
+SHAPES = (
+    only("up", 5),
+    only("down", 5),
+    one_way_after_the_other,
+    three_in_ten_seconds,
+    while_legs_are_made,
+    with_a_new_address,
+)
+LONG = (only("up", 20), only("down", 20))
 
 
 @BIG
