@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import traceback
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from server.demo_media import Media, prepare
 from server.demo_stack import ROOT, Stack, StackError, free_port, running
 
 MEDIA = ROOT / ".cache" / "demo"
+FAILURE = ROOT / "var" / "demo-failure.log"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,11 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return asyncio.run(_play(options))
         asyncio.run(_run(options))
     except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _stopped(str(error), options)
     except KeyboardInterrupt:
         return 0 if not options.auto else 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, who tries the demonstration gets one sentence
+        FAILURE.parent.mkdir(parents=True, exist_ok=True)
+        FAILURE.write_text(traceback.format_exc(), encoding="utf-8")
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        return _stopped(f"The demonstration stopped: {reason} (details: {FAILURE}).", options)
     return 0
+
+
+def _stopped(sentence: str, options: argparse.Namespace) -> int:
+    print(sentence, file=sys.stderr)
+    if options.auto and options.json:
+        print(json.dumps({"ok": False, "problems": [sentence]}, ensure_ascii=False), flush=True)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, full_picture, open_browser, received
 from server.demo_data import SPECIALIST, SUPERVISOR
+from server.demo_machine import measure
 from server.demo_media import Media
 from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
 from server.demo_report import Report, judge, read_journal
@@ -27,14 +28,21 @@ async def play(
 ) -> Report:
     """Play one call on a running `stack` and report; `screens` keeps pictures of every screen on the way."""
     report = Report(seconds=seconds)
-    async with _two_browsers(media, headless) as (customers, specialists):
+    async with contextlib.AsyncExitStack() as browsers:
+        customers, specialists = await browsers.enter_async_context(_two_browsers(media, headless))
+        machine = await measure(customers, specialists)
+        report.picture, report.why, report.slowness = machine.picture, machine.why(), machine.slowness
+        if not machine.keeps_up:
+            # A camera has the size of the file that it plays, and a browser keeps its camera for life.
+            await browsers.aclose()
+            customers, specialists = await browsers.enter_async_context(_two_browsers(media.small, headless))
         camera = _Camera(screens)
         try:
             await _call(stack, report, customers, specialists, camera)
             await _replay(stack, report, specialists, camera)
         except (PlaywrightError, TimeoutError) as error:
             await camera.emergency()
-            report.problems.append(f"the call stopped half-way: {str(error).splitlines()[0]}")
+            report.problems.append(f"the call stopped half-way: {_first_line(error)}")
     if report.session:
         read_journal(report, await stack.journal(report.session))
         code, output = await stack.run_command("verify", report.session)
@@ -116,7 +124,11 @@ async def _call(
     left = report.seconds - 2 - (asyncio.get_running_loop().time() - began)
     await asyncio.sleep(max(0.0, left))
     # Where it does not come, the report tells the size that there was.
-    await asyncio.gather(full_picture(kiosk.page), full_picture(console.page), return_exceptions=True)
+    await asyncio.gather(
+        full_picture(kiosk.page, size=report.picture),
+        full_picture(console.page, size=report.picture),
+        return_exceptions=True,
+    )
     report.kiosk, report.console = await asyncio.gather(received(kiosk.page), received(console.page))
     report.seconds = asyncio.get_running_loop().time() - began
     await kiosk.hang_up()
@@ -137,3 +149,7 @@ async def _replay(stack: Stack, report: Report, browser: BrowserContext, camera:
     await library.open(report.session)
     await library.play()
     await camera.take("library-2-player", page)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,27 +1,28 @@
 """What the demonstration shows its cameras and says into its microphones, made once on this machine.
 
-Two people who move and blink (Motion JPEG, 1280x720 at 30 frames per second, which Chromium's fake camera plays in a
-loop), two voices (48 kHz WAV: espeak-ng where it is installed, otherwise a voice-like signal), and a folder of papers
-for the document camera. Nothing here is downloaded or committed.
+Two people who move and blink (Motion JPEG at 30 frames per second, which Chromium's fake camera plays in a loop; large,
+and small for machines that cannot encode the large one), two voices (48 kHz WAV: espeak-ng where it is installed,
+otherwise a voice-like signal), and a folder of papers for the document camera. Nothing here is downloaded or committed.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import shutil
 import subprocess
 import tempfile
 import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-VERSION = "3"  # raise it when a picture or a sound changes: made files are kept until then
+VERSION = "4"  # raise it when a picture or a sound changes: made files are kept until then
 WIDTH, HEIGHT, RATE, SECONDS = 1280, 720, 30, 6
+LARGE = (WIDTH, HEIGHT)
+SMALL = (640, 360)
 AUDIO_RATE = 48000
 
 _CUSTOMER_SPEECH = "您好，我想了解一下稳健型的理财产品，请问一年期的收益大概是多少？我带了身份证和工资流水。"
@@ -36,13 +37,22 @@ _FONTS = (
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Files of the demonstration; `papers` is a folder of JPEG images."""
+    """Files of the demonstration; `papers` is a folder of JPEG images. `small` are the same people, 640x360."""
 
     customer_video: Path
     customer_audio: Path
     specialist_video: Path
     specialist_audio: Path
     papers: Path
+
+    @property
+    def small(self) -> Media:
+        """The same files with small pictures of the people."""
+        return replace(
+            self,
+            customer_video=self.customer_video.with_stem(f"{self.customer_video.stem}-small"),
+            specialist_video=self.specialist_video.with_stem(f"{self.specialist_video.stem}-small"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +88,8 @@ def prepare(folder: Path) -> Media:
         return media
     folder.mkdir(parents=True, exist_ok=True)
     media.papers.mkdir(exist_ok=True)
-    _write_video(media.customer_video, _CUSTOMER, phase=0.0)
-    _write_video(media.specialist_video, _SPECIALIST, phase=1.3)
+    _write_videos(media.customer_video, media.small.customer_video, _CUSTOMER, phase=0.0)
+    _write_videos(media.specialist_video, media.small.specialist_video, _SPECIALIST, phase=1.3)
     write_wav(media.customer_audio, speech(_CUSTOMER_SPEECH, pitch=118.0))
     write_wav(media.specialist_audio, speech(_SPECIALIST_SPEECH, pitch=205.0))
     _draw_identity_card().save(media.papers / "1-identity-card.jpg", quality=92)
@@ -88,15 +98,13 @@ def prepare(folder: Path) -> Media:
     return media
 
 
-def _write_video(path: Path, look: Look, phase: float) -> None:
+def _write_videos(large: Path, small: Path, look: Look, phase: float) -> None:
     still = _draw_room(look)
-    with path.open("wb") as file:
+    with large.open("wb") as large_file, small.open("wb") as small_file:
         for number in range(RATE * SECONDS):
-            buffer = io.BytesIO()
-            _draw_person(still.copy(), look, number / RATE + phase, number).save(
-                buffer, "JPEG", quality=82, subsampling="4:2:0"
-            )
-            file.write(buffer.getvalue())
+            picture = _draw_person(still.copy(), look, number / RATE + phase, number)
+            picture.save(large_file, "JPEG", quality=82, subsampling="4:2:0")
+            picture.reduce(WIDTH // SMALL[0]).save(small_file, "JPEG", quality=82, subsampling="4:2:0")
 
 
 def _draw_room(look: Look) -> Image.Image:

@@ -29,6 +29,25 @@ def test_the_pictures_move_and_last_a_whole_loop(media: demo_media.Media) -> Non
         assert seam < 3, "the loop has no jump"
 
 
+def test_the_small_pictures_are_the_same_ones(media: demo_media.Media) -> None:
+    for large, small in (
+        (media.customer_video, media.small.customer_video),
+        (media.specialist_video, media.small.specialist_video),
+    ):
+        pictures = []
+        for path in (large, small):
+            with av.open(str(path), format="mjpeg") as container:
+                pictures.append(
+                    [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+                )
+        assert len(pictures[0]) == len(pictures[1])
+        assert pictures[1][0].size == demo_media.SMALL
+        again = np.asarray(pictures[0][40].resize(demo_media.SMALL), int)
+        assert np.abs(again - np.asarray(pictures[1][40], int)).mean() < 4
+    assert media.small.customer_audio == media.customer_audio
+    assert media.small.papers == media.papers
+
+
 def test_the_voices_can_be_heard(media: demo_media.Media) -> None:
     for path in (media.customer_audio, media.specialist_audio):
         with wave.open(str(path)) as file:

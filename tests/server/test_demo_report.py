@@ -72,6 +72,32 @@ def test_each_thing_that_is_missing_is_a_problem(change: dict[str, object], prob
     assert f"NOT AS IT MUST BE: {report.problems[0]}" in report.sentences()
 
 
+def test_a_slow_machine_is_no_fault_of_the_call() -> None:
+    """Times are judged in what the machine needed just before; pictures and sound that are missing are not excused."""
+    report = good()
+    report.answer_to_media_ms = 6000
+    report.kiosk = dataclasses.replace(GOOD, frozen_s=3.0)
+    report.slowness = 2.0
+    judge(report)
+    assert report.problems == []
+    report.answer_to_media_ms = 8001
+    report.console = dataclasses.replace(GOOD, frozen_s=4.1, audio_level=0.0, video_frames=5)
+    judge(report)
+    assert len(report.problems) == 4
+
+
+def test_the_picture_that_the_machine_encodes_is_the_one_that_must_come() -> None:
+    small = dataclasses.replace(GOOD, width=640, height=360)
+    report = dataclasses.replace(good(), picture=(640, 360), why="too slow", kiosk=small, console=small)
+    judge(report)
+    assert report.problems == []
+    assert (json.loads(report.json())["picture"], json.loads(report.json())["why"]) == ("640x360", "too slow")
+    assert "cameras of 640x360: too slow" in report.sentences()
+    report.console = GOOD
+    judge(report)
+    assert report.problems == ["the console sees a picture of 1280x720"]
+
+
 def test_the_report_is_one_line_with_the_agreed_fields() -> None:
     text = good().json()
     assert "\n" not in text
