@@ -55,7 +55,9 @@ class Access:
         Raises:
             Unavailable: nobody was told.
         """
-        self._told.add(await self._logins.announce(subject))
+        # Not in one expression: `_follow` may put another set in the place of `_told` meanwhile.
+        number = await self._logins.announce(subject)
+        self._told.add(number)
         self.changed(subject)
 
     async def _follow(self, seen: int) -> None:

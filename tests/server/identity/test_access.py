@@ -56,6 +56,38 @@ async def test_who_begins_after_an_announcement_is_not_ended_by_it(store: Store,
     await elsewhere.close()
 
 
+async def test_an_announcement_is_ours_whatever_is_read_while_it_is_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The changes of others are read between the beginning and the end of our own announcement."""
+    access = Access(store.logins, poll_s=0.0)
+    await access.start()
+    reads = 0
+    changes, announce = store.logins.changes, store.logins.announce
+
+    async def counted(after: int) -> list[tuple[int, str]]:
+        nonlocal reads
+        found = await changes(after)
+        reads += 1
+        return found
+
+    async def slow(subject: str) -> int:
+        begun = reads
+        async with asyncio.timeout(30):
+            while reads < begun + 2:
+                await asyncio.sleep(0)
+        return await announce(subject)
+
+    monkeypatch.setattr(store.logins, "changes", counted)
+    monkeypatch.setattr(store.logins, "announce", slow)
+    await access.announce("k1")
+    after, other = access.watch("k1"), access.watch("k2")
+    await announce("k2")
+    await asyncio.wait_for(other.wait(), 30)
+    assert not after.is_set()
+    await access.close()
+
+
 async def test_a_database_that_is_away_for_a_while_loses_no_change(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
