@@ -6,6 +6,7 @@ Every check answers for itself and never raises. The exit code is 0 when everyth
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
@@ -106,6 +107,20 @@ def check_browser() -> Finding:
     return Finding(Outcome.READY, f"{_first_line([browser, '--version'])} is at {browser}.")
 
 
+def check_driver() -> Finding:
+    """The Node.js inside Playwright, which steers the browser, starts: a bare Debian lacks a library of it."""
+    specification = importlib.util.find_spec("playwright")
+    if specification is None or specification.origin is None:
+        return Finding(Outcome.ADVICE, "Playwright is not installed; ./dev test installs it.")
+    version = _first_line([str(Path(specification.origin).parent / "driver" / "node"), "--version"])
+    if not version:
+        return Finding(
+            Outcome.ADVICE,
+            "Playwright's Node.js does not start (libatomic1 is missing?); ./dev test mends it where it may.",
+        )
+    return Finding(Outcome.READY, f"Playwright steers the browser with its own Node.js {version}.")
+
+
 def check_font() -> Finding:
     """Chinese text can be drawn."""
     if shutil.which("fc-list"):
@@ -165,8 +180,8 @@ def check_disk() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    check_python, check_packages, check_media_stack, check_node, check_bundle, check_browser, check_font, check_speech,
-    check_turn, check_ports, check_network, check_disk,
+    check_python, check_packages, check_media_stack, check_node, check_bundle, check_browser, check_driver, check_font,
+    check_speech, check_turn, check_ports, check_network, check_disk,
 )  # fmt: skip
 
 

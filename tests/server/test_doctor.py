@@ -48,6 +48,14 @@ def test_a_missing_browser_is_only_a_note(monkeypatch: pytest.MonkeyPatch) -> No
     assert doctor.check_browser().outcome is Outcome.ADVICE
 
 
+def test_a_driver_that_does_not_start_is_a_note_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.check_driver().outcome is Outcome.READY
+    monkeypatch.setattr(doctor, "_first_line", lambda command: "")
+    assert "libatomic1" in doctor.check_driver().text
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert doctor.check_driver().outcome is Outcome.ADVICE
+
+
 def test_what_is_needed_decides_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
