@@ -7,6 +7,7 @@ otherwise a voice-like signal), and a folder of papers for the document camera. 
 
 from __future__ import annotations
 
+import fcntl
 import math
 import shutil
 import subprocess
@@ -78,15 +79,22 @@ _SPECIALIST = Look(
 
 
 def prepare(folder: Path) -> Media:
-    """Make what is missing in `folder` and return it; takes a few seconds the first time."""
+    """Make what is missing in `folder` and return it; takes a few seconds the first time, once for all processes."""
     media = Media(
         folder / "customer.mjpeg", folder / "customer.wav", folder / "specialist.mjpeg", folder / "specialist.wav",
         folder / "papers",
     )  # fmt: skip
     stamp = folder / "version"
-    if stamp.exists() and stamp.read_text() == VERSION:
-        return media
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != VERSION:
+            _make(media)
+            stamp.write_text(VERSION)
+    return media
+
+
+def _make(media: Media) -> None:
     media.papers.mkdir(exist_ok=True)
     _write_videos(media.customer_video, media.small.customer_video, _CUSTOMER, phase=0.0)
     _write_videos(media.specialist_video, media.small.specialist_video, _SPECIALIST, phase=1.3)
@@ -94,8 +102,6 @@ def prepare(folder: Path) -> Media:
     write_wav(media.specialist_audio, speech(_SPECIALIST_SPEECH, pitch=205.0))
     _draw_identity_card().save(media.papers / "1-identity-card.jpg", quality=92)
     _draw_statement().save(media.papers / "2-income-statement.jpg", quality=92)
-    stamp.write_text(VERSION)
-    return media
 
 
 def _write_videos(large: Path, small: Path, look: Look, phase: float) -> None:

@@ -23,6 +23,7 @@ SECONDS = 4
 FPS = 30
 BITRATE = 1_220_000  # asked of the encoder, which makes 1.4 Mbit/s of it; with headers 1.5
 AUDIO_STEP = 960
+KEPT = Path(__file__).parent.parent.parent / ".cache" / "bench"
 RATES = (0.25, 0.5, 1.0, 2.0)
 """Times the standard rate: those for which Opus has a length of packet."""
 
@@ -69,15 +70,19 @@ def media_host() -> str:
 
 @functools.cache
 def clip(rate: float = 1.0) -> Clip:
-    """The clip, encoded at the first use on this machine and kept in the temporary directory."""
-    path = Path(tempfile.gettempdir()) / f"visavis-bench-clip-{BITRATE}-{rate:g}.pickle"
+    """The clip, encoded at the first use of this checkout and kept in it."""
+    path = KEPT / f"clip-{BITRATE}-{rate:g}.pickle"
     if path.exists():
         found = pickle.loads(path.read_bytes())
         if isinstance(found, tuple):
             video, audio = found
             return Clip(video, audio, rate)
     made = Clip(_video(rate), _audio(rate), rate)
-    path.write_bytes(pickle.dumps((made.video, made.audio)))
+    KEPT.mkdir(parents=True, exist_ok=True)
+    # Several processes of tests may make it at once.
+    with tempfile.NamedTemporaryFile(dir=KEPT, delete=False) as file:
+        file.write(pickle.dumps((made.video, made.audio)))
+    Path(file.name).replace(path)
     return made
 
 
@@ -91,7 +96,8 @@ def _video(rate: float) -> list[list[bytes]]:
     codec.bit_rate = bitrate
     codec.gop_size = 10_000
     codec.options = {
-        "deadline": "realtime", "cpu-used": "8", "minrate": str(bitrate), "maxrate": str(bitrate),
+        # A negative number is a fixed speed; a positive one follows how busy the machine is, and so would the packets.
+        "deadline": "realtime", "cpu-used": "-8", "minrate": str(bitrate), "maxrate": str(bitrate),
         "bufsize": str(bitrate // 4), "lag-in-frames": "0", "error-resilient": "1", "undershoot-pct": "5",
     }  # fmt: skip
     noise = np.random.default_rng(1)
