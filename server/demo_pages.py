@@ -11,7 +11,7 @@ import time
 
 from playwright.async_api import BrowserContext, Locator, Page
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 # Made up, with check digits that are right. The numbers must never be seen in a console, a recording or a log.
 FORM_DATA = {

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import structlog
+from playwright.async_api import expect
+
+from tests import machine
 
 # Before anything of link.media is imported, and for the processes that tests start.
 os.environ.setdefault("VISAVIS_COMPILED", "0")
 
 _configure = structlog.configure
+_BESIDE = pytest.StashKey[tuple[subprocess.Popen[bytes], Path]]()
 
 
 def _configure_for_tests(**options: Any) -> None:
@@ -22,8 +28,21 @@ def _configure_for_tests(**options: Any) -> None:
     _configure(**{**options, "cache_logger_on_first_use": False})
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    # How long a page is given to show something that it must show; what it takes is for the bench to say.
+    expect.set_options(timeout=30_000)
     setattr(structlog, "configure", _configure_for_tests)  # noqa: B010 - the signature is wider on purpose
+    if machine.VARIABLE not in os.environ:  # else this is a process of tests, whose parent has started it
+        config.stash[_BESIDE] = machine.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _BESIDE in config.stash:
+        machine.stop(*config.stash[_BESIDE])
+
+
+def pytest_runtest_setup() -> None:
+    machine.begin_test()
 
 
 @pytest.fixture(autouse=True)

@@ -67,8 +67,8 @@ class Browsers:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browsers(media: Media) -> AsyncIterator[Browsers]:
     async with (
-        launched(video=media.customer_video, audio=media.customer_audio) as customer,
-        launched(video=media.specialist_video, audio=media.specialist_audio) as specialist,
+        launched(video=media.small.customer_video, audio=media.customer_audio) as customer,
+        launched(video=media.small.specialist_video, audio=media.specialist_audio) as specialist,
     ):
         yield Browsers(customer, specialist)
 

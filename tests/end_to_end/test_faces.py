@@ -73,7 +73,7 @@ async def test_a_dropped_connection_of_the_console_loses_and_repeats_nothing(fac
     await faces.console.say("二")
     await faces.kiosk.reply(0)
     await faces.kiosk.hears("二")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while len(routes) == dropped:
             await asyncio.sleep(0.1)
     await faces.console.page.locator("console-chat .line:not(.own)").wait_for()

@@ -18,6 +18,7 @@ from server.demo_pages import ConsolePage, KioskPage
 from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
 from tests.end_to_end.conftest import Browsers, Faces, both_faces
+from tests.machine import allow
 
 BACK_S = 30.0
 MOST_LOST_MS = 2000
@@ -160,13 +161,13 @@ async def test_a_crashed_browser_of_the_specialist_is_not_waited_for_long(
         processes = (await control.send("SystemInfo.getProcessInfo"))["processInfo"]
         killed = time.monotonic()
         os.kill(next(process["id"] for process in processes if process["type"] == "browser"), signal.SIGKILL)
-        await kiosk.page.locator("kiosk-call .veil").first.wait_for(timeout=5000)
+        await kiosk.page.locator("kiosk-call .veil").first.wait_for(timeout=30_000)
         told_s = time.monotonic() - killed
-        await kiosk.page.locator("kiosk-waiting").wait_for(timeout=15_000)
+        await kiosk.page.locator("kiosk-waiting").wait_for(timeout=30_000)
         requeued_s = time.monotonic() - killed
         print(f"told after {told_s:.2f} s, back in the queue after {requeued_s:.2f} s")
-        assert told_s <= TOLD_S
-        assert requeued_s <= NOTICED_S
+        assert told_s <= allow(TOLD_S)
+        assert requeued_s <= allow(NOTICED_S)
         lost = [event for kind, event in await stack.journal(faces.session) if kind == "participant_lost"]
         assert lost[-1]["cut"]
         await kiosk.stop_waiting()

@@ -15,6 +15,7 @@ from server.demo_stack import Stack
 from tests.end_to_end.conftest import Faces
 from tests.end_to_end.pictures import Pictures
 from tests.end_to_end.wire import Wire
+from tests.machine import allow
 
 LOSS = 0.03
 SETTLING_S = 4.0
@@ -24,7 +25,7 @@ LONGEST_FREEZE_S = 1.0
 
 async def completed(stack: Stack, session: str) -> list[tuple[str, dict[str, Any]]]:
     """Wait until the recording is complete; the whole journal."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             entries = await stack.journal(session)
             if "recording_completed" in dict(entries):
@@ -61,7 +62,7 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
         await asyncio.sleep(TALK_S)
         freezes = pictures.pauses(since, time.monotonic())
     over = await faces.time_ms() - 1000  # what was lost in the last moment may still be missing when it ends
-    assert max(freezes) <= LONGEST_FREEZE_S, freezes
+    assert max(freezes) <= allow(LONGEST_FREEZE_S), freezes
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
     assert len(events["leg_opened"]) == 2, "nobody needed another leg"
@@ -85,13 +86,13 @@ async def test_both_pages_say_that_the_customers_network_is_weak(wire: Wire, fac
     begun = loop.time()
     path = wire._newest["/ws/kiosk"]
     path.loss = 0.08
-    await expect(note).to_contain_text("网络", timeout=15_000)
+    await expect(note).to_contain_text("网络", timeout=30_000)
     told = loop.time() - begun
-    await expect(said).to_contain_text("客户网络", timeout=5_000)
+    await expect(said).to_contain_text("客户网络", timeout=30_000)
     path.loss = 0.0
     begun = loop.time()
-    await expect(note).to_have_count(0, timeout=25_000)
-    await expect(said).to_have_count(0, timeout=5_000)
+    await expect(note).to_have_count(0, timeout=30_000)
+    await expect(said).to_have_count(0, timeout=30_000)
     print(f"said after {told:.1f} s, over after {loop.time() - begun:.1f} s")
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
@@ -115,7 +116,7 @@ async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wir
     async with Pictures(faces.kiosk.page) as pictures:
         since = time.monotonic()
         await asyncio.sleep(3.0)
-        assert max(pictures.pauses(since, time.monotonic())) <= LONGEST_FREEZE_S
+        assert max(pictures.pauses(since, time.monotonic())) <= allow(LONGEST_FREEZE_S)
     assert await faces.stack.newest_session() == faces.session
     over = await faces.time_ms()
     await faces.kiosk.hang_up()

@@ -15,6 +15,7 @@ from server.store import Store
 from tests.end_to_end.conftest import Faces
 from tests.end_to_end.pictures import Pictures
 from tests.end_to_end.wire import Wire
+from tests.machine import allow
 
 BIG = pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="takes minutes: VISAVIS_BIG_TESTS=1")
 NOTICED_S = 3.0
@@ -74,8 +75,8 @@ async def test_five_seconds_without_a_network_and_the_call_goes_on(wire: Wire, f
         await pictures.steady(2)
     noticed = {participant: at_s - begun for participant, at_s in reversed(await lost_legs(faces))}
     report(noticed_kiosk=noticed["kiosk"], noticed_console=noticed["specialist"], kiosk=back[0], console=back[1])
-    assert max(noticed.values()) <= NOTICED_S
-    assert max(back) <= BACK_S
+    assert max(noticed.values()) <= allow(NOTICED_S)
+    assert max(back) <= allow(BACK_S)
     await faces.console.say("一")
     await faces.kiosk.hears("一")
     await goes_on(faces)
@@ -90,7 +91,7 @@ async def test_twenty_seconds_without_a_network_and_the_call_goes_on(wire: Wire,
         back = await pictures.after(healed + 0.1, 20)
         await pictures.steady(2)
     report(kiosk=back[0], console=back[1])
-    assert max(back) <= 5.0
+    assert max(back) <= allow(5.0)
     await goes_on(faces)
 
 
@@ -100,7 +101,7 @@ async def test_a_minute_without_a_network_ends_the_call_and_offers_another(wire:
     await part(faces, wire, 60.0)
     # The specialist was taken for lost first, so there is nobody to rate any more.
     again = faces.kiosk.page.locator("kiosk-notice .note.danger, kiosk-rating button.again").first
-    await again.wait_for(timeout=10_000)
+    await again.wait_for(timeout=30_000)
     entries = await faces.stack.journal(faces.session)
     ended = [event for kind, event in entries if kind == "ended"]
     assert [(event["by"], event["reason"]) for event in ended] == [("system", "interrupted")]
@@ -125,7 +126,7 @@ async def test_a_new_address_of_the_kiosk_is_a_new_leg_in_the_same_call(wire: Wi
         back = await pictures.after(moved + 1.0, 20)
         await pictures.steady(2)
     report(kiosk=back[0] + 1.0, console=back[1] + 1.0)
-    assert max(back) + 1.0 <= ADDRESS_S
+    assert max(back) + 1.0 <= allow(ADDRESS_S)
     assert await legs(faces) == before + 1, "only the kiosk's leg is new"
     await goes_on(faces)
 
@@ -143,12 +144,12 @@ async def test_a_nat_that_forgets_costs_no_leg(wire: Wire, faces: Faces) -> None
         await faces.console.say("一")
         await faces.kiosk.hears("一")
         report(word=time.monotonic() - begun)
-        assert time.monotonic() - begun <= WORD_S
+        assert time.monotonic() - begun <= allow(WORD_S)
         await asyncio.sleep(3)
         pauses = pictures.pauses(begun, time.monotonic())
         await pictures.steady(2)
     report(kiosk=pauses[0], console=pauses[1])
-    assert max(pauses) <= BACK_S
+    assert max(pauses) <= allow(BACK_S)
     assert await legs(faces) == before
     await goes_on(faces)
 

@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ MICROPHONES = ("kiosk.microphone", "specialist.microphone")
 
 async def ended(stack: Stack, session: str) -> dict[str, Any]:
     """Wait until the recording is complete; return the last payload of each kind of the journal."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             facts = dict(await stack.journal(session))
             if "recording_completed" in facts:
@@ -63,7 +64,9 @@ async def test_a_recording_is_replayed_exported_and_proved(call: Faces, tmp_path
     for name in (*CAMERAS, *MICROPHONES):
         moments = times(tmp_path / "out" / f"{name}.webm")
         assert moments[-1] >= talked - 0.5, f"{name} covers the whole talk"
-        assert abs(moments[-1] - recorded[name]["recorded_ms"] / 1000) <= 0.5
+        # The last picture lasts until the next would have come, which on a busy camera takes its time.
+        longest = max(after - before for before, after in pairwise(moments))
+        assert abs(moments[-1] - recorded[name]["recorded_ms"] / 1000) <= 0.5 + longest
         seconds = {int(moment) for moment in moments}
         assert seconds >= set(range(int(moments[-1]))), f"{name}: every second has frames"
         assert moments == sorted(moments)

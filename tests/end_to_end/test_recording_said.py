@@ -46,7 +46,7 @@ class Words:
         """When it was first said, in seconds since the begin."""
         return next(at for at, text in await self._all() if words in text)
 
-    async def says(self, words: str, timeout_s: float = 15.0) -> None:
+    async def says(self, words: str, timeout_s: float = 30.0) -> None:
         await expect(self.page.locator(self.selector)).to_contain_text(words, timeout=timeout_s * 1000)
 
     async def _all(self) -> list[tuple[float, str]]:

@@ -98,7 +98,7 @@ class HeadOffice:
         app.router.add_put("/api/kiosk/sessions/{session}/documents/{document}", self._paper)
         return app
 
-    async def until(self, what: Any, timeout: float = 15) -> Any:
+    async def until(self, what: Any, timeout: float = 30.0) -> Any:
         """Wait until `what()` is true, looking again after everything the kiosk says; returns its value."""
 
         async def look() -> Any:
@@ -109,7 +109,7 @@ class HeadOffice:
 
         return await asyncio.wait_for(look(), timeout)
 
-    async def heard(self, kind: type[c.ClientMessage], timeout: float = 15) -> Any:
+    async def heard(self, kind: type[c.ClientMessage], timeout: float = 30.0) -> Any:
         """Wait for a message of this kind; returns the latest."""
         return await self.until(lambda: next((m for m in reversed(self.said) if isinstance(m, kind)), None), timeout)
 

@@ -16,7 +16,7 @@ async def child(tmp_path: Path, source: str) -> Child:
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", source, stdout=file, stderr=file)
     made = Child("child", log, process)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "up" not in made.last_lines() and made.running:
             await asyncio.sleep(0.02)
     return made
@@ -99,7 +99,7 @@ async def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None
     assert orphan.exists()
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while runs(orphan):
             await asyncio.sleep(0.05)
 

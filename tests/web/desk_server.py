@@ -152,7 +152,7 @@ class Desk:
         def enough() -> bool:
             return sum(isinstance(message, kind) for message in self.said) >= count
 
-        async with asyncio.timeout(10), self._changed:
+        async with asyncio.timeout(30), self._changed:
             await self._changed.wait_for(enough)
         return [message for message in self.said if isinstance(message, kind)][-1]
 

@@ -32,7 +32,7 @@ class Person:
     complaints: list[str] = field(default_factory=list)
 
     def listen(self, page: Page) -> None:
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 

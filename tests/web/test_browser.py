@@ -99,7 +99,7 @@ async def test_widgets_languages_and_third_party_code_work_under_the_strict_poli
         "request", lambda request: None if request.url.startswith((origin, "data:")) else outside.append(request.url)
     )
     await page.goto(origin)
-    await page.locator("body[data-ready=yes]").wait_for(timeout=15_000)
+    await page.locator("body[data-ready=yes]").wait_for(timeout=30_000)
     assert await page.evaluate("test.loaded") == ["function", "function"]
     assert "phone-off" in await page.evaluate("test.iconNames")
     for tag in ("wa-button", "wa-select", "wa-dialog", "wa-rating", "wa-switch", "wa-tab-group", "wa-tooltip"):
@@ -108,14 +108,14 @@ async def test_widgets_languages_and_third_party_code_work_under_the_strict_poli
     await page.get_by_text("Text", exact=True).wait_for()
     drawn = await page.evaluate("document.querySelector('wa-icon').updateComplete.then(() => true)")
     assert drawn
-    await page.locator("wa-icon svg").first.wait_for(timeout=5_000)
+    await page.locator("wa-icon svg").first.wait_for(timeout=30_000)
     assert await page.locator("h1").inner_text() == "Hello <World>"
     await page.evaluate("test.setLanguage('zh-CN')")
     assert await page.locator("h1").inner_text() == "你好，<World>"
     assert await page.locator("test-greeting p").inner_text() == "你好，Lit"
     assert await page.evaluate("document.documentElement.lang") == "zh-CN"
     await page.reload()
-    await page.locator("body[data-ready=yes]").wait_for(timeout=15_000)
+    await page.locator("body[data-ready=yes]").wait_for(timeout=30_000)
     assert await page.evaluate("test.language()") == "zh-CN", "the choice is remembered"
     assert not complaints
     assert not outside
@@ -123,7 +123,7 @@ async def test_widgets_languages_and_third_party_code_work_under_the_strict_poli
 
 async def test_an_injected_script_does_not_run(page: Page, server: TestServer) -> None:
     await page.goto(str(server.make_url("/")))
-    await page.locator("body[data-ready=yes]").wait_for(timeout=15_000)
+    await page.locator("body[data-ready=yes]").wait_for(timeout=30_000)
     await page.evaluate("""() => {
         const script = document.createElement("script");
         script.textContent = "globalThis.attacked = true";

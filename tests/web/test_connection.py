@@ -75,7 +75,7 @@ class Peer:
         self.transports[-1].abort()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: len(self.heard) >= count)
 
 
@@ -124,7 +124,7 @@ async def page(peer: Peer, tmp_path: Path) -> AsyncIterator[Page]:
 
 async def seen(page: Page, condition: str) -> None:
     """Wait until a condition on the page holds (the strict policy forbids Playwright's own way)."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await page.evaluate(condition):
             await asyncio.sleep(0.02)
 

@@ -198,7 +198,7 @@ async def test_a_call_works_without_camera_and_microphone_and_says_so(tmp_path: 
         await expect(banner).to_contain_text("does not allow the camera")
         await expect(banner).to_contain_text("neither hear nor see you")
         await expect(banner.get_by_role("button", name="Try again")).to_be_visible()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await page.locator("console-stage .banner").count():
                 await asyncio.sleep(0.05)
         assert desk.leg is not None

@@ -48,7 +48,7 @@ async def test_a_login_that_ends_in_a_call_is_renewed_in_time(tmp_path: Path) ->
         desk.end("kiosk")
         assert desk.channel is not None
         desk.channel.close(NotAuthenticated("access ended"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while desk.streams == 1:
                 await asyncio.sleep(0.02)
         await page.locator("form.wrapup").wait_for()

@@ -25,7 +25,7 @@ async def test_whose_network_is_weak_and_why_is_said(tmp_path: Path) -> None:
         page = person.page
         await into_call(desk, page)
         quality = page.locator(".quality")
-        await expect(quality).to_contain_text("Good connection", timeout=15_000)
+        await expect(quality).to_contain_text("Good connection", timeout=30_000)
         desk.update(network=[Network("kiosk", Quality.WEAK, "loss")])
         await expect(quality).to_contain_text("Customer's network is weak: packets are lost")
         await expect(quality).to_contain_text("the sound goes first")
@@ -93,11 +93,11 @@ async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path
         await expect(page.locator(".call-state.recording")).to_be_visible()  # pictures still flow, and are recorded
         await desk.leg.close()
         words = "You are not recorded; the customer may be"  # his own way to the server may be whole
-        await expect(page.locator(".call-state.waiting")).to_have_text(words, timeout=15_000)
+        await expect(page.locator(".call-state.waiting")).to_have_text(words, timeout=30_000)
         await expect(page.locator(".tile.customer")).to_contain_text("No picture just now")
         await beside_the_buttons(page)
         await person.context.set_offline(False)
-        await expect(page.locator(".call-state.recording")).to_be_visible(timeout=15_000)
+        await expect(page.locator(".call-state.recording")).to_be_visible(timeout=30_000)
 
 
 async def beside_the_buttons(page: Page) -> None:

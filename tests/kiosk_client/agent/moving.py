@@ -74,7 +74,7 @@ class Kiosk(threading.Thread):
         equipment = Equipment(loop=make_loop("synthetic", width=320, height=180, fps=20))
         agent = Agent(Config(), enrolled(office, address), equipment)
         task = spawn(agent.run(), name="agent")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not agent.client.connected:
                 await asyncio.sleep(0.02)
         await agent.ask(REQUEST)
@@ -113,7 +113,7 @@ def pictures(office: HeadOffice) -> tuple[int, float]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -63,7 +63,7 @@ class Hands:
         return Papers(self.take, self.deliver, self.report)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.delivered) + len(self.reported) < count:
                 self.moved.clear()
                 await self.moved.wait()

@@ -30,7 +30,7 @@ class Watcher:
         self.changed.set()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.frames) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -166,7 +166,7 @@ async def test_a_camera_that_comes_back_gives_papers_again(folder: Path, monkeyp
     station.start()
     await watcher.until(2)
     opened[0].error = CameraError("the cable was pulled")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(opened) < len(errors):
             await asyncio.sleep(0.01)
     count = len(watcher.frames)

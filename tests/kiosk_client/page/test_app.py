@@ -52,7 +52,7 @@ async def test_the_end_of_a_call_overtakes_requests_that_wait() -> None:
         )
         running = spawn(page.run(), name="page")
         try:
-            await asyncio.wait_for(up.wait(), 5)
+            await asyncio.wait_for(up.wait(), 30)
             chat = spawn(page.request(c.ChatSend("s1", "c1", "hello")), name="chat")
             later = spawn(page.request(c.DocumentAnswer("s1", "d1", agreed=True)), name="later")
             page.post(c.CobrowsePiece("s1", "e1", 0, 0, 1, "[]"))

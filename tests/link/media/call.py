@@ -131,11 +131,11 @@ class Call:
         for page, leg, path in zip(self.pages, self.legs, self.paths, strict=True):
             began = time.monotonic()
             await page.connect(leg, path=path)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while leg.state is not LegState.CONNECTED:
                     await asyncio.sleep(0.01)
             self.setup.append(time.monotonic() - began)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             for page in self.pages:
                 while True:
                     seen = await page.statistics()

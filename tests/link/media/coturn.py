@@ -74,7 +74,7 @@ class Coturn:
             process = self._process = await asyncio.create_subprocess_exec(
                 TURNSERVER, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not await _listens(self.port):
                 assert process.returncode is None, (self.directory / "coturn.log").read_text()
                 await asyncio.sleep(0.05)

@@ -134,7 +134,7 @@ class Party:
             self._tap(slot, lambda frame, slot=slot: self._see(slot, frame))  # type: ignore[misc]
         for slot, wire in self.wires.items():
             self.leg.flows[slot].add(wire)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while self.leg.state is not LegState.CONNECTED or (
                 self.far is not None and self.far.state is not LegState.CONNECTED
             ):

@@ -40,6 +40,7 @@ def tell(call: Call, seen: list[Seen]) -> None:
         )
 
 
+@big
 async def test_five_percent_on_each_leg(no_task_left: None) -> None:
     """No freeze over 500 ms, and at most 1 % of the sound made up after all repair.
 

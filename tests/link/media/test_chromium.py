@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from link.media.leg import Leg, LegState
 from link.media.relay import Relay
 from tests.link.media.chromium import Browser, browsers
 from tests.link.media.lossy import LossyPath
+from tests.machine import allow
 
 pytestmark = [pytest.mark.alone, pytest.mark.chromium]
 
@@ -41,6 +42,12 @@ async def watch(page: Browser, frames: int, seconds: float = 20.0) -> dict[str, 
             await asyncio.sleep(0.2)
 
 
+def sure(states: list[LegState]) -> list[LegState]:
+    """Without the doubts that came to nothing: a browser that is kept from running for a second is doubted."""
+    return [state for state, _ in groupby(state for state in states if state is not LegState.DOUBTFUL)]
+
+
+@pytest.mark.single
 async def test_720p_and_sound_there_and_back(no_task_left: None) -> None:
     states: list[LegState] = []
     frames: list[EncodedFrame] = []
@@ -61,26 +68,27 @@ async def test_720p_and_sound_there_and_back(no_task_left: None) -> None:
         for tap in taps:
             tap.close()
         await leg.close()
-    assert states == [LegState.CONNECTING, LegState.CONNECTED, LegState.CLOSED]
+    assert sure(states) == [LegState.CONNECTING, LegState.CONNECTED, LegState.CLOSED]
     assert (seen[PICTURE]["frameWidth"], seen[PICTURE]["frameHeight"]) == (1280, 720)
     assert (seen["out1"]["frameWidth"], seen["out1"]["frameHeight"]) == (1280, 720)
-    assert seen[PICTURE]["totalFreezesDuration"] < 1.0  # the browser's own, on a machine that others use
+    assert seen[PICTURE]["totalFreezesDuration"] < allow(1.0)  # the browser's own
     assert seen[PICTURE]["packetsLost"] == seen[SOUND]["packetsLost"] == 0
     assert not {name for name in threads if "decoder" in name}
     # What the recorder would get.
     assert gaps == []
     assert {(f.width, f.height) for f in frames if f.keyframe} == {(1280, 720)}
     assert sum(f.keyframe for f in frames) >= 2
-    assert all(0 < b.time - a.time < 0.5 for a, b in pairwise(frames))
+    assert all(0 < b.time - a.time < allow(0.5) for a, b in pairwise(frames))
     assert len(sounds) > 100
     assert {f.duration for f in sounds} == {0.02}
     assert all(b.rtp_time - a.rtp_time == 960 for a, b in pairwise(sounds))
     assert abs((frames[-1].time - frames[0].time) - (sounds[-1].time - sounds[0].time)) < 1.0
     assert statistics.refused == 0
-    assert 0 < statistics.rtt < 0.5
+    assert 0 < statistics.rtt < allow(0.5)
     assert statistics.flows["camera"].bitrate > 100_000
 
 
+@pytest.mark.single
 async def test_the_whole_chain_of_four_legs(no_task_left: None) -> None:
     """Kiosk page, kiosk client, server, console: two browsers and three of our own hops between them."""
     async with browsers(2) as [kiosk_page, console]:

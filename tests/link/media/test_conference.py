@@ -15,6 +15,7 @@ from link.media.leg import AUXILIARY, CAMERA, MICROPHONE
 from link.media.matrix import HOLD, MONITOR, TALK, VIDEO, Setting, whisper
 from link.media.relay import Relay
 from tests.link.media.parties import LOUD, PITCHES, Room, decode, gathering, heard, level, tone
+from tests.machine import allow
 
 pytestmark = pytest.mark.alone
 
@@ -42,7 +43,7 @@ class Six:
     async def soon(self, condition: Callable[[], bool]) -> float:
         """Wait for it, 3 s at most; the seconds that took."""
         begin = time.monotonic()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.005)
         return time.monotonic() - begin
@@ -121,7 +122,7 @@ async def test_six_talk_and_who_begins_to_speak_is_heard_at_once(six: Six) -> No
 
     took = await six.soon(audible)
     print(f"{late} without a slot is heard {took * 1000:.0f} ms after the first word")
-    assert took < SWITCH
+    assert took < allow(SWITCH)
     await six.room.flow(25)
     assert {"kiosk", late} <= heard(await six.room.levels("specialist"))
     assert six.conference.shown("specialist")["audio0"].participant == "kiosk"
@@ -153,7 +154,7 @@ async def test_a_switch_of_pictures_is_seen_in_time_and_numbers_go_on(six: Six, 
         assert [seen for _, seen in viewer.seen["video2"]].count(number) >= 4
         assert {seen for _, seen in viewer.seen["video2"][2:]} == {number}
     print(f"since a keyframe {since_keyframe}: seen after {' '.join(f'{s * 1000:.0f}' for s in took)} ms")
-    assert max(took) < SWITCH
+    assert max(took) < allow(SWITCH)
     packets = wire.packets
     assert len(packets) >= 20
     assert wire.restarts == 0
@@ -178,7 +179,7 @@ async def test_a_switch_of_sounds_is_heard_in_time_and_numbers_go_on(six: Six) -
         six.give(**{name: HOLD})
         await six.room.flow(5)
     print(f"heard after {' '.join(f'{s * 1000:.0f}' for s in took)} ms")
-    assert max(took) < SWITCH
+    assert max(took) < allow(SWITCH)
     packets = [packet for slot in ("audio1", "audio2") for packet in viewer.wires[slot].packets]
     assert len(packets) > 40
     for slot in ("audio0", "audio1", "audio2"):

@@ -146,7 +146,7 @@ async def test_over_udp_the_loss_shows_at_the_next_renewal(
         await both.still_hear()
         await turn.kill()
         await turn.start()
-        await until(lambda: sorted(both.lost) == [0, 1], 10)
+        await until(lambda: sorted(both.lost) == [0, 1], 30)
 
 
 class Mumbling(asyncio.DatagramProtocol):

@@ -24,6 +24,7 @@ from link.media.description import (
     parse_description,
     write_description,
 )
+from tests.machine import allow
 
 FINGERPRINT = ":".join(["AB"] * 32)
 HOST = Candidate("1", 2130706431, "127.0.0.1", 50000, "host")
@@ -218,7 +219,7 @@ def test_mutants_are_accepted_or_invalid_and_quick(seed: int, changes: int) -> N
     begin = time.perf_counter()
     with contextlib.suppress(InvalidDescription):
         parse_description("\r\n".join(lines), offer=True)
-    assert time.perf_counter() - begin < 0.25
+    assert time.perf_counter() - begin < allow(0.25)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_the_largest_description_is_quick(line: str) -> None:
     begin = time.perf_counter()
     with contextlib.suppress(InvalidDescription):
         parse_description(text, offer=True)
-    assert time.perf_counter() - begin < 0.25
+    assert time.perf_counter() - begin < allow(0.25)
 
 
 class TestCandidates:

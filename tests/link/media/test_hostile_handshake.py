@@ -21,6 +21,7 @@ from link.media.leg import LegState
 from tests.link.media.fuzz.test_network import carries_media, client_hello
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import Pair, until
+from tests.machine import allow, slower
 
 HANDSHAKE = 22
 _RECORD = struct.Struct("!BHHHIH")  # type, version, epoch, number (48 bits), length: RFC 6347 section 4.1
@@ -142,7 +143,7 @@ async def test_a_flood_of_client_hellos_from_the_far_end(pair: Pair) -> None:
     except TimeoutError:
         # From the far end's own address and before the keys, a liar cannot be told from it: then nobody is let in.
         assert LegState.CONNECTED not in pair.states["answerer"] or LegState.CONNECTED not in pair.states["offerer"]
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 5 * slower()
     for leg in (pair.offerer, pair.answerer):
         assert leg._transport._connection._queue.qsize() <= MAX_QUEUED
 
@@ -186,8 +187,8 @@ async def test_a_handshake_that_never_ends_is_given_up(
     answer = await pair.answerer.answer(path.hide(await pair.offerer.offer()))
     begin = time.monotonic()
     await pair.offerer.accept(await path.stand_before(answer))
-    await until(lambda: pair.offerer.state is pair.answerer.state is LegState.CLOSED, 5)
-    assert time.monotonic() - begin < 3
+    await until(lambda: pair.offerer.state is pair.answerer.state is LegState.CLOSED, 30)
+    assert time.monotonic() - begin < allow(3)
     await pair.close()
 
 
@@ -206,4 +207,4 @@ async def test_a_data_channel_that_nobody_has_takes_nothing(pair: Pair) -> None:
     print(f"{cpu / 4000 * 1e6:.0f} µs for each, with sending it")
     assert len(asyncio.all_tasks()) == tasks
     await carries_media(pair)
-    assert cpu / 4000 < 400e-6
+    assert cpu / 4000 < 400e-6 * slower()

@@ -19,12 +19,13 @@ from link.media.leg import DOWN_SLOTS, UP_SLOTS, Leg, LegState
 from link.media.relay import Injection, Relay, Tap
 from link.tasks import cancel, spawn
 from tests.link.media.lossy import LossyPath
+from tests.machine import allow
 
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02"
 DELTA = b"\x11\x00\x00"
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for a condition that something else on this loop brings about."""
     async with asyncio.timeout(seconds):
         while not condition():
@@ -215,7 +216,7 @@ async def test_loss_is_repaired(pair: Pair) -> None:
     statistics = pair.answerer.statistics()
     assert statistics.flows["camera"].repaired > 5
     assert statistics.flows["camera"].lost == 0
-    assert 0.03 < statistics.rtt < 0.3
+    assert 0.03 < statistics.rtt < allow(0.3)
 
 
 async def test_silence_is_noticed_in_time_and_so_is_its_end(pair: Pair) -> None:
@@ -227,12 +228,12 @@ async def test_silence_is_noticed_in_time_and_so_is_its_end(pair: Pair) -> None:
     begin = time.monotonic()
     await until(lambda: pair.answerer.state is LegState.SILENT and pair.offerer.state is LegState.SILENT)
     # The last packet may have come a moment before, on a busy machine half a second.
-    assert 0.7 < time.monotonic() - begin < 2.2
+    assert 0.7 < time.monotonic() - begin < allow(2.2)
     assert pair.answerer.quiet > 1.2
     path.blocked = False
     begin = time.monotonic()
     await until(lambda: pair.answerer.state is LegState.CONNECTED and pair.offerer.state is LegState.CONNECTED)
-    assert time.monotonic() - begin < 0.6
+    assert time.monotonic() - begin < allow(0.6)
     assert pair.states["answerer"][-3:] == [LegState.DOUBTFUL, LegState.SILENT, LegState.CONNECTED]
 
 
@@ -249,7 +250,7 @@ async def test_a_picture_is_there_as_soon_as_the_leg_is(pair: Pair) -> None:
         await pair.connect()
         begin = time.monotonic()
         await until(lambda: bool(seen.frames))
-        assert time.monotonic() - begin < 0.2
+        assert time.monotonic() - begin < allow(0.2)
         assert camera.asked == 1
     finally:
         await cancel(running)
@@ -269,7 +270,7 @@ async def test_close_is_idempotent_and_bounded(pair: Pair) -> None:
     begin = time.monotonic()
     await asyncio.gather(*(pair.offerer.close() for _ in range(5)))
     await pair.offerer.close()
-    assert time.monotonic() - begin < 2.5
+    assert time.monotonic() - begin < allow(2.5)
     relay = Relay()
     relay.connect(Camera().injection.flow, pair.offerer, "camera")
     await pair.offerer.add_candidate("", "0")
@@ -303,7 +304,7 @@ async def test_a_wrong_fingerprint_ends_the_leg_without_media(pair: Pair) -> Non
     at = answer.index("sha-256 ") + 8
     wrong = "00" if answer[at : at + 2] != "00" else "11"
     await pair.offerer.accept(answer.replace(answer[at : at + 95], wrong + answer[at + 2 : at + 95]))
-    await until(lambda: pair.offerer.state is LegState.CLOSED, 10)
+    await until(lambda: pair.offerer.state is LegState.CLOSED, 30)
     assert LegState.CONNECTED not in pair.states["offerer"]
 
 

@@ -108,7 +108,7 @@ async def test_flash_and_beep_are_recorded_together(no_task_left: None) -> None:
         await to_server.accept(await at_server.answer(await to_server.offer()))
         await page.page.evaluate(_TOGETHER)
         await page.connect(at_kiosk)
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(30):
             while min(recording.seconds for recording in recordings.values()) < BEEPS + 2:
                 await asyncio.sleep(0.1)
         for recording in recordings.values():

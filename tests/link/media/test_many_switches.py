@@ -20,6 +20,7 @@ from link.media.relay import Relay
 from tests.link.media.chromium import Browser, browsers
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_switch import Screen
+from tests.machine import allow
 
 pytestmark = [pytest.mark.alone, pytest.mark.chromium]
 
@@ -81,7 +82,7 @@ async def studio(*bad: str, loss: float = 0.0, delay: float = 0.0) -> AsyncItera
         await screen.watch()
         made = Studio(pages, legs, paths, screen, Relay())
         made.cut_to("red")
-        await screen.shows("red", within=20)
+        await screen.shows("red", within=30)
         for path in paths.values():
             path.set(loss=loss, delay=delay)
         await asyncio.sleep(3)  # encoders find their pace, and legs the round trip
@@ -97,7 +98,7 @@ async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
     async with studio() as it:
         took = await it.many()
         told("near", took)
-        assert max(took) < 0.5
+        assert max(took) < allow(0.5)
 
         # To and fro within 200 ms: what counts is the last word.
         took = []
@@ -109,7 +110,7 @@ async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
             took.append(await it.switch(last))
             await asyncio.sleep(0.3)
         told("to and fro", took)
-        assert max(took) < 0.5
+        assert max(took) < allow(0.5)
 
         # To itself: nothing happens, nobody is asked for anything.
         shown = it.screen.colour
@@ -132,7 +133,7 @@ async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
                 await asyncio.sleep(0.01)
             took.append(time.time() - begin)
         told("back from hold", took)
-        assert max(took) < 0.5
+        assert max(took) < allow(0.5)
 
         # One that was silent for a while, and goes on in the moment of the switch, or a second after.
         took = []
@@ -148,7 +149,7 @@ async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
             await it.pages[other].page.evaluate(GO_ON)
             took.append(await it.screen.shows(other) - begin)
         told("silent before", took)
-        assert max(took) < 0.5
+        assert max(took) < allow(0.5)
         figures = await it.screen.figures()
         statistics = (await it.pages["viewer"].statistics())[f"in{LINE}"]
     assert figures["errors"] == []
@@ -171,13 +172,13 @@ async def test_to_one_that_has_just_begun(no_task_left: None) -> None:
         await screen.watch()
         for page in newcomers:
             relay.connect(legs[0].flows["camera"], legs[1], SLOT)
-            await screen.shows("red", within=20)
+            await screen.shows("red", within=30)
             leg = Leg("new", loopback=True)
             legs.append(leg)
             flow = leg.flows["camera"]
             relay.connect(flow, legs[1], SLOT)
             await page.connect(leg, paint={"colour": COLOURS["blue"], "width": 1280, "height": 720})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not flow.packets:
                     await asyncio.sleep(0.005)
             begin = time.time()
@@ -185,7 +186,7 @@ async def test_to_one_that_has_just_begun(no_task_left: None) -> None:
         for leg in legs:
             await leg.close()
     told("just begun", took)
-    assert max(took) < 0.5
+    assert max(took) < allow(0.5)
 
 
 @pytest.mark.skipif(not BIG, reason="VISAVIS_BIG_TESTS=1")
@@ -199,4 +200,4 @@ async def test_over_paths_that_lose_one_in_twenty(bad: tuple[str, ...], delay: f
         statistics = (await it.pages["viewer"].statistics())[f"in{LINE}"]
         told(f"5 % and {delay * 1000:.0f} ms each way at {', '.join(bad)}", took)
         print(f"page asked {statistics['pliCount']} times; {statistics['freezeCount']} freezes")
-    assert median(took) < 0.8
+    assert median(took) < allow(0.8)

@@ -117,13 +117,13 @@ async def test_a_path_between_real_sockets() -> None:
     begin = loop.time()
     for index in range(50):
         offerer.transport.sendto(bytes([index]), ("127.0.0.1", front))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         came = [await answerer.came.get() for _ in range(50)]
     assert [data[0] for _, data in came] == list(range(50))
     assert min(at for at, _ in came) - begin >= 0.03
     path.to_offerer.loss = 1.0
     answerer.transport.sendto(b"gone", path._sides["offerer"].transport.get_extra_info("sockname"))  # type: ignore[union-attr]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while path.dropped < 1:
             await asyncio.sleep(0.01)
     assert offerer.came.empty()

@@ -20,6 +20,7 @@ from link.media.transport import Transport
 from link.tasks import cancel, spawn
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import Camera, Pair, until
+from tests.machine import allow
 
 FOLLOWED_S = 1.0
 HERE, ELSEWHERE = ("192.0.2.7", 5000), ("192.0.2.7", 5001)
@@ -151,7 +152,7 @@ async def follow(*, up: bool, down: bool) -> None:
                 await path.rebind()
                 took = await followed(pair)
                 print(f"followed after {took:.2f} s")
-                assert took < FOLLOWED_S
+                assert took < allow(FOLLOWED_S)
                 await more(pair, up=up, down=down)
                 assert LegState.SILENT not in pair.states["answerer"] + pair.states["offerer"]
                 await asyncio.sleep(1.1)
@@ -233,7 +234,7 @@ async def test_what_is_said_again_from_elsewhere_moves_nobody(pair: Pair, beside
     """Real checks with a nomination, and real packets, recorded on the way and sent by somebody else."""
     path, stranger, transport = beside.path, beside.stranger, beside.transport
     async with pictures(pair):
-        await until(lambda: len(path.checks) > 3 and len(path.media) > 50, 12)
+        await until(lambda: len(path.checks) > 3 and len(path.media) > 50, 30)
         await asyncio.sleep(0.05)  # until they are there
         refused, learnt = transport.refused, len(transport._connection._remote_candidates)
         for data in path.checks[-2:]:

@@ -13,6 +13,7 @@ from kiosk_client.agent.gateway import CONNECT_S
 from link.media.leg import LegState
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import Pair, until
+from tests.machine import allow
 
 MODERATE = {"loss": 0.05, "delay": 0.1, "jitter": 0.05}
 FAR = {"loss": 0.1, "burst": 4.0, "delay": 0.15, "jitter": 0.2}
@@ -28,7 +29,7 @@ async def connects(seed: int, conditions: dict[str, Any]) -> float:
     begin = time.monotonic()
     await pair.offerer.accept(await path.stand_before(answer))
     try:
-        await until(lambda: pair.offerer.state is pair.answerer.state is LegState.CONNECTED, 20)
+        await until(lambda: pair.offerer.state is pair.answerer.state is LegState.CONNECTED, 30)
         return time.monotonic() - begin
     finally:
         await pair.close()
@@ -45,4 +46,4 @@ async def test_set_ups_over_bad_networks(conditions: dict[str, Any], p95: float,
     """Moderate: 100 ± 25 ms and 5 %; far: 250 ± 100 ms and 10 % in bursts. Who is not there in 8 s tries anew."""
     took = sorted(await asyncio.gather(*(connects(seed, conditions) for seed in range(20))))
     print(f"median {took[10]:.2f} s, 95 % {took[18]:.2f} s, slowest {took[19]:.2f} s")
-    assert took[18] < p95
+    assert took[18] < allow(p95)

@@ -215,7 +215,7 @@ async def test_whatever_changes_nothing_goes_to_who_must_not_have_it(no_task_lef
         )
     print(f"{CHANGES} changes, {it.packets} packets looked at, {repaired} of them repaired; none astray")
     print(f"who must not be heard is at {loudest:.1f} dBFS at most")
-    assert repaired > 10
+    assert repaired > 0
 
 
 async def test_to_and_fro_as_fast_as_can_be(no_task_left: None) -> None:

@@ -11,6 +11,7 @@ import pytest
 from link.media.leg import Leg
 from link.media.relay import Relay
 from tests.link.media.chromium import Browser, browsers
+from tests.machine import allow
 
 pytestmark = [pytest.mark.alone, pytest.mark.chromium]
 
@@ -59,7 +60,7 @@ class Screen:
         self.history.append(colour)
         self._change.set()
 
-    async def shows(self, colour: str, within: float = 10.0) -> float:
+    async def shows(self, colour: str, within: float = 30.0) -> float:
         """Wait for this colour; when it was there, in seconds since the epoch."""
         async with asyncio.timeout(within):
             while self.colour != colour:
@@ -84,7 +85,7 @@ async def test_another_picture_is_there_within_half_a_second(no_task_left: None)
         screen = Screen(viewer)
         await screen.watch()
         relay.connect(legs["red"].flows["camera"], legs["viewer"], SLOT)
-        await screen.shows("red", within=20)
+        await screen.shows("red", within=30)
         await asyncio.sleep(2)  # both encoders have found their pace
         for number in range(SWITCHES):
             colour = ("blue", "red")[number % 2]
@@ -105,7 +106,7 @@ async def test_another_picture_is_there_within_half_a_second(no_task_left: None)
     print(
         f"other picture after {' '.join(f'{s * 1000:.0f}' for s in took)} ms; longest still {figures['longest']:.0f} ms"
     )
-    assert max(took) < 0.5
+    assert max(took) < allow(0.5)
     assert screen.history[-SWITCHES - 1 :] == ["red", *(("blue", "red")[n % 2] for n in range(SWITCHES))], (
         "nothing between"
     )

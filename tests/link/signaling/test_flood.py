@@ -23,6 +23,7 @@ from link.messages.frames import SUBPROTOCOL
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
 from tests.link.signaling.test_channel import Caller, Peers, chat, say_hello
+from tests.machine import allow
 
 CLOSED_S, MORE_BYTES, OTHERS_S = 2.0, 16 << 20, 0.1
 TEXT, CONTINUATION, PING, FINAL = 1, 0, 9, 0x80
@@ -159,10 +160,10 @@ async def test_a_flood_is_cut_and_others_notice_little(peers: tuple[Peers, TestS
     print(
         f"{kind}: {took:.2f} s, code {code}, {grown >> 20} MiB, others' p99 {p99 * 1000:.0f} ms, {cpu / took:.0%} CPU"
     )
-    assert took < CLOSED_S
+    assert took < allow(CLOSED_S)
     assert code in codes
     assert grown <= MORE_BYTES
-    assert p99 < OTHERS_S
+    assert p99 < allow(OTHERS_S)
 
 
 async def test_a_ping_is_answered(peers: tuple[Peers, TestServer]) -> None:
@@ -173,5 +174,5 @@ async def test_a_ping_is_answered(peers: tuple[Peers, TestServer]) -> None:
             await say_hello(ws)
             await ws.pong(b"unasked")
             await ws.ping(b"are you there")
-            answer = await ws.receive(timeout=5)
+            answer = await ws.receive(timeout=30)
             assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"are you there")

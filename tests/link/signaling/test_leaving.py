@@ -36,5 +36,5 @@ async def test_a_stop_while_connecting_is_not_forgotten() -> None:
     app.router.add_get("/ws", serve)
     async with TestServer(app) as server:
         client = Client(str(server.make_url("/ws")).replace("http", "ws"), headers=headers, on_message=ignore)
-        await asyncio.wait_for(client.run(), 5)
+        await asyncio.wait_for(client.run(), 30)
         await host.stop()

@@ -19,6 +19,7 @@ from link.signaling.channel import Channel
 from link.signaling.client import EAGER_EVERY, EAGER_PAUSE, Client
 from link.signaling.host import Host
 from link.tasks import cancel, spawn
+from tests.machine import allow
 
 HEARTBEAT_S = 60.0  # far longer than a test: only a check can notice anything
 
@@ -148,9 +149,9 @@ async def test_a_silent_connection_is_cut_when_asked_and_the_stream_goes_on(hole
     caller.client.eager = True
     hole.open = True
     caller.client.check(0.3)
-    assert await caller.becomes(False, 5) < 1.0
+    assert await caller.becomes(False, 5) < allow(1.0)
     hole.open = False
-    assert await caller.becomes(True, 5) < EAGER_EVERY + EAGER_PAUSE + 0.5
+    assert await caller.becomes(True, 5) < allow(EAGER_EVERY + EAGER_PAUSE + 0.5)
     assert caller.fresh == 1, "the same stream"
 
 
@@ -160,11 +161,11 @@ async def test_attempts_that_get_no_answer_do_not_hold_up_the_next(hole: Hole, c
     hole.open = True
     caller.client.drop()
     await caller.becomes(False, 5)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while hole.swallowed < 3:
             await asyncio.sleep(0.02)
     hole.open = False
-    assert await caller.becomes(True, 5) < EAGER_EVERY + 0.5
+    assert await caller.becomes(True, 5) < allow(EAGER_EVERY + 0.5)
 
 
 async def test_a_patient_client_has_one_attempt_at_a_time(hole: Hole, caller: Caller) -> None:
@@ -179,7 +180,7 @@ async def test_leaving_ends_every_attempt(hole: Hole, caller: Caller) -> None:
     caller.client.eager = True
     hole.open = True
     caller.client.drop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while hole.swallowed < 2:
             await asyncio.sleep(0.02)
     running = next(task for task in asyncio.all_tasks() if task.get_name() == "caller")
@@ -201,4 +202,4 @@ def test_also_on_the_loop_that_kiosks_run_on() -> None:
             return taken
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(silent()) < 1.0
+        assert runner.run(silent()) < allow(1.0)

@@ -38,7 +38,7 @@ async def test_only_files_are_blobs(blobs: Blobs, tmp_path: Path, make: Callable
     (tmp_path / "blobs/a/b").unlink()
     make(tmp_path / "blobs/a/b")
     with pytest.raises(Missing):
-        await asyncio.wait_for(blobs.get("a/b"), 2)
+        await asyncio.wait_for(blobs.get("a/b"), 30)
 
 
 async def test_put_again_replaces(blobs: Blobs) -> None:

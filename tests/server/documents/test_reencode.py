@@ -14,6 +14,7 @@ from PIL import Image
 
 from server.documents import BadImage, Reencoder, reencode
 from server.serve import SWITCH_S
+from tests.machine import allow, slower
 from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
 from tests.stalls import TRIES, longest_turn
 
@@ -68,11 +69,11 @@ async def test_a_large_picture_holds_nothing_up(threads_as_in_a_server: None) ->
     out = io.BytesIO()
     noise.save(out, "PNG", compress_level=0)
     seen: list[float] = []
-    while not seen or (seen[-1] >= 0.005 and len(seen) < TRIES):
+    while not seen or (seen[-1] >= 0.005 * slower() and len(seen) < TRIES):
         view, held = await longest_turn(Reencoder(timeout_s=60).reencode(out.getvalue()))
         assert len(view.data) > 34_000_000
         seen.append(held)
-    assert seen[-1] < 0.005, seen
+    assert min(seen) < 0.005 * slower(), seen
 
 
 async def test_what_hides_behind_the_picture_is_gone() -> None:
@@ -115,7 +116,7 @@ async def test_what_is_no_picture_is_refused(name: str) -> None:
     begun = time.monotonic()
     with pytest.raises(BadImage):
         await Reencoder().reencode(HOSTILE[name])
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < allow(5)
 
 
 async def test_a_text_bomb_is_defused() -> None:
@@ -171,7 +172,7 @@ async def test_a_child_that_misbehaves_is_a_bad_image(
     begun = time.monotonic()
     with pytest.raises(BadImage):
         await Reencoder(timeout_s=1.0).reencode(b"x" * 1_000_000)
-    assert time.monotonic() - begun < 8, why
+    assert time.monotonic() - begun < allow(8), why
 
 
 LIMITS = """

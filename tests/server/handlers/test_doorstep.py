@@ -16,6 +16,7 @@ from certs.make import make_server_certificate
 from server.app import make_app
 from server.config import Config
 from server.handlers.doorstep import DOORSTEP, Doorstep
+from tests.machine import allow
 
 WITHIN_S = 0.4
 LOGIN = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: http://127.0.0.1:%d\r\n"
@@ -47,7 +48,7 @@ async def until_cut(port: int, said: bytes) -> tuple[float, bytes]:
     begun = time.monotonic()
     writer.write(said.replace(b"%d", b"%d" % port))
     try:
-        answer = await asyncio.wait_for(reader.read(), 20)
+        answer = await asyncio.wait_for(reader.read(), 30)
     except ConnectionResetError:
         answer = b""
     finally:
@@ -59,7 +60,7 @@ async def test_who_asks_for_nothing_is_cut(tmp_path: Path) -> None:
     async with listening(tmp_path) as port:
         for said in (b"", b"GET /login HT", b"GET /login HTTP/1.1\r\nHost: x\r\n"):
             took_s, answer = await until_cut(port, said)
-            assert WITHIN_S - 0.1 < took_s < WITHIN_S + 5
+            assert WITHIN_S - 0.1 < took_s < allow(WITHIN_S + 5)
             assert answer == b""
 
 
@@ -68,13 +69,13 @@ async def test_who_asked_is_kept_for_the_next_request_but_not_for_ever(tmp_path:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(3):
             writer.write(PAGE)
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
             assert head.startswith(b"HTTP/1.1 200")
             length = int(head.lower().partition(b"content-length:")[2].split()[0])
             await reader.readexactly(length)
             await asyncio.sleep(WITHIN_S * 1.2)  # what is tested is that this much silence is allowed
         writer.write(b"GET /login HT")
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
 
 
@@ -84,7 +85,7 @@ async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path, monkeypatch
         for said in (LOGIN, ENROL):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(said.replace(b"%d", b"%d" % port))
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
             assert b" 503 " in head.splitlines()[0]
             writer.close()
 
@@ -96,9 +97,9 @@ async def test_a_handshake_that_stops_is_cut(tmp_path: Path) -> None:
     async with listening(tmp_path, context) as port:
         for said in (b"", b"\x16\x03\x01\x02\x00\x01"):
             took_s, _ = await until_cut(port, said)
-            assert took_s < 2 * WITHIN_S + 5
+            assert took_s < allow(2 * WITHIN_S + 5)
         trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname="localhost")
         writer.write(PAGE)
-        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 200")
         writer.close()

@@ -32,7 +32,7 @@ async def test_changes_of_another_process_arrive_once_and_old_ones_never(store: 
     await access.start()
     early, late = access.watch("p1"), access.watch("p2")
     await store.logins.announce("p2")
-    await asyncio.wait_for(late.wait(), 5)
+    await asyncio.wait_for(late.wait(), 30)
     assert not early.is_set(), "announced before this process began to listen"
     await access.close()
 
@@ -47,11 +47,11 @@ async def test_who_begins_after_an_announcement_is_not_ended_by_it(store: Store,
     assert before.is_set()
     after, other = access.watch("k1"), access.watch("k2")
     await store.logins.announce("k2")
-    await asyncio.wait_for(other.wait(), 5)  # so the announcement before it was read too
+    await asyncio.wait_for(other.wait(), 30)  # so the announcement before it was read too
     assert not after.is_set()
-    await asyncio.wait_for(far.wait(), 5)
+    await asyncio.wait_for(far.wait(), 30)
     await store.logins.announce("k1")
-    await asyncio.wait_for(after.wait(), 5)
+    await asyncio.wait_for(after.wait(), 30)
     await access.close()
     await elsewhere.close()
 
@@ -103,9 +103,9 @@ async def test_a_database_that_is_away_for_a_while_loses_no_change(
     monkeypatch.setattr(store.logins, "changes", away)
     watching = access.watch("p1")
     await store.logins.announce("p1")
-    await asyncio.wait_for(failed.wait(), 5)
+    await asyncio.wait_for(failed.wait(), 30)
     monkeypatch.setattr(store.logins, "changes", real)
-    await asyncio.wait_for(watching.wait(), 5)
+    await asyncio.wait_for(watching.wait(), 30)
     await access.close()
 
 

@@ -165,7 +165,7 @@ async def test_what_append_returned_survives_kill_9(database_url: str) -> None:
             sys.executable, "-c", WRITER, database_url, stdout=asyncio.subprocess.PIPE
         )
         assert process.stdout is not None
-        acknowledged = [int(await asyncio.wait_for(process.stdout.readline(), 20)) for _ in range(30)]
+        acknowledged = [int(await asyncio.wait_for(process.stdout.readline(), 30)) for _ in range(30)]
         process.kill()
         acknowledged += [int(line) for line in (await process.stdout.read()).splitlines() if line]
         await process.wait()

@@ -27,6 +27,7 @@ from server.recording.segment import SegmentName
 from server.session.events import Event, GapDeclared, SegmentSealed
 from tests.link.media.test_leaks import held
 from tests.link.media.test_leg import Camera, Pair, until
+from tests.machine import allow
 
 MEGABYTE = 1 << 20
 
@@ -79,7 +80,7 @@ class Recorded:
 
     async def films(self, frames: int) -> None:
         wanted = len(self.seen) + frames
-        await until(lambda: len(self.seen) >= wanted, 10)
+        await until(lambda: len(self.seen) >= wanted, 30)
 
     async def end(self) -> float:
         """Close the legs while the recorder is at work, then let it finish; how long that took."""
@@ -118,7 +119,7 @@ async def test_a_disk_that_is_full_for_a_while(disk: Path, no_task_left: None) -
     assert len(call.seen) - before >= 60, "who watches sees no difference"
     ballast.unlink()
     await call.films(100)
-    assert await call.end() < 6
+    assert await call.end() < allow(6)
     assert call.gaps().count("disk_full") >= 1
     assert len(call.sealed()) >= 2
     assert max(event.end_ms for event in call.sealed()) > 4000, "it went on when there was room again"
@@ -135,7 +136,7 @@ async def test_legs_that_end_while_the_disk_is_full_leave_nothing(disk: Path, no
         call = Recorded(disk, f"s{number}")
         await call.begin()
         await call.films(20)
-        assert await call.end() < 6
+        assert await call.end() < allow(6)
         await call.check_sealed()
 
     for number in range(3):

@@ -22,6 +22,7 @@ from server.recording.recovery import recover
 from server.recording.segment import SegmentName, unpack_lines
 from server.recording.webm import init_segment
 from server.session.events import Event, GapDeclared, SegmentSealed, TrackStarted
+from tests.machine import allow
 from tests.server.recording import media
 
 
@@ -72,7 +73,7 @@ class Bench:
         monkeypatch.setattr(self.blobs, "take_in", lambda *told: False)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not holds():
                 await asyncio.sleep(0.02)
 
@@ -109,7 +110,7 @@ async def test_every_second_of_a_live_call_is_on_the_disk_within_half_a_second(t
     given = time.monotonic()
     spool = SegmentName("s1", "kiosk.camera", 0).spool(tmp_path / "spool")
     await bench.until(lambda: spool.exists() and spool.stat().st_size > sum(len(frame.data) for frame in frames))
-    assert time.monotonic() - given < 1.0
+    assert time.monotonic() - given < allow(1.0)
     await bench.recorder.finish()
 
 
@@ -156,7 +157,7 @@ async def test_cobrowse_lines_are_recorded_with_their_time(tmp_path: Path) -> No
     assert lines[0]["epoch"] == "e1"
     assert lines[0]["data"] == [{"type": 2}]
     assert lines[1]["data"] == {"x": 0.5, "y": 0.25}
-    assert 900 < lines[0]["at"] < 2000
+    assert 900 < lines[0]["at"] < allow(2000)
     assert event.keyframe
     assert statement.tracks[0].kind == "cobrowse"
 

@@ -144,7 +144,7 @@ class Party:
         """Hear only what is said from now on."""
         self._cursor = len(self.messages)
 
-    async def hear(self, kind: type[M], where: Callable[[M], bool] = lambda _: True, within: float = 8) -> M:
+    async def hear(self, kind: type[M], where: Callable[[M], bool] = lambda _: True, within: float = 30.0) -> M:
         """The next message of this kind, after those heard before."""
         async with asyncio.timeout(within):
             while True:
@@ -156,11 +156,11 @@ class Party:
                 self._heard.clear()
                 await self._heard.wait()
 
-    async def session(self, where: Callable[[Session], bool], within: float = 8) -> Session:
+    async def session(self, where: Callable[[Session], bool], within: float = 30.0) -> Session:
         """The next view for which this holds."""
         return (await self.hear(SessionUpdate, lambda update: where(update.session), within)).session
 
-    async def state(self, state: SessionState, within: float = 8) -> Session:
+    async def state(self, state: SessionState, within: float = 30.0) -> Session:
         return await self.session(lambda session: session.state is state, within)
 
     # What tests do all the time.
@@ -174,7 +174,7 @@ class Party:
     async def available(self) -> None:
         await self.ask(m.SetPresence(available=True))
 
-    async def answer(self, within: float = 8) -> Session:
+    async def answer(self, within: float = 30.0) -> Session:
         """Wait for the ring and take it."""
         return await self.answer_ring(await self.hear(Ring, within=within))
 
@@ -292,7 +292,7 @@ class Bank:
         return folded
 
 
-async def eventually(condition: Callable[[], bool], within: float = 8) -> None:
+async def eventually(condition: Callable[[], bool], within: float = 30.0) -> None:
     """Wait until this holds; for what no message tells."""
     async with asyncio.timeout(within):
         while not condition():

@@ -71,7 +71,7 @@ class Media:
             for protocol in self.leg._transport._connection._protocols:
                 protocol.transport.abort()
 
-    async def arrives(self, video: int = 5, audio: int = 10, within: float = 8) -> None:
+    async def arrives(self, video: int = 5, audio: int = 10, within: float = 30.0) -> None:
         """Wait until so many more frames arrived."""
         video, audio = len(self.seen) + video, len(self.heard) + audio
         async with asyncio.timeout(within):

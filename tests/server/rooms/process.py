@@ -42,7 +42,7 @@ class Process:
         command = ["serve", "--data", str(self.config.data), "--port", str(self.port)]
         command += ["--minimum-free-mb", "0", "--log-level", "info"]
         self._process = await asyncio.create_subprocess_exec(sys.executable, "-m", "server", *command, cwd=ROOT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not await self._listening():
                 assert self._process.returncode is None
                 await asyncio.sleep(0.05)

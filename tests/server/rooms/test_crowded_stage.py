@@ -19,6 +19,7 @@ from server.recording.segment import COBROWSE
 from server.rooms.stage import TRACKS
 from server.session.events import KIOSK, SPECIALIST, GapDeclared
 from tests.link.media.parties import LOUD, Party, Room, decode, heard, level
+from tests.machine import allow
 from tests.server.rooms.test_stage import Bench
 
 CUSTOMER, ANN, BOSS, GUIDE = KIOSK, SPECIALIST, "supervisor", "guide"
@@ -181,10 +182,10 @@ async def test_who_is_muted_stays_so_with_a_new_leg_and_is_heard_afterwards(tmp_
         ears.forget()
         customer.speaks = True
         begun = time.monotonic()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while not any(level(decode(packets[-8:]), customer.pitch) > LOUD for packets in ears.heard.values()):
                 await asyncio.sleep(0.01)
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < allow(0.5)
 
 
 @pytest.mark.alone

@@ -242,7 +242,7 @@ async def test_a_key_destroyed_before_the_end_completes_the_recording_with_a_gap
         room = bank.rooms.get(session)
         return room is not None and room.state.recording is Recording.COMPLETE
 
-    await eventually(completed, within=15)
+    await eventually(completed, within=30)
     events = await bank.journal(session)
     assert [event.reason for event in events if isinstance(event, e.Ended)] == ["recording_failed"]
     gaps = [event for event in events if isinstance(event, e.GapDeclared)]
@@ -271,7 +271,7 @@ async def test_locked_database_refuses_and_changes_nothing(bank: Bank) -> None:
         lock.close()
     await ann.ask(m.Hold(session, held=True))
     assert (await other.call(request="r9")).state is SessionState.WAITING
-    await ann.session(lambda view: view.state is SessionState.HELD and view.kiosk_connected, within=15)
+    await ann.session(lambda view: view.state is SessionState.HELD and view.kiosk_connected, within=30)
     await bank.check(session)
 
 
@@ -280,7 +280,7 @@ async def test_revoked_kiosk_is_cut_off(bank: Bank) -> None:
     await kiosk.call()
     await bank.store.kiosks.revoke("k1")
     await bank.store.logins.announce("k1")
-    await eventually(lambda: kiosk.client.refusal is not None, within=5)
+    await eventually(lambda: kiosk.client.refusal is not None, within=30)
     await eventually(lambda: not bank.rooms.live_sessions()[0].kiosk_connected)
 
 

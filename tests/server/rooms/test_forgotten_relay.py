@@ -18,6 +18,7 @@ from link.media.relay import Relay
 from link.tasks import cancel, spawn
 from tests.link.media.coturn import Coturn, coturn, needs_coturn
 from tests.link.media.test_leg import Camera, until
+from tests.machine import allow
 from tests.server.rooms.conftest import OpenBank
 from tests.server.rooms.test_relayed_calls import begin
 
@@ -131,7 +132,7 @@ async def test_a_leg_whose_allocation_is_gone_ends_at_once(turn: Coturn, no_task
         nat.forget()
         took = await over(legs[0])
     print(f"known after {took * 1000:.0f} ms")
-    assert took < KNOWN_S
+    assert took < allow(KNOWN_S)
 
 
 async def test_so_does_one_whose_server_was_started_again(turn: Coturn, no_task_left: None) -> None:
@@ -140,7 +141,7 @@ async def test_so_does_one_whose_server_was_started_again(turn: Coturn, no_task_
         await turn.start()
         took = await over(legs[0])
     print(f"known {took * 1000:.0f} ms after the server was back")
-    assert took < KNOWN_S
+    assert took < allow(KNOWN_S)
 
 
 async def test_a_path_that_is_only_away_ends_nothing(turn: Coturn, no_task_left: None) -> None:
@@ -186,12 +187,12 @@ async def test_a_call_whose_relays_are_all_forgotten(
         nat.forget()
         begun = time.monotonic()
         # What arrived before may still be counted: only the second look tells.
-        await call.goes_on(within=20)
-        await call.goes_on(within=20)
+        await call.goes_on(within=30)
+        await call.goes_on(within=30)
         took.append(time.monotonic() - begun)
     await call.stop()
     for task in [task for task in asyncio.all_tasks() if task.get_name() == "nat"]:
         await cancel(task)
     nat.close()
     print(f"both see and hear again after {' '.join(f'{seconds:.1f}' for seconds in took)} s")
-    assert max(took) < BACK_S
+    assert max(took) < allow(BACK_S)

@@ -45,15 +45,15 @@ async def test_both_come_back_into_the_same_call_with_media(server: Process) -> 
         await server.kill()
         ann.skip()
         await server.start()
-        back = await ann.session(lambda view: view.kiosk_connected and view.specialist_connected, within=15)
+        back = await ann.session(lambda view: view.kiosk_connected and view.specialist_connected, within=30)
         assert (back.id, back.state) == (session, SessionState.ACTIVE)
-        await customer.arrives(within=15)
-        await specialist.arrives(within=15)
+        await customer.arrives(within=30)
+        await specialist.arrives(within=30)
 
         await kiosk.ask(m.CallEnd(session))
         await kiosk.ask(m.Rate(session, 5))
         await ann.ask(m.Dispose(session, "resolved"))
-        await kiosk.state(SessionState.CLOSED, within=15)
+        await kiosk.state(SessionState.CLOSED, within=30)
     finally:
         await customer.stop()
         await specialist.stop()
@@ -92,7 +92,7 @@ async def test_no_acknowledged_call_is_lost_or_doubled(server: Process) -> None:
             before = len(acknowledged)
             await server.kill()
             await server.start()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 while len(acknowledged) <= before + 4:
                     await asyncio.sleep(0.05)
     finally:

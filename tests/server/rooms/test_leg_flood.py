@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 from link.media.leg import Leg
 from link.messages.client import LegOffer
 from link.signaling.client import Refused
-from server.handlers.desk import LEGS_BURST
+from server.handlers.desk import LEGS_BURST, LEGS_PER_S
 from tests.server.rooms.bank import Bank, Party
 from tests.server.rooms.media import Media
 
@@ -39,15 +40,18 @@ async def test_a_flood_of_offers_is_bounded(bank: Bank) -> None:
     ends = [Media(party, elsewhere) for party in (other_kiosk, other)]
     for end in ends:
         end.start()
-    await asyncio.gather(*(end.arrives(within=10) for end in ends))
+    await asyncio.gather(*(end.arrives(within=30) for end in ends))
     legs = [end.legs for end in ends]
     leg = Leg("hostile", loopback=True)
+    begun = time.monotonic()
     came = await offered(specialist, session, await leg.offer())
-    await asyncio.gather(*(end.arrives(video=10, within=5) for end in ends))
+    # What the bucket holds, and what runs into it while all of them are asked for.
+    most = LEGS_BURST + LEGS_PER_S * (time.monotonic() - begun) + 1
+    await asyncio.gather(*(end.arrives(video=10, within=30) for end in ends))
     assert [end.legs for end in ends] == legs, "the other call goes on with the legs that it has"
-    assert came["answered"] <= LEGS_BURST + 8
+    assert came["answered"] <= most
     assert came["answered"] + came["rate_limited"] == OFFERS
-    assert (await bank.kinds(session)).count("leg_opened") <= LEGS_BURST + 8
+    assert (await bank.kinds(session)).count("leg_opened") <= most + len(ends)
     await leg.close()
     for end in ends:
         await end.stop()
@@ -62,7 +66,7 @@ async def test_who_was_refused_gets_a_leg_a_little_later(bank: Bank) -> None:
     ends = [Media(party, session) for party in (kiosk, specialist)]
     for end in ends:
         end.start()
-    await asyncio.gather(*(end.arrives(within=10) for end in ends))
+    await asyncio.gather(*(end.arrives(within=30) for end in ends))
     await leg.close()
     for end in ends:
         await end.stop()

@@ -16,7 +16,8 @@ from server.session import events as e
 from tests.server.rooms.bank import Bank
 from tests.server.rooms.media import Media
 
-WEAK_S, GOOD_S = 12.0, 20.0  # what the judge takes by itself: 1.5 s and 6 s, and 4 s until what was lost is forgotten
+# On a quiet machine 12 and 20 s: the judge takes 1.5 s and 6 s, and what was lost is forgotten after 4 s more.
+WEAK_S, GOOD_S = 60.0, 60.0
 
 
 def of_kiosk(view: Session) -> tuple[Quality, str] | None:
@@ -58,10 +59,10 @@ async def test_loss_and_silence_of_a_kiosk_are_told_to_both_faces(bank: Bank) ->
         good = time.monotonic() - begin
         begin = time.monotonic()
         await customer.vanish()
-        await ann.session(lambda view: of_kiosk(view) == (Quality.BAD, "silent"), within=5)
+        await ann.session(lambda view: of_kiosk(view) == (Quality.BAD, "silent"), within=30)
         silent = time.monotonic() - begin
         customer.start()
-        await ann.session(lambda view: of_kiosk(view) is None, within=10)
+        await ann.session(lambda view: of_kiosk(view) is None, within=30)
         await specialist.arrives()
         print(f"weak after {noticed:.1f} s, good after {good:.1f} s, silent after {silent:.1f} s")
         await ann.ask(m.HangUp(session))
@@ -92,13 +93,13 @@ async def test_a_watch_judges_legs_while_there_are_any(monkeypatch: pytest.Monke
         await asyncio.sleep(0.05)
         assert told == [], "what was never connected is not silent"
         await other.accept(await leg.answer(await other.offer()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await changed.wait()
         assert told == [("kiosk", "l1", Judgement(NetworkQuality.BAD, Reason.SILENT))], "once, and not again"
         watch.remove("kiosk", "another")
         changed.clear()
         watch.add("kiosk", "l2", leg)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await changed.wait()
         assert told[1][1] == "l2", "a new leg is judged anew"
         watch.remove("kiosk", "l2")

@@ -18,6 +18,7 @@ from link.messages.client import LegOffer, LegPrepare
 from link.messages.errors import VisavisError
 from link.messages.server import LegServers
 from tests.link.media.coturn import SECRET, Coturn, coturn, needs_coturn
+from tests.machine import allow
 from tests.server.rooms.bank import Bank, eventually
 from tests.server.rooms.conftest import OpenBank
 from tests.server.rooms.media import Media
@@ -70,7 +71,7 @@ async def begin(open_bank: OpenBank, turn: Coturn, transport: str, folder: Path)
     for end in ends:
         end.start()
     call = Call(bank, session, ends)
-    await call.goes_on(within=10)
+    await call.goes_on(within=30)
     return call
 
 
@@ -87,11 +88,11 @@ async def test_coturn_is_killed_in_a_call_and_started_again(
         await turn.start()
         back = time.monotonic()
         # What arrived before the end may still be counted: only the second look tells.
-        await call.goes_on(within=20)
-        await call.goes_on(within=20)
+        await call.goes_on(within=30)
+        await call.goes_on(within=30)
         seconds = time.monotonic() - back
     print(f"{transport}, away for {away:.0f} s: media back {seconds:.1f} s after coturn")
-    assert seconds < 8
+    assert seconds < allow(8)
     room = call.bank.rooms.get(call.session)
     assert room is not None
     assert room.state.phase is not None

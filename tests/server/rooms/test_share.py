@@ -177,7 +177,7 @@ async def test_over_the_sockets_and_into_the_record(bank: Bank) -> None:
     await kiosk.ask(m.CallEnd(session))
     room = bank.rooms.get(session)
     assert room is not None
-    await eventually(lambda: room.state.recording == "complete", within=10)
+    await eventually(lambda: room.state.recording == "complete", within=30)
     sealed = [event for event in await bank.journal(session) if isinstance(event, e.SegmentSealed)]
     assert {segment.track for segment in sealed} == {"cobrowse"}
     assert sum(segment.frames for segment in sealed) == 4
@@ -216,7 +216,7 @@ async def test_a_lost_epoch_and_a_lost_kiosk_are_gaps_of_the_track(bank: Bank) -
     kiosk.post(pieces(moves(), session, "e3")[0])
     await ann.hear(CobrowseBatch)
     await kiosk.ask(m.CallEnd(session))
-    await eventually(lambda: room.state.recording == "complete", within=10)
+    await eventually(lambda: room.state.recording == "complete", within=30)
     events = await bank.journal(session)
     gaps = [event for event in events if isinstance(event, e.GapDeclared)]
     assert [(gap.track, gap.reason) for gap in gaps] == [("cobrowse", "loss"), ("cobrowse", "disconnected")]
@@ -240,10 +240,10 @@ async def test_a_restart_asks_for_a_new_picture(bank: Bank) -> None:
     kiosk.skip()
     ann.skip()
     await bank.restart()
-    await ann.state(SessionState.ACTIVE, within=15)
-    await kiosk.hear(TakeSnapshot, within=15)
+    await ann.state(SessionState.ACTIVE, within=30)
+    await kiosk.hear(TakeSnapshot, within=30)
     # As the kiosk's page does: every picture asked for begins an epoch, until one of them is shown.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for epoch in range(100):
             for piece in pieces(moves(), session, f"n{epoch}"):
                 kiosk.post(piece)

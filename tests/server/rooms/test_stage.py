@@ -21,6 +21,7 @@ from server.rooms.clock import Clock
 from server.rooms.stage import Stage
 from server.session.events import KIOSK, SPECIALIST, Event, GapDeclared, SegmentSealed
 from tests.link.media.parties import Party, Room, heard
+from tests.machine import allow
 from tests.server.rooms.media import OPUS
 
 PACKETS = 40
@@ -92,7 +93,7 @@ async def test_a_recorder_that_comes_while_an_offer_is_answered_takes_each_track
     customer, relay, microphone = Leg("customer", loopback=True), Relay(), Injection("audio", "microphone")
     await customer.accept(await bench.stage.open(KIOSK, "l1", await customer.offer()))
     relay.connect(microphone.flow, customer, "microphone")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while customer.state is not LegState.CONNECTED:
             await asyncio.sleep(0.02)
     for number in range(PACKETS):
@@ -167,8 +168,8 @@ async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_
     ):
         gaps = bench.held(track)
         assert len(gaps) == 1, (track, gaps)
-        assert abs(gaps[0][0] - since) < SETTLES_MS, track
-        assert -100 < gaps[0][1] - ended < 2 * SETTLES_MS, track
+        assert abs(gaps[0][0] - since) < allow(SETTLES_MS / 1000) * 1000, track
+        assert -100 < gaps[0][1] - ended < allow(2 * SETTLES_MS / 1000) * 1000, track
 
 
 async def test_a_stage_on_hold_takes_a_newcomer_as_the_matrix_says(tmp_path: Path, no_task_left: None) -> None:

@@ -12,6 +12,7 @@ from link.messages.errors import Unavailable
 from server.store import Store, database, tables
 from server.store.branches import Branch
 from server.store.data_keys import DataKeys
+from tests.machine import allow, slower
 from tests.stalls import TRIES, longest_turn
 
 
@@ -45,7 +46,7 @@ async def test_a_cancelled_write_leaves_nothing_and_frees_the_writer(store: Stor
             await asyncio.sleep(60)
 
     task = asyncio.get_running_loop().create_task(write_and_hang())
-    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.wait_for(entered.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -72,13 +73,13 @@ async def test_a_locked_database_is_unavailable_and_the_loop_goes_on(
         return await asyncio.gather(*map(store.branches.add, branches), return_exceptions=True)
 
     seen: list[float] = []
-    while not seen or (seen[-1] >= 0.1 and len(seen) < TRIES):
+    while not seen or (seen[-1] >= 0.1 * slower() and len(seen) < TRIES):
         begun = time.monotonic()
         results, held = await longest_turn(write())
         assert all(isinstance(result, Unavailable) for result in results)
-        assert time.monotonic() - begun < database.BUSY_S + database.WRITER_S + 1
+        assert time.monotonic() - begun < allow(database.BUSY_S + database.WRITER_S + 1)
         seen.append(held)
-    assert seen[-1] < 0.1, seen
+    assert min(seen) < 0.1 * slower(), seen
     other.execute("ROLLBACK")
     other.close()
     await store.branches.add(Branch("a", "甲", "A"))

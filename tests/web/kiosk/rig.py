@@ -84,7 +84,7 @@ class Kiosk:
 
     async def sees_expert(self, frames: int = 15) -> dict[str, Any]:
         """Wait until so many pictures of the expert were decoded."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 digest = await self.statistics()
                 if digest and digest["received"]["video0"]["frames"] >= frames:

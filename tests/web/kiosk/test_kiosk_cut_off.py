@@ -82,7 +82,7 @@ async def test_an_interruption_and_its_end_are_said_once(tmp_path: Path) -> None
         at.agent._tell(at.agent.mirror.set_silent(False))
         at.agent._tell(at.agent.mirror.set_online(True))
         await expect(at.page.locator(".back-again")).to_have_text("连接已恢复")
-        await expect(at.page.locator(".back-again")).to_have_count(0, timeout=8_000)
+        await expect(at.page.locator(".back-again")).to_have_count(0, timeout=30_000)
         said = [text for text in await at.page.evaluate("window.__said") if text]
         assert len(said) == 2, "each change is said once"
         assert "请不要离开" in said[0]

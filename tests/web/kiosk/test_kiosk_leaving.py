@@ -38,7 +38,8 @@ async def test_the_end_of_a_call_does_not_wait_for_the_server(tmp_path: Path) ->
         await at.office.heard(c.ChatSend)
         await ask_to_end(at)
         await at.page.locator("kiosk-dialogs .button.danger").click()
-        await expect(at.page.locator("kiosk-rating, kiosk-thanks")).to_be_visible(timeout=1000)
+        await expect(at.page.locator("kiosk-rating, kiosk-thanks")).to_be_visible()
+        assert isinstance(at.office.errors.get(c.CallEnd), Unavailable), "the server still refuses"
         assert await at.page.evaluate(CAPTURED) == 0
         await expect(at.page.locator("kiosk-thanks")).to_be_visible()
         del at.office.errors[c.CallEnd]
@@ -63,7 +64,7 @@ async def test_the_end_of_a_call_while_the_kiosk_client_is_gone(tmp_path: Path) 
         await at.client_dies()
         await expect(at.page.locator("button.expert")).to_be_disabled()
         await at.client_returns()
-        await expect(at.page.locator("button.expert")).to_be_enabled(timeout=10_000)
+        await expect(at.page.locator("button.expert")).to_be_enabled(timeout=30_000)
 
 
 async def test_skipping_the_stars_is_told(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ async def test_who_walks_away_while_waiting_gives_up_the_place(tmp_path: Path) -
         await at.office.heard(c.CallEnd)
         assert (await at.office.heard(c.AssistanceRequest)).withdrawn
         await at.hands.home()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while at.agent.mirror.session is not None:
                 await asyncio.sleep(0.05)
 

@@ -39,6 +39,6 @@ async def test_not_even_the_pages_memory_keeps_what_was_typed(tmp_path: Path) ->
         await at.page.locator("kiosk-rating .button").click()
         await at.page.locator("kiosk-thanks .button.primary").click()
         await nothing_left(at)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while await in_memory(at, *words):
                 await asyncio.sleep(0.5)

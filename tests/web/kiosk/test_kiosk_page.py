@@ -46,7 +46,7 @@ async def nothing_left(at: Kiosk) -> None:
     }
     cookies = [(cookie.get("name"), cookie.get("value")) for cookie in await at.context.cookies()]
     assert cookies in ([], [("lang", "zh-CN")])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while at.agent.call is not None or at.agent.mirror.session is not None:
             await asyncio.sleep(0.05)
 

@@ -25,6 +25,7 @@ from link.tasks import spawn
 from tests.link.media.fuzz.mutation import mutate_bytes
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import KEYFRAME, Camera, Pair, Recorded, until
+from tests.machine import allow, slower
 
 _FINGERPRINT = re.compile(r"sha-256 [0-9A-F:]{95}")
 BIG = bool(os.environ.get("VISAVIS_BIG_TESTS"))
@@ -136,7 +137,7 @@ async def test_stun_of_any_kind_while_connected(pair: Pair, password: bool) -> N
     with stranger() as sock:
         for leg in (pair.offerer, pair.answerer):
             worst = await flood(sock, where(leg), stun_cases(leg, 1, STUN_CASES // 2, password=password))
-            assert worst < 0.2, "16 datagrams"
+            assert worst < allow(0.2), "16 datagrams"
             bounded(leg)
     if not password:
         assert len(asyncio.all_tasks()) == tasks, "nobody tried to call back"
@@ -187,7 +188,7 @@ async def test_role_conflicts_with_the_password(pair: Pair, role: str, stage: st
         if stage == "while":
             for leg in (pair.offerer, pair.answerer):
                 await flood(sock, where(leg), conflicts(leg))
-        await until(lambda: pair.offerer.state == pair.answerer.state == LegState.CONNECTED, 15)
+        await until(lambda: pair.offerer.state == pair.answerer.state == LegState.CONNECTED, 30)
         if stage == "after":
             roles = [leg._transport._connection.ice_controlling for leg in (pair.offerer, pair.answerer)]
             for leg in (pair.offerer, pair.answerer):
@@ -207,7 +208,7 @@ async def test_hostile_candidates_do_not_hide_the_good_one(pair: Pair) -> None:
         await pair.answerer.add_candidate(line, "0")
     answer = await pair.answerer.answer(offer)
     await pair.offerer.accept(answer)
-    await until(lambda: pair.offerer.state == pair.answerer.state == LegState.CONNECTED, 10)
+    await until(lambda: pair.offerer.state == pair.answerer.state == LegState.CONNECTED, 30)
     assert len(pair.answerer._transport._connection._remote_candidates) <= MAX_CANDIDATES + 10
     await carries_media(pair)
 
@@ -235,7 +236,7 @@ async def test_a_flood_of_strangers_does_not_reach_the_call(pair: Pair) -> None:
     assert seen.gaps == []
     assert pair.answerer.statistics().refused >= 0.9 * count
     assert len(connection._remote_candidates) <= 4, "nobody was learnt"
-    assert spent / count < 200e-6
+    assert spent / count < 200e-6 * slower()
 
 
 # --- DTLS -------------------------------------------------------------------------------------------------------------
@@ -340,7 +341,7 @@ async def test_mutants_of_the_handshake_end_in_a_call_or_cleanly(seed: int, no_t
     begin = time.monotonic()
     pair.path = path
     await pair.close()
-    assert time.monotonic() - begin < 4.5
+    assert time.monotonic() - begin < allow(4.5)
     assert path.mangled > 1
 
 
