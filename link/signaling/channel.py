@@ -45,6 +45,7 @@ class Channel(Endpoint):
         super().__init__(f"channel {face} {key}", heartbeat_s)
         self.face = face
         self.key = key
+        self.access = ""
         self.resume = secrets.token_urlsafe(24)
         self.closed = asyncio.Event()
         self.error: VisavisError | None = None

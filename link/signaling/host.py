@@ -42,8 +42,13 @@ class Host:
         self._lingering: dict[Channel, asyncio.TimerHandle] = {}
         self._stopping = False
 
-    async def serve(self, request: web.Request, face: Face, key: str, on_channel: OnChannel) -> web.WebSocketResponse:
+    async def serve(
+        self, request: web.Request, face: Face, key: str, on_channel: OnChannel, *, access: str = ""
+    ) -> web.WebSocketResponse:
         """Carry one WebSocket of the identity ``key`` until it ends.
+
+        ``access`` names what the identity was proved with, such as a login: a stream that began with another one is not
+        resumed, because whoever watches for the end of an access watches that of the stream's first WebSocket.
 
         ``on_channel`` runs as a task once for each new channel (not for a resumed one) and should end when the channel
         closes; when it ends first, or fails, the channel is closed. A new stream of the same identity replaces the old.
@@ -60,8 +65,9 @@ class Host:
         except VisavisError as error:
             await _refuse(socket, error)
             return socket
-        old = self._resumable(face, key, hello)
+        old = self._resumable(face, key, hello, access)
         channel = old or self._open(face, key, on_channel)
+        channel.access = access
         self._keep(channel)
         try:
             await channel.carry(socket, abort, hello, resumed=old is not None)
@@ -103,9 +109,9 @@ class Host:
             raise BadMessage("the first frame is a hello")
         return frame
 
-    def _resumable(self, face: Face, key: str, hello: Hello) -> Channel | None:
+    def _resumable(self, face: Face, key: str, hello: Hello, access: str) -> Channel | None:
         channel = self._channels.get((face, key))
-        if channel is None or channel.closed.is_set() or hello.resume is None:
+        if channel is None or channel.closed.is_set() or hello.resume is None or channel.access != access:
             return None
         same = secrets.compare_digest(channel.resume.encode(), hello.resume.encode())
         return channel if same and channel.stream.can_resume(hello.received) else None

@@ -80,6 +80,9 @@ class ConsoleDesk(Party):
     def connected(self, connected: bool) -> None:
         self.rooms.specialist_connected(self.person.id, connected, cut=self.channel.cut)
 
+    def access_ended(self) -> None:
+        self.rooms.specialist_connected(self.person.id, False, cut=True)
+
     def in_call(self) -> bool:
         return self.rooms.dispatch.presence_of(self.person.id) is Presence.BUSY
 

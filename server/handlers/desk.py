@@ -51,6 +51,7 @@ class Desk:
         self.key = key
         self.rooms: Rooms = app[ROOMS]
         self.lobby: Lobby = app[LOBBY]
+        self.revoked = asyncio.Event()
         self._app = app
         self._bus: Bus = app[BUS]
         self._topic = topic
@@ -62,6 +63,7 @@ class Desk:
         `ends_us` is when the login ends (unix): so does the channel, or as soon as the call talked then is over.
         """
         subscribed: Callable[[], None] | None = None
+        self.revoked = revoked
         watching = spawn(self._end_when(revoked, ends_us), name=f"access {self.face} {self.key}")
         self.channel.watch(self._connection_changed)
         try:
@@ -95,6 +97,9 @@ class Desk:
     def end(self) -> None:
         """The client is gone for good, and no newer one took its place."""
 
+    def access_ended(self) -> None:
+        """The client's access was taken away: what it took part in goes on without it, at once."""
+
     def in_call(self) -> bool:
         """Whether the client talks to somebody, who must not be cut off because a login ends."""
         return False
@@ -120,6 +125,8 @@ class Desk:
                     break
                 wait_s = AFTER_CALL_S
         log.info("access ended", face=self.face, key=self.key)
+        if revoked.is_set() and self._current:
+            self.access_ended()
         self.channel.close(NotAuthenticated("access ended"))
 
     async def _take(self, incoming: Incoming) -> None:
@@ -170,7 +177,7 @@ class Party(Desk):
         while len(self._legs) > LEGS:
             del self._legs[next(iter(self._legs))]
         try:
-            answer = await room.stage.open(self.participant, message.leg, message.sdp)
+            answer = await room.stage.open(self.participant, message.leg, message.sdp, self.revoked)
         except VisavisError:
             room.post(e.LegClosed(self.participant, message.leg, "closed"))
             raise

@@ -36,6 +36,7 @@ async def console_socket(request: web.Request) -> web.StreamResponse:
         Face.CONSOLE,
         person.id,
         lambda channel: ConsoleDesk(request.app, channel, person).run(revoked, ends_us),
+        access=request[LOGIN],
     )
 
 
@@ -44,7 +45,11 @@ async def guide_socket(request: web.Request) -> web.StreamResponse:
     person, ends_us = request[PERSON], request[LOGIN_ENDS_US]
     revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
     return await request.app[HOST].serve(
-        request, Face.GUIDE, person.id, lambda channel: GuideDesk(request.app, channel, person).run(revoked, ends_us)
+        request,
+        Face.GUIDE,
+        person.id,
+        lambda channel: GuideDesk(request.app, channel, person).run(revoked, ends_us),
+        access=request[LOGIN],
     )
 
 

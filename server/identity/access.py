@@ -13,13 +13,13 @@ from server.store.logins import Logins
 
 log = structlog.get_logger()
 
-POLL_S = 1.0
+POLL_S = 0.25
 
 
 class Access:
     """Who watches which subject (a person's, a login's or a kiosk's id).
 
-    Revocations in this process are seen at once, those of another (the command line) within about a second.
+    Revocations in this process are seen at once, those of another (the command line) after a quarter of a second.
     """
 
     def __init__(self, logins: Logins, *, poll_s: float = POLL_S) -> None:

@@ -15,7 +15,7 @@ from link.media.leg import AUXILIARY, CAMERA, MICROPHONE, Leg, LegState
 from link.media.matrix import HOLD, TALK, Setting
 from link.media.relay import Relay, Tap
 from link.media.turn import RelayUnavailable
-from link.messages.errors import InvalidMedia, NotFound, Unavailable, WrongState
+from link.messages.errors import InvalidMedia, NotAuthenticated, NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
@@ -47,7 +47,7 @@ class NewLeg(Protocol):
 
 
 class OnLeg(Protocol):
-    """Is told that a leg is `connected`, or that it has to go: `silent`, `failed`, `far_end`."""
+    """Is told that a leg is `connected`, or that it has to go: `silent`, `failed`, `far_end`, `revoked`."""
 
     def __call__(self, participant: str, leg: str, what: str) -> None: ...
 
@@ -62,6 +62,11 @@ class _Seat:
     taps: list[Tap] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
     connected: bool = False
+    guard: asyncio.Task[None] | None = None
+
+    def stop_guard(self) -> None:
+        if self.guard is not None:
+            self.guard.cancel()
 
     def stop_deadline(self) -> None:
         if self.deadline is not None:
@@ -90,8 +95,11 @@ class Stage:
         self._held = ""
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def open(self, participant: str, leg: str, sdp: str) -> str:
+    async def open(self, participant: str, leg: str, sdp: str, revoked: asyncio.Event | None = None) -> str:
         """Make a leg, answer its offer and put it to use instead of the participant's earlier one.
+
+        The leg lives no longer than the access that it was opened with: it is closed as soon as `revoked` is set,
+        whatever became of the connection by which it was asked for.
 
         Raises `InvalidMedia` for an offer that cannot be answered, `Unavailable` if only a TURN server may be used and
         none helps, `WrongState` if the leg was closed meanwhile, `NotFound` for a participant that there cannot be.
@@ -116,12 +124,26 @@ class Stage:
             raise
         if self._seats.get(participant) is not seat:
             raise WrongState("the leg was replaced or closed")
+        if revoked is not None:
+            if revoked.is_set():
+                self._remove(seat)
+                raise NotAuthenticated("access ended")
+            seat.guard = spawn(self._end_when(revoked, seat), name=f"access of leg {self._session} {participant}")
         if not seat.connected:
             self._expect(seat, CONNECT_S, "failed")
         self._conference.join(participant, seat.leg)
         self._watch.add(participant, leg, seat.leg)
         self._tap(seat)
         return answer
+
+    async def _end_when(self, revoked: asyncio.Event, seat: _Seat) -> None:
+        await revoked.wait()
+        seat.guard = None
+        if self._seats.get(seat.participant) is seat:
+            log.info("leg ends with its access", session=self._session, participant=seat.participant, leg=seat.id)
+            # At once, and not when the journal gets to it: nobody is heard or seen any more.
+            self._remove(seat)
+            self._on_leg(seat.participant, seat.id, "revoked")
 
     async def candidate(self, participant: str, leg: str, candidate: str, mid: str) -> None:
         """Add a trickled candidate. Raises `NotFound` for a leg that is not there and `InvalidMedia` for nonsense."""
@@ -145,6 +167,7 @@ class Stage:
             return
         del self._seats[seat.participant]
         seat.stop_deadline()
+        seat.stop_guard()
         for tap in seat.taps:
             tap.close()
         self._conference.leave(seat.participant)

@@ -89,7 +89,10 @@ class LegConnected(EventBase, frozen=True):
 
 
 class LegClosed(EventBase, frozen=True):
-    """This leg is gone: `closed` or `replaced` by us, `far_end`, `silent`, `failed` to connect."""
+    """This leg is gone: `closed` or `replaced` by us, `far_end`, `silent`, `failed` to connect.
+
+    `revoked`: the login or the kiosk's key that it was opened with was taken away.
+    """
 
     participant: str
     leg: str

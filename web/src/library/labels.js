@@ -89,6 +89,7 @@ const WORDS = {
   closed: msg("closed"),
   far_end: msg("ended by that side"),
   replaced: msg("replaced by a new one"),
+  revoked: msg("access ended"),
   failed: msg("failed"),
   restart: msg("restart"),
   resolved: msg("Resolved"),

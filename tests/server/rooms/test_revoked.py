@@ -1,0 +1,144 @@
+"""Media ends with the access it was opened with: nobody is heard or seen a second longer than that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from link.messages.errors import NotAuthenticated
+from link.messages.values import Face
+from server.keys import HOST, IDENTITY
+from server.rooms.stage import Stage as Legs
+from server.session import events as e
+from tests.server.rooms.bank import Bank, eventually, log_in
+from tests.server.rooms.test_media import Stage, call
+
+__all__ = ["call"]
+
+End = Callable[[Bank, str], Awaitable[None]]
+
+
+async def revoke(bank: Bank, person: str) -> None:
+    """As the command line does, which is another process."""
+    await bank.store.people.set_active(person, False)
+    await bank.store.logins.revoke_person(person)
+
+
+async def change_password(bank: Bank, person: str) -> None:
+    await bank.store.people.set_password(person, "-")
+    await bank.store.logins.revoke_person(person)
+
+
+async def change_roles(bank: Bank, person: str) -> None:
+    await bank.store.people.set_grants(person, frozenset())
+    await bank.store.logins.announce(person)
+
+
+async def log_out(bank: Bank, person: str) -> None:
+    found = await bank.store.people.get(person)
+    assert found is not None
+    channel = bank.app[HOST].channel(Face.CONSOLE, person)
+    assert channel is not None
+    await bank.app[IDENTITY].log_out(found, channel.access)
+
+
+def seats(call: Stage) -> Legs:
+    room = call.bank.rooms.get(call.session)
+    assert room is not None
+    return room.stage
+
+
+async def reasons(call: Stage) -> list[str]:
+    return [event.reason for event in await call.find(e.LegClosed) if isinstance(event, e.LegClosed)]
+
+
+@pytest.mark.parametrize("end", [revoke, change_password, change_roles, log_out])
+async def test_a_specialist_without_access_gets_nothing_more(call: Stage, end: End) -> None:
+    person = await call.bank.store.people.by_login("ann")
+    assert person is not None
+    watching = call.bank.app[IDENTITY].watch(person.id)
+    await call.specialist._end_tasks()  # whoever attacks keeps the leg as it is, and does not ask for a new one
+    await end(call.bank, person.id)
+    if end is not log_out:
+        await asyncio.wait_for(watching.wait(), 20)
+    await eventually(lambda: e.SPECIALIST not in seats(call)._seats, within=20)
+    room = call.bank.rooms.get(call.session)
+    assert room is not None
+    await room.submit()
+    assert "revoked" in await reasons(call)
+    assert e.SPECIALIST in room.state.lost, "the customer is told, and waits for no grace to be told"
+    await films(call, 20)  # what was on its way has arrived
+    had = len(call.specialist.seen), len(call.specialist.heard)
+    await films(call, 60)
+    assert (len(call.specialist.seen), len(call.specialist.heard)) == had
+
+
+async def films(call: Stage, frames: int) -> None:
+    """Wait until the customer's camera, which knows nothing of all this, made so many more frames."""
+    made = 0
+    push = call.customer._camera.push
+
+    def count(data: bytes, rtp_time: int, keyframe: bool = True) -> None:
+        nonlocal made
+        made += 1
+        push(data, rtp_time, keyframe)
+
+    call.customer._camera.push = count  # type: ignore[method-assign]
+    await eventually(lambda: made >= frames, within=30)
+    call.customer._camera.push = push  # type: ignore[method-assign]
+
+
+async def test_a_revoked_kiosk_neither_sends_nor_hears(call: Stage) -> None:
+    await call.customer._end_tasks()
+    await call.bank.store.kiosks.revoke("k1")
+    await call.bank.store.logins.announce("k1")
+    await eventually(lambda: e.KIOSK not in seats(call)._seats, within=20)
+    room = call.bank.rooms.get(call.session)
+    assert room is not None
+    await room.submit()
+    assert "revoked" in await reasons(call)
+
+
+async def test_a_leg_ends_with_the_login_it_was_opened_with_though_another_stream_took_over(call: Stage) -> None:
+    person = await call.bank.store.people.by_login("ann")
+    assert person is not None
+    old = call.bank.app[HOST].channel(Face.CONSOLE, person.id)
+    assert old is not None
+    login = old.access
+    await call.specialist._end_tasks()
+    await call.bank.page(person)  # a second browser, with a login of its own, that opens no leg yet
+    await eventually(lambda: call.bank.app[HOST].channel(Face.CONSOLE, person.id) is not old, within=20)
+    assert e.SPECIALIST in seats(call)._seats
+    await call.bank.app[IDENTITY].log_out(person, login)
+    await eventually(lambda: e.SPECIALIST not in seats(call)._seats, within=20)
+
+
+async def test_a_stream_is_not_resumed_with_another_login(bank: Bank) -> None:
+    ann = await bank.specialist("ann")
+    person = await bank.store.people.by_login("ann")
+    assert person is not None
+    tokens = bank.app[IDENTITY].tokens
+    other = await log_in(bank.store, person, tokens)
+    headers = ann._make_headers()
+    ann._make_headers = lambda: headers | {"Cookie": headers["Cookie"].partition("=")[0] + "=" + other}
+    assert ann.fresh == 1
+    ann.client.drop()
+    await eventually(lambda: ann.fresh == 2, within=20)
+    channel = bank.app[HOST].channel(Face.CONSOLE, person.id)
+    assert channel is not None
+    assert channel.access == tokens.read(other).login
+    await bank.app[IDENTITY].log_out(person, channel.access)
+    await eventually(channel.closed.is_set, within=20)
+    assert isinstance(channel.error, NotAuthenticated)
+
+
+async def test_an_offer_that_is_answered_after_the_end_opens_nothing(call: Stage) -> None:
+    ended = asyncio.Event()
+    ended.set()
+    leg = await call.specialist.make_leg()
+    with pytest.raises(NotAuthenticated):
+        await seats(call).open(e.SPECIALIST, "late", await leg.offer(), ended)
+    assert e.SPECIALIST not in seats(call)._seats
+    await leg.close()
