@@ -140,7 +140,7 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
     app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
-    app[PAPERS] = Papers(app[BLOBS], app[VAULT])
+    app[PAPERS] = Papers(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     yield
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
 
 from server.blobs.blobs import Blobs
 from server.blobs.vault import SessionKey, Vault
+from server.documents.allowance import Allowance
+from server.documents.incoming import Incoming, incoming
 from server.documents.reencode import Reencoder, View
 
 MAX_BYTES = 20 * 1024 * 1024
 """Largest upload."""
+AT_ONCE: Final = 2
+"""Papers that are held in memory whole, each with the view that is made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +38,63 @@ class Paper:
     view_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A paper that is coming in, and where it will lie."""
+
+    name: str
+    key: SessionKey
+    incoming: Incoming
+
+
 class Papers:
     """Stores and returns the papers of sessions."""
 
-    def __init__(self, blobs: Blobs, vault: Vault, reencoder: Reencoder | None = None) -> None:
+    def __init__(self, blobs: Blobs, vault: Vault, folder: Path, reencoder: Reencoder | None = None) -> None:
+        """`folder` is where papers lie, sealed, while they come in."""
+        self.allowance = Allowance()
         self._blobs = blobs
         self._vault = vault
+        self._folder = folder
         self._reencoder = reencoder or Reencoder()
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def keep(self, session: str, document: str, original: bytes, sha256: str) -> Paper:
-        """Check and store a delivered image; what is refused leaves nothing behind.
+    @asynccontextmanager
+    async def receive(self, session: str, document: str) -> AsyncIterator[Delivery]:
+        """A delivery of this paper, to be filled and then kept; what was not kept is gone when the block ends.
+
+        Raises:
+            link.messages.errors.Unavailable: the disk or the database does not take it.
+            server.blobs.vault.NoKey: the session's key was destroyed.
+        """
+        key = await self._vault.create(session)
+        # Each delivery lies in a place of its own, so that discarding one never touches another that was taken.
+        name = f"sessions/{session}/documents/{document}-{secrets.token_hex(4)}"
+        async with incoming(self._folder, key, _sealed_as(f"{name}-original")) as coming:
+            yield Delivery(name, key, coming)
+
+    async def keep(self, delivery: Delivery, sha256: str) -> Paper:
+        """Check and store a delivered image, whose SHA-256 is `sha256` (hex); what is refused leaves nothing behind.
+
+        At most two are in memory at a time, the others wait on the disk.
 
         Raises:
             server.documents.BadImage: it is no image that is taken.
             link.messages.errors.Unavailable: it could not be stored.
-            server.blobs.vault.NoKey: the session's key was destroyed.
         """
-        view = await self._reencoder.reencode(original)
-        key = await self._vault.create(session)
-        # Each delivery lies in a place of its own, so that discarding one never touches another that was taken.
-        name = f"sessions/{session}/documents/{document}-{secrets.token_hex(4)}"
-        paper = await asyncio.to_thread(_describe, name, original, sha256, view)
-        try:
-            for name, data in ((paper.original_blob, original), (paper.blob, view.data)):
-                await self._blobs.put(name, await asyncio.to_thread(key.seal, _sealed_as(name), data))
-        except BaseException:
-            await asyncio.shield(self.discard(paper))
-            raise
+        async with self._turns:
+            original = await asyncio.to_thread(delivery.incoming.content)
+            view = await self._reencoder.reencode(original)
+            del original
+            size = delivery.incoming.size
+            paper = await asyncio.to_thread(_describe, delivery.name, size, sha256, view)
+            seal = partial(delivery.key.seal, _sealed_as(paper.blob), view.data)
+            try:
+                for name, make in ((paper.original_blob, delivery.incoming.sealed), (paper.blob, seal)):
+                    await self._blobs.put(name, await asyncio.to_thread(make))
+            except BaseException:
+                await asyncio.shield(self.discard(paper))
+                raise
         return paper
 
     async def discard(self, paper: Paper) -> None:
@@ -81,10 +120,10 @@ def _sealed_as(blob: str) -> str:
     return blob.split("/", 2)[2]
 
 
-def _describe(name: str, original: bytes, sha256: str, view: View) -> Paper:
+def _describe(name: str, size: int, sha256: str, view: View) -> Paper:
     return Paper(
         sha256=sha256,
-        size=len(original),
+        size=size,
         media_type=view.media_type,
         width=view.width,
         height=view.height,

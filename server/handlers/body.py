@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -21,18 +22,36 @@ async def read_body(request: web.Request, limit: int, *, within_s: float | None 
         TooLarge: it has, or says that it has, more than `limit` bytes; what came is dropped.
         Unavailable: it did not come within `within_s` seconds, SMALL_S when None.
     """
+    body = bytearray()
+
+    async def add(chunk: bytes) -> None:
+        body.extend(chunk)
+
+    await hand_on(request, limit, add, within_s=SMALL_S if within_s is None else within_s)
+    return bytes(body)
+
+
+async def hand_on(
+    request: web.Request, limit: int, take: Callable[[bytes], Awaitable[None]], *, within_s: float
+) -> None:
+    """Give the body to `take` piece by piece, no faster than it takes them.
+
+    Raises:
+        TooLarge: it has, or says that it has, more than `limit` bytes; `take` had at most that.
+        Unavailable: it did not come within `within_s` seconds.
+    """
     if (request.content_length or 0) > limit:
         raise TooLarge("the body is too large")
-    body = bytearray()
+    size = 0
     try:
-        async with asyncio.timeout(SMALL_S if within_s is None else within_s):
+        async with asyncio.timeout(within_s):
             async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
+                size += len(chunk)
+                if size > limit:
                     raise TooLarge("the body is too large")
+                await take(chunk)
     except TimeoutError as error:
         raise Unavailable("the body did not come in time") from error
-    return bytes(body)
 
 
 async def read_form(request: web.Request, limit: int) -> dict[str, str]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
 
-from link.messages.errors import BadMessage, NotFound, VisavisError, WrongState
+from link.messages.errors import BadMessage, NotFound, TooLarge, VisavisError, WrongState
 from link.messages.values import DocumentState
 from server.blobs.blobs import Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey
 from server.documents import MAX_BYTES, check_digest
 from server.documents.digest import read_digest
-from server.handlers.body import read_body
+from server.handlers.body import hand_on
 from server.handlers.route import KIOSK, PERSON, Allow, Foreign, Route
 from server.identity import Person, Role
 from server.keys import AUDIT, JOURNAL, PAPERS, ROOMS, STORE
@@ -34,34 +33,40 @@ async def deliver(request: web.Request) -> web.StreamResponse:
 
     Raises:
         TooLarge: over 20 MiB.
+        RateLimited: too many are on their way, for this paper, from this kiosk or to this server.
         Unprocessable: the bytes have another digest than the header says, or are no image that is taken.
         WrongState: nobody agreed to it, or another paper was delivered for it.
     """
     kiosk, rooms = request[KIOSK].id, request.app[ROOMS]
     session, document = request.match_info["session"], request.match_info["document"]
-    expected = read_digest(request.headers.get("Content-Digest", "")).hex()
+    expected = read_digest(request.headers.get("Content-Digest", ""))
     if request.content_type not in TYPES:
         raise BadMessage("a JPEG or PNG image is expected")
     state = rooms.kiosks_room(kiosk, session).state
     known, asked = state.stored.get(document), state.document(document)
     # A paper that was rejected and agreed to again is taken anew; until then what was delivered stands.
     if known is not None and asked is not None and asked.state != DocumentState.AGREED:
-        if known.sha256 != expected:
+        if known.sha256 != expected.hex():
             raise WrongState("another paper was delivered before")
         return _receipt(known, status=200)
     rooms.document(kiosk, session, document)
-    content = await read_body(request, MAX_BYTES, within_s=PAPER_S)
-    sha256 = await asyncio.to_thread(check_digest, request.headers["Content-Digest"], content)
-    paper = await request.app[PAPERS].keep(session, document, content, sha256)
+    papers, length = request.app[PAPERS], request.content_length
+    if (length or 0) > MAX_BYTES:
+        raise TooLarge("the paper is too large")
+    with papers.allowance.upload(kiosk, session, document, MAX_BYTES if length is None else length):
+        async with papers.receive(session, document) as delivery:
+            await hand_on(request, MAX_BYTES, delivery.incoming.take, within_s=PAPER_S)
+            check_digest(expected, await delivery.incoming.finish())
+            paper = await papers.keep(delivery, expected.hex())
     event = e.DocumentStored(document=document, **asdict(paper))
     try:
         await rooms.document_stored(kiosk, session, event)
     except BaseException:
-        await request.app[PAPERS].discard(paper)
+        await papers.discard(paper)
         raise
     taken = rooms.kiosks_room(kiosk, session).state.stored[document]
     if taken != event:
-        await request.app[PAPERS].discard(paper)  # the same paper, delivered twice at once
+        await papers.discard(paper)  # the same paper, delivered twice at once
     log.info("document stored", session=session, document=document, size=taken.size)
     return _receipt(taken, status=201 if taken == event else 200)
 

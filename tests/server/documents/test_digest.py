@@ -7,6 +7,7 @@ import pytest
 
 from link.messages.errors import BadMessage, Unprocessable
 from server.documents import check_digest
+from server.documents.digest import read_digest
 
 CONTENT = b"paper"
 DIGEST = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
@@ -22,12 +23,14 @@ DIGEST = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
     ],
 )
 def test_the_right_digest_is_found(header: str) -> None:
-    assert check_digest(header, CONTENT) == hashlib.sha256(CONTENT).hexdigest()
+    found = hashlib.sha256(CONTENT).digest()
+    assert read_digest(header) == found
+    check_digest(read_digest(header), found)
 
 
 def test_other_content_is_unprocessable() -> None:
     with pytest.raises(Unprocessable):
-        check_digest(f"sha-256=:{DIGEST}:", CONTENT + b".")
+        check_digest(read_digest(f"sha-256=:{DIGEST}:"), hashlib.sha256(CONTENT + b".").digest())
 
 
 @pytest.mark.parametrize(
@@ -37,4 +40,4 @@ def test_other_content_is_unprocessable() -> None:
 )  # fmt: skip
 def test_no_usable_digest_is_a_bad_message(header: str) -> None:
     with pytest.raises(BadMessage):
-        check_digest(header, CONTENT)
+        read_digest(header)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from link.messages.errors import RateLimited
+from server.documents.allowance import Allowance
+
+
+def fits(allowance: Allowance, stack: ExitStack, kiosk: str, document: str, size: int = 1, count: int = 100) -> int:
+    """How many of `count` uploads are let in and stay."""
+    taken = 0
+    for _ in range(count):
+        try:
+            stack.enter_context(allowance.upload(kiosk, "s", document, size))
+        except RateLimited as refused:
+            assert refused.retry_after >= 1
+        else:
+            taken += 1
+    return taken
+
+
+def test_each_bound_holds_by_itself() -> None:
+    for kiosks, papers, size, bound in ((1, 1, 1, 3), (1, 50, 1, 5), (50, 1, 1, 11), (50, 1, 40, 2)):
+        allowance = Allowance(per_paper=3, per_kiosk=5, in_all=11, size=100)
+        with ExitStack() as stack:
+            taken = sum(
+                fits(allowance, stack, f"k{kiosk}", f"d{kiosk}.{paper}", size, 7)
+                for kiosk in range(kiosks)
+                for paper in range(papers)
+            )
+            assert taken == bound, (kiosks, papers, size)
+
+
+def test_a_place_is_free_again_however_the_upload_ended() -> None:
+    allowance = Allowance(per_paper=1)
+    for _ in range(3):
+        with pytest.raises(KeyError), allowance.upload("k", "s", "d", 5):
+            raise KeyError
+    with allowance.upload("k", "s", "d", 5), pytest.raises(RateLimited), allowance.upload("k", "s", "d", 5):
+        pass
+    assert not allowance._kiosks
+    assert not allowance._papers
+    assert allowance._bytes == 0
