@@ -34,6 +34,7 @@ from server.keys import (
     LOBBY,
     NOTICE,
     PAPERS,
+    RATES,
     READER,
     ROOMS,
     STORE,
@@ -44,6 +45,7 @@ from server.recording.space import DiskFloor
 from server.replay.reader import Reader
 from server.rooms.legs import IceServers, leg_maker
 from server.rooms.lobby import Lobby
+from server.rooms.rates import Rates
 from server.rooms.recordings import Recordings
 from server.rooms.rooms import Rooms
 from server.session.machine import Graces
@@ -75,6 +77,7 @@ def make_app(config: Config) -> web.Application:
     app[NOTICE] = load_notice(config.notice)
     app[PERMISSIONS] = Permissions()
     app[DOORSTEP] = Doorstep()
+    app[RATES] = Rates()
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
     add_routes(app, ROUTES)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from server.replay.reader import Reader
     from server.rooms.legs import IceServers
     from server.rooms.lobby import Lobby
+    from server.rooms.rates import Rates
     from server.rooms.rooms import Rooms
     from server.store import Store
 
@@ -40,3 +41,4 @@ ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
 ICE: web.AppKey[IceServers] = web.AppKey("ice")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")
+RATES: web.AppKey[Rates] = web.AppKey("rates")

@@ -14,16 +14,15 @@ import structlog
 from aiohttp import web
 
 from link.messages import client as m
-from link.messages.errors import NotAllowed, NotAuthenticated, NotFound, RateLimited, VisavisError
+from link.messages.errors import NotAllowed, NotAuthenticated, NotFound, VisavisError
 from link.messages.server import Done, LegAnswer, ServerMessage
 from link.messages.values import Face
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 from link.tasks import cancel, spawn
 from server.bus import Bus
-from server.keys import BUS, HOST, ICE, LOBBY, ROOMS
+from server.keys import BUS, HOST, ICE, LOBBY, RATES, ROOMS
 from server.rooms.lobby import Lobby
-from server.rooms.rates import Bucket
 from server.rooms.room import Room
 from server.rooms.rooms import Rooms
 from server.session import events as e
@@ -104,6 +103,10 @@ class Desk:
         """Whether the client talks to somebody, who must not be cut off because a login ends."""
         return False
 
+    def count(self, what: str, rate: float, burst: float) -> None:
+        """Count one `what` of this client, over all its streams. Raises `RateLimited` when it is one too many."""
+        self._app[RATES].take(f"{self.face} {what}", self.key, rate, burst)
+
     @property
     def _current(self) -> bool:
         """Whether no newer stream of the same identity has taken over."""
@@ -151,8 +154,6 @@ class Party(Desk):
 
     def __init__(self, app: web.Application, channel: Channel, key: str, topic: str) -> None:
         super().__init__(app, channel, key, topic)
-        self._chat = Bucket(CHAT_PER_S, CHAT_BURST)
-        self._offers = Bucket(LEGS_PER_S, LEGS_BURST)
         self._legs: dict[str, Room] = {}
 
     def room(self, session: str) -> Room:
@@ -170,8 +171,7 @@ class Party(Desk):
 
     async def leg_offer(self, message: m.LegOffer) -> Reply:
         """A new peer connection; the old one is closed first, as the journal says."""
-        if not self._offers.take():
-            raise RateLimited("too many legs", retry_after=1 / LEGS_PER_S)
+        self.count("legs", LEGS_PER_S, LEGS_BURST)
         room = await self.do(message.session, e.LegOpened(self.participant, message.leg))
         self._legs[message.leg] = room
         while len(self._legs) > LEGS:
@@ -203,8 +203,7 @@ class Party(Desk):
         return room
 
     async def chat_send(self, message: m.ChatSend) -> Reply:
-        if not self._chat.take():
-            raise RateLimited("too many chat lines", retry_after=1 / CHAT_PER_S)
+        self.count("chat lines", CHAT_PER_S, CHAT_BURST)
         await self.do(message.session, e.ChatSent(message.id, self.participant, message.text))
         return None
 

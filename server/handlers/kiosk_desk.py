@@ -18,6 +18,9 @@ from server.keys import NOTICE, STORE
 from server.rooms.room import Room
 from server.session import events as e
 
+CALLS_PER_S, CALLS_BURST = 0.5, 12.0  # a customer who taps, and a client that asks again after a loss
+HELP_PER_S, HELP_BURST = 0.5, 12.0
+
 
 class KioskDesk(Party):
     """A kiosk's channel."""
@@ -66,6 +69,7 @@ class KioskDesk(Party):
         self.connected(False)
 
     async def call_request(self, message: m.CallRequest) -> Reply:
+        self.count("calls", CALLS_PER_S, CALLS_BURST)
         return SessionUpdate(await self.rooms.request_call(self.kiosk, message))
 
     async def call_end(self, message: m.CallEnd) -> Reply:
@@ -96,6 +100,7 @@ class KioskDesk(Party):
         if message.withdrawn:
             self.lobby.withdraw(self.kiosk)
         else:
+            self.count("requests for a person", HELP_PER_S, HELP_BURST)
             self.lobby.request(self.kiosk, message.reason)
         return None
 
