@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import hdrs, web
 
@@ -17,7 +18,8 @@ from server.cobrowse import sanitise
 from server.config import Config
 from server.documents import Papers
 from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
-from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep
+from server.handlers.address import counted_at_the_door
+from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
@@ -76,7 +78,7 @@ def make_app(config: Config) -> web.Application:
     app[CONFIG] = config
     app[NOTICE] = load_notice(config.notice)
     app[PERMISSIONS] = Permissions()
-    app[DOORSTEP] = Doorstep()
+    app[DOORSTEP] = Doorstep(per_address=config.connections_per_address, counted=partial(counted_at_the_door, config))
     app[RATES] = Rates()
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
@@ -90,7 +92,7 @@ def make_app(config: Config) -> web.Application:
 @asynccontextmanager
 async def listening(
     app: web.Application, host: str, port: int, context: ssl.SSLContext | None = None
-) -> AsyncIterator[asyncio.Server]:
+) -> AsyncIterator[Listener]:
     """Start the application and listen; everything is closed when the block ends.
 
     Raises:
@@ -105,6 +107,7 @@ async def listening(
             yield server
         finally:
             server.close()
+            await server.closed()
     finally:
         await runner.cleanup()
 

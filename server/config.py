@@ -133,6 +133,9 @@ class Config:
     trusted_proxies: tuple[Network, ...] = _option(
         (), _networks, "Proxies whose X-Forwarded-For is believed: addresses or networks (10.0.0.0/24). Empty: none."
     )
+    connections_per_address: int = _option(
+        512, _whole(0, 60_000), "Connections of one address that nobody has logged in on; 0: as many as there can be."
+    )
     database: str = _option(
         "", _database, "SQLAlchemy URL of the database, so far sqlite+aiosqlite. Empty: in the data directory."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import gc
+import resource
 import signal
 import ssl
 import sys
@@ -56,14 +57,26 @@ def _alone_in(data: Path) -> Iterator[None]:
 
 
 def tune() -> None:
-    """Set the interpreter up for media that must not wait.
+    """Set the process up for media that must not wait, and for as many descriptors as it may have.
 
     A thread that seals a recording gives way after half a millisecond instead of 5 ms, and the garbage collector does
     not look at what was loaded at the start.
     """
+    raise_descriptors()
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
+
+
+def raise_descriptors() -> None:
+    """Use the descriptors that the administrator allows (RLIMIT_NOFILE): the soft limit is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:
+        log.warning("descriptors stay limited", limit=soft, error=str(error))
 
 
 async def _serve(config: Config) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from aiohttp import hdrs, web
 
-from server.config import Network
+from server.config import Config, Network
 from server.keys import CONFIG
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -17,6 +17,11 @@ def address(request: web.Request) -> str:
     """The client's address as `counted`; that of the peer unless the peer is one of `trusted_proxies`."""
     forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
     return counted(client(request.remote or "", forwarded, request.app[CONFIG].trusted_proxies))
+
+
+def counted_at_the_door(config: Config, peer: str) -> str | None:
+    """What a connection from `peer` counts for; None for a trusted proxy, which stands for everybody behind it."""
+    return None if _is_trusted(peer, config.trusted_proxies) else counted(peer)
 
 
 def client(peer: str, forwarded: Iterable[str], trusted: Collection[Network]) -> str:

@@ -25,7 +25,15 @@ _STATUS: dict[int, type[VisavisError]] = {404: NotFound, 405: NotFound, 413: Too
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler when the declaration of its route allows it; answer every error."""
-    request.app[DOORSTEP].heard(request)
+    doorstep = request.app[DOORSTEP]
+    doorstep.heard(request)
+    try:
+        return await _answer(request, handler)
+    finally:
+        doorstep.done(request)
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         await _admit(request)
         response = await handler(request)
@@ -68,6 +76,8 @@ async def _admit(request: web.Request) -> None:
         request[KIOSK] = await request.app[IDENTITY].device(_bearer(request))
     elif allow.kind is Kind.PERSON:
         await _admit_person(request, allow)
+    if allow.kind in (Kind.DEVICE, Kind.PERSON):
+        request.app[DOORSTEP].known(request)
 
 
 async def _admit_person(request: web.Request, allow: Allow) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.devices.document_camera import Still
+from link.tasks import spawn
 from server.documents.allowance import PER_KIOSK, PER_PAPER
 from server.keys import PAPERS
 from server.rooms.room import Room
@@ -57,7 +58,7 @@ class Flood:
 async def test_forty_uploads_of_one_paper(world: World) -> None:
     room = await in_call(world, "d1")
     flood = Flood(world, room)
-    uploads = [asyncio.ensure_future(flood.upload("d1")) for _ in range(40)]
+    uploads = [spawn(flood.upload("d1"), name="upload") for _ in range(40)]
     await flood.all_but(PER_PAPER, 40)
     assert [int(wait) >= 1 for wait in flood.waits] == [True] * (40 - PER_PAPER)
     assert files(world) == []
@@ -72,10 +73,10 @@ async def test_many_papers_of_one_kiosk_and_a_good_one_afterwards(world: World) 
     names = [f"d{number}" for number in range(20)]
     room = await in_call(world, *names)
     flood = Flood(world, room)
-    uploads = [asyncio.ensure_future(flood.upload(name)) for name in names]
+    uploads = [spawn(flood.upload(name), name="upload") for name in names]
     await flood.all_but(PER_KIOSK, len(names))
     uploader = Uploader(world.origin, lambda: world.as_kiosk("north-1"), pauses_s=[0.2] * 100)
-    good = asyncio.ensure_future(uploader.put(room.session, "d0", Still(paper(), "image/jpeg")))
+    good = spawn(uploader.put(room.session, "d0", Still(paper(), "image/jpeg")), name="good")
     flood.go_on.set()
     await asyncio.gather(*uploads)
     await asyncio.wait_for(good, 30)
