@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from link.messages.errors import NotAuthenticated, RateLimited
+from link.messages.errors import NotAuthenticated, RateLimited, Unavailable
 from server.handlers import cookie
 from server.handlers.address import address
 from server.handlers.body import read_form
+from server.handlers.refusals import RETRY_S
 from server.handlers.route import LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Person, Role
+from server.identity.devices import LIFE_S
 from server.keys import CONFIG, IDENTITY
 from server.store.stamps import now_us
 from web.pages import render
@@ -55,16 +58,24 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     login, password, target = form.get("login", ""), form.get("password", ""), _next(form.get("next", ""))
     identity = request.app[IDENTITY]
     try:
-        person, token = await identity.log_in(login.strip()[:64], password, address(request))
+        person, token = await identity.log_in(
+            login.strip()[:64],
+            password,
+            address(request),
+            device=cookie.read_device(request),
+            gone=lambda: request.transport is None or request.transport.is_closing(),
+        )
     except NotAuthenticated as error:
         return render(request, "login.html", LoginPage(target, login[:64], failed=True), status=error.status)
-    except RateLimited as error:
-        page = LoginPage(target, login[:64], wait_s=max(1, round(error.retry_after)))
+    except (RateLimited, Unavailable) as error:
+        wait_s = error.retry_after if isinstance(error, RateLimited) else RETRY_S
+        page = LoginPage(target, login[:64], wait_s=max(1, math.ceil(wait_s)))
         response = render(request, "login.html", page, status=error.status)
         response.headers[hdrs.RETRY_AFTER] = str(page.wait_s)
         return response
     response = _see_other(target or home(person))
     cookie.set_login(response, token, max_age_s=identity.tokens.life_s)
+    cookie.set_device(response, identity.devices.issue(person.id), max_age_s=LIFE_S)
     return response
 
 

@@ -23,7 +23,7 @@ class _Count:
 
 
 class Attempts:
-    """Attempts by key. Each one counts as failed until `succeeded`, so that many at once are no way around."""
+    """Attempts by key. Each one counts as failed until `forgive`, so that many at once are no way around."""
 
     def __init__(self, *, free: int = 5, longest_s: float = 900.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._free = free
@@ -53,16 +53,30 @@ class Attempts:
         count = self._count(key, now)
         count.attempts += 1
         count.last = now
-        if count.attempts >= self._free:
-            count.blocked_until = now + min(2.0 ** (count.attempts - self._free), self._longest_s)
+        count.blocked_until = self._blocked_until(count)
         self._counts[key] = count
         self._counts.move_to_end(key)
         while len(self._counts) > KEYS:
             self._counts.popitem(last=False)
 
-    def succeeded(self, key: str) -> None:
-        """Forget the attempts of `key`: it was the right one."""
-        self._counts.pop(key, None)
+    def forgive(self, key: str) -> None:
+        """Take one attempt of `key` back: it was a right one, or none at all.
+
+        The wrong ones before it stay counted. Otherwise whoever has a login of their own could guess another's for
+        ever, with a right one in between.
+        """
+        count = self._counts.get(key)
+        if count is None:
+            return
+        count.attempts -= 1
+        if count.attempts <= 0:
+            del self._counts[key]
+            return
+        count.blocked_until = self._blocked_until(count)
+
+    def _blocked_until(self, count: _Count) -> float:
+        over = count.attempts - self._free
+        return 0.0 if over < 0 else count.last + min(2.0 ** min(over, 60), self._longest_s)
 
     def _count(self, key: str, now: float) -> _Count:
         count = self._counts.get(key)

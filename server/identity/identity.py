@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
-from link.messages.errors import NotAuthenticated, Unavailable
+from link.messages.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
 from server.identity.access import Access
 from server.identity.assertions import Assertions
 from server.identity.attempts import Attempts
+from server.identity.devices import Devices
 from server.identity.enrolment import use_code
 from server.identity.login_tokens import LoginTokens
 from server.identity.passwords import Passwords
@@ -22,6 +24,9 @@ from server.store.people import Person
 from server.store.stamps import now_us
 
 log = structlog.get_logger()
+
+ADDRESS_S = 30.0
+"""The longest that anybody waits because of what others did at the same address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,17 @@ class Identity:
         self.access = Access(store.logins)
         self._assertions = Assertions(store.kiosks.get)
         self._passwords = passwords or Passwords()
+        self.devices = Devices(login_key)
         self._by_login_and_address = Attempts()
-        self._by_address = Attempts(free=40)
+        # Many people may come by one address, and some of them guess: it slows down, and never locks out. It is wider
+        # for those who have logged in from there before.
+        self._by_address = Attempts(free=40, longest_s=ADDRESS_S)
+        self._by_known_address = Attempts(free=200, longest_s=ADDRESS_S)
         # Slows down who guesses from many addresses. It spares the addresses that the person has logged in from, so
         # that a stranger's guessing locks nobody out, and is never long for the person at a new one.
         self._by_login = Attempts(free=10, longest_s=60)
+        # A browser on which the person has logged in before has a count of its own and takes part in no other.
+        self._by_device = Attempts()
         self._enrolling = Attempts(free=10)
 
     async def start(self) -> None:
@@ -77,35 +88,66 @@ class Identity:
         """An event that is set when the access of a person, login or kiosk (by id) ends. Keep a reference to it."""
         return self.access.watch(*subjects)
 
-    async def log_in(self, login: str, password: str, address: str) -> tuple[Person, str]:
+    async def log_in(
+        self,
+        login: str,
+        password: str,
+        address: str,
+        *,
+        device: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> tuple[Person, str]:
         """Check a password; return the person and a token for the cookie.
+
+        `device` is the device cookie, if the browser has one; `gone` says whether the client still waits.
 
         Raises:
             RateLimited: too many attempts for this login from this address, from this address at all, or for this login
-                from addresses that it never came from.
+                from addresses that it never came from; or too many from this address at once.
+            Unavailable: too many at once.
             NotAuthenticated: login or password is wrong, or the person may not log in. It does not say which, and
                 takes the same time.
         """
         found = await self._store.people.credentials(login)
         person, password_hash = found if found is not None else (None, None)
-        limits = [(self._by_login_and_address, f"{login}\n{address}"), (self._by_address, address)]
-        if person is None or not await self._store.logins.came_from(person.id, address):
-            limits.append((self._by_login, login))
+        known = self._known_device(device, person)
+        limits = [(self._by_device, known)] if known else await self._strangers_limits(login, person, address)
         # First all of them: what one refuses must not count for another.
         for attempts, key in limits:
             attempts.check(key)
         for attempts, key in limits:
             attempts.begin(key)
-        right = await self._passwords.verify(password_hash, password)
+        source = f"device {known}" if known else address
+        try:
+            right = await self._passwords.verify(
+                password_hash, password, source=source, known=known is not None, gone=gone
+            )
+        except VisavisError:
+            _forgive(limits)  # it was not looked at
+            raise
         if person is None or not right or not person.active:
             actor = NOBODY if person is None else f"person:{person.id}"
             await self._audit.record(actor, "login.refused", "", {"address": address})
             raise NotAuthenticated("login or password is wrong")
-        for attempts, key in limits:
-            attempts.succeeded(key)
+        _forgive(limits)
         begun = await self._store.logins.add(person.id, address=address, hours=self._login_hours)
         await self._audit.record(f"person:{person.id}", "login", f"login:{begun.id}", {"address": address})
         return person, self.tokens.issue(person.id, begun.id)
+
+    def _known_device(self, device: str | None, person: Person | None) -> str | None:
+        """The id of the browser, unless it guesses too much itself: then it is a stranger's like any other."""
+        known = None if person is None else self.devices.read(device, person.id)
+        try:
+            self._by_device.check(known or "")
+        except RateLimited:
+            return None
+        return known
+
+    async def _strangers_limits(self, login: str, person: Person | None, address: str) -> list[tuple[Attempts, str]]:
+        limits = [(self._by_login_and_address, f"{login}\n{address}")]
+        if person is not None and await self._store.logins.came_from(person.id, address):
+            return [*limits, (self._by_known_address, address)]
+        return [*limits, (self._by_address, address), (self._by_login, login)]
 
     async def authenticate(self, token: str) -> Authenticated:
         """The person whose login cookie this is.
@@ -151,7 +193,7 @@ class Identity:
         except NotAuthenticated:
             await self._audit.record(NOBODY, "kiosk.enrolment_refused", "", {"address": address})
             raise
-        self._enrolling.succeeded(address)
+        self._enrolling.forgive(address)
         # A connection made with the key this one replaces ends.
         await self.access.announce(name)
         await self._audit.record(f"kiosk:{name}", "kiosk.enrolled", f"kiosk:{name}", {"address": address})
@@ -160,3 +202,8 @@ class Identity:
             raise Unavailable("the kiosk was removed meanwhile")
         log.info("kiosk enrolled", kiosk=kiosk.id)
         return kiosk
+
+
+def _forgive(limits: Iterable[tuple[Attempts, str]]) -> None:
+    for attempts, key in limits:
+        attempts.forgive(key)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-T = TypeVar("T")
+from server.identity.turns import AT_ONCE, Turns
 
 SHORTEST = 10
 LONGEST = 256
@@ -33,26 +33,44 @@ def check_strength(password: str) -> None:
 
 
 class Passwords:
-    """Hashes and checks passwords without blocking the event loop; at most two at a time, 64 MiB each."""
+    """Hashes and checks passwords without blocking the event loop; at most two at a time, 64 MiB each.
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+    Who waits for a check stands in a queue that is bounded and fair (`Turns`): a flood of wrong passwords keeps nobody
+    from an answer.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None, turns: Turns | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
+        self._turns = turns or Turns(AT_ONCE)
         # What an unknown login is checked against: made with the same parameters, so that it takes the same time.
         self._nobody: str | None = None
+        self._lock = threading.Lock()
 
     async def hash(self, password: str) -> str:
         """The argon2id hash of a password, with its parameters and salt."""
-        return await self._run(self._hasher.hash, password)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        """True when the password is the one hashed; with None, the same work for the answer False."""
+    async def verify(
+        self,
+        password_hash: str | None,
+        password: str,
+        *,
+        source: str = "",
+        known: bool = False,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """True when the password is the one hashed; with None, the same work for the answer False.
+
+        `source`, `known` and `gone` are as `Turns.take` has them, whose errors are raised too.
+        """
         if len(password.encode()) > LONGEST:
             password = ""
-        if self._nobody is None:
-            self._nobody = await self.hash("nobody's password")
-        checked = await self._run(self._check, password_hash or self._nobody, password)
-        return checked and password_hash is not None
+        release = await self._turns.take(source, known=known, gone=gone)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, self._check, password_hash, password)
+        # The turn is over when the thread is done, also where nobody waits for it any more.
+        running.add_done_callback(lambda _: release())
+        return await asyncio.shield(running)
 
     def outdated(self, password_hash: str) -> bool:
         """True when the hash was made with weaker parameters than are used now."""
@@ -62,11 +80,15 @@ class Passwords:
         """Let the threads end."""
         self._threads.shutdown(wait=False)
 
-    async def _run(self, call: Callable[..., T], *arguments: str) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
-
-    def _check(self, password_hash: str, password: str) -> bool:
+    def _check(self, password_hash: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            right = self._hasher.verify(password_hash or self._nobodys(), password)
         except (VerificationError, InvalidHashError):
             return False
+        return right and password_hash is not None
+
+    def _nobodys(self) -> str:
+        with self._lock:
+            if self._nobody is None:
+                self._nobody = self._hasher.hash("nobody's password")
+            return self._nobody

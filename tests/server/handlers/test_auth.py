@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from link.messages.errors import Unavailable
 from server.handlers import cookie
 from server.identity import Role
 from server.keys import AUDIT, IDENTITY, STORE
@@ -186,3 +187,32 @@ async def test_logins_are_audited_without_names_or_passwords(world: World) -> No
         (f"person:{person.id}", "login.refused"),
     ]
     assert all(person.login not in entry.detail and "wrong" not in entry.detail for entry in entries)
+
+
+async def test_the_browser_is_remembered_and_knows_nobody_else(world: World) -> None:
+    async with world.ask("POST", "/login", data=form()) as response:
+        cookies = [SimpleCookie(header) for header in response.headers.getall("Set-Cookie")]
+    morsel = next(jar[cookie.DEVICE] for jar in cookies if cookie.DEVICE in jar)
+    assert morsel["secure"]
+    assert morsel["httponly"]
+    assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("Strict", "/", "")
+    device = {"Cookie": f"{cookie.DEVICE}={morsel.value}"}
+    for _ in range(8):
+        async with world.ask("POST", "/login", data=form(password="guess")) as response:
+            pass
+    assert response.status == 429
+    async with world.ask("POST", "/login", data=form(), headers=device) as response:
+        assert response.status == 303, "strangers' guesses at the same address do not count here"
+    async with world.ask("GET", "/api/me", headers=device) as response:
+        assert response.status == 401, "it lets nobody in"
+
+
+async def test_too_many_at_once_are_told_when_to_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object, **__: object) -> bool:
+        raise Unavailable("too many wait")
+
+    monkeypatch.setattr(world.app[IDENTITY]._passwords, "verify", full)
+    async with world.ask("POST", "/login", data=form()) as response:
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) >= 1
+        assert 'id="login-error"' in await response.text()

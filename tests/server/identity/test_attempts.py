@@ -58,18 +58,34 @@ def test_checking_says_the_same_and_counts_nothing() -> None:
         attempts.check("li")
 
 
-def test_success_and_quiet_start_afresh_and_keys_are_apart() -> None:
+def test_quiet_starts_afresh_and_keys_are_apart() -> None:
     clock = Clock()
     attempts = Attempts(free=2, clock=clock)
-    wait(attempts), wait(attempts)
+    assert [wait(attempts) > 0 for _ in range(3)] == [False, False, True]
     assert wait(attempts, "wang") == 0
-    attempts.succeeded("li")
-    assert wait(attempts) == 0
-    assert wait(attempts) == 0
-    assert wait(attempts) > 0
     clock.now += QUIET_S + 1
-    assert wait(attempts) == 0
-    assert wait(attempts) == 0
+    assert [wait(attempts) > 0 for _ in range(3)] == [False, False, True]
+
+
+def test_what_is_forgiven_was_not_tried_and_nothing_else_is() -> None:
+    """A right password takes its own attempt back: not those of the wrong ones before it."""
+    clock = Clock()
+    attempts = Attempts(free=5, clock=clock)
+    for _ in range(30):
+        assert wait(attempts) == 0
+        attempts.forgive("li")
+    assert not attempts._counts
+    tried = 0
+    for _ in range(58):
+        tried += wait(attempts) == 0
+        if wait(attempts, "own") == 0:  # a login of the attacker's own, at the same moment, changes nothing
+            attempts.forgive("own")
+    assert tried == 5
+    clock.now += 1
+    assert wait(attempts) == 0, "the right one, when its turn comes"
+    attempts.forgive("li")
+    assert wait(attempts) > 0, "and then the five wrong ones are counted as before"
+    attempts.forgive("nobody")
 
 
 def test_memory_is_bounded() -> None:
