@@ -8,6 +8,7 @@ peer connection, which ends here.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -32,7 +33,7 @@ from link.messages.client import (
     LegOffer,
     Rate,
 )
-from link.messages.errors import NotFound, SlowConsumer, Unavailable
+from link.messages.errors import ClockOff, NotFound, SlowConsumer, Unavailable, VisavisError
 from link.messages.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
 from link.messages.values import Session, SessionState
 from link.signaling.client import Client
@@ -66,6 +67,7 @@ class Agent:
             on_message=self._on_message,
             on_state=self._on_state,
             on_fresh=self._on_fresh,
+            on_refusal=self._on_refusal,
             tls=tls,
         )
         self._addresses = AddressWatch(self._addresses_changed)
@@ -270,6 +272,11 @@ class Agent:
         """A new stream: the server may be a new process, which knows nothing of the old peer connection."""
         if self._call is not None:
             self._call.gateway.server_lost()
+
+    def _on_refusal(self, error: VisavisError) -> None:
+        off_s = round(time.time() - error.server_time) if isinstance(error, ClockOff) else 0
+        if off_s != self.mirror.status.clock_off_s:
+            self._tell(self.mirror.set_clock_off(off_s))
 
     def _addresses_changed(self) -> None:
         """A cable, a radio, a lease: what was connected from an address that is gone can only be made anew."""

@@ -33,7 +33,12 @@ class Mirror:
 
     def set_online(self, online: bool) -> PageStatus:
         """Return what the page is told when the server is reached or lost."""
-        self.status = replace(self.status, online=online)
+        self.status = replace(self.status, online=online, clock_off_s=0 if online else self.status.clock_off_s)
+        return self.status
+
+    def set_clock_off(self, seconds: int) -> PageStatus:
+        """Return what the page is told when the server refuses this machine for its clock, which is ahead so much."""
+        self.status = replace(self.status, clock_off_s=seconds)
         return self.status
 
     def set_silent(self, silent: bool) -> PageStatus:

@@ -51,6 +51,16 @@ class NotAuthenticated(VisavisError):
     code, status, close = "not_authenticated", 401, 4401
 
 
+class ClockOff(NotAuthenticated):
+    """A device's assertion is right, but made in another time: ``server_time`` is this one's (unix seconds)."""
+
+    code = "clock_off"
+
+    def __init__(self, message: str = "", server_time: float = 0.0) -> None:
+        super().__init__(message)
+        self.server_time = server_time
+
+
 class NotAllowed(VisavisError):
     """The identity is valid but may not do this."""
 

@@ -18,6 +18,8 @@ from link.messages.values import Code, Count, Face
 VERSION = 1
 FRAME_BYTES = 64 * 1024
 SUBPROTOCOL = "visavis.v1"
+TIME_HEADER = "Visavis-Time"
+"""With an answer 401 to a device: the server's time (unix seconds), by which its assertion was not made just now."""
 
 
 class Frame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="frame"):

@@ -49,11 +49,13 @@ class PageStatus(ServerBase, tag="page_status"):
     """Kiosk client to page: whether the server is reached, and what the kiosk has.
 
     ``silent``: in a call nothing at all was heard of the server for over a second: a pause, or the begin of a loss.
+    ``clock_off_s``: the server refuses this kiosk because its clock is ahead by so many seconds, or behind (negative).
     """
 
     online: bool
     document_camera: bool = False
     silent: bool = False
+    clock_off_s: int = 0
 
 
 class ConsoleConfig(ServerBase, tag="console_config"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -14,8 +16,20 @@ import structlog
 
 from link.messages import codec
 from link.messages.client import ClientMessage
-from link.messages.errors import BadMessage, Closed, NotAuthenticated, Unavailable, VisavisError
-from link.messages.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Ack, Bye, Failure, Hello, Say, Tell, Welcome
+from link.messages.errors import BadMessage, ClockOff, Closed, NotAuthenticated, Unavailable, VisavisError
+from link.messages.frames import (
+    FRAME_BYTES,
+    SUBPROTOCOL,
+    TIME_HEADER,
+    VERSION,
+    Ack,
+    Bye,
+    Failure,
+    Hello,
+    Say,
+    Tell,
+    Welcome,
+)
 from link.messages.server import ServerMessage
 from link.signaling.endpoint import CLOSING, Endpoint
 from link.signaling.stream import Stream
@@ -47,6 +61,7 @@ class Client(Endpoint):
     ``headers()`` is awaited before each attempt (a device assertion lives one minute). ``on_message`` takes what is not
     a reply, in order. ``on_state(True)`` follows each connection that is up, ``on_fresh()`` one whose stream is new:
     the server then sends all state again, and requests that were under way have failed with ``unavailable``.
+    ``on_refusal(error)`` follows each attempt that was refused for who this is; ``ClockOff`` holds the server's time.
 
     While ``eager`` is set somebody waits for the stream to come back: pauses are short, and an attempt that gets no
     answer does not hold up the next. A SYN that is lost is sent again after 1, 3 and 7 s only: a network that is back
@@ -61,6 +76,7 @@ class Client(Endpoint):
         on_message: Callable[[ServerMessage], Awaitable[None]],
         on_state: Callable[[bool], None] = lambda _: None,
         on_fresh: Callable[[], None] = lambda: None,
+        on_refusal: Callable[[VisavisError], None] = lambda _: None,
         tls: ssl.SSLContext | None = None,
         heartbeat_s: float = 5.0,
     ) -> None:
@@ -70,6 +86,7 @@ class Client(Endpoint):
         self._on_message = on_message
         self._on_state = on_state
         self._on_fresh = on_fresh
+        self._on_refusal = on_refusal
         self._tls = tls
         self._resume: str | None = None
         self._requests: dict[int, asyncio.Future[ServerMessage]] = {}
@@ -116,8 +133,11 @@ class Client(Endpoint):
                 except Refused as error:
                     # Two machines with one identity must not throw each other out in a tight loop.
                     pause = error.retry_after or (BACKOFF[-1] if error.code == "replaced" else 0.0)
+                except ClockOff as error:
+                    self._refuse(error)
+                    log.error("this machine's clock is off", seconds=round(time.time() - error.server_time))
                 except NotAuthenticated as error:
-                    self.refusal = error
+                    self._refuse(error)
                     log.error("server refuses this identity")
                 except (aiohttp.ClientError, OSError, TimeoutError, VisavisError) as error:
                     log.info("connection failed", error=type(error).__name__)
@@ -126,6 +146,10 @@ class Client(Endpoint):
                     backoff = 0.0  # the connection was dead, and not the server
                 await self._pause(max(pause, min(backoff, EAGER_PAUSE) if self.eager else backoff))
                 attempt += 1
+
+    def _refuse(self, error: VisavisError) -> None:
+        self.refusal = error
+        self._on_refusal(error)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -163,6 +187,8 @@ class Client(Endpoint):
                 await socket.send_frame(hello, aiohttp.WSMsgType.TEXT)
                 welcome = await self._welcome(socket)
         except aiohttp.WSServerHandshakeError as error:
+            if error.status == 401 and (told := _server_time(error.headers)) is not None:
+                raise ClockOff(f"status {error.status}", server_time=told) from None
             if error.status in (401, 403):
                 raise NotAuthenticated(f"status {error.status}") from None
             raise
@@ -279,3 +305,12 @@ class Client(Endpoint):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+
+
+def _server_time(headers: Mapping[str, str] | None) -> float | None:
+    """The time (unix seconds) by which the server refused an assertion, if that is why."""
+    try:
+        told = float((headers or {}).get(TIME_HEADER, ""))
+    except ValueError:
+        return None
+    return told if math.isfinite(told) else None

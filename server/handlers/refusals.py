@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from link.messages.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
+from link.messages.errors import ClockOff, NotAuthenticated, RateLimited, Unavailable, VisavisError
+from link.messages.frames import TIME_HEADER
 from server.handlers.origin import SAFE, is_upgrade
 from web.catalogs import msg
 from web.pages import render
@@ -61,6 +62,8 @@ def _headers(error: VisavisError) -> dict[str, str]:
         return {hdrs.RETRY_AFTER: str(math.ceil(error.retry_after))}
     if isinstance(error, Unavailable):
         return {hdrs.RETRY_AFTER: str(RETRY_S)}
+    if isinstance(error, ClockOff):
+        return {hdrs.WWW_AUTHENTICATE: "Bearer", TIME_HEADER: f"{error.server_time:.3f}"}
     if isinstance(error, NotAuthenticated):
         return {hdrs.WWW_AUTHENTICATE: "Bearer"}
     return {}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from link.messages.errors import NotAuthenticated
+from link.messages.errors import ClockOff, NotAuthenticated
+from server.identity.spent import Spent
 from server.identity.tokens import decode, read_header
 from server.store.kiosks import Kiosk
 
@@ -18,8 +18,6 @@ TYPE = "visavis-kiosk+jwt"
 LONGEST_S = 60
 SKEW_S = 30
 """How far a kiosk's clock may be off."""
-REMEMBERED = 200_000
-"""Most used assertions that are remembered; beyond it new ones are refused until old ones have ended."""
 
 
 class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,19 +30,22 @@ class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Assertions:
-    """Checks assertions and remembers the used ones until they have ended."""
+    """Checks assertions and uses them up."""
 
-    def __init__(self, find: Callable[[str], Awaitable[Kiosk | None]], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, find: Callable[[str], Awaitable[Kiosk | None]], spent: Spent, clock: Callable[[], float] = time.time
+    ) -> None:
         self._find = find
+        self._spent = spent
         self._clock = clock
-        self._started = clock()
-        self._used: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def check(self, token: str) -> Kiosk:
         """The kiosk that made this assertion, which is used up by it.
 
         Raises:
-            NotAuthenticated: it was not made by an enrolled kiosk for this server just now, or was used before.
+            ClockOff: it was made by an enrolled kiosk, but not just now.
+            NotAuthenticated: it was not made by an enrolled kiosk for this server, or was used before.
+            Unavailable: that it was used cannot be kept.
         """
         name = read_header(token).get("kid")
         kiosk = await self._find(name) if isinstance(name, str) and 0 < len(name) <= 64 else None
@@ -54,22 +55,10 @@ class Assertions:
         claims = decode(token, key, _Claims, {"alg": "EdDSA", "kid": kiosk.id, "typ": TYPE})
         if claims.iss != kiosk.id or claims.sub not in (None, kiosk.id) or claims.aud != AUDIENCE:
             raise NotAuthenticated("the assertion is for something else")
-        self._check_time(claims)
-        self._use(kiosk.id, claims)
+        if not 8 <= len(claims.jti) <= 64 or not 0 < claims.exp - claims.iat <= LONGEST_S:
+            raise NotAuthenticated("not such an assertion")
+        now = self._clock()
+        if not (claims.iat <= now + SKEW_S and now < claims.exp + SKEW_S):
+            raise ClockOff("the assertion was not made just now", server_time=now)
+        await self._spent.use(kiosk.id, claims.jti, claims.exp + SKEW_S)
         return kiosk
-
-    def _check_time(self, claims: _Claims) -> None:
-        now = self._clock()
-        current = claims.iat <= now + SKEW_S and now < claims.exp + SKEW_S
-        # What was used before this process started is not remembered, so nothing older than it is taken.
-        if not (current and 0 < claims.exp - claims.iat <= LONGEST_S and claims.iat >= int(self._started) - SKEW_S):
-            raise NotAuthenticated("the assertion has ended")
-
-    def _use(self, kiosk: str, claims: _Claims) -> None:
-        now = self._clock()
-        while self._used and next(iter(self._used.values())) < now:
-            self._used.popitem(last=False)
-        key = (kiosk, claims.jti)
-        if not 8 <= len(claims.jti) <= 64 or key in self._used or len(self._used) >= REMEMBERED:
-            raise NotAuthenticated("the assertion was used before")
-        self._used[key] = now + LONGEST_S + 2 * SKEW_S

@@ -16,6 +16,7 @@ from server.identity.devices import Devices
 from server.identity.enrolment import use_code
 from server.identity.login_tokens import LoginTokens
 from server.identity.passwords import Passwords
+from server.identity.spent import Spent
 from server.journal import Audit
 from server.journal.audit import NOBODY
 from server.store import Store
@@ -60,7 +61,7 @@ class Identity:
         self._login_hours = login_hours
         self.tokens = LoginTokens(login_key, life_s=login_minutes * 60)
         self.access = Access(store.logins)
-        self._assertions = Assertions(store.kiosks.get)
+        self._assertions = Assertions(store.kiosks.get, Spent(store.assertions))
         self._passwords = passwords or Passwords()
         self.devices = Devices(login_key)
         self._by_login_and_address = Attempts()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store import tables
 from server.store.database import Database
@@ -75,11 +76,13 @@ class Kiosks:
         return await self._find() if branches is None else await self._find(tables.kiosk.c.branch.in_(sorted(branches)))
 
     async def revoke(self, kiosk: str) -> None:
-        """Take the kiosk's key away; it must enrol again."""
+        """Take the kiosk's key away, and every code that was given out for it: it must enrol again with a new one."""
+        now = now_us()
         async with self._database.write() as connection:
             await connection.execute(
-                update(tables.kiosk).where(tables.kiosk.c.id == kiosk).values(public_key=None, revoked_us=now_us())
+                update(tables.kiosk).where(tables.kiosk.c.id == kiosk).values(public_key=None, revoked_us=now)
             )
+            await _end_codes(connection, kiosk, now)
 
     async def add_enrolment(self, enrolment: Enrolment) -> None:
         """Keep a new code; codes given out earlier for the same kiosk end."""
@@ -93,7 +96,7 @@ class Kiosks:
             "tries_left": enrolment.tries_left,
         }
         async with self._database.write() as connection:
-            await connection.execute(update(table).where(table.c.kiosk == enrolment.kiosk).values(tries_left=0))
+            await _end_codes(connection, enrolment.kiosk, now_us())
             await connection.execute(insert(table).values(values))
 
     async def has_enrolment(self, selector: str) -> bool:
@@ -143,3 +146,11 @@ class Kiosks:
                 Kiosk(row["id"], row["name"], row["branch"], row["public_key"], revoked=row["revoked_us"] is not None)
                 for row in rows
             ]
+
+
+async def _end_codes(connection: AsyncConnection, kiosk: str, now: int) -> None:
+    """End the codes of a kiosk, also one that is being used just now: `enrol` finds it used up."""
+    table = tables.enrolment
+    await connection.execute(
+        update(table).where(table.c.kiosk == kiosk, table.c.used_us.is_(None)).values(tries_left=0, used_us=now)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from server.store import schema
+from server.store.assertions import AssertionRows
 from server.store.branches import Branches, Services
 from server.store.data_keys import DataKeys
 from server.store.database import Database
@@ -24,6 +25,7 @@ class Store:
         self.people = People(database)
         self.logins = Logins(database)
         self.kiosks = Kiosks(database)
+        self.assertions = AssertionRows(database)
         self.sessions = Sessions(database)
         self.data_keys = DataKeys(database)
 

@@ -106,6 +106,14 @@ enrolment = Table(
     Column("used_us", BigInteger),
 )
 
+assertion = Table(
+    "assertion",
+    metadata,
+    Column("kiosk", String(64), primary_key=True),
+    Column("jti", String(64), primary_key=True),
+    Column("until_us", BigInteger, nullable=False, index=True),
+)
+
 access_change = Table(
     "access_change",
     metadata,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import aiohttp
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent.enrol import enrol
 from kiosk_client.agent.identity import IdentityError, load
-from link.messages.frames import SUBPROTOCOL
+from link.messages.frames import SUBPROTOCOL, TIME_HEADER
 from server.identity.enrolment import TRIES, new_code
 from server.keys import AUDIT, IDENTITY, STORE
 from tests.server.handlers.conftest import World, public_text
@@ -64,6 +65,43 @@ async def test_a_code_has_five_tries(world: World) -> None:
     wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
     assert [await attempt(world, wrong) for _ in range(TRIES)] == [401] * TRIES
     assert await attempt(world, code) == 401
+
+
+async def test_a_code_given_out_before_the_kiosk_was_revoked_is_none(world: World) -> None:
+    code = await code_for(world)
+    await world.app[STORE].kiosks.revoke("north-1")
+    assert await attempt(world, code) == 401
+    assert await attempt(world, await code_for(world)) == 201, "a new one is"
+
+
+async def test_a_code_that_is_being_used_while_the_kiosk_is_revoked_is_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kiosks = world.app[STORE].kiosks
+    code, enrol_it = await code_for(world), kiosks.enrol
+
+    async def revoked_just_now(selector: str, kiosk: str, public_key: bytes) -> bool:
+        await kiosks.revoke(kiosk)
+        return await enrol_it(selector, kiosk, public_key)
+
+    monkeypatch.setattr(kiosks, "enrol", revoked_just_now)
+    assert await attempt(world, code) == 401
+    kiosk = await kiosks.get("north-1")
+    assert kiosk is not None
+    assert not kiosk.enrolled
+
+
+async def test_an_assertion_of_another_time_is_answered_with_the_time(world: World) -> None:
+    before = time.time()
+    now = int(before) - 3600
+    async with world.ask(
+        "PUT",
+        "/api/kiosk/sessions/s/documents/d",
+        headers={"Origin": None} | world.as_kiosk("north-1", iat=now, exp=now + 55),
+    ) as response:
+        assert response.status == 401
+        assert (await response.json())["error"]["code"] == "clock_off"
+        assert before - 1 <= float(response.headers[TIME_HEADER]) <= time.time() + 1
 
 
 async def test_guessing_codes_is_slowed_down(world: World) -> None:

@@ -16,7 +16,7 @@ from link.messages.errors import Unavailable
 from server.store import schema
 from server.store.tables import metadata
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def test_a_new_database_gets_every_migration_and_a_current_one_none(database_url: str) -> None:

@@ -221,6 +221,7 @@ export class Kiosk extends EventTarget {
           online: this.#online,
           silent: message.silent ?? false,
           documentCamera: message.document_camera ?? false,
+          clockOff: message.clock_off_s ?? 0,
         });
       case "session":
         return this.#takeSession(message.session);

@@ -16,6 +16,7 @@
  * @property {boolean} online whether the kiosk client reaches the server
  * @property {boolean} silent whether the kiosk client hears nothing of the call's media
  * @property {boolean} documentCamera
+ * @property {number} clockOff seconds by which the kiosk's clock is off, if the server refuses it for that
  * @property {KioskConfig | null} config
  * @property {Session | null} session
  * @property {Chat[]} chat
@@ -40,6 +41,7 @@ export function initialState() {
     online: false,
     silent: false,
     documentCamera: false,
+    clockOff: 0,
     config: null,
     session: null,
     chat: [],

@@ -354,6 +354,7 @@ export interface PageStatus {
   online: boolean;
   document_camera: boolean;
   silent: boolean;
+  clock_off_s: number;
 }
 
 /** What a console needs to know; sent after every new (not resumed) connection. */

@@ -1,5 +1,5 @@
 // The bar on top: whose kiosk this is, the time, larger type, the other language.
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { language, setLanguage, t } from "../../i18n.js";
 import { KioskElement, Ticker } from "../element.js";
 
@@ -11,7 +11,7 @@ class KioskHeader extends KioskElement {
 
   /** @override */
   render() {
-    const { config, elderly } = this.state;
+    const { config, elderly, clockOff } = this.state;
     const english = language() === "en";
     const branch = config ? (english ? config.branch_en : config.branch_zh) : "";
     const time = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false }).format(new Date());
@@ -21,6 +21,9 @@ class KioskHeader extends KioskElement {
         <strong>${t("Remote expert")}</strong>
         <span>${branch}</span>
       </div>
+      ${clockOff
+        ? html`<strong role="alert">${t("This kiosk's clock is off by {n} s. Please tell the branch staff.", { n: Math.abs(clockOff) })}</strong>`
+        : nothing}
       <time>${time}</time>
       <button class="bar-button" type="button" aria-pressed=${elderly ? "true" : "false"}
         @click=${() => this.kiosk.setElderly(!elderly)}>
