@@ -24,6 +24,7 @@ from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
 from server.journal import Audit, Journal
+from server.journal.tally import Tally
 from server.keys import (
     AUDIT,
     BLOBS,
@@ -40,6 +41,7 @@ from server.keys import (
     READER,
     ROOMS,
     STORE,
+    TALLY,
     VAULT,
 )
 from server.notice import load_notice
@@ -127,7 +129,10 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
     app[STORE] = store = await Store.open(config.database_url)
     app[JOURNAL] = Journal(store)
     app[AUDIT] = Audit(store)
+    app[TALLY] = tally = Tally(app[AUDIT])
+    tally.start()
     yield
+    await tally.close()
     await store.close()
 
 

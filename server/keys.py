@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from server.documents import Papers
     from server.identity import Identity
     from server.journal import Audit, Journal
+    from server.journal.tally import Tally
     from server.notice import RecordingNotice
     from server.replay.reader import Reader
     from server.rooms.legs import IceServers
@@ -31,6 +32,7 @@ NOTICE: web.AppKey[RecordingNotice] = web.AppKey("notice")
 STORE: web.AppKey[Store] = web.AppKey("store")
 JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
 AUDIT: web.AppKey[Audit] = web.AppKey("audit")
+TALLY: web.AppKey[Tally] = web.AppKey("tally")
 IDENTITY: web.AppKey[Identity] = web.AppKey("identity")
 BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")
 VAULT: web.AppKey[Vault] = web.AppKey("vault")

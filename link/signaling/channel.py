@@ -49,6 +49,8 @@ class Channel(Endpoint):
         self.resume = secrets.token_urlsafe(24)
         self.closed = asyncio.Event()
         self.error: VisavisError | None = None
+        self.on_refusal: Callable[[ClientMessage, VisavisError], None] = lambda _body, _error: None
+        """Told each message that is refused, and why, also where nobody waits for an answer."""
         self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue(INBOX)
         self._watchers: list[Callable[[bool], None]] = []
         self._allowance = BURST
@@ -68,7 +70,8 @@ class Channel(Endpoint):
             self._tell(body, incoming.id)
 
     def fail(self, incoming: Incoming, error: VisavisError) -> None:
-        """Refuse a request; for a notification this does nothing."""
+        """Refuse a request; a notification is not answered."""
+        self.on_refusal(incoming.body, error)
         if incoming.id is None or self.closed.is_set():
             return
         retry = getattr(error, "retry_after", None)
@@ -145,10 +148,11 @@ class Channel(Endpoint):
         incoming = Incoming(frame.body, frame.id)
         if self.face in frame.body.faces:
             await self._inbox.put(incoming)
-        elif frame.id is None:
-            raise NotAllowed("this message is not for this face")
-        else:
-            self.fail(incoming, NotAllowed("this message is not for this face"))
+            return
+        error = NotAllowed("this message is not for this face")
+        self.fail(incoming, error)
+        if frame.id is None:
+            raise error
 
     def _allow(self) -> None:
         now = time.monotonic()

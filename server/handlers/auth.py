@@ -11,6 +11,7 @@ from link.messages.errors import NotAuthenticated, RateLimited, Unavailable
 from server.handlers import cookie
 from server.handlers.address import address
 from server.handlers.body import read_form
+from server.handlers.ledger import refuses
 from server.handlers.refusals import RETRY_S
 from server.handlers.route import LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Person, Role
@@ -68,6 +69,7 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     except NotAuthenticated as error:
         return render(request, "login.html", LoginPage(target, login[:64], failed=True), status=error.status)
     except (RateLimited, Unavailable) as error:
+        await refuses(request, error, "POST /login")
         wait_s = error.retry_after if isinstance(error, RateLimited) else RETRY_S
         page = LoginPage(target, login[:64], wait_s=max(1, math.ceil(wait_s)))
         response = render(request, "login.html", page, status=error.status)

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from link.messages import client as m
+from link.messages.client import ClientMessage
 from link.messages.errors import NotAllowed, NotAuthenticated, NotFound, VisavisError
 from link.messages.server import Done, LegAnswer, ServerMessage
 from link.messages.values import Face
@@ -21,6 +22,7 @@ from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 from link.tasks import cancel, spawn
 from server.bus import Bus
+from server.handlers.ledger import refuses_message
 from server.keys import BUS, HOST, ICE, LOBBY, RATES, ROOMS
 from server.rooms.lobby import Lobby
 from server.rooms.room import Room
@@ -65,6 +67,7 @@ class Desk:
         self.revoked = revoked
         watching = spawn(self._end_when(revoked, ends_us), name=f"access {self.face} {self.key}")
         self.channel.watch(self._connection_changed)
+        self.channel.on_refusal = self._refused
         try:
             await self.prepare()
             # Nothing waits from here on, so that what is published next comes after what the client starts with.
@@ -131,6 +134,9 @@ class Desk:
         if revoked.is_set() and self._current:
             self.access_ended()
         self.channel.close(NotAuthenticated("access ended"))
+
+    def _refused(self, body: ClientMessage, error: VisavisError) -> None:
+        refuses_message(self._app, self.face, self.key, str(type(body).__struct_config__.tag), error)
 
     async def _take(self, incoming: Incoming) -> None:
         handle = self.handlers.get(type(incoming.body))

@@ -11,10 +11,11 @@ from aiohttp import hdrs, web
 from link.messages.errors import BadMessage, NotAllowed, NotAuthenticated, NotFound, TooLarge, VisavisError
 from server.handlers import cookie
 from server.handlers.doorstep import DOORSTEP
+from server.handlers.ledger import refuses
 from server.handlers.origin import check_origin, is_upgrade
-from server.handlers.refusals import refuse
-from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Foreign, Handler, Kind
-from server.keys import AUDIT, IDENTITY
+from server.handlers.refusals import refuse, wants_page
+from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Handler, Kind
+from server.keys import IDENTITY
 
 log = structlog.get_logger()
 
@@ -101,11 +102,10 @@ def _bearer(request: web.Request) -> str:
 
 
 async def _refused(request: web.Request, error: VisavisError) -> web.StreamResponse:
-    person = request.get(PERSON)
-    if person is not None and isinstance(error, NotAllowed | Foreign):
-        target = error.target if isinstance(error, Foreign) else f"{request.method} {pattern(request)}"
+    # Whoever just comes without a login is shown the way to it, and was refused nothing.
+    if not (isinstance(error, NotAuthenticated) and wants_page(request) and cookie.read_login(request) is None):
         try:
-            await request.app[AUDIT].record(f"person:{person.id}", f"refused.{error.code}", target[:128])
+            await refuses(request, error, f"{request.method} {pattern(request)}")
         except VisavisError as failure:
             error = failure
     if isinstance(error, NotFound):

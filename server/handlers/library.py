@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import ETag, hdrs, web
 
 from link.messages.errors import BadMessage, NotFound
+from server.handlers.ledger import reads
 from server.handlers.pages import shell
 from server.handlers.route import PERSON, Allow, Foreign, Route
 from server.identity import Person, Role
@@ -57,6 +58,7 @@ async def library(request: web.Request) -> web.StreamResponse:
 async def player(request: web.Request) -> web.StreamResponse:
     """The player of one session."""
     row = await _row(request)
+    await reads(request, row.id, "page")
     return render(request, "library_session.html", shell(request, session=_brief(row)))
 
 
@@ -80,6 +82,7 @@ async def search(request: web.Request) -> web.StreamResponse:
         states=STATES.get(status),
         text=text,
     )
+    await reads(request, "", "search")
     page = await request.app[STORE].sessions.search(query, limit=PAGE_ROWS, offset=_number(asked.get("offset")) or 0)
     return _json(_encode({"total": page.total, "page": PAGE_ROWS, "sessions": [_brief(row) for row in page.rows]}))
 
@@ -91,6 +94,8 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     if not after:
         person = request[PERSON]
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
+    else:
+        await reads(request, row.id, "manifest")
     live = await _live(request.app[JOURNAL], row)  # asked before reading: what is read then holds all there will be
     entries = await request.app[JOURNAL].read(row.id, after)
     return _json(await asyncio.to_thread(_told, row, entries, after, live))
@@ -101,6 +106,7 @@ async def init(request: web.Request) -> web.StreamResponse:
     row = await _row(request)
     track = request.match_info["track"]
     data = await request.app[READER].init(row.id, track)
+    await reads(request, row.id, "media", track)
     return web.Response(body=data, content_type="application/octet-stream")
 
 
@@ -108,6 +114,7 @@ async def segment(request: web.Request) -> web.StreamResponse:
     """A segment's clusters, checked against the hash in the journal."""
     row = await _row(request)
     event, data = await request.app[READER].segment(row.id, request.match_info["track"], _index(request))
+    await reads(request, row.id, "media", event.track)
     return _evidence(request, event, data, "application/octet-stream")
 
 
@@ -115,6 +122,7 @@ async def lines(request: web.Request) -> web.StreamResponse:
     """A segment of the co-browse track, as JSON lines."""
     row = await _row(request)
     event, data = await request.app[READER].lines(row.id, _index(request))
+    await reads(request, row.id, "cobrowse")
     return _evidence(request, event, data, "application/x-ndjson")
 
 
