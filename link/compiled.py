@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PLACE = ROOT / ".cache" / "compiled"
 # What runs for each packet. Not what subclasses, or what foreign code calls back (asyncio's protocols, cffi).
 MODULES = (
+    "link/media/arrival.py",
     "link/media/clock.py",
     "link/media/copies.py",
     "link/media/estimate.py",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from link.media.bandwidth import STANDING, Downstream, Upstream
 from link.media.clock import PeerClock, ntp_time
+from link.media.flow import Flow
 from link.media.ingress import Ingress, Source
 from link.media.pace import Pace
 from link.media.roundtrip import RoundTrips
@@ -64,6 +65,14 @@ class Control:
         for source in self._ingress.sources():
             source.flow.on_nack = self._nacker(source)
             source.flow.on_keyframe = self._keyframe_asker(source)
+
+    def receives(self, flow: Flow) -> None:
+        """This flow is one of those that come from the far end."""
+        flow.accompany(self._peer)
+
+    def heard(self, now: float) -> None:
+        """Anything at all was last heard at `now`."""
+        self._peer.heard(now)
 
     @property
     def rtt(self) -> float:

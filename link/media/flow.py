@@ -11,7 +11,8 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from link.media.clock import TrackClock
+from link.media.arrival import PAUSE
+from link.media.clock import PeerClock, TrackClock
 from link.media.keyframes import Keyframes
 from link.media.repair import Repair
 from link.media.vp8 import starts_keyframe
@@ -26,6 +27,8 @@ _ROUND_TRIPS = 2.5  # or as long as these take
 PATIENCE = 4.0
 """Seconds that a recorder waits for it all the same; a sender of ours still has it."""
 ACTIVE = 1.0
+_USUAL_STEP = 0.15
+"""Seconds of media between two packets that need no look at each of them."""
 MAX_MISSING = 256
 MISSED_PER_SECOND = 2048
 """More than that no network loses of one stream: numbers that leap about are not repaired."""
@@ -33,6 +36,10 @@ MISSED_PER_SECOND = 2048
 
 Arrival: TypeAlias = tuple[int, int, bool, bytes]
 """A packet as it stood on the wire: sequence number, timestamp, marker, payload."""
+
+
+Follower: TypeAlias = Callable[[int, int, int], None]
+"""Takes the sequence number and timestamp of a packet, and the ticks by which it and all that follow lie later."""
 
 
 class Packet(msgspec.Struct, eq=False, gc=False):
@@ -83,6 +90,7 @@ class Flow:
         self.name = name
         self.rate = CLOCK_RATES[kind]
         self.clock = TrackClock(self.rate)
+        self._usual_step = int(_USUAL_STEP * self.rate)
         self.rtt = 0.1
         self.rtx = False  # what is sent again comes as such (RFC 4588), so what comes late was only late
         self.on_nack: Callable[[list[int]], None] | None = None
@@ -104,6 +112,7 @@ class Flow:
         self._stray = -1
         self._missed, self._missed_since = 0, float("-inf")
         self._subscribers: tuple[Subscriber, ...] = ()
+        self._followers: tuple[Follower, ...] = ()
         self._keyframes = Keyframes()
 
     def active(self, now: float) -> bool:
@@ -124,6 +133,21 @@ class Flow:
 
     def remove(self, subscriber: Subscriber) -> None:
         self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+
+    def accompany(self, peer: PeerClock) -> None:
+        """What comes on the other flows of this peer tells of this one whether its source or the path has paused."""
+        self.clock.close()
+        self.clock = TrackClock(self.rate, peer)
+
+    def follow(self, moved: Follower) -> None:
+        """Call `moved` before the packet from which on timestamps mean so much later than before.
+
+        The publisher's source paused, and its timestamps did not go on, or they leapt.
+        """
+        self._followers = (*self._followers, moved)
+
+    def unfollow(self, moved: Follower) -> None:
+        self._followers = tuple(follower for follower in self._followers if follower != moved)
 
     # --- packets in ---------------------------------------------------------------------------------------------------
 
@@ -152,10 +176,13 @@ class Flow:
             difference -= 0x100000000
         unwrapped = self._timestamp + difference
         if extended > highest:
+            clock = self.clock
+            clock.observe(unwrapped, now, adjacent=extended == highest + 1)
+            if clock.has_moved and unwrapped != self._timestamp:
+                self._move(extended, unwrapped, clock)
             self.highest = extended
             self._timestamp = unwrapped
             self._wrapped = timestamp
-            self.clock.observe(unwrapped, now)
             transit = now * self.rate - unwrapped
             self.jitter += (abs(transit - self._transit) - self.jitter) / 16
             self._transit = transit
@@ -175,20 +202,25 @@ class Flow:
         """Take packets that arrived together; the same as `receive` for each, but those in order go on together."""
         run: list[Packet] = []
         size = 0
-        keyframes = self._keyframes
+        keyframes, clock = self._keyframes, self.clock
+        singly = clock.in_doubt or clock.has_moved or now - self.last_arrival >= PAUSE
         for sequence, timestamp, marker, payload in arrivals:
             highest = self.highest
-            if (sequence - highest) & 0xFFFF != 1 or highest < 0 or self._rebase or keyframes.wanted:
+            if (
+                singly
+                or (sequence - highest) & 0xFFFF != 1
+                or highest < 0
+                or self._rebase
+                or keyframes.wanted
+                or ((timestamp - self._wrapped) & 0xFFFFFFFF) > self._usual_step
+            ):
                 if run:
                     self._hand_on(run, size, now)
                     run, size = [], 0
                 self.receive(sequence, timestamp, marker, payload, now)
                 continue
             if timestamp != self._wrapped:
-                difference = (timestamp - self._wrapped) & 0xFFFFFFFF
-                if difference >= 0x80000000:
-                    difference -= 0x100000000
-                self._timestamp += difference
+                self._timestamp += (timestamp - self._wrapped) & 0xFFFFFFFF
                 self._wrapped = timestamp
             highest += 1
             self.highest = highest
@@ -202,7 +234,7 @@ class Flow:
     def _hand_on(self, run: list[Packet], size: int, now: float) -> None:
         self._stray = -1
         unwrapped = self._timestamp
-        self.clock.observe(unwrapped, now)
+        self.clock.observe(unwrapped, now, adjacent=False)
         transit = now * self.rate - unwrapped
         self.jitter += (abs(transit - self._transit) - self.jitter) / 16
         self._transit = transit
@@ -212,6 +244,11 @@ class Flow:
         for subscriber in self._subscribers:
             subscriber.packet_run(run)
 
+    def _move(self, sequence: int, timestamp: int, clock: TrackClock) -> None:
+        ticks = clock.moved()
+        for follower in self._followers:
+            follower(sequence, timestamp, ticks)
+
     def restart(self, reason: str = "restart") -> None:
         """The publisher begins a new stream: the next packet starts it, with any sequence number and timestamp."""
         if self.highest < 0:
@@ -219,7 +256,8 @@ class Flow:
         self._rebase = True
         self.lost += len(self._missing)
         self._missing.clear()
-        self.clock = TrackClock(self.rate)
+        self.clock.close()
+        self.clock = TrackClock(self.rate, self.clock.leg, anew=True)
         for subscriber in self._subscribers:
             subscriber.restarted(reason)
 

@@ -35,7 +35,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
@@ -63,6 +63,7 @@ from link.media.pace import Pace
 from link.media.rtp import Rtcp
 from link.media.slot import Slot
 from link.media.srtp import SrtpBuffer, SrtpError
+from link.media.statistics import LegStatistics, flow_statistics, slot_statistics
 from link.media.ticker import Ticker, running_ticker
 from link.media.transport import Transport
 from link.media.turn import Server
@@ -92,53 +93,6 @@ class IceServer:
     urls: tuple[str, ...]
     username: str = ""
     credential: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FlowStatistics:
-    """What arrived on one received track since the leg began. Rates are of the last second, times in seconds."""
-
-    packets: int = 0
-    bytes: int = 0
-    lost: int = 0  # not there, neither at first nor after repair
-    repaired: int = 0
-    nacks: int = 0  # sent
-    plis: int = 0  # sent
-    jitter: float = 0.0
-    bitrate: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SlotStatistics:
-    """What was sent on one track since the leg began, and what the far end reports about it."""
-
-    packets: int = 0
-    bytes: int = 0
-    retransmitted: int = 0
-    nacks: int = 0  # packets asked for again that had been sent
-    plis: int = 0  # received
-    lost: int = 0  # on the way from us, by the far end's reports, without repairs
-    fraction_lost: float = 0.0
-    bitrate: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LegStatistics:
-    """A snapshot of one leg. `rtt` is in seconds and 0.0 while unknown; `refused` counts hostile or damaged packets."""
-
-    rtt: float = 0.0
-    packets_in: int = 0
-    packets_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    refused: int = 0
-    repeated: int = 0  # packets that had come before; second copies that were not needed are among them
-    available: int = 0  # bit/s that the far end says (REMB) this leg can carry away from us; 0 while unknown
-    estimate: int = 0  # bit/s that we think this leg can carry towards us
-    limit: int = 0  # bit/s that the videos we send share, as far as we believe the far end; 0 for no limit
-    quiet: float = 0.0  # seconds since anything at all was heard
-    flows: dict[str, FlowStatistics] = field(default_factory=dict)
-    slots: dict[str, SlotStatistics] = field(default_factory=dict)
 
 
 class Leg:
@@ -321,6 +275,7 @@ class Leg:
             if name and far.direction in ("sendrecv", "sendonly"):
                 flow = self.flows[name]
                 self._ingress.add(far, flow)
+                self._control.receives(flow)
                 flow.on_missing = self._hurry
         for ours, far, name in zip(local, remote.media, outward, strict=True):
             if name and far.direction in ("sendrecv", "recvonly"):
@@ -388,7 +343,9 @@ class Leg:
         transport = self._transport
         transport.refresh()
         liveness = self._liveness
-        for _ in range(liveness.look(max(transport.heard, self._ingress.heard), self._control.rtt, now)):
+        heard = max(transport.heard, self._ingress.heard)
+        self._control.heard(heard)
+        for _ in range(liveness.look(heard, self._control.rtt, now)):
             transport.probe(now)
         # Another address is another path: what else took the old one, like a WebSocket, may be lost.
         doubtful = LegState.DOUBTFUL if liveness.doubtful or transport.remapped else LegState.CONNECTED
@@ -458,6 +415,10 @@ class Leg:
     def statistics(self) -> LegStatistics:
         """A snapshot of the tracks that were negotiated."""
         ingress = self._ingress
+
+        def rate(track: str) -> int:
+            return self._bitrates.get(track, 0)
+
         return LegStatistics(
             rtt=self._control.rtt,
             packets_in=ingress.packets,
@@ -470,30 +431,12 @@ class Leg:
             estimate=self._control.estimate,
             limit=self._control.limit,
             quiet=self._liveness.quiet,
-            flows={source.flow.name: self._flow_statistics(source.flow) for source in ingress.sources()},
-            slots={slot.name: self._slot_statistics(slot) for slot, _ in self._sending},
-        )
-
-    def _flow_statistics(self, flow: Flow) -> FlowStatistics:
-        return FlowStatistics(
-            packets=flow.packets,
-            bytes=flow.bytes,
-            lost=flow.lost,
-            repaired=flow.repaired,
-            nacks=flow.nacks,
-            plis=flow.keyframe_requests,
-            jitter=flow.jitter / flow.rate,
-            bitrate=self._bitrates.get(f"flow {flow.name}", 0),
-        )
-
-    def _slot_statistics(self, slot: Slot) -> SlotStatistics:
-        return SlotStatistics(
-            packets=slot.packets,
-            bytes=slot.bytes,
-            retransmitted=slot.retransmitted,
-            nacks=slot.nacks,
-            plis=slot.plis,
-            lost=slot.lost,
-            fraction_lost=slot.fraction_lost,
-            bitrate=self._bitrates.get(f"slot {slot.name}", 0),
+            flows={
+                source.flow.name: flow_statistics(source.flow, self._bitrates.get(f"flow {source.flow.name}", 0))
+                for source in ingress.sources()
+            },
+            slots={
+                slot.name: slot_statistics(slot, self._bitrates.get(f"slot {slot.name}", 0))
+                for slot, _ in self._sending
+            },
         )

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from link.media.leg import FlowStatistics, LegStatistics
+from link.media.statistics import FlowStatistics, LegStatistics
 
 WORSE_AFTER = 1.5
 """Seconds that the network must be worse all along before it is called so."""

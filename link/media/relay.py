@@ -45,10 +45,14 @@ class Relay:
         on_gap: Callable[[MediaGap], None],
         *,
         keyframe_interval: float = 10.0,
+        on_standing: Callable[[float], None] | None = None,
     ) -> Tap:
         """Read whole frames of `flow` in order, after repair, beginning with a keyframe.
 
         `sink` and `on_gap` are called on the event loop, must be quick (hand over, do not write files) and must not
         raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never).
+
+        `on_standing` hears until when the last picture was seen, where its sender makes few: it was there all the time,
+        and nothing of it is missing.
         """
-        return Tap(flow, sink, on_gap, keyframe_interval, time.monotonic())
+        return Tap(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing)

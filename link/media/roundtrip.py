@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from link.media.clock import MinimumFilter
+from link.media.arrival import MinimumFilter
 
 MUCH_DELAY = 0.15
 STANDING = 0.12  # 0.1 is common on a leg whose ends share two busy cores

@@ -15,6 +15,7 @@ from link.media.vp8 import parse_descriptor, starts_keyframe, with_ids
 _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
 _NEVER = 1 << 62
 _MAX_RESENT = 512
+_MOVES = 4
 _RESENDS_PER_SECOND = 600
 _REPORTED = 150
 _LONG_AGO = 0.12
@@ -56,6 +57,7 @@ class Slot:
         self._first = _NEVER
         self._after = -1  # the newest packet when the flow began to feed this slot
         self._shift = self._time_shift = self._picture_shift = self._tl0_shift = 0
+        self._moves: list[tuple[int, int]] = []  # from which packets on timestamps moved, and where they were before
         # Below 32768, so that a lost first packet cannot hide a wrap from SRTP (RFC 3711 section 3.3.1).
         self._highest = secrets.randbelow(0x7F00) + 1
         self._timestamp = secrets.randbits(31)
@@ -117,18 +119,33 @@ class Slot:
         self.flow = flow
         self._after = flow.highest
         flow.add(self)
+        flow.follow(self._moved)
         if self._send is not None:  # else one would come before it can be sent on, and the next only 300 ms later
             flow.request_keyframe(now, joiner=True)
 
     def detach(self) -> None:
         if self.flow is not None:
             self.flow.remove(self)
+            self.flow.unfollow(self._moved)
             self.flow = None
             self._copies.stop()
         self._first = _NEVER
 
     def restarted(self, reason: str) -> None:  # noqa: ARG002 - whatever the reason, the next keyframe is a new beginning
         self._first = _NEVER
+
+    def _moved(self, sequence: int, timestamp: int, ticks: int) -> None:
+        """The publisher's source paused and its timestamps did not: ours go on with the time that has passed.
+
+        They go on in any case.
+        """
+        if self._first <= sequence:
+            self._moves = [*self._moves[1 - _MOVES :], (sequence, self._time_shift)]
+            self._time_shift = max(self._time_shift + ticks, self._timestamp + 1 - timestamp)
+
+    def _time_shift_at(self, sequence: int) -> int:
+        """What was added to the timestamp of this packet when it was sent first."""
+        return next((shift for since, shift in self._moves if sequence < since), self._time_shift)
 
     def gave_up(self, sequence: int) -> None:
         """The far end sees the hole itself."""
@@ -173,8 +190,9 @@ class Slot:
         self.packets += 1
         self.bytes += len(payload)
         marked = self._payload_type | 0x80 if packet.marker else self._payload_type
-        send(self._header(marked, sequence, packet.timestamp, self.ssrc, packet.arrival), payload)
-        late = self._timestamp - packet.timestamp - self._time_shift
+        stamp = packet.timestamp + (self._time_shift_at(packet.sequence) if self._moves else self._time_shift)
+        send(self._header(marked, sequence, stamp, self.ssrc, packet.arrival), payload)
+        late = self._timestamp - stamp
         if late > self._long_ago and self._rtx_payload_type >= 0 and not self.narrow:
             # Pictures wait for it already: it must not be lost once more on the way.
             self._resend(packet, sequence, packet.arrival, send)
@@ -222,7 +240,7 @@ class Slot:
         self._send_run(batch)
 
     def _header(self, marked: int, sequence: int, timestamp: int, ssrc: int, now: float) -> bytes:
-        stamp = (timestamp + self._time_shift) & 0xFFFFFFFF
+        stamp = timestamp & 0xFFFFFFFF
         extension = self._time_extension
         if extension:
             sent = int(now * 262144.0) & 0xFFFFFF
@@ -240,6 +258,7 @@ class Slot:
         if self.kind == "video" and not starts_keyframe(packet.payload):
             return False
         self._first = packet.sequence
+        self._moves = []
         self._shift = self._highest + 1 - packet.sequence
         elapsed = packet.arrival - self._sent_at if self.packets else 0.0
         self._time_shift = self._timestamp + max(1, round(elapsed * self.rate)) - packet.timestamp
@@ -305,13 +324,14 @@ class Slot:
         if self._picture_shift or self._tl0_shift:
             payload = self._renumber(payload)
         marker = 0x80 if packet.marker else 0
+        stamp = packet.timestamp + self._time_shift_at(packet.sequence)
         self.retransmitted += 1
         self.bytes_again += len(payload)
         if self._rtx_payload_type < 0:
-            send(self._header(self._payload_type | marker, sequence, packet.timestamp, self.ssrc, now), payload)
+            send(self._header(self._payload_type | marker, sequence, stamp, self.ssrc, now), payload)
             return
         self._rtx_sequence += 1
-        header = self._header(self._rtx_payload_type | marker, self._rtx_sequence, packet.timestamp, self.rtx_ssrc, now)
+        header = self._header(self._rtx_payload_type | marker, self._rtx_sequence, stamp, self.rtx_ssrc, now)
         send(header, (sequence & 0xFFFF).to_bytes(2, "big") + payload)
 
     def keyframe_requested(self, now: float, rtt: float = 0.0, *, joiner: bool = False) -> None:

@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from kiosk_client.agent import hearing
 from kiosk_client.agent.hearing import Hearing
-from link.media.leg import Leg, LegState, LegStatistics
+from link.media.leg import Leg, LegState
+from link.media.statistics import LegStatistics
 
 
 class Quiet:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.media.clock import MAX_AGE, MAX_AHEAD, MinimumFilter, PeerClock, TrackClock, ntp_time
+from link.media.arrival import MinimumFilter
+from link.media.clock import MAX_AGE, MAX_AHEAD, PeerClock, TrackClock, ntp_time
 
 NTP = 3_900_000_000.0
 

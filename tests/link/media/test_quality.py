@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.media.leg import FlowStatistics, LegStatistics, SlotStatistics
 from link.media.quality import BETTER_AFTER, WORSE_AFTER, Judge, Judgement, NetworkQuality, Reason
+from link.media.statistics import FlowStatistics, LegStatistics, SlotStatistics
 
 GOOD, WEAK, BAD = NetworkQuality
 NEW = Judgement()

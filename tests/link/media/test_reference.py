@@ -226,6 +226,7 @@ class World:
             assert sorted(number - shift for number in lost) == sorted(judge.given_up)
             drift = {packet.timestamp - judge.sent[n].stamp for packet, n in zip(packets, judge.order, strict=True)}
             assert len(drift) == 1, "timestamps are unwrapped without a jump"
+        self.tap.flush()
         assert [self._number(frame) for frame in self.got[self.got_before :]] == judge.frames()
         missing = judge.missing()
         assert len(self.flow._missing) == len(missing)

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from link.media.leg import Leg, LegStatistics
+from link.media.leg import Leg
 from link.media.quality import Judgement, NetworkQuality, Reason
+from link.media.statistics import LegStatistics
 from link.messages import client as m
 from link.messages.values import Quality, Session
 from server.rooms.watch import Watch
