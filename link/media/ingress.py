@@ -11,11 +11,15 @@ from link.media.estimate import BandwidthEstimator
 from link.media.flow import Arrival, Flow
 from link.media.rtp import HEADER, HEADER_SIZE, Report, Rtcp, Rtp, find_extension, is_rtcp, parse_rtcp, parse_rtp
 from link.media.srtp import Replayed, SrtpBuffer, SrtpError
+from link.media.strays import MAX_STREAMS, RETURNS, Strays
+
+__all__ = ["MAX_EARLY", "MAX_STREAMS", "Ingress", "Source"]
 
 MAX_EARLY = 64
 """Packets kept that arrive before our side of the DTLS handshake is done."""
-MAX_STREAMS = 16
-"""SSRCs looked at in the life of a leg beyond those announced; libsrtp keeps state for each, for ever."""
+
+MAX_RTX = 2
+"""Retransmission streams of one m-line: the present one, and the one before it."""
 
 
 class Source:
@@ -93,8 +97,7 @@ class Ingress:
         self._sources: list[Source] = []
         self._media: dict[int, Source] = {}
         self._rtx: dict[int, Source] = {}
-        self._unknown: set[int] = set()
-        self._unannounced = 0
+        self._strays = Strays()
         self._closed = False
         self.estimator = BandwidthEstimator()
         self.heard = 0.0
@@ -129,6 +132,7 @@ class Ingress:
     def open(self, rx: SrtpBuffer) -> None:
         """The keys are there: take what came early, and everything from now on."""
         self._rx = rx
+        self._strays.forget = rx.forget
         early = list(self._early)
         self._early.clear()
         for data in early:
@@ -243,21 +247,20 @@ class Ingress:
 
     def _other(self, rx: SrtpBuffer, data: bytes, ssrc: int, now: float) -> None:
         """A retransmission, or a stream that the description did not announce."""
-        source = self._rtx.get(ssrc)
-        new = source is None and ssrc not in self._unknown
-        if new and self._unannounced >= MAX_STREAMS:
+        source, strays = self._rtx.get(ssrc), self._strays
+        if source is None and not strays.admits(ssrc, now):
             raise ValueError("too many streams")
         packet = parse_rtp(rx.data, rx.unprotect(data))
-        self._unannounced += new  # only what is authentic: libsrtp keeps nothing of a forgery
         self.heard = now
         self.packets += 1
         self.bytes += len(data)
         if source is None:
-            source = self._bind(rx, packet)
+            replaced = strays.met(ssrc)  # only what is authentic: libsrtp keeps nothing of a forgery
+            source = self._bind(rx, packet, now, replaced=replaced)
             if source is None:
-                self._unknown.add(ssrc)
+                strays.keep(ssrc, replaced=replaced)
                 return
-            self._unknown.discard(ssrc)
+            strays.take(ssrc)
         if source.time_extension and packet.extension:
             self._estimate(rx, packet, source, now, len(data))
         payload = packet.payload
@@ -268,8 +271,11 @@ class Ingress:
         elif packet.payload_type == source.payload_type and ssrc == source.ssrc:
             source.flow.receive(packet.sequence, packet.timestamp, packet.marker, payload, now)
 
-    def _bind(self, rx: SrtpBuffer, packet: Rtp) -> Source | None:
-        """Whose stream this is: by its MID (RFC 8843 section 9.2), else by a payload type that only one m-line has."""
+    def _bind(self, rx: SrtpBuffer, packet: Rtp, now: float, *, replaced: bool) -> Source | None:
+        """Whose stream this is: by its MID (RFC 8843 section 9.2), else by a payload type that only one m-line has.
+
+        A packet of a stream that was `replaced` is late, and changes nothing, as long as the present one goes on.
+        """
         found = None
         for source in self._sources:
             if packet.extension and source.mid_extension:
@@ -283,11 +289,18 @@ class Ingress:
                 found = types[0]
         if found is None:
             return None
+        if replaced and now - found.flow.last_arrival < RETURNS:
+            return None
         if packet.payload_type == found.rtx_payload_type:
+            others = [ssrc for ssrc, source in self._rtx.items() if source is found]
+            if len(others) >= MAX_RTX:
+                del self._rtx[others[0]]
+                self._strays.keep(others[0], replaced=True)
             self._rtx[packet.ssrc] = found
         elif packet.payload_type == found.payload_type:
             if found.ssrc >= 0:
                 self._media.pop(found.ssrc, None)
+                self._strays.keep(found.ssrc, replaced=True)
             found.ssrc = packet.ssrc
             found.last_sr = 0
             self._media[packet.ssrc] = found

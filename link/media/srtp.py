@@ -6,6 +6,7 @@ written once, worked on where it lies, and only the result is copied out.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,6 +81,10 @@ class SrtpBuffer:
             self.replayed = status in _REPLAYED
             return 0
         return int(length[0])
+
+    def forget(self, ssrc: int) -> None:
+        """Keep nothing more of this stream. A packet of it that came before would be taken for a new one."""
+        lib.srtp_remove_stream(self._srtp[0], socket.htonl(ssrc))
 
     def protect_into(self, outbox: Outbox, packets: Sequence[tuple[bytes, bytes]]) -> int:
         """Put the SRTP packets of headers and payloads, at most `OUT_COUNT`, into the outbox; how many were put."""

@@ -116,7 +116,7 @@ def test_a_flood_of_streams_is_bounded_before_decryption() -> None:
     s, r = Sender(), Receiver()
     for ssrc in range(1000, 1000 + 10 * MAX_STREAMS):
         r.take(s.rtp(ssrc, 96, 1))
-    assert len(r.ingress._unknown) == MAX_STREAMS
+    assert len(r.ingress._strays) == MAX_STREAMS
     assert r.ingress.refused == 9 * MAX_STREAMS
     r.take(s.rtp(2, 96, 1))
     assert r.camera.packets == 1
@@ -128,6 +128,69 @@ def test_a_line_that_changes_its_stream_for_ever_is_stopped() -> None:
         r.take(s.rtp(ssrc, 96, 1, mid=b"1"))
     assert r.camera.packets == MAX_STREAMS
     assert r.ingress.refused == MAX_STREAMS
+
+
+def test_late_packets_of_the_stream_before_change_nothing() -> None:
+    """By MID or by payload type; each would have ended the present stream, until there were too many changes."""
+    s, r = Sender(), Receiver()
+    now = 1.0
+    for sequence in range(50):
+        r.take(s.rtp(1, 111, sequence), now=(now := now + 0.02))
+    for sequence in range(100):
+        r.take(s.rtp(91, 111, sequence, mid=b"0" if sequence < 5 else b""), now=(now := now + 0.02))
+        if sequence < 20:
+            r.take(s.rtp(1, 111, 50 + sequence, mid=b"0" if sequence % 2 else b""), now=now)
+    assert r.microphone.packets == 150
+    assert r.microphone.highest & 0xFFFF == 99
+    assert r.ingress.refused == 0
+
+
+def test_a_stream_that_was_replaced_may_come_back() -> None:
+    s, r = Sender(), Receiver()
+    r.take(s.rtp(1, 111, 1), now=1.0)
+    r.take(s.rtp(91, 111, 1), now=1.1)
+    r.take(s.rtp(1, 111, 2), now=3.0)
+    r.take(s.rtp(91, 111, 2), now=3.1)
+    assert r.microphone.packets == 3
+    r.take(s.rtp(1, 111, 3), now=3.2)
+    assert r.microphone.packets == 4, "it is the present one again, and the other one was late"
+
+
+def test_a_leg_may_change_its_streams_for_as_long_as_it_lasts() -> None:
+    s, r = Sender(), Receiver()
+    now = 1.0
+    for number in range(20 * MAX_STREAMS):
+        for sequence in range(3):
+            r.take(s.rtp(1000 + number, 96, sequence, mid=b"1"), now=(now := now + 1.0))
+            rtx = struct.pack("!H", sequence) + b"again"
+            r.take(s.rtp(50_000 + number, 97, sequence, rtx, mid=b"1"), now=now)
+    assert r.camera.packets == 60 * MAX_STREAMS
+    assert r.ingress.refused == 0
+    assert len(r.ingress._strays) <= MAX_STREAMS
+    assert len(r.ingress._rtx) <= 4
+
+
+def test_what_was_forgotten_is_not_played_again() -> None:
+    """libsrtp keeps nothing of it any more, so nothing of it may come near."""
+    s, r = Sender(), Receiver()
+    first = s.rtp(1000, 96, 1, mid=b"1")
+    r.take(first, now=1.0)
+    for number in range(1, 2 * MAX_STREAMS):
+        r.take(s.rtp(1000 + number, 96, 1, mid=b"1"), now=1.0 + 2 * number)
+    before = r.camera.packets
+    r.take(first, now=100.0)
+    assert (r.camera.packets, r.ingress.refused) == (before, 1)
+
+
+def test_the_state_of_a_stream_can_be_given_up() -> None:
+    """It shows by what is no replay any more: the byte order of this call is easily got wrong."""
+    s, r = Sender(), Receiver()
+    packet = s.rtp(0x01020304, 96, 1)
+    assert r.rx.unprotect(packet)
+    with pytest.raises(SrtpError):
+        r.rx.unprotect(packet)
+    r.rx.forget(0x01020304)
+    assert r.rx.unprotect(packet)
 
 
 def test_wrong_payload_types_and_wrong_keys_are_refused() -> None:

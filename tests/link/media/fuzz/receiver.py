@@ -94,7 +94,7 @@ class Receiver:
 
     def check(self) -> None:
         """Nothing grew without bound, and what goes on to others is sane."""
-        assert len(self.ingress._unknown) <= MAX_STREAMS
+        assert len(self.ingress._strays) <= MAX_STREAMS
         for name, flow in self.flows.items():
             assert len(flow._missing) <= MAX_MISSING
             assert len(flow._history) <= HISTORY[flow.kind]
