@@ -163,6 +163,10 @@ class PeerClock:
             self._since = now
         self._heard = max(now, self._heard)
 
+    def last_heard(self, now: float) -> float:
+        """When that was, or `now`."""
+        return min(now, self._heard)
+
     def alive(self, since: float, now: float) -> bool:
         """Whether something was always heard between the two moments, by what is known at the later one."""
         return self._since <= since and now - self._heard <= ALIVE
@@ -320,6 +324,10 @@ class TrackClock:
     def alive(self, since: float, now: float) -> bool:
         """Whether its sender was there all the time between; it is taken to be where nothing else can tell."""
         return self.leg is None or self.leg.alive(since, now)
+
+    def heard(self, now: float) -> float:
+        """Until when its sender is known to have been there, as far as that is known at `now`."""
+        return now if self.leg is None else self.leg.last_heard(now)
 
     def media(self, timestamp: int) -> float:
         """Seconds on the track's own clock, with its pauses counted."""

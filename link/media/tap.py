@@ -264,7 +264,7 @@ class Tap:
         last = self._last
         if self._on_standing is None or last is None or self._broken is not None or self._waiting:
             return
-        hole = now - last.packet.arrival
+        hole = last.clock.heard(now) - last.packet.arrival
         few = self._between > _FEW and 0.0 < hole <= min(STANDS, _LATE * self._between)
         if few and last.clock.alive(last.packet.arrival, now):
             self._on_standing(self._last_time + hole)

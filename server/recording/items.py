@@ -42,6 +42,13 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The last picture was there to be seen until then, in seconds on the clock that frames carry."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """Something was thrown away here, for this reason."""
 
@@ -67,5 +74,5 @@ class Closed:
     lost_ms: int
 
 
-Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Dropped
+Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Standing | Dropped
 Outcome = TrackStarted | GapDeclared | Closed | WantKeyframe

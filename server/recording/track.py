@@ -15,7 +15,7 @@ from pathlib import Path
 from link.media.frames import EncodedFrame, MediaGap
 from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
-from server.recording.items import Closed, Dropped, Expect, Item, Line, Outcome, Pause, Resume, WantKeyframe
+from server.recording.items import Closed, Dropped, Expect, Item, Line, Outcome, Pause, Resume, Standing, WantKeyframe
 from server.recording.segment import AUDIO, COBROWSE, CODECS, PICTURE_MS, SEGMENT_MS, VIDEO, SegmentName, pack_lines
 from server.recording.webm import Block, clusters
 from server.session.events import GapDeclared, TrackStarted, TrackSummary
@@ -24,6 +24,7 @@ MIN_GAP_MS = 100  # a shorter loss is counted in its segment instead of being a 
 HOLE_MS = {AUDIO: 500, VIDEO: 1000}  # without media for longer, and without a reason, is a gap
 DECLARE_MS = 5000  # how often the gap of a track that was expected and has never come is declared
 SEAL_AFTER_MS = 500  # a segment is closed so long after its end when nothing follows it
+STOOD_AFTER_MS = 3000  # and where its last picture stood, as its sender is heard of once a second at least
 SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise
 
 
@@ -70,6 +71,10 @@ class TrackWriter:
     def gap(self, gap: MediaGap) -> None:
         """Say that media is missing before the next frame."""
         self._keep(gap, 0)
+
+    def standing(self, until: float) -> None:
+        """Say that the last frame's picture was there to be seen until then; nothing is missing since."""
+        self._keep(Standing(until), 0)
 
     def pause(self, reason: str, at_ms: int) -> None:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
@@ -121,6 +126,7 @@ class _OpenSegment:
     good_edge_ms: int = 0
     frames: int = 0
     keyframe: bool = False
+    stood: bool = False  # its last picture was seen for longer than pictures are
     blocks: list[Block] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
@@ -168,14 +174,20 @@ class Cutter:
             elif not self._paused:
                 self._media(item)
         opened = self._open
-        if opened and now_ms >= opened.boundary_ms + SEAL_AFTER_MS and self.state:
-            self._close(min(self.state.edge_ms, opened.boundary_ms))
+        if opened and self.state and now_ms >= self._overdue_ms(opened, self.state):
+            self._close(self.state.edge_ms if opened.stood else min(self.state.edge_ms, opened.boundary_ms))
         if self.state and not self.state.started and now_ms - self._from_ms >= DECLARE_MS:
             # Not only at the end: whoever watches the call sees it, and so does recovery.
             self._declare(now_ms, self._reason or "no_media")
         self._flush()
         out, self._out = self._out, []
         return out
+
+    def _overdue_ms(self, opened: _OpenSegment, state: TrackState) -> int:
+        """When a segment is closed that nothing follows; one whose picture stands lasts for as long as that does."""
+        if opened.stood:
+            return max(opened.boundary_ms, state.edge_ms) + STOOD_AFTER_MS
+        return opened.boundary_ms + SEAL_AFTER_MS
 
     def finish(self, now_ms: int) -> list[Outcome]:
         """Close what is open and declare what is missing up to now."""
@@ -206,6 +218,8 @@ class Cutter:
                 self._pause(item)
             case Expect():
                 self._expect(item)
+            case Standing():
+                self._stand(round(item.until * 1000 + self._offset_ms))
             case Resume() if self._paused:
                 self._paused = False
                 self._resumed_ms = item.at_ms
@@ -216,6 +230,13 @@ class Cutter:
             case Dropped():
                 self._reason = self._reason or item.reason
                 self._want_keyframe()
+
+    def _stand(self, until_ms: int) -> None:
+        """Count the time until then as recorded, with the last picture or with the next: few of them are no hole."""
+        if self.state and self.state.started and not (self._paused or self._reason or self._needs_keyframe):
+            self._advance(until_ms)
+            if self._open:
+                self._open.stood = True
 
     def _expect(self, expect: Expect) -> None:
         if self.state is None:

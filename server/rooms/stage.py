@@ -264,7 +264,7 @@ class Stage:
             if writer is None:
                 writer = self._recorder.track(f"{seat.participant}.{name}", flow.kind)
                 self._writers[seat.participant, name] = writer
-            tap = self._relay.tap(flow, writer.frame, writer.gap)
+            tap = self._relay.tap(flow, writer.frame, writer.gap, on_standing=writer.standing)
             writer.request_keyframe = tap.request_keyframe
             seat.taps.append(tap)
         self._settle()

@@ -48,6 +48,7 @@ class Leap(NamedTuple):
     by: float
 
 
+Sinks = dict[str, tuple[Callable[[EncodedFrame], None], Callable[[MediaGap], None], Callable[[float], None]]]
 Event = Pause | Stall | Leap
 
 
@@ -74,6 +75,8 @@ class Timeline:
     no_reports: tuple[float, float] = (0.0, 0.0)
     seed: int = 1
     beside: bool = True  # tracks know of each other
+    on_tick: Callable[[float], None] = lambda now: None
+    sinks: Sinks = field(default_factory=dict)  # where else frames, gaps and standing pictures go, by track
     hops: int = 1  # 2: the recorder is behind a process that hands everything on
 
     def __post_init__(self) -> None:
@@ -96,9 +99,28 @@ class Timeline:
             for flow in flows.values() if self.beside else ():
                 flow.accompany(peer)
         for track, flow in self.hop[-1].items():
-            self.taps[track] = Tap(
-                flow, self.frames[track].append, self.gaps.append, 0.0, START, self.standing[track].append
-            )
+            self.taps[track] = Tap(flow, *self._readers(track), START, self._stands(track))
+
+    def _readers(self, track: str) -> tuple[Callable[[EncodedFrame], None], Callable[[MediaGap], None], float]:
+        def take(got: EncodedFrame) -> None:
+            self.frames[track].append(got)
+            if track in self.sinks:
+                self.sinks[track][0](got)
+
+        def lose(lost: MediaGap) -> None:
+            self.gaps.append(lost)
+            if track in self.sinks:
+                self.sinks[track][1](lost)
+
+        return take, lose, 0.0
+
+    def _stands(self, track: str) -> Callable[[float], None]:
+        def stand(until: float) -> None:
+            self.standing[track].append(until)
+            if track in self.sinks:
+                self.sinks[track][2](until)
+
+        return stand
 
     def run(self) -> Timeline:
         sent = sorted(item for track in self.every for item in self._sent(track))
@@ -117,14 +139,18 @@ class Timeline:
             number = len(self.truth[track])
             self.truth[track].append(captured)
             body = number.to_bytes(4, "big")
-            payload = body if track == "sound" else packetise(KEYFRAME + body, number & 0x7FFF)[0]
+            payload = b"\xfc" + body if track == "sound" else packetise(KEYFRAME + body, number & 0x7FFF)[0]
             flow.receive(sequences[track] & 0xFFFF, stamp & 0xFFFFFFFF, track == "picture", payload, now)
             sequences[track] += 1
+        while heard + 0.1 <= START + self.seconds:
+            heard += 0.1
+            self._tick(heard)
         for tap in self.taps.values():
             tap.close()
         return self
 
     def _tick(self, now: float) -> None:
+        self.on_tick(now)
         for flows in self.hop:
             for flow in flows.values():
                 flow.tick(now)
