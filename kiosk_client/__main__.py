@@ -97,6 +97,7 @@ async def _run(config: Config, options: argparse.Namespace) -> int:
         open_camera=partial(open_camera, config.document_camera) if config.document_camera else None,
         loop=loop,
         loopback=config.loopback or _on_this_machine(device.enrolment.server),
+        networks=config.media_networks,
     )
     agent = Agent(config, device, equipment)
     async with contextlib.AsyncExitStack() as stack:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import ipaddress
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "VISAVIS_KIOSK_"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -37,6 +39,13 @@ def _path(value: object) -> Path:
 
 def _optional_path(value: object) -> Path | None:
     return _path(value) if value else None
+
+
+def _networks(value: object) -> tuple[Network, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("a list of networks such as 10.0.0.0/8 is expected")
+    return tuple(ipaddress.ip_network(part.strip()) for part in parts if part.strip())
 
 
 def _whole(low: int, high: int) -> Callable[[object], int]:
@@ -100,6 +109,9 @@ class Config:
     )
     loopback: bool = _option(
         False, _truth, "Offer 127.0.0.1 to the media connections too: a machine without any other network address."
+    )
+    media_networks: tuple[Network, ...] = _option(
+        (), _networks, "Networks that the server's media, and its TURN servers, may be in (10.0.0.0/8). Empty: any."
     )
     idle_s: int = _option(90, _whole(15, 3600), "Seconds without a touch after which the page asks, then starts over.")
     source: str = _option("synthetic", _text, "Headless only: picture and sound, a media file or the word synthetic.")

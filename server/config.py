@@ -165,6 +165,9 @@ class Config:
         None, _optional_path, "File of that secret, coturn's static-auth-secret; needs turn_urls."
     )
     turn_lifetime_s: int = _option(600, _whole(30, 86400), "Seconds in which the credentials made for a leg open it.")
+    media_networks: tuple[Network, ...] = _option(
+        (), _networks, "Networks that far ends of media, and their TURN servers, may be in (10.0.0.0/8). Empty: any."
+    )
     ice_policy: str = _option("all", _one_of("all", "relay"), "relay: media takes no way but through a TURN server.")
     heartbeat_s: int = _option(5, _whole(1, 120), "Seconds of silence after which a WebSocket is pinged.")
     ring_s: int = _option(20, _whole(5, 120), "Seconds a call rings at one specialist before the next is tried.")

@@ -13,6 +13,7 @@ from kiosk_client.devices.document_camera import CameraError, DocumentCamera, St
 from kiosk_client.devices.loops import MediaLoop, Player
 from kiosk_client.devices.station import Station
 from link.media.flow import Flow
+from link.media.reach import Network
 from link.media.relay import Injection
 from link.messages.client import DocumentFailed
 from link.messages.values import Session
@@ -26,6 +27,7 @@ class Equipment:
     open_camera: Callable[[], DocumentCamera] | None = None
     loop: MediaLoop | None = None
     loopback: bool = False
+    networks: tuple[Network, ...] = ()
 
 
 class Call:
@@ -71,6 +73,7 @@ class Call:
             sources=sources,
             check=check,
             loopback=equipment.loopback,
+            networks=equipment.networks,
             on_page_lost=on_page_lost,
         )
         self._papers = Papers(self._take, deliver, self._report)

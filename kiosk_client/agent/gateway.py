@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -19,6 +19,7 @@ from kiosk_client.agent.addresses import is_ours
 from link.media.description import InvalidDescription
 from link.media.flow import Flow
 from link.media.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
+from link.media.reach import Network, Reach
 from link.media.relay import Relay
 from link.messages.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
 from link.messages.errors import InvalidMedia, Unavailable, VisavisError
@@ -50,16 +51,20 @@ class Gateway:
         sources: Mapping[str, Flow],
         check: Check = lambda _: None,
         loopback: bool = False,
+        networks: Sequence[Network] = (),
         on_page_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`sources` are this machine's own flows by up slot; they take precedence over the page's.
+
+        The server may be in `networks` only; empty for anywhere but at loopback, unless `loopback` is among our own
+        candidates. The page is on this machine, so it may be at loopback always.
 
         `check(seconds)` asks the server for a sign of life within that time, else the connection to it is made anew.
         """
         self.session = session
         self._request, self._post = request, post
         self._sources = dict(sources)
-        self._check, self._loopback = check, loopback
+        self._check, self._loopback, self._networks = check, loopback, networks
         self._on_page_lost = on_page_lost
         self._relay = Relay()
         self._page: tuple[str, Leg] | None = None
@@ -206,6 +211,7 @@ class Gateway:
             ice_servers=[IceServer(tuple(s.urls), s.username, s.credential) for s in servers.ice_servers],
             relay_only=servers.relay_only,
             loopback=self._loopback,
+            reach=Reach(self._networks, loopback=self._loopback or servers.relay_only),
             on_state=lambda state: self._server_state(name, state),
         )
         self._server, self._over = (name, leg), False

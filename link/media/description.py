@@ -29,6 +29,8 @@ _BITRATE = "x-google-min-bitrate=600;x-google-start-bitrate=3000;x-google-max-bi
 _NAME = "visavis"
 _OPUS = "minptime=10;useinbandfec=1"
 _MEDIA_LINE = re.compile(r"m=(audio|video) \d{1,5} UDP/TLS/RTP/SAVPF((?: \d{1,3}){1,128})", re.ASCII)
+_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,32}")
+"""It is sent back in every check: 256 characters (RFC 8839 section 5.4) would be a message of the far end's choice."""
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31}")
 _MID_TOKEN = re.compile(r"[!-~]{1,16}")
@@ -122,6 +124,14 @@ def parse_candidate(text: str) -> Candidate | None:
     return Candidate(foundation, int(priority), host, int(port), kind)
 
 
+def _usable(text: str) -> Candidate | None:
+    """A candidate of a description: one that cannot be read is passed over, as there may be others (RFC 8839 5.1)."""
+    try:
+        return parse_candidate(text)
+    except InvalidDescription:
+        return None
+
+
 def parse_description(sdp: str, *, offer: bool) -> Description:
     """Read an offer or an answer. Raises `InvalidDescription`."""
     if len(sdp) > MAX_SDP or len(sdp.encode(errors="replace")) > MAX_SDP:
@@ -167,7 +177,7 @@ class _Transport:
             if line.startswith("a="):
                 name, _, value = line[2:].partition(":")
                 self._attribute(name, value)
-        if not _ICE_CHARS.fullmatch(self.ufrag) or not _ICE_CHARS.fullmatch(self.password) or len(self.password) < 22:
+        if not _UFRAG.fullmatch(self.ufrag) or not _ICE_CHARS.fullmatch(self.password) or len(self.password) < 22:
             raise InvalidDescription("ICE credentials are missing or malformed")
         if not self.fingerprint:
             raise InvalidDescription("no SHA-256 fingerprint")
@@ -177,9 +187,7 @@ class _Transport:
     def _attribute(self, name: str, value: str) -> None:
         if name == "candidate":
             self._seen += 1
-            if self._seen > MAX_CANDIDATES:
-                raise InvalidDescription("more than 50 candidates")
-            candidate = parse_candidate(value)
+            candidate = _usable(value) if self._seen <= MAX_CANDIDATES else None
             if candidate is not None:
                 self.candidates.append(candidate)
         elif name == "ice-ufrag":

@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from link.media.reach import Reach
+
 MAX_STUN = 1024
 MAX_SOURCES = 64
 """Addresses of the far end, signalled or learnt, for which a new one may still be learnt."""
@@ -28,8 +30,10 @@ _REQUEST, _INDICATION, _RESPONSE, _ERROR = 0x0001, 0x0011, 0x0101, 0x0111  # of 
 class Gate:
     """The bounds of one aioice connection. `admits` never raises, whatever it is given."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, reach: Reach | None = None) -> None:
+        """Without `reach` the far end may call from anywhere."""
         self._connection = connection
+        self._reach = reach
         self._user = f"{connection.local_username}:".encode()
         self._errors = 0
         self._settled = False
@@ -71,6 +75,8 @@ class Gate:
         if length + 20 != size or length & 3 or cookie != _COOKIE:
             return False
         if kind == _REQUEST:
+            if self._reach is not None and not self._reach.allows(address[0], address[1]):
+                return False
             if self._user not in data:  # of a USERNAME; aioice checks it, and the password
                 return False
             if not self._is_new(data[8:20], address) and self._settled:

@@ -60,6 +60,7 @@ from link.media.flow import Flow
 from link.media.ingress import Ingress
 from link.media.liveness import Liveness
 from link.media.pace import Pace
+from link.media.reach import Reach
 from link.media.rtp import Rtcp
 from link.media.slot import Slot
 from link.media.srtp import SrtpBuffer, SrtpError
@@ -111,10 +112,13 @@ class Leg:
         loopback: bool = False,
         same_machine: bool = False,
         relay_only: bool = False,
+        reach: Reach | None = None,
         on_state: Callable[[LegState], None] | None = None,
     ) -> None:
         """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates; with `relay_only` there are none but TURN's,
         and `answer` and `offer` raise `RelayUnavailable` if there is none. `on_state` is called on the event loop.
+
+        `reach`: where the far end may be; by default anywhere but at loopback, unless that is among our candidates.
 
         `same_machine`: so is the far end, there is no path between that could be full. What looks like one is a busy
         processor, and a browser that is told to send less for it takes half a minute to come back.
@@ -135,6 +139,7 @@ class Leg:
             [Server(url, server.username, server.credential) for server in ice_servers for url in server.urls],
             loopback=loopback,
             relay_only=relay_only,
+            reach=reach,
             on_media=self._ingress.datagram,
             on_burst=self._ingress.burst,
             media_heard=lambda: self._ingress.heard,
@@ -260,7 +265,7 @@ class Leg:
             fingerprint=transport.fingerprint,
             setup=setup,
             media=media,
-            candidates=await transport.gather(controlling=controlling),
+            candidates=await transport.gather(controlling=controlling, sparing=not offer),
             complete=True,
         )
         return write_description(description, offer=offer, cname=self._cname, session=secrets.randbits(62))

@@ -21,6 +21,8 @@ _SIGNATURES = {
     "aioice.ice.server_reflexive_candidate": ("protocol", "stun_server"),
     "aioice.ice.Connection.gather_candidates": ("self",),
     "aioice.ice.Connection.data_received": ("self", "data", "component"),
+    "aioice.ice.Connection.check_incoming": ("self", "message", "addr", "protocol"),
+    "aioice.ice.Connection._add_remote_candidate": ("self", "remote_candidate", "network_host"),
     "aioice.ice.Connection.switch_role": ("self", "ice_controlling"),
     "aioice.ice.Connection.build_request": ("self", "pair", "nominate"),
     "aioice.ice.StunProtocol.datagram_received": ("self", "data", "addr"),

@@ -21,6 +21,7 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDt
 from aiortc.rtcicetransport import RTCIceParameters
 
 from link.media.allocation import Allocation
+from link.media.asking import CONNECT_TIMEOUT, AskingProtocol, Callers
 from link.media.checks import Checks
 from link.media.datagrams import Inbox, Outbox
 from link.media.description import Candidate
@@ -28,67 +29,22 @@ from link.media.flights import Flights
 from link.media.gate import Gate
 from link.media.pairs import Address, forget, nominate, pair_with
 from link.media.port import Port
+from link.media.reach import Reach
 from link.media.srtp import SrtpBuffer
 from link.media.turn import RelayUnavailable, Server, parse_url
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-CONNECT_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 2.0
 CANCEL_EVERY = 0.05
 STUN_TIMEOUT = 5.0
 MAX_RESOLVING = 8
 MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
-CHECK_EVERY = 0.5
-CHECK_FIRST = (0.1, 0.15, 0.25)
-CHECK_MOVED = 2
-"""Further checks of an address that shows up once the path is found; the far end's next one makes more."""
 MOVES_EVERY = 1.0
 """Seconds between two moves of the far end: who comes by two ways at once is not followed from packet to packet."""
 RELAY_DOUBT = 0.5
 """Seconds without anything after which our TURN server is asked whether it still knows us."""
-
-
-class _Check(stun.Transaction):
-    """A connectivity check that is sent again soon at first, for one that is lost, and then every half second.
-
-    aioice waits half a second at once and then twice as long each time, up to 16 s: a path that comes back would be
-    found that late.
-    """
-
-    _Transaction__tries: int
-
-    def _Transaction__retry(self) -> None:
-        tries = self._Transaction__tries
-        self._Transaction__timeout_delay = CHECK_FIRST[tries] if tries < len(CHECK_FIRST) else CHECK_EVERY
-        super()._Transaction__retry()  # type: ignore[misc]
-
-
-class _StunProtocol(ice.StunProtocol):
-    """aioice's protocol of one local candidate, whose checks do not slow down."""
-
-    async def request(
-        self,
-        request: stun.Message,
-        addr: tuple[str, int],
-        integrity_key: bytes | None = None,
-        retransmissions: int | None = None,
-    ) -> tuple[stun.Message, tuple[str, int]]:
-        if integrity_key is None or retransmissions is not None:
-            return await super().request(request, addr, integrity_key, retransmissions)
-        request.add_message_integrity(integrity_key)
-        tries = len(CHECK_FIRST)
-        if self.receiver._check_list_done:
-            tries += CHECK_MOVED  # whoever called from elsewhere may have lied about where that is
-        else:
-            tries += int(CONNECT_TIMEOUT / CHECK_EVERY)
-        check = _Check(request, addr, self, retransmissions=tries, integrity_key=integrity_key)
-        self.transactions[request.transaction_id] = check
-        try:
-            return await check.run()
-        finally:
-            del self.transactions[request.transaction_id]
 
 
 class Transport:
@@ -110,6 +66,7 @@ class Transport:
         *,
         loopback: bool,
         relay_only: bool = False,
+        reach: Reach | None = None,
         on_media: Callable[[bytes, float], None],
         on_burst: Callable[[Inbox, int, float], list[int]],
         media_heard: Callable[[], float] = lambda: 0.0,
@@ -130,7 +87,11 @@ class Transport:
         self._gatherer = RTCIceGatherer(iceServers=[])
         self._ice = RTCIceTransport(self._gatherer)
         self._connection = self._gatherer._connection
-        self._gate = Gate(self._connection)
+        # Behind a relay it is the relay that sends, and has rules of its own for its own machine.
+        self._reach = reach or Reach(loopback=loopback or relay_only)
+        self._sparing = False
+        self._gate = Gate(self._connection, self._reach)
+        self._callers = Callers(self._connection, self._reach)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._flights = Flights(self.send)
         self._ice._send = self._send_handshake
@@ -164,14 +125,16 @@ class Transport:
     def password(self) -> str:
         return self._connection.local_password
 
-    async def gather(self, *, controlling: bool) -> list[Candidate]:
+    async def gather(self, *, controlling: bool, sparing: bool = False) -> list[Candidate]:
         """Open the sockets; our candidates. Takes milliseconds without ICE servers, at most about 5 s with them.
 
         `controlling` is our role (RFC 8445 section 6.1.1): the far end's first checks come as soon as it knows our
-        candidates, which is before its description arrives here, and a wrong role then ends in a conflict. Raises
+        candidates, which is before its description arrives here, and a wrong role then ends in a conflict. With
+        `sparing` addresses that the far end does not call from are asked a few times only. Raises
         `RelayUnavailable` if only relayed addresses may be used and there is none.
         """
         connection = self._connection
+        self._sparing = sparing
         connection.ice_controlling = controlling
         connection._local_candidates_start = True
         hosts = [] if self._relay_only else self._hosts()
@@ -195,6 +158,7 @@ class Transport:
 
     def _hosts(self) -> list[Any]:
         addresses = ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
+        self._reach.here(addresses)
         if self._loopback or not addresses:
             addresses = ["127.0.0.1", *addresses]  # aioice leaves it out on purpose
         return [protocol for address in addresses if (protocol := self._open(address)) is not None]
@@ -264,7 +228,7 @@ class Transport:
         except OSError as error:
             log.info("address cannot be used", leg=self._name, error=str(error))
             return None
-        protocol: Any = _StunProtocol(self._connection)
+        protocol = self._protocol()
         host, number = port.sock.getsockname()[:2]
         protocol.local_candidate = IceCandidate(
             foundation=candidate_foundation("host", "udp", host),
@@ -289,6 +253,11 @@ class Transport:
         port.open(protocol)
         return protocol
 
+    def _protocol(self) -> Any:
+        protocol: Any = AskingProtocol(self._connection)
+        protocol.calls = self._callers.calls if self._sparing else None
+        return protocol
+
     async def _reflexive(self, protocol: Any, server: tuple[str, int]) -> Any:
         """The address under which a STUN server sees this socket; None if it does not say."""
         try:
@@ -300,7 +269,7 @@ class Transport:
 
     async def _relayed(self, server: Server) -> IceCandidate | RelayUnavailable:
         """A relayed address; or why there is none."""
-        protocol: Any = _StunProtocol(self._connection)
+        protocol = self._protocol()
 
         def datagram(data: bytes, peer: tuple[str, int]) -> None:
             if data and 127 < data[0] < 192:
@@ -432,7 +401,7 @@ class Transport:
             self._elsewhere = None
         elif self._media_heard() == now:
             again, self._elsewhere = source == self._elsewhere, source
-            if again and now - self._moved >= MOVES_EVERY:
+            if again and self._reach.allows(*source) and now - self._moved >= MOVES_EVERY:
                 self._ask(pair_with(self._connection, protocol, source), now)
 
     def _move(self, protocol: Any, address: Address, now: float) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from link.media import leg as media
 from link.media.leg import Leg, LegState
+from link.media.reach import Reach
 from link.messages.server import LegServers
 from link.messages.values import IceServer
 from server.config import Config, ConfigError
@@ -71,6 +72,11 @@ def leg_maker(config: Config, servers: IceServers) -> NewLeg:
             ],
             relay_only=servers.relay_only,
             loopback=config.host in LOOPBACK,
+            reach=Reach(
+                config.media_networks,
+                loopback=config.host in LOOPBACK or servers.relay_only,
+                services=[config.port],
+            ),
             on_state=on_state,
         )
 

@@ -76,3 +76,14 @@ def test_every_option_is_documented() -> None:
     text = DOCS.read_text("utf-8")
     missing = [field.name for field in dataclasses.fields(Config) if f"`{field.name}`" not in text]
     assert not missing
+
+
+def test_networks_of_the_servers_media(tmp_path: Path) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text('media_networks = ["10.0.0.0/8"]')
+    assert [str(n) for n in load(parse("--config", str(file)), {}).media_networks] == ["10.0.0.0/8"]
+    told = load(parse("--media-networks", "10.1.0.0/16, 2001:db8::/32"), {}).media_networks
+    assert [str(network) for network in told] == ["10.1.0.0/16", "2001:db8::/32"]
+    for wrong in ("10.0.0.1/8", "anywhere"):
+        with pytest.raises(ConfigError, match="media_networks"):
+            load(parse("--media-networks", wrong), {})

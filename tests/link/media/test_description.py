@@ -170,8 +170,7 @@ def without(text: str) -> str:
         describe().replace("a=ssrc:101", "a=ssrc:4294967296"),
         describe().replace("a=extmap:1", "a=extmap:x"),
         describe().replace("a=ssrc-group:FID 101 201", "a=ssrc-group:FID 101"),
-        describe(candidates=[HOST] * (MAX_CANDIDATES + 1)),
-        describe().replace("127.0.0.1 50000", "127.0.0.1 99999"),
+        describe().replace("a=ice-ufrag:user", "a=ice-ufrag:" + "u" * 33),
         without("a=ice-ufrag"),
         without("a=fingerprint"),
         without("a=setup"),
@@ -184,6 +183,29 @@ def without(text: str) -> str:
 def test_hostile_descriptions(sdp: str) -> None:
     with pytest.raises(InvalidDescription):
         parse_description(sdp, offer=True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "candidate:1 1 udp 2 127.0.0.1 99999 typ host",
+        "candidate:1 1 udp 2 127.0.0.1 9 typ evil",
+        "candidate:1 1 udp 99999999999 127.0.0.1 9 typ host",
+        "candidate:1 1 udp 2 127.0.0.1 9 typ host odd",
+        "candidate:" + "x" * 600,
+        "candidate:",
+        "candidate",
+    ],
+)
+def test_one_odd_candidate_does_not_spoil_the_others(odd: str) -> None:
+    for position in (f"a={HOST}", "a=end-of-candidates"):
+        parsed = parse_description(describe().replace(position, f"a={odd}\r\n{position}"), offer=True)
+        assert parsed.candidates == [HOST]
+
+
+def test_surplus_candidates_are_passed_over() -> None:
+    parsed = parse_description(describe(candidates=[HOST] * (MAX_CANDIDATES + 20)), offer=True)
+    assert parsed.candidates == [HOST] * MAX_CANDIDATES
 
 
 def test_an_answer_decides_the_role() -> None:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from link.media.asking import CHECK_EVERY
 from link.media.leg import Leg, LegState
-from link.media.transport import CHECK_EVERY
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_leg import until
 from tests.machine import allow

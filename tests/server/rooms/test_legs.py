@@ -94,3 +94,22 @@ async def test_only_who_is_in_the_session_is_told(open_bank, secret: Path) -> No
     with pytest.raises(VisavisError) as refused:
         await other.ask(m.LegPrepare(session))
     assert refused.value.code == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("config", "allowed"),
+    [
+        (Config(host="0.0.0.0"), {"10.0.0.7", "203.0.113.9"}),
+        (Config(), {"10.0.0.7", "203.0.113.9", "127.0.0.1"}),
+        (load({"host": "0.0.0.0", "media_networks": "10.0.0.0/8"}, {}), {"10.0.0.7"}),
+        (load({"media_networks": "10.0.0.0/8"}, {}), {"10.0.0.7", "127.0.0.1"}),
+    ],
+)
+async def test_where_the_far_end_of_a_leg_may_be(config: Config, allowed: set[str]) -> None:
+    leg = leg_maker(config, IceServers(config))("kiosk", lambda _: None)
+    reach = leg._transport._reach
+    reach.here(["192.168.1.9"])
+    hosts = ("10.0.0.7", "203.0.113.9", "127.0.0.1", "169.254.169.254", "224.0.0.1")
+    assert {host for host in hosts if reach.allows(host, 50_000)} == allowed
+    assert not reach.allows("192.168.1.9", config.port)
+    await leg.close()
