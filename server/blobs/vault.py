@@ -100,12 +100,16 @@ class Vault:
         self._keys = keys
         self._site_key = site_key
         self._suite = SUITES[suite]
+        self._creating = asyncio.Lock()
 
     async def create(self, session: str) -> SessionKey:
         """Return the session's key, made now if it has none. Raises `NoKey` if it was destroyed."""
-        if await self._keys.get(session) is None:
-            secret = secrets.token_bytes(self._suite.key_bytes)
-            await self._keys.add(session, self._suite.name, self._wrap(self._suite, session, secret))
+        row = await self._keys.get(session)
+        if row is None:
+            async with self._creating:  # a paper, the recorder and a line of chat may all want the first one
+                if await self._keys.get(session) is None:
+                    secret = secrets.token_bytes(self._suite.key_bytes)
+                    await self._keys.add(session, self._suite.name, self._wrap(self._suite, session, secret))
         return await self.open(session)
 
     async def open(self, session: str) -> SessionKey:

@@ -18,6 +18,7 @@ from server.journal import Entry, Journal
 from server.keys import AUDIT, JOURNAL, READER, STORE
 from server.replay.manifest import tell
 from server.session.events import SegmentSealed
+from server.session.private import Box
 from server.store.people import EVERY_BRANCH
 from server.store.sessions import SessionQuery, SessionRow
 from web.pages import render
@@ -98,7 +99,8 @@ async def manifest(request: web.Request) -> web.StreamResponse:
         await reads(request, row.id, "manifest")
     live = await _live(request.app[JOURNAL], row)  # asked before reading: what is read then holds all there will be
     entries = await request.app[JOURNAL].read(row.id, after)
-    return _json(await asyncio.to_thread(_told, row, entries, after, live))
+    box = await request.app[READER].box(row.id)
+    return _json(await asyncio.to_thread(_told, row, entries, after, live, box))
 
 
 async def init(request: web.Request) -> web.StreamResponse:
@@ -137,9 +139,9 @@ async def _row(request: web.Request) -> SessionRow:
     return row
 
 
-def _told(row: SessionRow, entries: list[Entry], after: int, live: bool) -> bytes:
+def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None) -> bytes:
     """The manifest with the session's row; of a long call that is a megabyte."""
-    told = tell(row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live)
+    told = tell(row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live, box=box)
     return _encode({**msgspec.structs.asdict(told), "session": _brief(row)})
 
 

@@ -15,6 +15,7 @@ from server.journal import Entry, Head, readable, verify_chain
 from server.recording.segment import COBROWSE, facts, suite_digest
 from server.replay.reader import open_segment
 from server.session import events as e
+from server.session.private import opened
 
 TOLERANCE_MS = 130  # a frame may begin just before its segment's span and end one frame (at most 120 ms) after it
 
@@ -154,4 +155,13 @@ def check_paper(key: SessionKey, event: e.DocumentStored, name: str, sha256: str
         return Finding(f"document {event.document}", f"{name}: {error}")
     if hashlib.sha256(data).hexdigest() != sha256:
         return Finding(f"document {event.document}", f"{name}: its hash is not the journaled one")
+    return None
+
+
+def check_text(key: SessionKey, event: e.Event) -> Finding | None:
+    """Check that what somebody wrote can be read."""
+    try:
+        opened(event, key)
+    except (Broken, ValueError) as error:
+        return Finding(f"journal {e.kind(event)}", f"what was written in it cannot be read: {error}")
     return None

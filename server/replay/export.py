@@ -1,7 +1,8 @@
 """`visavis export SESSION DIR`: a session as ordinary files, for those who have no Visavis.
 
 One WebM file per camera or microphone (all on the session's clock, so they play side by side), `cobrowse.jsonl`, the
-papers, `journal.jsonl` with every hash of the chain, and `SHA256SUMS` over all of them.
+papers, `journal.jsonl` with every hash of the chain, `texts.jsonl` with what is sealed in it (chat and notes), and
+`SHA256SUMS` over all of them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from server.recording.segment import COBROWSE, unpack_lines
 from server.recording.webm import init_segment
 from server.replay.reader import open_segment
 from server.session import events as e
+from server.session.private import FIELDS, is_sealed, unsealed
 
 LEFT_OUT = "LEFT-OUT.txt"
 UNREADABLE = (Broken, Missing, ValueError, IndexError)
@@ -51,13 +53,16 @@ async def export_session(session: str, folder: Path, *, journal: Journal, blobs:
     if not entries:
         raise LookupError(f"there is no session {session}")
     events = [e.decode(entry.payload) for entry in entries]
-    recorded = any(isinstance(event, e.RecordingStarted | e.DocumentStored) for event in events)
+    recorded = any(isinstance(event, e.RecordingStarted | e.DocumentStored) or is_sealed(event) for event in events)
     key = await vault.open(session) if recorded else None
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty")
     left_out: list[str] = []
     written = [_write(folder / "journal.jsonl", "".join(_line(entry) for entry in entries).encode())]
+    if key is not None and any(map(is_sealed, events)):
+        texts = "".join(_text(entry, unsealed(e.decode(entry.payload), key)) for entry in entries)
+        written.append(_write(folder / "texts.jsonl", texts.encode("utf-8", "surrogatepass")))
     for event in events:
         if key is None:
             break
@@ -121,6 +126,14 @@ def _line(entry: Entry) -> str:
         "hash": entry.hash.hex(),
     }
     return json.dumps(fields, ensure_ascii=False) + "\n"
+
+
+def _text(entry: Entry, event: e.Event) -> str:
+    """What somebody wrote in this entry, by its number in the journal; empty for the other entries."""
+    field = FIELDS.get(type(event))
+    if field is None or not getattr(event, field):
+        return ""
+    return json.dumps({"seq": entry.seq, "kind": entry.kind, field: getattr(event, field)}, ensure_ascii=False) + "\n"
 
 
 def _write(path: Path, data: bytes) -> Path:

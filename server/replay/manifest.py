@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from server.journal import Entry
 from server.session import events as e
+from server.session import private
 
 # What belongs to the tracks or to nobody's story; the rest is shown on the timeline.
 _SILENT = (
@@ -75,22 +76,33 @@ class Manifest(Struct):
     complete: list[e.TrackSummary] | None = None
 
 
-def events_of(entries: Iterable[Entry], started_us: int) -> Iterator[tuple[Entry, int, e.Event]]:
-    """Yield each entry with its time on the session's timeline and its event."""
+def events_of(
+    entries: Iterable[Entry], started_us: int, box: private.Box | None = None
+) -> Iterator[tuple[Entry, int, e.Event]]:
+    """Yield each entry with its time on the session's timeline and its event, whose texts `box` opens."""
     for entry in entries:
-        yield entry, max(0, (entry.at_us - started_us) // 1000), e.decode(entry.payload)
+        event = private.unsealed(e.decode(entry.payload), box)
+        yield entry, max(0, (entry.at_us - started_us) // 1000), event
 
 
 def tell(
-    session: str, entries: list[Entry], *, started_us: int, after: int = 0, ended_us: int | None = None, live: bool
+    session: str,
+    entries: list[Entry],
+    *,
+    started_us: int,
+    after: int = 0,
+    ended_us: int | None = None,
+    live: bool,
+    box: private.Box | None = None,
 ) -> Manifest:
     """Return the manifest of these entries, which are those with numbers above `after`.
 
-    `ended_us` is when the call ended, where that may be told by an entry that is not among them.
+    `ended_us` is when the call ended, where that may be told by an entry that is not among them. `box` is the session's
+    key; without it what people wrote is empty.
     """
     manifest = Manifest(session, after, started_us, live, 0, [], [])
     tracks: dict[str, Track] = {}
-    for entry, at_ms, event in events_of(entries, started_us):
+    for entry, at_ms, event in events_of(entries, started_us, box):
         manifest.seq = entry.seq
         # A rating, or a timer ten minutes after the call, makes it no longer.
         end_ms = at_ms if ended_us is None or entry.at_us <= ended_us else 0
@@ -126,5 +138,5 @@ def _track(tracks: dict[str, Track], name: str) -> Track:
 
 def _shown(event: e.Event) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(event)
-    hidden = ("event", "blob", "original_blob", "view_sha256", "request", "key", "text_sha256")
+    hidden = ("event", "blob", "original_blob", "view_sha256", "request", "key", "text_sha256", "sealed")
     return {name: value for name, value in fields.items() if name not in hidden}

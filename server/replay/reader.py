@@ -61,6 +61,13 @@ class Reader:
         self._vault = vault
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
+    async def box(self, session: str) -> SessionKey | None:
+        """The key for what people wrote in this session; None when it has none, or it is destroyed or damaged."""
+        try:
+            return await self._vault.open(session)
+        except (NoKey, Broken):
+            return None
+
     async def init(self, session: str, track: str) -> bytes:
         """The initialisation segment of a media track. Raises `NotFound`."""
         known = await self._look(session)

@@ -13,8 +13,17 @@ from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
 from server.journal import Journal
 from server.recording.segment import kind_of
-from server.replay.checks import Finding, check_accounts, check_head, check_journal, check_paper, check_segment
+from server.replay.checks import (
+    Finding,
+    check_accounts,
+    check_head,
+    check_journal,
+    check_paper,
+    check_segment,
+    check_text,
+)
 from server.session import events as e
+from server.session.private import is_sealed
 
 
 class Verdict(StrEnum):
@@ -80,7 +89,7 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
     report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
     report.findings += check_accounts(events)
-    if any(isinstance(event, e.RecordingStarted | e.DocumentStored) for event in events):
+    if any(isinstance(event, e.RecordingStarted | e.DocumentStored) or is_sealed(event) for event in events):
         if vault is None:
             return _unusable(report, "site key", "it is missing: nothing but the journal can be checked")
         try:
@@ -124,6 +133,8 @@ async def _contents(report: Report, events: list[e.Event], blobs: Blobs, key: Se
                     blob = await _get(report, blobs, name, f"document {event.document}")
                     if blob is not None:
                         _note(report, await asyncio.to_thread(check_paper, key, event, name, sha256, blob))
+            case _ if is_sealed(event):
+                _note(report, check_text(key, event))
             case _:
                 pass
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.blobs.blobs import Blobs
+from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
 from server.journal import Journal
 from server.recording.recorder import Recorder
@@ -27,6 +28,17 @@ class Recordings:
         self._vault = vault
         self._blobs = blobs
         self._spool = spool
+
+    async def box(self, session: str) -> SessionKey:
+        """The key for what people write in this session, made if it has none. Raises `NoKey` if it was destroyed."""
+        return await self._vault.create(session)
+
+    async def past_box(self, session: str) -> SessionKey | None:
+        """The key for what people wrote in this session; None when it was destroyed, or is not this site's."""
+        try:
+            return await self._vault.open(session)
+        except (NoKey, Broken):
+            return None
 
     async def start(
         self, session: str, now_ms: Callable[[], int], post: Post, keep: Keep, on_failure: OnFailure

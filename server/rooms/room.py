@@ -27,7 +27,7 @@ from server.rooms.stage import NewLeg, Stage
 from server.rooms.tape import Tape
 from server.session import commands as c
 from server.session import events as e
-from server.session import today
+from server.session import private, today
 from server.session.machine import Machine
 from server.session.state import State, service, view
 
@@ -89,6 +89,7 @@ class Room:
         self._wake = asyncio.Event()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._task: asyncio.Task[None] | None = None
+        self._box: private.Box | None = None
         self._view_due = False
         self._singly = 0
         self.stage = Stage(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
@@ -232,15 +233,23 @@ class Room:
         commands: list[c.Command] = []
         accepted = [item for item in batch if self._try(item, trial, self.clock.at_ms(at_us), events, commands)]
         if events:
-            records = [(e.kind(event), e.encode(event)) for event in events]
             columns = project(self.state, trial.state, events, at_us)
             try:
+                records = await self._records(events)
                 await self._parts.journal.append(self.session, records, at_us=at_us, projection=columns)
             except VisavisError as error:
                 await self._postpone(accepted, error)
                 return [], []
         self.machine.adopt(trial)
         return accepted, commands
+
+    async def _records(self, events: list[e.Event]) -> list[tuple[str, bytes]]:
+        """The events as they are journaled: what people wrote is sealed under the session's key."""
+        if any(map(private.has_text, events)):
+            if self._box is None:
+                self._box = await self._parts.recordings.box(self.session)
+            events = [private.sealed(event, self._box) for event in events]
+        return [(e.kind(event), e.encode(event)) for event in events]
 
     def _try(self, item: _Item, trial: Machine, at_ms: int, events: list[e.Event], commands: list[c.Command]) -> bool:
         """Add the item's events and commands, follow-ups included, or refuse it as a whole and say why."""

@@ -25,6 +25,7 @@ from server.rooms.room import Parts, Room
 from server.rooms.share import Sanitise
 from server.rooms.stage import NewLeg
 from server.session import events as e
+from server.session import private
 from server.session.machine import Graces, Machine
 from server.session.state import QUEUEING, State, view
 from server.store import Store
@@ -179,7 +180,7 @@ class Rooms:
         room = self._rooms.get(session)
         if room is not None:
             return room.view()
-        past = await _fold(self._journal, session, self._graces)
+        past = await _fold(self._journal, session, self._graces, self._recordings)
         return None if past is None else view(past.machine.state, past.at_ms(past.last_us))
 
     def _refuse_second(self, kiosk: str) -> None:
@@ -353,7 +354,7 @@ class Rooms:
 
     async def _take_up(self, session: str) -> None:
         try:
-            past = await _fold(self._journal, session, self._graces)
+            past = await _fold(self._journal, session, self._graces, self._recordings)
         except (WrongState, ValueError) as error:
             log.error("session cannot be taken up", session=session, error=type(error).__name__)
             return
@@ -386,12 +387,17 @@ class _Past:
         return (at_us - self.started_us) // 1000
 
 
-async def _fold(journal: Journal, session: str, graces: Graces) -> _Past | None:
+async def _fold(journal: Journal, session: str, graces: Graces, recordings: Recordings) -> _Past | None:
     """Add up a session's journal page by page; None when it has none. Raises `IllegalEvent` or ValueError."""
     past: _Past | None = None
+    box: private.Box | None = None
     async for page in journal.pages(session):
         past = past or _Past(Machine(graces), page[0].at_us, 0)
         for entry in page:
-            past.machine.handle(e.decode(entry.payload), past.at_ms(entry.at_us))
+            event = e.decode(entry.payload)
+            if private.is_sealed(event):
+                box = box or await recordings.past_box(session)
+                event = private.unsealed(event, box)
+            past.machine.handle(event, past.at_ms(entry.at_us))
             past.last_us = entry.at_us
     return past

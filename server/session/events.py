@@ -3,6 +3,8 @@
 An entry's kind is the event's tag (the class name in snake case) and its payload is `encode(event)`. Times named
 ``*_ms`` are milliseconds on the session's timeline, which starts at the journal time of `SessionRequested`. Tags and
 fields are a storage format: add fields with defaults, never rename or remove one.
+
+What people write (`text`, `note`, `reason`) is journaled as `sealed` (`server.session.private`) and empty itself.
 """
 
 from __future__ import annotations
@@ -205,12 +207,14 @@ class ChatSent(EventBase, frozen=True):
     id: str
     sender: str
     text: str
+    sealed: str = ""
 
 
 class NoteSaved(EventBase, frozen=True):
     """The specialist's notes, whole."""
 
     text: str
+    sealed: str = ""
 
 
 class StepChanged(EventBase, frozen=True):
@@ -225,6 +229,7 @@ class DocumentRequested(EventBase, frozen=True):
     document: str
     label: str
     note: str = ""
+    sealed: str = ""
 
 
 class DocumentAnswered(EventBase, frozen=True):
@@ -261,6 +266,7 @@ class DocumentDecided(EventBase, frozen=True):
     document: str
     accepted: bool
     reason: str = ""
+    sealed: str = ""
 
 
 class Ended(EventBase, frozen=True):
@@ -292,6 +298,7 @@ class Disposed(EventBase, frozen=True):
     outcome: str
     note: str
     by: str
+    sealed: str = ""
 
 
 class NodeRestarted(EventBase, frozen=True):

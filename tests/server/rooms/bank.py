@@ -25,10 +25,11 @@ from server.config import Config
 from server.handlers import cookie
 from server.identity.enrolment import new_code, use_code
 from server.identity.login_tokens import LoginTokens
-from server.keys import IDENTITY, JOURNAL, NOTICE, ROOMS, STORE
+from server.keys import IDENTITY, JOURNAL, NOTICE, READER, ROOMS, STORE
 from server.rooms.rooms import Rooms
 from server.session import events as e
 from server.session.machine import Graces, Machine
+from server.session.private import unsealed
 from server.store import Store
 from server.store.branches import Branch, ServiceRow
 from server.store.people import EVERY_BRANCH, Grant, Person, Role
@@ -270,7 +271,9 @@ class Bank:
         return party
 
     async def journal(self, session: str) -> list[e.Event]:
-        return [e.decode(entry.payload) for entry in await self.app[JOURNAL].read(session)]
+        """What happened, with what people wrote."""
+        box = await self.app[READER].box(session)
+        return [unsealed(e.decode(entry.payload), box) for entry in await self.app[JOURNAL].read(session)]
 
     async def kinds(self, session: str) -> list[str]:
         return [e.kind(event) for event in await self.journal(session)]
@@ -284,7 +287,8 @@ class Bank:
         """The journal's chain is sound and folds to what the room believes."""
         entries = await self.app[JOURNAL].read(session)
         started = entries[0].at_us
-        events = [(e.decode(entry.payload), (entry.at_us - started) // 1000) for entry in entries]
+        box = await self.app[READER].box(session)
+        events = [(unsealed(e.decode(entry.payload), box), (entry.at_us - started) // 1000) for entry in entries]
         folded = Machine.replay(events, Graces())
         room = self.rooms.get(session)
         if room is not None:

@@ -16,6 +16,7 @@ from server.rooms.room import REQUESTS, Room
 from server.rooms.rooms import Rooms, session_id
 from server.session import events as e
 from server.session.illegal import IllegalEvent
+from server.session.private import unsealed
 from server.session.state import State
 from server.store import Store
 from server.store.kiosks import Kiosk
@@ -44,7 +45,8 @@ async def test_events_that_wait_together_are_one_transaction(rooms: Quiet, peopl
     chats = [e.ChatSent(f"c{n}", e.KIOSK, "x") for n in range(20)]
     await asyncio.gather(*(room.submit(chat) for chat in chats))
     entries = [entry for entry in await Journal(store).read(room.session) if entry.kind == "chat_sent"]
-    assert [e.decode(entry.payload) for entry in entries] == chats
+    box = await rooms[0]._recordings.past_box(room.session)
+    assert [unsealed(e.decode(entry.payload), box) for entry in entries] == chats
     assert len({entry.at_us for entry in entries}) == 1
 
 
