@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from aiohttp import hdrs, web
 
@@ -53,7 +54,8 @@ from server.rooms.rates import Rates
 from server.rooms.recordings import Recordings
 from server.rooms.rooms import Rooms
 from server.session.machine import Graces
-from server.store import Store
+from server.store import Store, modes
+from server.store.database import sqlite_file
 from server.store.stamps import new_id
 from web import pages as web_pages
 from web.assets import serve_asset
@@ -125,7 +127,7 @@ async def _hang_up(app: web.Application) -> None:
 
 async def _store(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
-    await asyncio.to_thread(config.data.mkdir, mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(_close_to_others, config)
     app[STORE] = store = await Store.open(config.database_url)
     app[JOURNAL] = Journal(store)
     app[AUDIT] = Audit(store)
@@ -134,6 +136,17 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
     yield
     await tally.close()
     await store.close()
+
+
+def _close_to_others(config: Config) -> None:
+    """Let nobody else on this machine read what lies in the data directory. Raises `OSError`."""
+    for folder in (config.data, config.spool):
+        modes.enforce_folder(folder)
+    if "://" not in config.blobs_location:
+        modes.enforce_folder(Path(config.blobs_location))
+    file = sqlite_file(config.database_url)
+    if file is not None:
+        modes.enforce_database(file)
 
 
 async def _identity(app: web.Application) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import gc
+import os
 import resource
 import signal
 import ssl
@@ -36,6 +37,7 @@ def serve(config: Config) -> None:
         link.media.selftest.Incompatible: a media library is not the one this program was written for.
     """
     selftest.check()
+    os.umask(0o077)  # whatever is written is for this account only
     tune()
     with _alone_in(config.data):
         uvloop.run(_serve(config))

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from link.messages.errors import Unavailable
 from server.store.database import BUSY_S, sqlite_file
+from server.store.modes import make_private
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SYNCHRONOUS_DRIVERS = {"sqlite": "sqlite"}
@@ -41,7 +42,7 @@ def migrate(url: str) -> tuple[str | None, str]:
     assert head is not None
     file = sqlite_file(url)
     if file is not None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(file)
     with _connecting(url) as engine:
         if _current(engine) == head:
             return head, head  # without a lock: nobody is kept waiting, and no copy of a database is written to
