@@ -24,6 +24,7 @@ from kiosk_client.config import LOOPBACK, Config, ConfigError
 from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import SourceError, make_loop
 from kiosk_client.page.app import PageSettings, make_page, served
+from kiosk_client.page.key import link, read_or_make_key
 from link.media import selftest
 from link.messages.errors import VisavisError
 from link.messages.values import Language
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr()
     try:
         config = configuration.load(options)
+        if options.command == "url":
+            print(link(f"http://127.0.0.1:{config.page_port}", read_or_make_key(config.data)))  # noqa: T201 - the answer
+            return OK
         if options.command == "enrol":
             return uvloop.run(_enrol(config, configuration.server_url(options.server), options.code))
         return uvloop.run(_run(config, options))
@@ -68,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--call", metavar="SERVICE", help="headless: ask for an expert at once, then exit")
     running.add_argument("--language", choices=[language.value for language in Language], default=Language.ZH.value)
     running.add_argument("--talk", type=_seconds, metavar="SECONDS", help="headless: end the call after this long")
-    for command in (enrolling, running):
+    showing = commands.add_parser("url", help="print the link by which this kiosk's browser opens the page; a secret")
+    for command in (enrolling, running, showing):
         configuration.add_flags(command)
     return parser
 
@@ -102,9 +107,10 @@ async def _run(config: Config, options: argparse.Namespace) -> int:
     agent = Agent(config, device, equipment)
     async with contextlib.AsyncExitStack() as stack:
         if not options.headless:
-            app = make_page(agent, PageSettings(config.idle_s))
+            key = await asyncio.to_thread(read_or_make_key, config.data)
+            app = make_page(agent, PageSettings(config.idle_s, key))
             address = await stack.enter_async_context(served(app, config.page_port))
-            print(f"Kiosk page: {address}/", flush=True)  # noqa: T201 - programs that start this one read it
+            print(f"Kiosk page: {link(address, key)}", flush=True)  # noqa: T201 - programs that start this one read it
         running = spawn(agent.run(), name="agent")
         _stop_on_signal(agent)
         try:

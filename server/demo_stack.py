@@ -111,8 +111,9 @@ class Stack:
 
     @property
     def kiosk_url(self) -> str:
-        """Address of the kiosk page."""
-        return f"http://127.0.0.1:{self.page_port}/"
+        """The link that opens the kiosk page, once the kiosk client has run."""
+        key = self.data / "kiosk" / "page.key"
+        return f"http://127.0.0.1:{self.page_port}/" + (f"?key={key.read_text().strip()}" if key.exists() else "")
 
     @property
     def config(self) -> Config:
@@ -160,7 +161,7 @@ class Stack:
         if self.papers is not None:
             arguments += ["--document-camera", str(self.papers)]
         self.kiosk = await self._spawn("kiosk", "kiosk_client", [*arguments, *self.kiosk_options])
-        await self._ready(self.kiosk, self.kiosk_url)
+        await self._ready(self.kiosk, f"http://127.0.0.1:{self.page_port}/static/src/kiosk/app.js")
 
     async def kill_server(self) -> None:
         """SIGKILL the server."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
 
 from kiosk_client.agent.agent import Agent
-from kiosk_client.page.guard import guard
+from kiosk_client.page.guard import KEY, guard
+from kiosk_client.page.key import remember
 from link.messages.client import CallEnd, CobrowsePiece
 from link.messages.errors import VisavisError
 from link.messages.server import ServerMessage
@@ -31,9 +32,10 @@ WAITING = 64  # messages of a page that wait for those before them
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """What the page is told when it loads; `idle_s` in seconds."""
+    """What the page is told when it loads, `idle_s` in seconds, and the key of its link; empty: it needs none."""
 
     idle_s: int
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ SETTINGS = web.AppKey("settings", PageSettings)
 def make_page(agent: Agent, settings: PageSettings) -> web.Application:
     """Return the application. It serves one page at a time; a newer one takes over."""
     app = web.Application(middlewares=[guard])
+    app[KEY] = settings.key
     app[AGENT] = agent
     app[HOST] = Host(heartbeat_s=HEARTBEAT_S, linger_s=LINGER_S)
     app[SETTINGS] = settings
@@ -65,7 +68,9 @@ async def show_page(request: web.Request) -> web.Response:
     """The kiosk page, in the language of the customer at it; a new customer's is Chinese."""
     language = parse_language(request.cookies.get("lang")) or DEFAULT_LANGUAGE
     context = KioskPage({"idle_s": request.app[SETTINGS].idle_s})
-    return pages.render(request, "kiosk.html", context, language=language)
+    response = pages.render(request, "kiosk.html", context, language=language)
+    remember(response, request.app[KEY])
+    return response
 
 
 async def carry_page(request: web.Request) -> web.StreamResponse:

@@ -77,8 +77,18 @@ async def test_run_serves_the_page_until_told_to_stop(tmp_path: Path) -> None:
             assert running.stdout is not None
             line = (await asyncio.wait_for(running.stdout.readline(), PATIENCE_S)).decode()
             assert line.startswith("Kiosk page: http://127.0.0.1:")
-            async with aiohttp.ClientSession() as http, http.get(line.split()[-1]) as response:
-                assert response.status == 200
+            link = line.split()[-1]
+            async with aiohttp.ClientSession() as http:
+                async with http.get(link) as response:
+                    assert response.status == 200
+                async with http.get(link.partition("?")[0]) as response:
+                    assert response.status == 403, "any program of this machine could be the page"
+            async with started("url", "--data", data, "--page-port", "8700") as asking:
+                assert asking.stdout is not None
+                printed = (await asyncio.wait_for(asking.stdout.readline(), PATIENCE_S)).decode().strip()
+                await asking.wait()
+            assert printed == "http://127.0.0.1:8700/?" + link.partition("?")[2]
+            assert (tmp_path / "kiosk" / "page.key").stat().st_mode & 0o777 == 0o600
             running.send_signal(signal.SIGTERM)
             code, _, err = await finished(running)
     assert code == OK, err

@@ -1,0 +1,54 @@
+"""The secret in the link by which the kiosk's browser opens the page: other programs of this machine do not have it.
+
+The port on 127.0.0.1 is open to every account of the machine. Whoever passes for the page sees and hears the call.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+FILE: Final = "page.key"
+COOKIE: Final = "visavis-page"
+PARAMETER: Final = "key"
+YEAR_S: Final = 365 * 86_400
+
+
+def read_or_make_key(data: Path) -> str:
+    """The key of this kiosk, made with mode 0600 at first use; it stays, so that a page that is open comes back.
+
+    Raises:
+        OSError: it can be neither read nor made.
+    """
+    file = data / FILE
+    if not file.exists():
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = file.with_name(f"{FILE}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_urlsafe(24))
+        made.rename(file)
+    if file.stat().st_mode & 0o077:
+        file.chmod(0o600)
+    return file.read_text("ascii").strip()
+
+
+def link(address: str, key: str) -> str:
+    """What the kiosk's browser has to open."""
+    return f"{address}/?{PARAMETER}={key}" if key else f"{address}/"
+
+
+def has_key(request: web.Request, key: str) -> bool:
+    """Whether this comes from the kiosk's own browser: by the link, or by the cookie that the link left there."""
+    given = (request.cookies.get(COOKIE, ""), request.query.get(PARAMETER, "") if request.path == "/" else "")
+    return not key or any(hmac.compare_digest(one.encode(), key.encode()) for one in given)
+
+
+def remember(response: web.StreamResponse, key: str) -> None:
+    """Leave the cookie in the browser."""
+    if key:
+        response.set_cookie(COOKIE, key, max_age=YEAR_S, path="/", httponly=True, samesite="Strict")
