@@ -18,7 +18,7 @@ from server.keys import NOTICE, STORE
 from server.rooms.room import Room
 from server.session import events as e
 
-CALLS_PER_S, CALLS_BURST = 0.5, 12.0  # a customer who taps, and a client that asks again after a loss
+CALLS_PER_S, CALLS_BURST = 1.0, 30.0  # a customer who taps, and a client that asks again after a loss
 HELP_PER_S, HELP_BURST = 0.5, 12.0
 
 

@@ -13,6 +13,7 @@ from link.messages import client as m
 from link.messages.errors import Unavailable
 from link.messages.server import SessionUpdate
 from link.messages.values import SessionState
+from link.signaling.client import Refused
 from link.tasks import cancel, spawn
 from server.session import events as e
 from tests.server.rooms.bank import Party, call_request
@@ -115,3 +116,7 @@ async def patiently(party: Party, body: m.ClientBase) -> object:
             return await party.ask(body, times=1)
         except Unavailable:
             continue
+        except Refused as error:
+            if error.retry_after is None:
+                raise
+            await asyncio.sleep(error.retry_after)  # as every client does
