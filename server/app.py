@@ -15,7 +15,7 @@ from link.signaling.host import Host
 from server.blobs.blobs import Blobs
 from server.blobs.vault import open_vault, read_or_make_site_key
 from server.bus import LocalBus
-from server.cobrowse import sanitise
+from server.cobrowse import Sanitiser
 from server.config import Config
 from server.documents import Papers
 from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
@@ -182,7 +182,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
         notice=app[NOTICE],
         bus=bus,
         recordings=Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor),
-        sanitise=sanitise,
+        sanitise=Sanitiser,
         new_leg=leg_maker(config, app[ICE]),
         graces=Graces(
             config.ring_s,

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from link.messages.errors import BadMessage
-from server.cobrowse.css import clean_css
-from server.cobrowse.nodes import clean_added, clean_attributes, clean_document, string, whole
+from server.cobrowse.css import clean_css, clean_sheet
+from server.cobrowse.nodes import Sheets, clean_added, clean_attributes, clean_document, string, whole
 from server.cobrowse.numbers import mask_numbers
 
 EVENTS = 20_000
@@ -25,33 +25,44 @@ _decoder = msgspec.json.Decoder(list[dict[str, Any]])
 _encoder = msgspec.json.Encoder()
 
 
+class Sanitiser:
+    """Cleans the batches of one epoch in their order: which texts are style sheets, earlier batches have said."""
+
+    def __init__(self) -> None:
+        self._sheets = Sheets()
+
+    def __call__(self, batch: bytes) -> bytes:
+        """Return a batch (a JSON array of rrweb events) with only harmless content, as JSON again.
+
+        CPU-bound: about 5 ms for a page of 1,000 elements, so large batches belong in a worker thread. Text nodes and
+        attributes have their long numbers masked.
+
+        Raises:
+            BadMessage: it is no such array; nothing of it may be used.
+        """
+        try:
+            events = _decoder.decode(batch)
+            if len(events) > EVENTS:
+                raise BadMessage("too many events in a batch")
+            return _encoder.encode([clean for event in events if (clean := _event(event, self._sheets)) is not None])
+        except (msgspec.MsgspecError, RecursionError, UnicodeError, TypeError, KeyError, AttributeError) as error:
+            raise BadMessage("a co-browse batch is not made of rrweb events") from error
+
+
 def sanitise(batch: bytes) -> bytes:
-    """Return a batch (a JSON array of rrweb events) with only harmless content, as JSON again.
-
-    CPU-bound: about 5 ms for a page of 1,000 elements, so large batches belong in a worker thread. Text nodes and
-    attributes have their long numbers masked.
-
-    Raises:
-        BadMessage: it is no such array; nothing of it may be used.
-    """
-    try:
-        events = _decoder.decode(batch)
-        if len(events) > EVENTS:
-            raise BadMessage("too many events in a batch")
-        return _encoder.encode([clean for event in events if (clean := _event(event)) is not None])
-    except (msgspec.MsgspecError, RecursionError, UnicodeError, TypeError, KeyError, AttributeError) as error:
-        raise BadMessage("a co-browse batch is not made of rrweb events") from error
+    """Return a batch cleaned by itself, as the only one of its epoch. Raises `BadMessage`."""
+    return Sanitiser()(batch)
 
 
-def _event(event: Fields) -> Fields | None:
+def _event(event: Fields, sheets: Sheets) -> Fields | None:
     data = event.get("data")
     match event.get("type"):
         case 0 | 1:
             clean: Fields | None = {}
         case 2:
-            clean = _snapshot(_object(data))
+            clean = _snapshot(_object(data), sheets)
         case 3:
-            clean = _increment(_object(data))
+            clean = _increment(_object(data), sheets)
         case 4:
             clean = _meta(_object(data))
         case 5 | 6:
@@ -63,10 +74,10 @@ def _event(event: Fields) -> Fields | None:
     return {"type": event["type"], "timestamp": _number(event.get("timestamp")), "data": clean}
 
 
-def _snapshot(data: Fields) -> Fields:
+def _snapshot(data: Fields, sheets: Sheets) -> Fields:
     offset = _object(data.get("initialOffset"))
     return {
-        "node": clean_document(data.get("node")),
+        "node": clean_document(data.get("node"), sheets),
         "initialOffset": {"left": _number(offset.get("left")), "top": _number(offset.get("top"))},
     }
 
@@ -85,27 +96,29 @@ def _page(address: str) -> str:
     return mask_numbers(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
-def _increment(data: Fields) -> Fields | None:
+def _increment(data: Fields, sheets: Sheets) -> Fields | None:
     source = data.get("source")
     if source in _LEFT_OUT:
         return None
+    if source == 0 and source is not False:
+        return {"source": 0, **_mutation(data, sheets)}
     rebuild = _SOURCES.get(source) if isinstance(source, int) else None
     if rebuild is None:
         raise BadMessage("a change of an unknown source")
     return {"source": source, **rebuild(data)}
 
 
-def _mutation(data: Fields) -> Fields:
+def _mutation(data: Fields, sheets: Sheets) -> Fields:
     adds = []
     for add in _objects(data.get("adds")):
-        node = clean_added(add.get("node"))
+        node = clean_added(add.get("node"), whole(add.get("parentId")), sheets)
         if node is not None:
             adds.append(
                 {"parentId": whole(add.get("parentId")), "nextId": _id_or_none(add.get("nextId")), "node": node}
                 | ({"previousId": _id_or_none(add["previousId"])} if "previousId" in add else {})
             )
     return {
-        "texts": [_text(text) for text in _objects(data.get("texts"))],
+        "texts": [_text(text, sheets) for text in _objects(data.get("texts"))],
         "attributes": [
             {"id": whole(change.get("id")), "attributes": clean_attributes(change.get("attributes"))}
             for change in _objects(data.get("attributes"))
@@ -119,11 +132,11 @@ def _mutation(data: Fields) -> Fields:
     }
 
 
-def _text(text: Fields) -> Fields:
-    # It may be the text of a style element, which only the page's own tree would tell: both guards apply.
-    value = text.get("value")
-    clean = None if value is None else mask_numbers(clean_css(string(value)) if "(" in value or "@" in value else value)
-    return {"id": whole(text.get("id")), "value": clean}
+def _text(text: Fields, sheets: Sheets) -> Fields:
+    number, value = whole(text.get("id")), text.get("value")
+    if value is not None:
+        value = clean_sheet(string(value)) if number in sheets else mask_numbers(string(value))
+    return {"id": number, "value": value}
 
 
 def _moves(data: Fields) -> Fields:
@@ -166,7 +179,7 @@ def _sheet(data: Fields) -> Fields:
         clean["removes"] = [{"index": _index(rule["index"])} for rule in _objects(data["removes"])]
     for name in ("replace", "replaceSync"):
         if data.get(name) is not None:
-            clean[name] = clean_css(string(data[name]))
+            clean[name] = clean_sheet(string(data[name]))
     return clean
 
 
@@ -240,7 +253,6 @@ def _numbers(data: Fields, *names: str) -> Fields:
 
 
 _SOURCES: dict[int, Callable[[Fields], Fields]] = {
-    0: _mutation,
     1: _moves,
     2: _interaction,
     3: _scroll,

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from link.messages.errors import BadMessage
-from server.cobrowse.css import clean_css, is_inline_image
+from server.cobrowse.clobber import harmless_name
+from server.cobrowse.css import SPLIT, clean_css, clean_sheet, clean_texts, is_inline_image
 from server.cobrowse.numbers import mask_numbers
 
 DEPTH = 200
@@ -50,6 +51,10 @@ _GEOMETRY = _words(
     """
 )
 _FRAGMENTS = _words("a use textpath lineargradient radialgradient pattern image")
+# Attributes that are words for people or programs and never CSS, whatever brackets they have.
+_WORDS = re.compile(r"title|alt|placeholder|label|value|class|id|name|for|summary|abbr|role|slot|part|(?:aria|data)-.*")
+_STYLED = ("style", "link")
+SHEETS = 20_000
 _SPACE = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]+")
 _DANGEROUS = (
     *("javascript:", "vbscript:", "livescript:", "mocha:", "blob:", "filesystem:", "file:", "view-source:"),
@@ -57,18 +62,39 @@ _DANGEROUS = (
 )
 
 
-def clean_document(node: object) -> dict[str, Any]:
+class Sheets:
+    """The ids of style elements and of their texts, for a change of a text says only an id. Bounded."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._ids
+
+    def add(self, number: int) -> None:
+        """Remember an id. What once was a style's stays so, whatever the page says later. Raises `BadMessage`."""
+        if len(self._ids) >= SHEETS:
+            raise BadMessage("the page has too many style sheets")
+        self._ids.add(number)
+
+
+def clean_document(node: object, sheets: Sheets) -> dict[str, Any]:
     """Return the document of a full snapshot. Raises `BadMessage`."""
     if not isinstance(node, dict) or node.get("type") != DOCUMENT:
         raise BadMessage("a full snapshot holds no document")
-    return _node(node, DEPTH, styled=False)
+    return _node(node, DEPTH, sheets)
 
 
-def clean_added(node: object) -> dict[str, Any] | None:
+def clean_added(node: object, parent: int, sheets: Sheets) -> dict[str, Any] | None:
     """Return a node that is added to the document, None where nothing may be added (a frame's own document)."""
     if not isinstance(node, dict):
         raise BadMessage("an added node is none")
-    return None if node.get("type") == DOCUMENT else _node(node, DEPTH, styled=False)
+    if node.get("type") == DOCUMENT:
+        return None
+    clean = _node(node, DEPTH, sheets)
+    if parent in sheets and "textContent" in clean:
+        _style_texts([clean], [string(node.get("textContent"))], sheets)
+    return clean
 
 
 def clean_attributes(attributes: object, *, tag: str = "") -> dict[str, Any]:
@@ -97,7 +123,7 @@ def _attribute(name: str, value: object, tag: str) -> object:
     if not isinstance(value, str):
         raise BadMessage("an attribute is no text")
     if name == "_cssText":
-        return clean_css(value) if tag in ("", "style", "link") else _DROP
+        return clean_sheet(value.replace(SPLIT, "")) if tag in ("", *_STYLED) else _DROP
     if name == "rr_dataURL" or lower == "src":
         return value if tag in ("", "img") and is_inline_image(value) else _DROP
     if lower in ("href", "xlink:href"):
@@ -106,7 +132,9 @@ def _attribute(name: str, value: object, tag: str) -> object:
         return _DROP
     if _SPACE.sub("", value).lower().startswith(_DANGEROUS):
         return _DROP
-    if lower == "style" or "(" in value:
+    if lower in ("id", "name"):
+        value = harmless_name(value)
+    elif lower == "style" or ("(" in value and not _WORDS.fullmatch(lower)):
         value = clean_css(value)
     return value if name in _GEOMETRY else mask_numbers(value)
 
@@ -149,7 +177,7 @@ def clean_style_object(style: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _node(node: dict[str, Any], depth: int, *, styled: bool) -> dict[str, Any]:
+def _node(node: dict[str, Any], depth: int, sheets: Sheets) -> dict[str, Any]:
     if depth == 0:
         raise BadMessage("the page is nested too deeply")
     kind = node.get("type")
@@ -161,26 +189,23 @@ def _node(node: dict[str, Any], depth: int, *, styled: bool) -> dict[str, Any]:
         clean["rootId"] = whole(node["rootId"])
     match kind:
         case 0:
-            clean["childNodes"] = _children(node, depth, styled=False)
+            clean["childNodes"] = _children(node, depth, sheets)
             clean["compatMode"] = "BackCompat" if node.get("compatMode") == "BackCompat" else "CSS1Compat"
         case 1:
             clean |= {"name": "html", "publicId": "", "systemId": ""}
         case 2:
-            _element(node, clean, depth)
-        case 3:
-            text = string(node.get("textContent"))
-            style = styled or node.get("isStyle") is True
-            clean["textContent"] = clean_css(text) if style else mask_numbers(text)
-            if style:
-                clean["isStyle"] = True
-        case 4 | 5:
+            _element(node, clean, depth, sheets)
+        case 3 | 4:
+            # A section of character data can be made in a document of XML only, which the copy is not: there it throws.
+            clean |= {"type": TEXT, "textContent": mask_numbers(string(node.get("textContent")))}
+        case 5:
             clean["textContent"] = ""
         case _:
             raise BadMessage("a node of an unknown type")
     return clean
 
 
-def _element(node: dict[str, Any], clean: dict[str, Any], depth: int) -> None:
+def _element(node: dict[str, Any], clean: dict[str, Any], depth: int, sheets: Sheets) -> None:
     name = string(node.get("tagName"))
     attributes = node.get("attributes")
     lower = name.lower()
@@ -202,10 +227,34 @@ def _element(node: dict[str, Any], clean: dict[str, Any], depth: int) -> None:
         clean["needBlock"] = True
     clean["tagName"] = name
     clean["attributes"] = clean_attributes(attributes, tag=lower)
-    clean["childNodes"] = _children(node, depth, styled=lower == "style")
+    clean["childNodes"] = _children(node, depth, sheets)
+    if lower in _STYLED:
+        _style(node, clean, sheets)
 
 
-def _children(node: dict[str, Any], depth: int, *, styled: bool) -> list[dict[str, Any]]:
+def _style(node: dict[str, Any], clean: dict[str, Any], sheets: Sheets) -> None:
+    """Clean the texts of a style element together: rrweb divides `_cssText` among them, and a browser joins them."""
+    sheets.add(clean["id"])
+    given = [child for child in node["childNodes"] if child.get("type") in (TEXT, CDATA)]
+    found = [child for child in clean["childNodes"] if child["type"] == TEXT]
+    whole_text = node["attributes"].get("_cssText")
+    if not isinstance(whole_text, str) or not found:
+        _style_texts(found, [string(child.get("textContent")) for child in given], sheets)
+        return
+    del clean["attributes"]["_cssText"]
+    texts = whole_text.split(SPLIT)
+    if len(texts) > len(found):
+        texts = ["".join(texts)]
+    _style_texts(found, texts + [""] * (len(found) - len(texts)), sheets)
+
+
+def _style_texts(nodes: list[dict[str, Any]], texts: list[str], sheets: Sheets) -> None:
+    for node, text in zip(nodes, clean_texts(texts) if texts else [], strict=True):
+        sheets.add(node["id"])
+        node |= {"textContent": text, "isStyle": True}
+
+
+def _children(node: dict[str, Any], depth: int, sheets: Sheets) -> list[dict[str, Any]]:
     children = node.get("childNodes")
     if not isinstance(children, list):
         raise BadMessage("a node has no list of children")
@@ -214,7 +263,7 @@ def _children(node: dict[str, Any], depth: int, *, styled: bool) -> list[dict[st
         if not isinstance(child, dict):
             raise BadMessage("a child node is none")
         if child.get("type") != DOCUMENT:
-            kept.append(_node(child, depth - 1, styled=styled))
+            kept.append(_node(child, depth - 1, sheets))
     return kept
 
 

@@ -49,7 +49,7 @@ class Parts:
     bus: Bus
     dispatch: Dispatch
     recordings: Recordings
-    sanitise: Sanitise
+    sanitise: Callable[[], Sanitise]
     new_leg: NewLeg
     current: Callable[[str], str | None]
     """The session that a kiosk is concerned with: views of an earlier one are not for it."""

@@ -58,7 +58,7 @@ class Rooms:
         notice: RecordingNotice,
         bus: Bus,
         recordings: Recordings,
-        sanitise: Sanitise,
+        sanitise: Callable[[], Sanitise],
         new_leg: NewLeg,
         graces: Graces,
     ) -> None:

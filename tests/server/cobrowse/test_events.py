@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from link.messages.errors import BadMessage
-from server.cobrowse import sanitise
-from server.cobrowse.css import clean_css
+from server.cobrowse import Sanitiser, sanitise
 from server.cobrowse.numbers import STARS, mask_numbers
 from tests.server.cobrowse.payloads import PAYLOADS, element, nodes, page
 
@@ -262,8 +261,88 @@ def test_ordinary_numbers_stay(text: str) -> None:
     assert mask_numbers(text) == text
 
 
-def test_css_keeps_fragments_and_inline_images() -> None:
-    for kept in ("fill:url(#g)", "background:url(data:image/png;base64,AA==)", "src:url('data:font/woff2;base64,AA')"):
-        assert clean_css(kept) == kept
-    assert clean_css("a/* x */{color:red/* rr_split */}") == "a {color:red/* rr_split */}"
-    assert clean_css("i::before{content:'\\f101'}") == "i::before{content:'\\f101'}"
+def test_texts_of_one_style_element_are_read_as_one() -> None:
+    texts = [{"type": 3, "id": 7, "textContent": "@impo"}, {"type": 3, "id": 8, "textContent": "rt 'http://evil/x';"}]
+    head = [element("style", texts, 6)]
+    assert "evil" not in json.dumps(cleaned(page([], head)))
+    marked = "@imp/* rr_split */ort 'http://evil/x';"
+    head = [element("style", [{"type": 3, "id": 7, "textContent": ""}, texts[1]], 6, _cssText=marked)]
+    assert "evil" not in json.dumps(cleaned(page([], head)))
+
+
+def test_ordinary_texts_of_a_style_element_stay_apart() -> None:
+    texts = [{"type": 3, "id": number, "textContent": "", "isStyle": True} for number in (7, 8)]
+    before = page([], [element("style", texts, 6, _cssText="a{color:red}/* rr_split */b{top:0}")])
+    (style,) = [found for found in every_element(cleaned(before)) if found["tagName"] == "style"]
+    assert style["attributes"] == {}
+    assert [text["textContent"] for text in style["childNodes"]] == ["a{color:red}", "b{top:0}"]
+
+
+@pytest.mark.parametrize("later", ["texts", "adds", "moved"])
+def test_a_style_is_no_safer_when_it_changes_later(later: str) -> None:
+    """What an earlier batch said to be a style element stays one, whatever later batches call it."""
+    sanitiser = Sanitiser()
+    text = {"type": 3, "id": 7, "textContent": "@impo"}
+    sanitiser(json.dumps(page([], [element("style", [text], 6)])).encode())
+    nothing: dict[str, Any] = {"texts": [], "attributes": [], "removes": [], "adds": []}
+    evil = "rt 'http://evil/x'; a{background:url(http://evil/y)}"
+    adds: list[dict[str, Any]] = [{"parentId": 6, "nextId": None, "node": {"type": 3, "id": 8, "textContent": evil}}]
+    changes: dict[str, dict[str, Any]] = {
+        "texts": {"texts": [{"id": 7, "value": "@import 'http://evil/x';"}, {"id": 6, "value": evil}]},
+        "adds": {"adds": adds},
+        "moved": {"adds": [{**adds[0], "parentId": 5}], "texts": [{"id": 7, "value": evil}]},
+    }
+    text_of = sanitiser(json.dumps([increment(0, **{**nothing, **changes[later]})]).encode()).decode()
+    shown = json.loads(text_of)[0]["data"]
+    styled = [text["value"] for text in shown["texts"]]
+    styled += [add["node"]["textContent"] for add in shown["adds"] if add["parentId"] == 6]
+    assert styled
+    assert all("@import" not in text and "evil/y" not in text for text in styled)
+    # Each ends where no other text can go on: a word of one and a word of the next are two words.
+    assert all(text.endswith(("}", "\n")) or not text for text in styled)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image(1).jpg",
+        "me@import.example (x)",
+        "image/* (max 5 MB)",
+        "C:\\files\\75rl(x)",
+        "url(http://a/b)",
+        "@import x",
+    ],
+)
+def test_ordinary_text_is_not_read_as_css(text: str) -> None:
+    changes = increment(
+        0,
+        texts=[{"id": 9, "value": text}],
+        attributes=[{"id": 5, "attributes": {"alt": text, "class": text, "aria-label": text}}],
+        removes=[],
+        adds=[],
+    )
+    assert cleaned([changes]) == [changes]
+    assert text in json.dumps(cleaned(page([{"type": 3, "id": 9, "textContent": text}]))).replace("\\\\", "\\")
+
+
+def test_character_data_becomes_text() -> None:
+    """A copy is a document of HTML, in which a section of character data cannot be made: drawing it would fail."""
+    svg = element("svg", [{"type": 4, "id": 9, "textContent": "shown 6222021234567890128"}], 8)
+    adds = [{"parentId": 5, "nextId": None, "node": svg}]
+    for result in (
+        cleaned(page([svg])),
+        cleaned([increment(0, texts=[], attributes=[], removes=[], adds=adds)]),
+    ):
+        text = json.dumps(result, ensure_ascii=False)
+        assert f"shown {STARS}" in text
+        assert '"type": 4, "id": 9' not in text
+
+
+@pytest.mark.parametrize("name", ["documentElement", "body", "head", "createElement", "childNodes", "parentNode"])
+def test_no_element_hides_a_property_of_the_document(name: str) -> None:
+    body = nodes(f"<form id='amount' name='{name}'><input id='{name}' name='{name}'></form><img name='{name}'>")
+    for found in every_element(cleaned(page(body))):
+        assert name not in (found["attributes"].get("name"), found["attributes"].get("id"))
+    changed = increment(0, texts=[], removes=[], adds=[], attributes=[{"id": 9, "attributes": {"name": name}}])
+    assert cleaned([changed])[0]["data"]["attributes"][0]["attributes"] == {"name": f"x-{name}"}
+    assert '"amount"' in json.dumps(cleaned(page(body)))

@@ -75,7 +75,7 @@ async def rooms(store: Store, tmp_path: Path, no_task_left: None) -> AsyncIterat
         notice=RecordingNotice(),
         bus=bus,
         recordings=Recordings(journal, vault, Blobs.at(str(tmp_path / "b")), tmp_path / "s", DiskFloor(tmp_path, 0)),
-        sanitise=lambda data: data,
+        sanitise=lambda: lambda data: data,
         new_leg=no_media,
         graces=Graces(ring=0.05, specialist_lost=0.03, kiosk_lost=0.1),
     )

@@ -12,7 +12,7 @@ import pytest
 from link.messages import client as m
 from link.messages.server import CobrowseBatch, HighlightNode, PointAt, ServerMessage, TakeSnapshot
 from link.messages.values import SessionState
-from server.cobrowse import sanitise
+from server.cobrowse import Sanitiser, sanitise
 from server.replay.checks import check_accounts
 from server.rooms.share import MAX_BATCH, UNITS, Share
 from server.session import events as e
@@ -40,7 +40,7 @@ class Screen:
         self.kept: list[tuple[str, bytes, bool]] = []
         self.holes: list[str] = []
         self.snapshots = 0
-        self.share = Share("s", sanitise, self.told.append, self.keep, self.snapshot, self.holes.append)
+        self.share = Share("s", Sanitiser, self.told.append, self.keep, self.snapshot, self.holes.append)
         self.share.forward(True)
         self.share.record(True)
 
