@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 import av
+import structlog
 from av.container import InputContainer
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kiosk_client.devices.encoders import fitted
+
+log = structlog.get_logger()
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 JPEG_QUALITY = 95
@@ -54,7 +57,8 @@ class DocumentCamera(Protocol):
 class FolderCamera:
     """The images of a folder, one after the other: each still is a file's bytes as they are, then the next lies there.
 
-    The live picture is the page that lies there now. After the last image the first one comes again.
+    The live picture is the page that lies there now. After the last image the first one comes again. An image that
+    cannot be shown is passed over and named in the log.
     """
 
     fps = 5
@@ -67,11 +71,20 @@ class FolderCamera:
         self._shown: tuple[int, av.VideoFrame] | None = None
 
     def picture(self) -> av.VideoFrame:
+        for _ in self._files:
+            if self._shown is not None and self._shown[0] == self._index:
+                return self._shown[1]
+            try:
+                self._shown = (self._index, _load(self._files[self._index]))
+            except CameraError as error:
+                log.warning("image skipped", reason=str(error))
+                self._index = (self._index + 1) % len(self._files)
         if self._shown is None or self._shown[0] != self._index:
-            self._shown = (self._index, _load(self._files[self._index]))
+            raise CameraError("no image of the folder can be shown")
         return self._shown[1]
 
     def still(self) -> Still:
+        self.picture()  # what is delivered is what was shown
         path = self._files[self._index]
         try:
             data = path.read_bytes()
@@ -88,7 +101,7 @@ def _load(path: Path) -> av.VideoFrame:
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise CameraError(f"cannot show {path.name}") from error
     frame: av.VideoFrame = av.VideoFrame.from_image(upright.resize(fitted(*upright.size)))  # type: ignore[no-untyped-call]
     return frame

@@ -1,8 +1,8 @@
 """The limited process: an image on stdin, its size and a clean copy of it on stdout.
 
 Started by its path with `python -I`, so it sees nothing of the project and must not import it. What comes out is a line
-of JSON, `{"media_type", "width", "height"}` or `{"refused": why}`, and after the former the image. Orientation is
-applied; EXIF, colour profiles, comments and anything hidden behind the picture are left behind.
+of JSON, `{"media_type", "width", "height", "incomplete"}` or `{"refused": why}`, and after the former the image.
+Orientation is applied; EXIF, colour profiles, comments and anything hidden behind the picture are left behind.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import resource
+import struct
 import sys
 import warnings
 
@@ -39,13 +40,12 @@ def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
     kind = "JPEG" if data[:3] == b"\xff\xd8\xff" else "PNG" if data[:8] == b"\x89PNG\r\n\x1a\n" else ""
     if not kind:
         raise Refused("not_an_image")
-    with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+    with opened(data, kind) as image:
         width, height = image.size
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             raise Refused("too_many_pixels")
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-    plain = upright.convert("L" if upright.mode in ("1", "L", "LA", "I;16", "I") else "RGB")
+        incomplete = decode(image, data)
+        plain = on_paper(upright(image))
     clean = Image.frombytes(plain.mode, plain.size, plain.tobytes())
     out = io.BytesIO()
     if kind == "JPEG":
@@ -54,8 +54,81 @@ def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
         clean.save(out, "PNG", compress_level=3)
     if out.tell() > MAX_OUT:
         raise Refused("too_large")
-    facts = {"media_type": f"image/{kind.lower()}", "width": clean.width, "height": clean.height}
-    return facts, out.getvalue()
+    facts: dict[str, object] = {"media_type": f"image/{kind.lower()}", "width": clean.width, "height": clean.height}
+    return {**facts, "incomplete": incomplete}, out.getvalue()
+
+
+def opened(data: bytes, kind: str) -> Image.Image:
+    """The image, unread. Of the several pictures that phones put into one JPEG (MPO) it is the first."""
+    if kind == "JPEG":
+        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))  # `Image.open` would ask for a reader of such files
+    return Image.open(io.BytesIO(data), formats=(kind,))
+
+
+def decode(image: Image.Image, data: bytes) -> bool:
+    """Read the pixels; true for a JPEG that ends too early and yet shows its whole page. Raises Pillow's errors."""
+    try:
+        image.load()
+    except OSError:
+        if image.format != "JPEG" or not whole_enough(data):
+            raise
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        ended = JpegImagePlugin.JpegImageFile(io.BytesIO(data + b"\xff\xd9"))
+        ended.load()
+        image.im = ended.im
+        return True
+    return False
+
+
+def whole_enough(data: bytes) -> bool:
+    """Whether all but the last twentieth of a cut JPEG's rows are there, or, of one in passes, the first of each."""
+    cut = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    if cut.info.get("progressive"):
+        return data.count(b"\xff\xda") >= 2 * len(cut.getbands())
+    # The decoder gets what there is, and rows that did not come stay as they are made: zero.
+    tile = cut.tile[0]
+    rows = Image.new(cut.mode, cut.size).im
+    decoder = Image._getdecoder(cut.mode, tile[0], tile[3], cut.decoderconfig)
+    decoder.setimage(rows, (0, 0, *cut.size))
+    decoder.decode(data)
+    box = rows.getbbox()
+    # Two rows of blocks wait in the decoder for what comes after them.
+    return box is not None and (box[3] + 32) * 20 >= cut.height * 19
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF says. No EXIF is written, so one that is broken elsewhere does no harm."""
+    turn = TURNS.get(orientation(image.info.get("exif", b"")))
+    return image if turn is None else image.transpose(turn)
+
+
+def orientation(exif: bytes) -> int:
+    """The orientation in a first directory of EXIF (TIFF 6.0), 1 where there is none; other entries are left unread."""
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = "<" if tiff[:2] == b"II" else ">"
+    try:
+        (start,) = struct.unpack_from(order + "4xI", tiff)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        for at in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, _, short = struct.unpack_from(order + "HHIH", tiff, at)
+            if tag == 0x0112 and kind == 3:
+                return int(short)
+    except struct.error:
+        pass
+    return 1
+
+
+def on_paper(image: Image.Image) -> Image.Image:
+    """The image as grey or RGB, as a viewer shows it on white paper; what was transparent is gone."""
+    if image.mode.startswith("I"):
+        # Sixteen bits of grey. Pillow's own conversion cuts all above 255 off.
+        image = image.convert("I").point(lambda value: value * (1 / 257) + 0.5)
+        return image.convert("L")
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        image = Image.new("RGBA", clear.size, "white")
+        image.alpha_composite(clear)
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def main() -> None:
@@ -85,7 +158,18 @@ def rehearse() -> None:
 
 
 if __name__ == "__main__":
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageFile, JpegImagePlugin
+
+    FLIPS = Image.Transpose
+    TURNS = {
+        2: FLIPS.FLIP_LEFT_RIGHT,
+        3: FLIPS.ROTATE_180,
+        4: FLIPS.FLIP_TOP_BOTTOM,
+        5: FLIPS.TRANSPOSE,
+        6: FLIPS.ROTATE_270,
+        7: FLIPS.TRANSVERSE,
+        8: FLIPS.ROTATE_90,
+    }
 
     rehearse()
     limit()

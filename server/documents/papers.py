@@ -36,6 +36,8 @@ class Paper:
     blob: str
     original_blob: str
     view_sha256: str
+    incomplete: bool = False
+    """The delivered file ended too early; what it shows was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +132,5 @@ def _describe(name: str, size: int, sha256: str, view: View) -> Paper:
         blob=f"{name}-view",
         original_blob=f"{name}-original",
         view_sha256=hashlib.sha256(view.data).hexdigest(),
+        incomplete=view.incomplete,
     )

@@ -34,12 +34,16 @@ class BadImage(Unprocessable):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A clean image: JPEG or PNG, right way up, nothing in it but the picture. Sizes in pixels."""
+    """A clean image: JPEG or PNG, right way up, nothing in it but the picture. Sizes in pixels.
+
+    `incomplete`: the file ended too early, and its last rows or its finest details are missing.
+    """
 
     data: memoryview
     media_type: str
     width: int
     height: int
+    incomplete: bool = False
 
 
 class _Answer(msgspec.Struct):
@@ -48,6 +52,7 @@ class _Answer(msgspec.Struct):
     height: int = 0
     size: int = 0
     refused: str = ""
+    incomplete: bool = False
 
 
 class Reencoder:
@@ -67,7 +72,9 @@ class Reencoder:
             answer, content = await self._run(data)
         if answer.refused or not content:
             raise BadImage(answer.refused or "broken_image")
-        return View(content, answer.media_type, answer.width, answer.height)
+        if answer.incomplete:
+            log.warning("image incomplete", size=len(data))
+        return View(content, answer.media_type, answer.width, answer.height, answer.incomplete)
 
     async def _run(self, data: bytes) -> tuple[_Answer, memoryview]:
         """The child's answer and the image after it; both empty when it took too long."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from kiosk_client.devices.document_camera import CameraError, FolderCamera, VideoCamera, open_camera
 
@@ -46,13 +47,28 @@ def test_a_folder_without_images_is_no_camera(tmp_path: Path) -> None:
         open_camera(str(tmp_path))
 
 
-def test_a_damaged_image_is_a_camera_error_for_the_picture_only(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_shown_is_passed_over(tmp_path: Path) -> None:
+    first, third = paper(tmp_path / "a.png", "red"), paper(tmp_path / "c.png", "blue")
+    (tmp_path / "b.jpg").write_bytes(b"not an image")
+    camera = FolderCamera(tmp_path)
+    with capture_logs() as lines:
+        shown = []
+        for _ in range(4):
+            shown.append(tuple(camera.picture().to_ndarray(format="rgb24")[5, 5]))
+            assert camera.still().data == (first, third)[(len(shown) - 1) % 2]
+    assert shown == [(255, 0, 0), (0, 0, 255)] * 2
+    assert {line["reason"] for line in lines} == {"cannot show b.jpg"}
+    # Also when nobody has looked before.
+    camera = FolderCamera(tmp_path)
+    assert [camera.still().data for _ in range(3)] == [first, third, first]
+
+
+def test_a_folder_of_damaged_images_is_a_camera_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"not an image")
     camera = FolderCamera(tmp_path)
-    with pytest.raises(CameraError):
-        camera.picture()
-    # What is refused is the server's word: the still goes there as it is.
-    assert camera.still().data == b"not an image"
+    for take in (camera.picture, camera.still, camera.picture):
+        with pytest.raises(CameraError, match="no image"):
+            take()
 
 
 def test_a_video_device_gives_pictures_and_a_still_of_full_size() -> None:

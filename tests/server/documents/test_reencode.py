@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
-from server.documents import BadImage, Reencoder, reencode
+from server.documents import BadImage, Reencoder, View, reencode
 from server.serve import SWITCH_S
 from tests.machine import allow, slower
 from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
@@ -87,6 +88,86 @@ async def test_every_colour_mode_is_taken(mode: str) -> None:
     Image.new(mode, (40, 30)).save(out, "JPEG" if mode == "CMYK" else "PNG")
     view = await Reencoder().reencode(out.getvalue())
     assert (view.width, view.height) == (40, 30)
+
+
+def shown_of(view: View) -> Image.Image:
+    return Image.open(io.BytesIO(bytes(view.data)))
+
+
+def written(image: Image.Image, kind: str = "PNG", **more: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **more)
+    return out.getvalue()
+
+
+async def test_the_first_picture_of_a_phones_file_is_taken() -> None:
+    other = Image.new("RGB", (64, 64), "blue")
+    data = written(Image.new("RGB", (80, 60), "red"), "MPO", save_all=True, append_images=[other])
+    assert b"MPF" in data
+    view = await Reencoder().reencode(data)
+    assert (view.media_type, view.width, view.height, view.incomplete) == ("image/jpeg", 80, 60, False)
+    assert shown_of(view).getpixel((40, 30))[0] > 240  # type: ignore[index]
+
+
+async def test_sixteen_bits_of_grey_keep_their_tones() -> None:
+    scan = Image.new("I;16", (256, 4))
+    for x in range(256):
+        for y in range(4):
+            scan.putpixel((x, y), x * 257)
+    view = await Reencoder().reencode(written(scan))
+    assert [shown_of(view).getpixel((x, 2)) for x in range(256)] == list(range(256))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "RGB", "1"])
+async def test_what_is_transparent_is_white_paper(mode: str) -> None:
+    """And what was hidden by it stays hidden."""
+    image = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (20, 0, 40, 20))
+    if mode in ("RGBA", "LA"):
+        data = written(image.convert(mode))
+    else:
+        clear = 1 if mode in ("P", "1") else (255, 0, 0) if mode == "RGB" else 9
+        plain = Image.new(mode, (40, 20), clear)
+        if mode == "P":
+            plain.putpalette([0, 0, 0, 255, 0, 0])
+        plain.paste((0, 0, 0) if mode == "RGB" else 0, (20, 0, 40, 20))
+        data = written(plain, transparency=clear)
+    shown = shown_of(await Reencoder().reencode(data)).convert("RGB")
+    assert shown.getpixel((5, 10)) == (255, 255, 255)
+    assert shown.getpixel((30, 10)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("missing", [1, 2, 30])
+async def test_a_picture_whose_last_bytes_are_missing_is_taken(missing: int, progressive: bool) -> None:
+    noisy = Image.effect_noise((400, 300), 60).convert("RGB")
+    whole = written(noisy, "JPEG", quality=90, progressive=progressive)
+    view = await Reencoder().reencode(whole[:-missing])
+    assert (view.width, view.height, view.incomplete) == (400, 300, True)
+    difference = ImageChops.difference(shown_of(view), Image.open(io.BytesIO(whole))).crop((0, 0, 400, 280))
+    assert max(ImageStat.Stat(difference).mean) < 12
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+async def test_half_a_picture_is_refused(progressive: bool) -> None:
+    noisy = Image.effect_noise((400, 300), 60).convert("RGB")
+    whole = written(noisy, "JPEG", quality=90, progressive=progressive)
+    with pytest.raises(BadImage):
+        await Reencoder().reencode(whole[: len(whole) // (8 if progressive else 2)])
+
+
+async def test_an_exif_that_cannot_be_written_back_is_left_out() -> None:
+    """Its orientation counts all the same."""
+    good = paper(orientation=6)
+    # The description is given another type, which Pillow reads and cannot write.
+    at = good.index(b"MM\0*") if b"MM\0*" in good else good.index(b"II*\0")
+    order: Literal["big", "little"] = "big" if good[at : at + 2] == b"MM" else "little"
+    entry = good.index((0x010E).to_bytes(2, order), at)
+    for kind in range(1, 13):
+        broken = good[: entry + 2] + kind.to_bytes(2, order) + good[entry + 4 :]
+        view = await Reencoder().reencode(broken)
+        assert (view.width, view.height) == (800, 1200), kind
+        assert b"secret" not in bytes(view.data)
 
 
 HOSTILE = {
