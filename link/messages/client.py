@@ -248,10 +248,14 @@ class Highlight(ClientBase, tag="highlight"):
 
 
 class CobrowseRefresh(ClientBase, tag="cobrowse_refresh"):
-    """The console needs the whole picture again: a late, returning or confused viewer."""
+    """The console needs the whole picture again: a late, returning or confused viewer.
+
+    ``failed``: what came could not be drawn, so the record has a gap until then.
+    """
 
     faces = CONSOLE_ONLY
     session: Id
+    failed: bool = False
 
 
 class AssistanceTake(ClientBase, tag="assistance_take"):

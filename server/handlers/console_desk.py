@@ -136,7 +136,7 @@ class ConsoleDesk(Party):
         return None
 
     async def cobrowse_refresh(self, message: m.CobrowseRefresh) -> Reply:
-        self._mine(message.session).share.refresh()
+        self._mine(message.session).share.refresh(failed=message.failed)
         return None
 
     def _refresh(self) -> bool:

@@ -10,11 +10,22 @@ from server.handlers.auth import ends_s, home
 from server.handlers.route import PERSON, Allow, Route
 from server.identity import Person, Role
 from server.keys import CONFIG
-from web.pages import REPLAY_POLICY, render
+from web.assets import FOLDERS
+from web.pages import render
 from web.security import use_policy
 
-FRAME = '<!doctype html><link rel="stylesheet" href="/static/styles/cobrowse.css"><body></body>'
-FRAME_POLICY = {**REPLAY_POLICY, "script-src": "'none'", "connect-src": "'none'", "frame-src": "'self'"}
+# Its styles are part of it, because it may load nothing. rrweb's own frame inside it inherits the policy.
+FRAME = f"<!doctype html><style>{(FOLDERS['styles'] / 'cobrowse.css').read_text(encoding='utf-8')}</style><body></body>"
+FRAME_POLICY = {
+    "default-src": "'none'",
+    "style-src": "'unsafe-inline'",
+    "img-src": "data: blob:",
+    "font-src": "data:",
+    "form-action": "'none'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'self'",
+    "sandbox": "allow-same-origin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,10 @@ async def guide(request: web.Request) -> web.StreamResponse:
 
 
 async def cobrowse_frame(request: web.Request) -> web.StreamResponse:
-    """The empty document in which a copy of the customer's page is drawn: inline styles allowed, scripts not."""
+    """The empty document in which a copy of the customer's page is drawn: it loads nothing, not even from ourselves.
+
+    Public, because a browser asks for it without the cookie, as it would for anything that the copy asked for.
+    """
     use_policy(request, FRAME_POLICY)
     return web.Response(text=FRAME, content_type="text/html", charset="utf-8")
 
@@ -63,6 +77,6 @@ def shell(request: web.Request, **more: object) -> Shell:
 ROUTES = [
     Route("GET", "/", index, Allow.people()),
     Route("GET", "/console", console, Allow.people(Role.SPECIALIST)),
-    Route("GET", "/cobrowse/frame", cobrowse_frame, Allow.people(Role.SPECIALIST, Role.SUPERVISOR)),
+    Route("GET", "/cobrowse/frame", cobrowse_frame, Allow.PUBLIC),
     Route("GET", "/guide", guide, Allow.people(Role.GUIDE)),
 ]

@@ -127,10 +127,15 @@ class Share:
             self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0 or picture)
             self._pass_on(clean.decode(), epoch, batch)
 
-    def refresh(self) -> bool:
-        """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked."""
+    def refresh(self, *, failed: bool = False) -> bool:
+        """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked.
+
+        When what came has `failed` to be drawn, whoever replays it will see no more: a gap of the record until then.
+        """
         if not self._shared or not self._snapshots.take():
             return False
+        if failed:
+            self.interrupt("refused")
         self._take_snapshot()
         return True
 

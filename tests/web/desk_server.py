@@ -39,8 +39,8 @@ from link.messages.values import (
 )
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
+from server.handlers.pages import cobrowse_frame
 from web import pages
-from web.security import use_policy
 
 WEALTH = Service("wealth", "理财咨询", "Wealth advice", "piggy-bank")
 LOANS = Service("loans", "贷款业务", "Loans", "banknote")
@@ -56,7 +56,6 @@ TRACKS = [
 OUTCOMES = ["resolved", "follow_up", "referred", "declined", "technical", "other"]
 LABELS = ["identity_card", "bank_card", "contract", "income_proof", "other"]
 PIECE = 16000
-FRAME = '<!doctype html><link rel="stylesheet" href="/static/styles/cobrowse.css"><body></body>'
 
 
 def a_session(number: int = 1, **changes: object) -> Session:
@@ -345,8 +344,7 @@ async def running(desk: Desk) -> AsyncIterator[TestServer]:
         return pages.render(request, "error.html", context, status=404)
 
     async def frame(request: web.Request) -> web.StreamResponse:
-        use_policy(request, pages.REPLAY_POLICY)
-        return web.Response(text=FRAME, content_type="text/html")
+        return await cobrowse_frame(request)
 
     async def log_in(request: web.Request) -> web.StreamResponse:
         form = await request.post()

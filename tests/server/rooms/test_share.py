@@ -125,6 +125,16 @@ async def test_what_is_lost_is_a_hole_in_the_record_once(part: m.CobrowsePiece, 
     assert len(screen.holes) == 2, "nothing is shared"
 
 
+async def test_what_could_not_be_drawn_is_declared_and_asked_for_again() -> None:
+    screen = Screen()
+    await screen.send(*pieces(moves()))
+    assert screen.share.refresh(failed=True)
+    assert (screen.holes, screen.snapshots) == (["refused"], 1)
+    screen.share.refresh()
+    assert not screen.share.refresh(failed=True), "at most once a second"
+    assert screen.holes == ["refused"], "a gap that no picture would end is not begun"
+
+
 async def test_nothing_is_passed_on_while_held() -> None:
     screen = Screen()
     await screen.send(*pieces(moves()))

@@ -1,8 +1,10 @@
 // Where a recorded or live copy of the customer's page is drawn: an iframe with a document of its own.
 //
 // The copy needs inline styles, which our pages' policy forbids, so `/cobrowse/frame` is served with a policy that allows
-// styles and data images and no script at all, and is sandboxed on top of that. rrweb runs in our page and rebuilds the
-// copy in a second iframe inside it, sandboxed with exactly `allow-same-origin`: no script can run at either level.
+// inline styles and data images, no script, and no address at all, not even of our own server. It is sandboxed on top of
+// that, and has no credentials: a browser that knows the word sends no cookie with what asks from within it. rrweb runs
+// in our page and rebuilds the copy in a second iframe inside it, sandboxed with exactly `allow-same-origin`; both walls
+// hold there too.
 import { Replayer } from "@rrweb/replay";
 
 export const FRAME_URL = "/cobrowse/frame";
@@ -27,6 +29,7 @@ export class Stage {
     this.frame.title = title;
     this.frame.tabIndex = -1;
     this.frame.setAttribute("sandbox", "allow-same-origin");
+    this.frame.setAttribute("credentialless", "");
     // The container hears the pointer, not the copy: the specialist points, and never acts in the copy.
     Object.assign(this.frame.style, { position: "absolute", border: "0", pointerEvents: "none", visibility: "hidden" });
     /** @type {Replayer | null} */
@@ -41,6 +44,8 @@ export class Stage {
     /** @type {number | null} */
     this.outlined = null;
     this.loaded = false;
+    /** Called when the copy is not what the page was: something could not be drawn. */
+    this.onFailure = () => {};
     /** @type {Promise<void>} */
     this.ready = new Promise((resolve) => {
       const done = () => {
@@ -73,11 +78,27 @@ export class Stage {
       logger: SILENT,
       ...options,
     });
+    this.#watch(this.replayer);
     this.replayer.on("resize", (size) => this.resize(/** @type {{width: number, height: number}} */ (size)));
     this.replayer.on("event-cast", () => this.place());
     this.pointerMark = this.mark("cobrowse-pointer");
     this.outline = this.mark("cobrowse-outline");
     return this.replayer;
+  }
+
+  /** rrweb throws amid a change that it cannot draw, and stops its clock. @param {any} replayer */
+  #watch(replayer) {
+    for (const name of ["rebuildFullSnapshot", "applyIncremental"]) {
+      const apply = replayer[name].bind(replayer);
+      replayer[name] = (/** @type {any[]} */ ...change) => {
+        if (this.replayer !== replayer) return;
+        try {
+          apply(...change);
+        } catch {
+          this.onFailure();
+        }
+      };
+    }
   }
 
   clear() {

@@ -10,6 +10,8 @@ import { Stage, withoutPictures } from "./stage.js";
 
 /** Pieces of batches that are not whole yet are kept up to this many UTF-16 units. */
 const PENDING_UNITS = 12 * 1024 * 1024;
+/** The longest pause before a page that could not be drawn is asked for once more. */
+const AGAIN_MOST_MS = 60_000;
 /** rrweb holds a live copy's animations at their first frame; what moves in would stay unseen. */
 const MOVING = ["html.rrweb-paused *, html.rrweb-paused *::before { animation-play-state: running !important; }"];
 
@@ -24,7 +26,13 @@ export class CobrowseView extends EventTarget {
   constructor(container) {
     super();
     this.stream = noStream();
+    /** How often in a row a picture could not be drawn. */
+    this.failures = 0;
+    this.failed = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.again = undefined;
     this.stage = new Stage(container, t("The customer's screen"));
+    this.stage.onFailure = () => this.lose(true);
     this.stage.ready.then(() => this.drain());
   }
 
@@ -74,20 +82,31 @@ export class CobrowseView extends EventTarget {
   }
 
   destroy() {
+    clearTimeout(this.again);
     this.stream = noStream();
     this.stage.destroy();
   }
 
   /** @param {Piece} message */
   begin(message) {
+    clearTimeout(this.again);
     this.stream = { ...noStream(), epoch: message.epoch };
     if (message.batch !== 0 || message.part !== 0) this.lose();
   }
 
-  lose() {
+  /** @param {boolean} [failed] the batch came, and could not be drawn */
+  lose(failed = false) {
+    if (this.stream.lost) return;
     this.stream.lost = true;
     this.stream.parts = [];
-    this.dispatchEvent(new Event("need-snapshot"));
+    this.stream.waiting = [];
+    const ask = () => this.dispatchEvent(new CustomEvent("need-snapshot", { detail: { failed } }));
+    if (performance.now() - this.failed > AGAIN_MOST_MS) this.failures = 0;
+    this.failed = performance.now();
+    // A page that can never be drawn is not asked for again and again without a pause.
+    if (failed && this.failures > 0) this.again = setTimeout(ask, Math.min(AGAIN_MOST_MS, 1000 * 2 ** this.failures));
+    else ask();
+    if (failed) this.failures += 1;
   }
 
   drain() {
@@ -104,7 +123,9 @@ export class CobrowseView extends EventTarget {
       replayer.on("fullsnapshot-rebuilded", () => this.dispatchEvent(new Event("shown")));
       replayer.startLive(stream.baseline);
     }
-    for (const event of events) this.stage.replayer?.addEvent(this.timed(event));
+    for (const event of events) {
+      if (!stream.lost) this.stage.replayer?.addEvent(this.timed(event));
+    }
   }
 
   /**

@@ -261,10 +261,10 @@ export class Desk extends EventTarget {
   }
 
   /** Ask for the whole picture of the customer's page, not more often than every 2 s. */
-  refresh() {
+  refresh(failed = false) {
     const now = performance.now();
     if (!this.session || now - this.#refreshed < REFRESH_MS) return;
     this.#refreshed = now;
-    this.connection.post({ type: "cobrowse_refresh", session: this.session.id });
+    this.connection.post({ type: "cobrowse_refresh", session: this.session.id, failed });
   }
 }

@@ -37,7 +37,7 @@ export class ConsoleStage extends ConsoleElement {
 
   firstUpdated() {
     const view = new CobrowseView(/** @type {HTMLElement} */ (this.querySelector(".cobrowse")));
-    view.addEventListener("need-snapshot", () => this.app.desk.refresh());
+    view.addEventListener("need-snapshot", (event) => this.app.desk.refresh(/** @type {CustomEvent} */ (event).detail.failed));
     view.addEventListener("shown", () => this.app.store.set({ shown: true, highlighted: null }));
     this.#view = view;
     this.app.desk.refresh();

@@ -23,6 +23,8 @@ export class CobrowseTrack {
   #shown = 0;
   #shownAt = -1;
   /** The epoch that the page is drawn from, without a hole. @type {string | null} */ #followed = null;
+  /** Whether the page could not be drawn, until it is drawn anew. */
+  #broken = false;
   #busy = false;
   /** Indexes of segments that cannot be had. */
   #failed = new Set();
@@ -39,6 +41,10 @@ export class CobrowseTrack {
     this.track = track;
     this.clock = clock;
     this.stage = new Stage(container, t("Customer's screen"));
+    this.stage.onFailure = () => {
+      this.#broken = true;
+      this.#followed = null;
+    };
   }
 
   destroy() {
@@ -56,6 +62,7 @@ export class CobrowseTrack {
   absence(ms) {
     const gap = gapAt(this.track, ms);
     if (gap) return gap.reason;
+    if (this.#broken && ms >= this.#shownAt) return "refused";
     const position = positionAt(this.track.segments, ms);
     if (position < 0) return "";
     return this.#failed.has(this.track.segments[position].index) ? "damaged" : null;
@@ -158,7 +165,9 @@ export class CobrowseTrack {
       this.#followed = null;
     } else if (kind === "rrweb") {
       const anew = keyframe && epoch !== this.#followed;
+      if (this.#broken && !anew) return;
       if (anew) {
+        this.#broken = false;
         this.stage.open([], { liveMode: true }).startLive(1);
         this.#followed = epoch;
       }

@@ -318,6 +318,7 @@ export interface Highlight {
 export interface CobrowseRefresh {
   type: "cobrowse_refresh";
   session: string;
+  failed?: boolean;
 }
 
 /** A guide goes to the customer; ``done`` says that it is over. Reply: ``done``. */
