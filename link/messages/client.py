@@ -159,7 +159,7 @@ class ChatSend(ClientBase, tag="chat_send"):
 
 
 class SetPresence(ClientBase, tag="set_presence"):
-    """The specialist takes calls, or does not. Reply: ``presence``."""
+    """The specialist takes calls, or does not; said in a call, from its end on. Reply: ``presence``."""
 
     faces = CONSOLE_ONLY
     available: bool
@@ -201,6 +201,21 @@ class Dispose(ClientBase, tag="dispose"):
     session: Id
     outcome: Code
     note: Note = ""
+
+
+class OutcomeChoose(ClientBase, tag="outcome_choose"):
+    """The outcome that is chosen so far: it stands if the wrap-up's time runs out. Reply: ``done``."""
+
+    faces = CONSOLE_ONLY
+    session: Id
+    outcome: Code
+
+
+class WrapUpExtend(ClientBase, tag="wrap_up_extend"):
+    """The wrap-up's time begins anew, a few times per session. Reply: ``session``."""
+
+    faces = CONSOLE_ONLY
+    session: Id
 
 
 class NoteSave(ClientBase, tag="note_save"):
@@ -286,6 +301,8 @@ ClientMessage = (
     | Hold
     | HangUp
     | Dispose
+    | OutcomeChoose
+    | WrapUpExtend
     | NoteSave
     | DocumentRequest
     | DocumentDecide

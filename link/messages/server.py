@@ -71,9 +71,16 @@ class ConsoleConfig(ServerBase, tag="console_config"):
 
 
 class PresenceState(ServerBase, tag="presence"):
-    """The specialist's presence, after every change of it."""
+    """The specialist's presence, after every change of it.
+
+    ``takes_calls`` is the specialist's own choice, and what follows after a call. ``reason`` says why not: ``own``,
+    ``missed`` (it rang in vain), ``lost`` (a call, by being gone), ``overdue`` (a wrap-up that nobody finished), or
+    ``new`` (nothing is known: the page has just begun, or the server has).
+    """
 
     presence: Presence
+    takes_calls: bool = False
+    reason: Code | None = None
 
 
 class QueueState(ServerBase, tag="queue"):
@@ -105,7 +112,14 @@ class SessionUpdate(ServerBase, tag="session"):
 
 
 class SessionGone(ServerBase, tag="session_gone"):
-    """This client has no session (any more): back to idle."""
+    """This client has no session (any more): back to idle.
+
+    A specialist is told what became of ``session`` by ``reason``: ``requeued`` (the specialist was gone too long, and
+    the customer waits first in line), ``overdue`` (time for the outcome ran out), or null.
+    """
+
+    reason: Code | None = None
+    session: Id | None = None
 
 
 class ChatMessage(ServerBase, tag="chat"):

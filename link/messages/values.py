@@ -55,6 +55,7 @@ class Presence(StrEnum):
 
     OFFLINE = "offline"
     AWAY = "away"
+    NOT_RESPONDING = "not_responding"
     AVAILABLE = "available"
     RINGING = "ringing"
     BUSY = "busy"
@@ -150,6 +151,9 @@ class Session(Value):
 
     ``waited_s``, ``active_s`` and ``wait_s`` are seconds; ``position`` counts from 1 while waiting and is 0 otherwise.
     ``wait_s`` is null when no honest estimate exists (nobody who fits is logged in: ``staffed`` is false then).
+
+    For the specialist of an ended call: ``closes_s`` seconds are left to say how it went, ``extensions`` more times
+    that can begin anew, and ``chosen`` is the outcome that stands if it does not.
     """
 
     id: Id
@@ -181,6 +185,9 @@ class Session(Value):
     ended_by: Code | None = None
     rated: Count | None = None
     outcome: Code | None = None
+    chosen: Code | None = None
+    closes_s: Count | None = None
+    extensions: Count = 0
 
 
 class Chat(Value):

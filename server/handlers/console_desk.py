@@ -8,7 +8,7 @@ from aiohttp import web
 
 from link.messages import client as m
 from link.messages.errors import NotFound
-from link.messages.server import ConsoleConfig, PresenceState, ServerMessage, SessionGone, SessionUpdate
+from link.messages.server import ConsoleConfig, ServerMessage, SessionUpdate
 from link.messages.values import Face, Presence, Service
 from link.signaling.channel import Channel
 from server.bus import person_topic
@@ -63,11 +63,11 @@ class ConsoleDesk(Party):
     def begin(self) -> None:
         person = self.person
         self.rooms.specialist_arrived(person)
-        self.channel.post(PresenceState(self.rooms.dispatch.presence_of(person.id)))
+        self.channel.post(self.rooms.dispatch.standing_of(person.id))
         self.channel.post(self.rooms.dispatch.queue_for(person.id))
         room = self.rooms.of_specialist(person.id)
         if room is None:
-            self.channel.post(SessionGone())
+            self.channel.post(self.rooms.dispatch.lost_by(person.id))
         else:
             room.replay_to(self.channel.post, notes=True)
             room.share.refresh()
@@ -91,7 +91,8 @@ class ConsoleDesk(Party):
         self.rooms.dispatch.leave(self.person.id)
 
     async def set_presence(self, message: m.SetPresence) -> Reply:
-        return PresenceState(self.rooms.dispatch.set_presence(self.person.id, message.available))
+        self.rooms.dispatch.set_presence(self.person.id, message.available)
+        return self.rooms.dispatch.standing_of(self.person.id)
 
     async def answer(self, message: m.Answer) -> Reply:
         room = await self.rooms.answer(self.person, message.session)
@@ -112,6 +113,14 @@ class ConsoleDesk(Party):
     async def dispose(self, message: m.Dispose) -> Reply:
         await self.do(message.session, e.Disposed(message.outcome, message.note, self.person.id))
         return None
+
+    async def outcome_choose(self, message: m.OutcomeChoose) -> Reply:
+        await self.do(message.session, e.OutcomeChosen(message.outcome, self.person.id))
+        return None
+
+    async def wrap_up_extend(self, message: m.WrapUpExtend) -> Reply:
+        room = await self.do(message.session, e.WrapUpExtended(self.person.id))
+        return SessionUpdate(room.view(notes=True))
 
     async def note_save(self, message: m.NoteSave) -> Reply:
         await self.do(message.session, e.NoteSaved(message.text))
@@ -157,6 +166,8 @@ class ConsoleDesk(Party):
         m.Hold: hold,
         m.HangUp: hang_up,
         m.Dispose: dispose,
+        m.OutcomeChoose: outcome_choose,
+        m.WrapUpExtend: wrap_up_extend,
         m.NoteSave: note_save,
         m.DocumentRequest: document_request,
         m.DocumentDecide: document_decide,

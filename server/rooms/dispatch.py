@@ -64,10 +64,12 @@ class Dispatch:
         languages: Iterable[str],
         branches: frozenset[str] | None,
     ) -> None:
-        """A specialist's page starts afresh: away, unless a session concerns the specialist already."""
+        """A specialist's page starts afresh: away, unless in a call or its wrap-up: what follows that holds."""
         one = self._specialist(person)
         one.name, one.skills, one.languages = name, frozenset(skills), frozenset(languages)
-        one.branches, one.wants = branches, False
+        one.branches = branches
+        if one.wants and not (one.call or one.wrap_up):
+            one.pause("new")
         self.connected(person, True)
 
     def connected(self, person: str, connected: bool) -> None:
@@ -75,14 +77,15 @@ class Dispatch:
         one = self._specialist(person)
         one.connected = connected
         self._changed(one)
-        if not connected and one.session is None and not one.wants:
+        if not connected and one.session is None and not one.wants and one.lost is None:
             self.queue.specialists.pop(person, None)
 
     def leave(self, person: str) -> None:
         """The page is gone for good; the specialist's choice to take calls went with it."""
         one = self.queue.specialists.get(person)
         if one is not None:
-            one.wants = False
+            if one.wants:
+                one.pause("new")
             self.connected(person, False)
 
     def set_presence(self, person: str, available: bool) -> Presence:
@@ -90,9 +93,19 @@ class Dispatch:
         one = self._specialist(person)
         if available and not one.wants:
             one.idle_since = self._now()
-        one.wants = available
+        one.wants, one.paused, one.lost = available, "own", None
         self._changed(one)
         return one.presence
+
+    def standing_of(self, person: str) -> PresenceState:
+        """What the specialist's page is told about the specialist."""
+        one = self.queue.specialists.get(person)
+        return PresenceState(Presence.OFFLINE, reason="new") if one is None else one.told
+
+    def lost_by(self, person: str) -> SessionGone:
+        """What became of the call that the specialist had last, for a page that starts without one."""
+        one = self.queue.specialists.get(person)
+        return SessionGone() if one is None or one.lost is None else one.lost
 
     def presence_of(self, person: str) -> Presence:
         """What the specialist is doing."""
@@ -124,19 +137,24 @@ class Dispatch:
         self._wake()
 
     def ring_ended(self, session: str, specialist: str, reason: str) -> None:
-        """It rings there no more. Who declined or let it ring is not rung again before everyone else was."""
-        if reason in ("declined", "timeout"):
+        """It rings there no more. Who declined is not rung again for it before everyone else was.
+
+        Who let it ring is not there: nothing rings there until the specialist says to be back.
+        """
+        if reason == "declined":
             self.queue.decline(session, specialist)
         self.queue.withdraw(session, specialist)
         one = self.queue.specialists.get(specialist)
         if one is not None:
+            if reason == "timeout":
+                one.pause("missed")
             one.idle_since = self._now()
             self._changed(one)
 
     def occupy(self, specialist: str, session: str, service: str) -> None:
         """The specialist is in this call."""
         one = self._specialist(specialist)
-        one.offer, one.call, one.wrap_up = None, session, None
+        one.offer, one.call, one.wrap_up, one.lost = None, session, None, None
         one.service, one.since = service, self._now()
         self.queue.forget(session)
         self._changed(one)
@@ -148,20 +166,26 @@ class Dispatch:
             self.queue.handling.add(one.service, self._now() - one.since)
         one.call = None if one.call == session else one.call
         one.wrap_up = session if wrap_up else one.wrap_up
-        one.wants = one.wants and (wrap_up or one.connected)
+        if one.wants and not (wrap_up or one.connected):
+            one.pause("lost")
         one.since = one.idle_since = self._now()
         if not wrap_up:
-            self._bus.publish(person_topic(specialist), SessionGone())
+            one.lost = SessionGone("requeued", session)
+            self._bus.publish(person_topic(specialist), one.lost)
         self._changed(one)
 
-    def free(self, specialist: str, session: str) -> None:
-        """The call was disposed of, or nobody will any more."""
+    def free(self, specialist: str, session: str, *, overdue: bool = False) -> None:
+        """The call was disposed of; or (`overdue`) nobody did, so that nobody is there to take another one."""
         one = self.queue.specialists.get(specialist)
         if one is None or one.wrap_up != session:
             return
         one.wrap_up = None
         one.idle_since = self._now()
-        self._bus.publish(person_topic(specialist), SessionGone())
+        gone = SessionGone("overdue", session) if overdue else SessionGone()
+        if overdue:
+            one.lost = gone
+            one.pause("overdue")
+        self._bus.publish(person_topic(specialist), gone)
         self._changed(one)
 
     def standing(self, session: str) -> Standing:
@@ -206,7 +230,7 @@ class Dispatch:
         return one
 
     def _changed(self, one: Specialist) -> None:
-        self._bus.publish(person_topic(one.id), PresenceState(one.presence))
+        self._bus.publish(person_topic(one.id), one.told)
         self._wake()
 
     def _wake(self) -> None:

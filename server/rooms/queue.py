@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from link.messages.server import PresenceState, SessionGone
 from link.messages.values import Presence, Service
 
 PRIOR_S: Final = 300.0
@@ -26,7 +27,8 @@ class Specialist:
     """Somebody who can answer. `wants` is the specialist's own choice to take calls.
 
     `branches` None means every branch. `offer`, `call` and `wrap_up` name the session that rings, is talked or is
-    being wrapped up; at most one of them is set.
+    being wrapped up; at most one of them is set. `paused` says why no calls are wanted (`PresenceState.reason`), and
+    `lost` what became of a call that ended without the specialist, until the page has been told.
     """
 
     id: str
@@ -36,6 +38,8 @@ class Specialist:
     branches: frozenset[str] | None = None
     connected: bool = False
     wants: bool = False
+    paused: str = "new"
+    lost: SessionGone | None = None
     offer: str | None = None
     call: str | None = None
     wrap_up: str | None = None
@@ -54,7 +58,18 @@ class Specialist:
             return Presence.WRAP_UP
         if self.offer is not None:
             return Presence.RINGING
-        return Presence.AVAILABLE if self.wants else Presence.AWAY
+        if self.wants:
+            return Presence.AVAILABLE
+        return Presence.NOT_RESPONDING if self.paused == "missed" else Presence.AWAY
+
+    @property
+    def told(self) -> PresenceState:
+        """What the specialist's page is told about it."""
+        return PresenceState(self.presence, self.wants, None if self.wants else self.paused)
+
+    def pause(self, reason: str) -> None:
+        """No calls any more, until the specialist says so."""
+        self.wants, self.paused = False, reason
 
     @property
     def session(self) -> str | None:

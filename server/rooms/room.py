@@ -164,6 +164,7 @@ class Room:
             wait_s=standing.wait_s,
             staffed=standing.staffed,
             notes=notes,
+            graces=self.machine.graces,
         )
 
     def push_view(self) -> None:
@@ -395,7 +396,9 @@ class Room:
 
     def _free_wrap_up(self, command: c.FreeWrapUp) -> None:
         self.push_view()
-        self._parts.dispatch.free(command.specialist, self.session)
+        self._parts.dispatch.free(
+            command.specialist, self.session, overdue=self.state.overdue or self.state.outcome is None
+        )
 
     def _close_leg(self, command: c.CloseLeg) -> None:
         self.stage.close(command.participant, command.leg)

@@ -293,12 +293,26 @@ class RatingSkipped(EventBase, frozen=True):
 
 
 class Disposed(EventBase, frozen=True):
-    """How the call went, by the specialist `by`."""
+    """How the call went, by the specialist `by`; `overdue`: not confirmed, but chosen when the time ran out."""
 
     outcome: str
     note: str
     by: str
     sealed: str = ""
+    overdue: bool = False
+
+
+class OutcomeChosen(EventBase, frozen=True):
+    """What the specialist has chosen as the outcome so far."""
+
+    outcome: str
+    by: str
+
+
+class WrapUpExtended(EventBase, frozen=True):
+    """The specialist needs more time to say how the call went."""
+
+    by: str
 
 
 class NodeRestarted(EventBase, frozen=True):
@@ -349,6 +363,8 @@ Event = (
     | Rated
     | RatingSkipped
     | Disposed
+    | OutcomeChosen
+    | WrapUpExtended
     | NodeRestarted
     | TimerFired
     | Closed

@@ -5,9 +5,9 @@ A room asks a `fork` first, journals what that accepted, and then lets the machi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import structlog
 from msgspec.structs import replace as amend
@@ -15,9 +15,13 @@ from msgspec.structs import replace as amend
 from link.messages.values import Chat, Document, DocumentState, Network, Quality, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
+from server.session.graces import Graces as Graces
 from server.session.illegal import IllegalEvent, NoConsent, StaleLeg, StaleTimer
 from server.session.redundant import redundant
 from server.session.state import OPEN, TALKING, LegState, Recording, State, visible
+from server.session.table import _TABLE as _TABLE
+from server.session.table import Step
+from server.session.table import on as _on
 
 log = structlog.get_logger()
 
@@ -25,36 +29,6 @@ RING, SPECIALIST_LOST, KIOSK_LOST, CLOSE = "ring", "specialist_lost", "kiosk_los
 MAX_CHAT, MAX_DOCUMENTS = 1000, 100
 WAITING, RINGING, ACTIVE = SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE
 HELD, ENDED, CLOSED = SessionState.HELD, SessionState.ENDED, SessionState.CLOSED
-
-
-@dataclass(frozen=True, slots=True)
-class Graces:
-    """How long the machine waits, in seconds."""
-
-    ring: float = 20.0
-    specialist_lost: float = 8.0
-    kiosk_lost: float = 60.0
-    close: float = 600.0
-    after_cut: float = 8.0  # for one whose browser ended without a goodbye
-
-
-Step = Iterator[c.Command]
-_Handler = Callable[["Machine", Any], Step]
-_H = TypeVar("_H", bound=_Handler)
-_TABLE: Final[dict[type, tuple[frozenset[SessionState | None], _Handler]]] = {}
-
-
-def _on(event: type, *phases: SessionState | frozenset[SessionState] | None) -> Callable[[_H], _H]:
-    """Declare a handler and the only phases in which its event is legal."""
-    legal: set[SessionState | None] = set()
-    for phase in phases:
-        legal |= phase if isinstance(phase, frozenset) else {phase}
-
-    def register(handler: _H) -> _H:
-        _TABLE[event] = (frozenset(legal), handler)
-        return handler
-
-    return register
 
 
 class Machine:
@@ -423,7 +397,11 @@ class Machine:
         if self.state.finished:
             yield c.Follow(e.Closed())
         else:
-            yield from self._start(CLOSE, self.graces.close)
+            yield from self._start_closing()
+
+    def _start_closing(self) -> Step:
+        self._set(closing_from_ms=self._at_ms)
+        yield from self._start(CLOSE, self.graces.close)
 
     @_on(e.Rated, ENDED)
     def _rated(self, event: e.Rated) -> Step:
@@ -441,9 +419,25 @@ class Machine:
     def _disposed(self, event: e.Disposed) -> Step:
         if self.state.specialist != event.by or self.state.outcome is not None:
             raise IllegalEvent("disposed of before, or not this specialist's call")
-        self._set(outcome=event.outcome, note=event.note or self.state.note)
+        self._set(outcome=event.outcome, note=event.note or self.state.note, overdue=event.overdue)
         yield c.FreeWrapUp(event.by)
         yield from self._close_if_finished()
+
+    @_on(e.OutcomeChosen, ENDED)
+    def _outcome_chosen(self, event: e.OutcomeChosen) -> Step:
+        if self.state.specialist != event.by or not self.state.undisposed:
+            raise IllegalEvent("disposed of before, or not this specialist's call")
+        self._set(chosen=event.outcome)
+        yield from ()
+
+    @_on(e.WrapUpExtended, ENDED)
+    def _wrap_up_extended(self, event: e.WrapUpExtended) -> Step:
+        if self.state.specialist != event.by or not self.state.undisposed or self.state.close_due:
+            raise IllegalEvent("nothing is being wrapped up by this specialist")
+        if self.state.extensions >= self.graces.extensions:
+            raise IllegalEvent("extended often enough")
+        self._set(extensions=self.state.extensions + 1)
+        yield from self._start_closing()
 
     @_on(e.Closed, ENDED)
     def _closed(self, _event: e.Closed) -> Step:
@@ -470,14 +464,17 @@ class Machine:
                 yield c.Follow(e.Ended("system", "interrupted"))
             case _:
                 self._set(close_due=True)
-                yield from self._close_if_finished()
+                if self.state.undisposed and self.state.chosen and self.state.specialist:
+                    yield c.Follow(e.Disposed(self.state.chosen, "", self.state.specialist, overdue=True))
+                else:
+                    yield from self._close_if_finished()
 
     @_on(e.NodeRestarted, OPEN, ENDED)
     def _node_restarted(self, _event: e.NodeRestarted) -> Step:
         """Everybody is lost until seen again: the same graces run from now."""
         self._set(legs={}, timers=frozenset(), lost=frozenset())
         if self.state.phase is ENDED:
-            yield from self._start(CLOSE, self.graces.close)
+            yield from self._start_closing()
             if self.state.recording is Recording.ON:
                 yield c.FinishRecording()
             if self.state.undisposed and self.state.specialist is not None:

@@ -40,6 +40,8 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
             return state.phase is SessionState.ENDED and not state.unrated
         case e.Disposed(outcome=outcome, by=by):
             return state.outcome == outcome and state.specialist == by
+        case e.OutcomeChosen(outcome=outcome, by=by):
+            return state.chosen == outcome and state.specialist == by
         case e.QualityChanged(participant=participant, quality=quality, reason=reason):
             known = next((n for n in state.network if n.participant == participant), None)
             return (known.quality, known.reason) == (quality, reason) if known else quality == "good"

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from link.messages.values import Chat, Document, Language, Network, RecordedTrack, Service, Session, SessionState
 from server.session.events import KIOSK, SPECIALIST, ConsentGiven, DocumentStored, SessionRequested
+from server.session.graces import Graces
 
 OPEN = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
 TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
@@ -64,6 +65,10 @@ class State:
     rated: int | None = None
     rating_skipped: bool = False
     outcome: str | None = None
+    overdue: bool = False
+    chosen: str | None = None
+    closing_from_ms: int = 0
+    extensions: int = 0
     close_due: bool = False
 
     @property
@@ -123,6 +128,7 @@ def visible(state: State) -> tuple[object, ...]:
         state.ended_by,
         state.rated,
         state.outcome,
+        state.extensions,
     )
 
 
@@ -132,15 +138,25 @@ def service(request: SessionRequested) -> Service:
 
 
 def view(
-    state: State, at_ms: int, *, position: int = 0, wait_s: int | None = None, staffed: bool = True, notes: bool = False
+    state: State,
+    at_ms: int,
+    *,
+    position: int = 0,
+    wait_s: int | None = None,
+    staffed: bool = True,
+    notes: bool = False,
+    graces: Graces | None = None,
 ) -> Session:
-    """The session as a face draws it at `at_ms`; the specialist's `notes` are for the specialist only.
+    """The session as a face draws it at `at_ms`; the specialist's `notes` and wrap-up are for the specialist only.
+
+    With `graces` it says how long the wrap-up may still take.
 
     Raises `ValueError` before `SessionRequested`.
     """
     request = state.request
     if request is None or state.phase is None:
         raise ValueError("no session has been requested")
+    wrap_up = graces if notes and state.undisposed else None
     return Session(
         id=request.session,
         state=state.phase,
@@ -171,4 +187,12 @@ def view(
         ended_by=state.ended_by,
         rated=state.rated,
         outcome=state.outcome if notes else None,
+        chosen=state.chosen if notes else None,
+        closes_s=_closes_s(state, at_ms, wrap_up.close) if wrap_up else None,
+        extensions=max(0, wrap_up.extensions - state.extensions) if wrap_up else 0,
     )
+
+
+def _closes_s(state: State, at_ms: int, close_s: float) -> int:
+    """Seconds until nobody waits for an outcome any more."""
+    return 0 if state.close_due else max(0, round(close_s - (at_ms - state.closing_from_ms) / 1000))

@@ -93,6 +93,8 @@ class Desk:
     host: Host
     channel: Channel | None = None
     presence: Presence = Presence.AWAY
+    takes_calls: bool = False
+    paused: str | None = "new"
     queue: s.QueueState = field(default_factory=lambda: s.QueueState(0, [], 1))
     session: Session | None = None
     ringing: Session | None = None
@@ -121,8 +123,20 @@ class Desk:
     def ring(self, session: Session, remaining_s: int = 20) -> None:
         """Let a call ring at the console."""
         self.ringing, self.presence = session, Presence.RINGING
-        self.post(s.PresenceState(self.presence))
+        self.post(self.standing())
         self.post(s.Ring(session, remaining_s))
+
+    def standing(self) -> s.PresenceState:
+        """What the console is told of its specialist."""
+        return s.PresenceState(self.presence, self.takes_calls, None if self.takes_calls else self.paused)
+
+    def miss(self) -> None:
+        """It rang in vain."""
+        assert self.ringing is not None
+        self.presence, self.takes_calls, self.paused = Presence.NOT_RESPONDING, False, "missed"
+        self.post(s.RingStop(self.ringing.id, "timeout"))
+        self.ringing = None
+        self.post(self.standing())
 
     def update(self, **changes: object) -> Session:
         """Change the session and tell the console."""
@@ -171,7 +185,7 @@ class Desk:
                 "person-1", "林晓雯", [Language.ZH, Language.EN], [WEALTH, LOANS, ACCOUNT], OUTCOMES, LABELS, 20
             )
         )
-        channel.post(s.PresenceState(self.presence))
+        channel.post(self.standing())
         channel.post(self.queue)
         if self.session is not None:
             channel.post(s.SessionUpdate(self.session))
@@ -208,8 +222,10 @@ class Desk:
     async def _act(self, message: c.ClientMessage) -> ServerMessage:
         match message:
             case c.SetPresence(available):
-                self.presence = Presence.AVAILABLE if available else Presence.AWAY
-                return s.PresenceState(self.presence)
+                self.takes_calls, self.paused = available, "own"
+                if self.session is None:
+                    self.presence = Presence.AVAILABLE if available else Presence.AWAY
+                return self.standing()
             case c.AssistanceTake(kiosk, done):
                 self._assist(kiosk, done)
             case c.Answer() | c.Decline():
@@ -233,7 +249,7 @@ class Desk:
         ringing, self.ringing = self.ringing, None
         if isinstance(message, c.Decline):
             self.presence = Presence.AVAILABLE
-            self.post(s.PresenceState(self.presence))
+            self.post(self.standing())
             return s.Done()
         self.presence = Presence.BUSY
         self._answered_at = time.monotonic()
@@ -245,7 +261,7 @@ class Desk:
             specialist_connected=True,
             recording=TRACKS,
         )
-        self.post(s.PresenceState(self.presence))
+        self.post(self.standing())
         return s.SessionUpdate(self.session)
 
     def _in_call(self, message: c.ClientMessage) -> ServerMessage:
@@ -258,9 +274,13 @@ class Desk:
                 self.end("specialist")
             case c.Dispose(outcome=outcome, note=note):
                 self.session = msgspec.structs.replace(self.session, outcome=outcome, note=note)
-                self.session, self.presence = None, Presence.AVAILABLE
+                self.session, self.presence = None, Presence.AVAILABLE if self.takes_calls else Presence.AWAY
                 self.post(s.SessionGone())
-                self.post(s.PresenceState(self.presence))
+                self.post(self.standing())
+            case c.OutcomeChoose(outcome=outcome):
+                self.session = msgspec.structs.replace(self.session, chosen=outcome)
+            case c.WrapUpExtend():
+                return s.SessionUpdate(self.update(closes_s=600, extensions=self.session.extensions - 1))
             case c.NoteSave(text=text):
                 self.update(note=text)
             case c.ChatSend(id=id, text=text):
@@ -282,7 +302,7 @@ class Desk:
         """The call is over; its outcome is still to be said."""
         self.presence = Presence.WRAP_UP
         self.update(state=SessionState.ENDED, ended_by=by, end_reason=by, recording=[], rated=None)
-        self.post(s.PresenceState(self.presence))
+        self.post(self.standing())
 
     def _active(self) -> int:
         return int(time.monotonic() - self._answered_at)

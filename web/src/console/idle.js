@@ -1,26 +1,47 @@
 // The middle of the console while no call is there: ready or not, and whether camera and microphone work.
 import { html, nothing } from "lit";
-import { t } from "../i18n.js";
+import { msg, t } from "../i18n.js";
 import { deviceTrouble, troubleSummary } from "./devices.js";
 import { ConsoleElement } from "./element.js";
-import { languageName, serviceName } from "./labels.js";
+import { branchName, languageName, serviceName } from "./labels.js";
 import "./level-meter.js";
 import "./video-tile.js";
+
+/** Why no calls come, where it was not the specialist's own wish. @type {Record<string, string>} */
+const PAUSED = {
+  missed: msg("A call rang here and was not answered, so no more come. Switch on “Take calls” when you are back."),
+  lost: msg("You were away from a call for too long, so no more come. Switch on “Take calls” when you are back."),
+  overdue: msg("The last call was not finished in time, so no more come. Switch on “Take calls” when you are back."),
+};
+
+/** What became of a call that ended without its specialist: in short, and what it means. @type {Record<string, [string, string]>} */
+const GONE = {
+  requeued: [
+    msg("The call went on without you"),
+    msg("Your connection was away for too long. The customer is first in line and goes to the next specialist who is free."),
+  ],
+  overdue: [
+    msg("The time to say how the call went is over"),
+    msg("What you had entered until then has been saved."),
+  ],
+  over: [msg("The call is over"), msg("It ended while this page was not connected.")],
+};
 
 export class ConsoleIdle extends ConsoleElement {
   static ticking = true;
 
   render() {
-    const { presence, config } = this.state;
+    const { presence, config, paused } = this.state;
     const ready = presence === "available" || presence === "ringing";
     return html`<section class="idle" aria-labelledby="idle-title">
       <div class="idle-words">
+        ${this.#gone()}
         <h1 id="idle-title">${ready ? t("Ready for the next customer") : t("You are not taking calls")}</h1>
         <p class="muted">
           ${
             ready
               ? t("It rings here, in this window. Answer with Enter.")
-              : t("Switch on “Take calls” when you are at your desk.")
+              : (PAUSED[paused] ? t(PAUSED[paused]) : t("Switch on “Take calls” when you are at your desk."))
           }
         </p>
         ${
@@ -63,6 +84,27 @@ export class ConsoleIdle extends ConsoleElement {
       </div>
       ${this.#devices()}
     </section>`;
+  }
+
+  /** A call that is over without its specialist having ended it: what happened, and what comes next. */
+  #gone() {
+    const { gone, takesCalls } = this.state;
+    if (!gone) return nothing;
+    const { session, reason } = gone;
+    const [title, what] = GONE[reason] ?? GONE.over;
+    return html`<div class="callout warning gone" role="alert">
+      <div>
+        <strong>${t(title)}</strong>
+        ${session ? html`<p>${session.kiosk_name} · ${branchName(session)} · ${serviceName(session.service)}</p>` : nothing}
+        <p>
+          ${t(what)}
+          ${takesCalls ? t("The next call rings here as usual.") : t("No call comes to you until you switch on “Take calls”.")}
+        </p>
+      </div>
+      <button class="icon" aria-label=${t("Close")} @click=${() => this.app.store.set({ gone: null })}>
+        <wa-icon name="x"></wa-icon>
+      </button>
+    </div>`;
   }
 
   #devices() {

@@ -33,13 +33,6 @@ function openPaper(app) {
   if (wanted) app.store.set({ document: wanted.id });
 }
 
-/** @param {App} app */
-function switchPresence(app) {
-  const { presence } = app.store.state;
-  if (presence === "available") void app.desk.setAvailable(false);
-  else if (presence === "away" || presence === "offline") void app.desk.setAvailable(true);
-}
-
 /** @type {Key[]} */
 export const KEYS = [
   {
@@ -124,9 +117,9 @@ export const KEYS = [
   {
     code: "KeyA",
     shown: "A",
-    text: msg("Take calls, or take none"),
-    when: (app) => !open(app),
-    act: ({ app }) => switchPresence(app),
+    text: msg("Take calls, or none; in a call: what follows it"),
+    when: () => true,
+    act: ({ app }) => app.desk.switchAvailable(),
   },
 ];
 

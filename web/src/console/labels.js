@@ -79,8 +79,9 @@ const ERRORS = {
 
 /** @type {Record<string, string>} */
 const PRESENCES = {
-  offline: msg("Not available"),
-  away: msg("Not available"),
+  offline: msg("Offline"),
+  away: msg("Taking no calls"),
+  not_responding: msg("Taking no calls"),
   available: msg("Available"),
   ringing: msg("Ringing"),
   busy: msg("In a call"),

@@ -15,20 +15,21 @@ export class ConsoleQueue extends ConsoleElement {
   }
 
   #presence() {
-    const { presence, config, link } = this.state;
-    const switchable = presence === "available" || presence === "away" || presence === "offline";
+    const { presence, takesCalls, config, link } = this.state;
+    const later = presence === "busy" || presence === "wrap_up";
     return html`<section class="presence" data-presence=${presence} aria-labelledby="presence-title">
       <h2 id="presence-title" class="visually-hidden">${t("My availability")}</h2>
       <div class="presence-state" role="status">
         <span class="presence-lamp"></span><strong>${presenceLabel(presence)}</strong>
+        ${later ? html`<small class="presence-next">${takesCalls ? t("Then: calls come again") : t("Then: no more calls")}</small>` : nothing}
       </div>
       <wa-switch
-        ?checked=${presence !== "away" && presence !== "offline"}
-        .checked=${presence !== "away" && presence !== "offline"}
-        ?disabled=${!switchable || link !== "open" || !config}
+        ?checked=${takesCalls}
+        .checked=${takesCalls}
+        ?disabled=${presence === "ringing" || link !== "open" || !config}
         aria-keyshortcuts="A Alt+A"
         @change=${(/** @type {Event} */ event) => this.#switch(event)}
-        >${t("Take calls")}</wa-switch
+        >${later ? t("Take calls afterwards") : t("Take calls")}</wa-switch
       >
       <kbd aria-hidden="true">A</kbd>
     </section>`;

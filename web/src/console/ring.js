@@ -4,6 +4,7 @@ import { formatDuration, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { branchName, languageName, serviceName, stepLabel } from "./labels.js";
 
+const ARMED_MS = 4000;
 const RADIUS = 34;
 const LENGTH = 2 * Math.PI * RADIUS;
 
@@ -11,6 +12,42 @@ export class ConsoleRing extends ConsoleElement {
   static ticking = true;
 
   #shown = "";
+  /** Whether the ring has covered something that Esc closes as well. */
+  #covering = false;
+  /** Declining takes two presses of Esc then: one more may have been meant for what was covered. */
+  #armed = 0;
+
+  #key = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || event.isComposing || !this.#dialog?.open) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!event.repeat) this.#escape();
+  };
+
+  connectedCallback() {
+    super.connectedCallback();
+    addEventListener("keydown", this.#key, { capture: true });
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    removeEventListener("keydown", this.#key, { capture: true });
+  }
+
+  /** What was open before is closed first; then it asks, and then it declines. Without it, it declines. */
+  #escape() {
+    const { help, signingIn, document: paper } = this.state;
+    if (help || signingIn || paper) {
+      this.#covering = true;
+      this.app.store.set({ help: false, signingIn: false, document: null });
+    } else if (!this.#covering || performance.now() < this.#armed) {
+      this.#armed = 0;
+      void this.app.desk.decline();
+    } else {
+      this.#armed = performance.now() + ARMED_MS;
+      this.requestUpdate();
+    }
+  }
 
   get #dialog() {
     return /** @type {HTMLDialogElement | null} */ (this.querySelector("dialog"));
@@ -22,6 +59,8 @@ export class ConsoleRing extends ConsoleElement {
     const shown = ring?.session.id ?? "";
     if (shown === this.#shown || !dialog) return;
     this.#shown = shown;
+    this.#armed = 0;
+    this.#covering = false;
     if (ring) {
       this.app.ringtone.start(t("Incoming call"));
       dialog.showModal();
@@ -42,7 +81,6 @@ export class ConsoleRing extends ConsoleElement {
       aria-describedby="ring-facts"
       @cancel=${(/** @type {Event} */ event) => {
         event.preventDefault();
-        void this.app.desk.decline();
       }}
     >
       ${ring ? this.#content(ring) : nothing}
@@ -110,7 +148,9 @@ export class ConsoleRing extends ConsoleElement {
           ?loading=${settling === "decline"}
           @click=${() => void this.app.desk.decline()}
         >
-          <wa-icon slot="start" name="phone-missed"></wa-icon>${t("Decline")}<kbd aria-hidden="true">Esc</kbd>
+          <wa-icon slot="start" name="phone-missed"></wa-icon><span role="status"
+            >${performance.now() < this.#armed ? t("Press Esc again to decline") : t("Decline")}</span
+          ><kbd aria-hidden="true">Esc</kbd>
         </wa-button>
         <wa-button
           class="answer"

@@ -18,6 +18,22 @@ export function newId(prefix) {
   return `${prefix}-${crypto.randomUUID()}`;
 }
 
+const AVAILABLE_KEY = "visavis.console.available";
+const RELOAD_MS = 60_000;
+
+/** Keep over a reload whether calls are taken. @param {boolean} available */
+function remember(available) {
+  if (available) sessionStorage.setItem(AVAILABLE_KEY, String(Date.now()));
+  else sessionStorage.removeItem(AVAILABLE_KEY);
+}
+
+/** Whether this page took calls a moment ago, before it was loaded again. */
+function recently() {
+  const at = Number(sessionStorage.getItem(AVAILABLE_KEY));
+  sessionStorage.removeItem(AVAILABLE_KEY);
+  return at > 0 && Math.abs(Date.now() - at) < RELOAD_MS;
+}
+
 /**
  * The specialist's side of sessions.
  *
@@ -30,7 +46,8 @@ export class Desk extends EventTarget {
   /** @type {{x: number, y: number} | null} */ #pointAt = null;
   #refreshed = -Infinity;
   #fresh = false;
-  #available = false;
+  /** Whether this page's specialist takes calls, as last told: a server that began anew knows nothing of it. */
+  #available = recently();
 
   /**
    * @param {Connection} connection
@@ -42,6 +59,7 @@ export class Desk extends EventTarget {
     this.store = store;
     connection.addEventListener("state", () => this.#linkChanged());
     connection.addEventListener("fresh", () => this.#began());
+    addEventListener("pagehide", () => remember(this.#available));
     connection.addEventListener("message", (event) => this.#receive(/** @type {CustomEvent} */ (event).detail));
   }
 
@@ -61,8 +79,6 @@ export class Desk extends EventTarget {
     this.#fresh = true;
     this.dispatchEvent(new Event("cobrowse-reset"));
     this.dispatchEvent(new Event("fresh"));
-    // A new stream begins away: only this page knows that its specialist takes calls.
-    if (this.#available) void this.setAvailable(true);
   }
 
   /** @param {import("../link/messages.js").ServerMessage} message */
@@ -74,6 +90,9 @@ export class Desk extends EventTarget {
         if (message.session === this.session?.id) {
           this.dispatchEvent(new CustomEvent("cobrowse", { detail: message }));
         }
+        break;
+      case "presence":
+        this.#presence(message);
         break;
       case "leg_lost":
         this.dispatchEvent(new CustomEvent("leg-lost", { detail: message.leg }));
@@ -89,6 +108,16 @@ export class Desk extends EventTarget {
     if (now && inCall(now) && (now.id !== before?.id || this.#fresh)) this.#joined();
   }
 
+  /**
+   * Where nothing is known of this specialist, this page knows: after a reload, or when the server has begun anew.
+   *
+   * @param {import("../link/messages.js").PresenceState} message
+   */
+  #presence({ takes_calls, reason }) {
+    if (reason === "new" && this.#available) void this.setAvailable(true);
+    else this.#available = Boolean(takes_calls);
+  }
+
   /** In a call whose picture is not known here: just answered, or back after a reload or a restart. */
   #joined() {
     this.#fresh = false;
@@ -102,7 +131,7 @@ export class Desk extends EventTarget {
   #ringStopped(reason) {
     this.dispatchEvent(new CustomEvent("ring-stop", { detail: reason }));
     if (reason === "timeout")
-      this.store.notify("warning", t("The call was not answered in time and goes to the next specialist."));
+      this.store.notify("warning", t("The call was not answered in time. You take no calls until you say that you are back."));
     else if (reason === "left" || reason === "lost")
       this.store.notify("info", t("The customer left before the call was answered."));
   }
@@ -125,9 +154,16 @@ export class Desk extends EventTarget {
   /** @param {boolean} available */
   async setAvailable(available) {
     const reply = await this.#ask({ type: "set_presence", available });
-    if (!reply) return;
+    if (!reply) return false;
     this.#available = available;
     this.store.apply(reply);
+    return true;
+  }
+
+  /** Change whether calls come; in a call, whether they do after it. */
+  switchAvailable() {
+    const { presence, takesCalls } = this.store.state;
+    if (presence !== "ringing") void this.setAvailable(!takesCalls);
   }
 
   async answer() {
@@ -164,19 +200,33 @@ export class Desk extends EventTarget {
     if (this.session) await this.#ask({ type: "hang_up", session: this.session.id });
   }
 
+  /** Let the server know what is chosen so far: it stands if the time for it runs out. @param {string} outcome */
+  async choose(outcome) {
+    if (this.session) await this.#ask({ type: "outcome_choose", session: this.session.id, outcome });
+  }
+
+  /** More time to say how the call went. */
+  async extend() {
+    if (!this.session) return;
+    const reply = await this.#ask({ type: "wrap_up_extend", session: this.session.id });
+    if (reply) this.store.apply(reply);
+  }
+
   /**
-   * Save how the call went. Returns whether it was saved.
+   * Save how the call went, and take calls afterwards or not. Returns whether it was saved.
    *
    * @param {string} outcome
    * @param {string} note
+   * @param {boolean} available
    */
-  async dispose(outcome, note) {
+  async dispose(outcome, note, available) {
     const { session } = this;
     if (!session) return false;
     clearTimeout(this.#noteTimer);
+    if (available !== this.store.state.takesCalls && !(await this.setAvailable(available))) return false;
     const reply = await this.#ask({ type: "dispose", session: session.id, outcome, note });
     if (!reply) return false;
-    if (this.session?.id === session.id) this.store.apply({ type: "session_gone" });
+    if (this.session?.id === session.id) this.store.apply({ type: "session_gone", reason: null, session: null });
     this.store.notify("success", t("The outcome has been saved."));
     return true;
   }

@@ -23,6 +23,9 @@
  * @property {string | null} closed why the connection is closed for good
  * @property {ConsoleConfig | null} config
  * @property {Presence} presence
+ * @property {boolean} takesCalls whether calls come, or after a call will come
+ * @property {string} paused why no calls come: `own`, `missed`, `lost`, `overdue`, `new`, or empty
+ * @property {{reason: string, session: Session | null} | null} gone a call that ended without its specialist
  * @property {{waiting: number, available: number, calls: WaitingCall[], at: number}} queue
  * @property {RingView | null} ring
  * @property {Session | null} session the call, from the answer until its outcome is saved
@@ -49,6 +52,9 @@ function initial() {
     closed: null,
     config: null,
     presence: "offline",
+    takesCalls: false,
+    paused: "",
+    gone: null,
     queue: { waiting: 0, available: 0, calls: [], at: 0 },
     ring: null,
     session: null,
@@ -150,7 +156,11 @@ export class Store extends EventTarget {
       case "console_config":
         return this.set({ config: message });
       case "presence":
-        return this.set({ presence: message.presence });
+        return this.set({
+          presence: message.presence,
+          takesCalls: message.takes_calls || message.presence === "available" || message.presence === "ringing",
+          paused: message.reason ?? "",
+        });
       case "queue": {
         const { waiting, available, calls } = message;
         return this.set({ queue: { waiting, available: available ?? 0, calls, at: now } });
@@ -163,7 +173,7 @@ export class Store extends EventTarget {
       case "session":
         return this.#session(message.session, now);
       case "session_gone":
-        return this.set(nothing());
+        return this.#gone(message.reason ?? "", message.session ?? "");
       case "chat":
         return this.#chat(message.session, message.chat);
       default:
@@ -179,6 +189,19 @@ export class Store extends EventTarget {
   #ring(session, remaining, now) {
     const total = Math.max(remaining, this.state.config?.ring_s ?? 20) * 1000;
     this.set({ ring: { session, deadline: now + remaining * 1000, total, settling: null } });
+  }
+
+  /**
+   * No call any more. What was not said by the server is told by what was there before.
+   *
+   * @param {string} reason
+   * @param {string} id
+   */
+  #gone(reason, id) {
+    const { session } = this.state;
+    const known = session && (!id || session.id === id) ? session : null;
+    const why = reason || (inCall(session) ? "over" : "");
+    this.set({ ...nothing(), ...(why ? { gone: { reason: why, session: known } } : {}) });
   }
 
   /**
@@ -201,6 +224,7 @@ export class Store extends EventTarget {
       ...finished,
       session,
       sessionAt: now,
+      gone: null,
       ring: null,
       note: kept ? note : (session.note ?? ""),
     });

@@ -6,7 +6,11 @@ import { ConsoleElement } from "./element.js";
 import { branchName, endText, outcomeLabel, serviceName } from "./labels.js";
 import { saveState } from "./notes.js";
 
+/** From so many seconds on the time that is left is said aloud and in colour. */
+const SHORT_S = 120;
+
 export class ConsoleWrapup extends ConsoleElement {
+  static ticking = true;
   /** @type {import("lit").PropertyDeclarations} */
   static properties = { outcome: { state: true }, saving: { state: true } };
 
@@ -14,6 +18,11 @@ export class ConsoleWrapup extends ConsoleElement {
     super();
     this.outcome = "";
     this.saving = false;
+  }
+
+  willUpdate() {
+    const { session } = this.state;
+    if (!this.outcome && session?.chosen) this.outcome = session.chosen;
   }
 
   firstUpdated() {
@@ -24,21 +33,50 @@ export class ConsoleWrapup extends ConsoleElement {
   choose(number) {
     const outcome = this.state.config?.outcomes[number - 1];
     if (!outcome) return;
-    this.outcome = outcome;
+    this.#choose(outcome);
     void this.updateComplete.then(() => {
       /** @type {HTMLElement | null} */ (this.querySelector("input:checked"))?.focus();
     });
   }
 
-  async save() {
+  /** @param {string} outcome */
+  #choose(outcome) {
+    this.outcome = outcome;
+    void this.app.desk.choose(outcome);
+  }
+
+  /** @param {boolean} [available] whether calls come afterwards; left out: as was said before */
+  async save(available = this.state.takesCalls) {
     if (!this.outcome || this.saving) return;
     this.saving = true;
-    await this.app.desk.dispose(this.outcome, this.state.note);
+    await this.app.desk.dispose(this.outcome, this.state.note, available);
     this.saving = false;
   }
 
+  /** How long there is, what happens then, and more time. @param {import("./state.js").Session} session */
+  #time(session) {
+    if (session.closes_s === null || session.closes_s === undefined) return nothing;
+    const left = Math.max(0, session.closes_s - (performance.now() - this.state.sessionAt) / 1000);
+    const short = left <= SHORT_S;
+    return html`<div class="wrapup-time ${short ? "short" : ""}">
+      <span role="timer" aria-label=${t("Time left to save")}><wa-icon name="hourglass"></wa-icon><b class="number">${formatDuration(left)}</b></span>
+      <span role="status"
+        >${
+          !short
+            ? t("left to save")
+            : this.outcome
+              ? t("Soon what is chosen and noted here is saved by itself, and no more calls come to you.")
+              : t("Soon this closes without an outcome; your notes are kept. Please choose one.")
+        }</span
+      >
+      <button type="button" class="tool small" ?disabled=${!session.extensions} @click=${() => void this.app.desk.extend()}>
+        <wa-icon name="clock"></wa-icon><span>${t("More time")}</span>
+      </button>
+    </div>`;
+  }
+
   render() {
-    const { session, config, note, noteState } = this.state;
+    const { session, config, note, noteState, takesCalls } = this.state;
     if (!session || !config) return nothing;
     return html`<form
       class="wrapup card"
@@ -56,6 +94,7 @@ export class ConsoleWrapup extends ConsoleElement {
           ${session.rated ? html` · <span class="stars" aria-label=${t("Rated {stars} of 5", { stars: session.rated })}>${"★".repeat(session.rated)}</span>` : nothing}
         </p>
       </header>
+      ${this.#time(session)}
       <div class="outcomes" role="radiogroup" tabindex="-1" aria-label=${t("Outcome")}>
         ${config.outcomes.map((outcome, index) => this.#option(outcome, index + 1))}
       </div>
@@ -75,6 +114,14 @@ export class ConsoleWrapup extends ConsoleElement {
       </div>
       <footer class="spread">
         <p class="hint">${t("Choose with a number key, then press Enter. In the notes, press Ctrl and Enter.")}</p>
+        <button
+          type="button"
+          class="quiet"
+          ?disabled=${!this.outcome || this.saving}
+          @click=${() => void this.save(!takesCalls)}
+        >
+          ${takesCalls ? t("Save and take no calls") : t("Save and take calls")}
+        </button>
         <wa-button
           variant="brand"
           appearance="accent"
@@ -83,7 +130,7 @@ export class ConsoleWrapup extends ConsoleElement {
           ?disabled=${!this.outcome}
           ?loading=${this.saving}
         >
-          <wa-icon slot="start" name="check"></wa-icon>${t("Save and take calls")}<kbd aria-hidden="true">Enter</kbd>
+          <wa-icon slot="start" name="check"></wa-icon>${takesCalls ? t("Save and take calls") : t("Save and take no calls")}<kbd aria-hidden="true">Enter</kbd>
         </wa-button>
       </footer>
     </form>`;
@@ -100,7 +147,7 @@ export class ConsoleWrapup extends ConsoleElement {
         name="outcome"
         value=${outcome}
         .checked=${live(this.outcome === outcome)}
-        @change=${() => (this.outcome = outcome)}
+        @change=${() => this.#choose(outcome)}
         @keydown=${(/** @type {KeyboardEvent} */ event) => {
           if (event.key !== "Enter") return;
           event.preventDefault();

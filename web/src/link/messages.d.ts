@@ -6,7 +6,7 @@ export type Face = "kiosk" | "page" | "console" | "guide";
 
 export type SessionState = "waiting" | "ringing" | "active" | "held" | "ended" | "closed";
 
-export type Presence = "offline" | "away" | "available" | "ringing" | "busy" | "wrap_up";
+export type Presence = "offline" | "away" | "not_responding" | "available" | "ringing" | "busy" | "wrap_up";
 
 export type DocumentState = "requested" | "agreed" | "declined" | "failed" | "stored" | "accepted" | "rejected";
 
@@ -97,6 +97,9 @@ export interface Session {
   ended_by: string | null;
   rated: number | null;
   outcome: string | null;
+  chosen: string | null;
+  closes_s: number | null;
+  extensions: number;
 }
 
 /** One chat line. ``sender`` is ``kiosk`` or ``specialist``; ``at_ms`` counts from the session's start. */
@@ -236,7 +239,7 @@ export interface ChatSend {
   text: string;
 }
 
-/** The specialist takes calls, or does not. Reply: ``presence``. */
+/** The specialist takes calls, or does not; said in a call, from its end on. Reply: ``presence``. */
 export interface SetPresence {
   type: "set_presence";
   available: boolean;
@@ -273,6 +276,19 @@ export interface Dispose {
   session: string;
   outcome: string;
   note?: string;
+}
+
+/** The outcome that is chosen so far: it stands if the wrap-up's time runs out. Reply: ``done``. */
+export interface OutcomeChoose {
+  type: "outcome_choose";
+  session: string;
+  outcome: string;
+}
+
+/** The wrap-up's time begins anew, a few times per session. Reply: ``session``. */
+export interface WrapUpExtend {
+  type: "wrap_up_extend";
+  session: string;
 }
 
 /** The specialist's notes, whole. Reply: ``done``. */
@@ -374,6 +390,8 @@ export interface ConsoleConfig {
 export interface PresenceState {
   type: "presence";
   presence: Presence;
+  takes_calls: boolean;
+  reason: string | null;
 }
 
 /** The calls that wait, after every change and every 5 s while any wait: at most 50 rows, ``waiting`` counts all. */
@@ -407,6 +425,8 @@ export interface SessionUpdate {
 /** This client has no session (any more): back to idle. */
 export interface SessionGone {
   type: "session_gone";
+  reason: string | null;
+  session: string | null;
 }
 
 /** A chat line, the sender's own included; after a new connection the whole chat again, in order. */
@@ -580,6 +600,8 @@ export type ClientMessage =
   | Hold
   | HangUp
   | Dispose
+  | OutcomeChoose
+  | WrapUpExtend
   | NoteSave
   | DocumentRequest
   | DocumentDecide

@@ -1,0 +1,17 @@
+"""How long a session waits for those who are late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Graces:
+    """How long the machine waits, in seconds. A wrap-up of `close` seconds can begin anew `extensions` times."""
+
+    ring: float = 20.0
+    specialist_lost: float = 8.0
+    kiosk_lost: float = 60.0
+    close: float = 600.0
+    after_cut: float = 8.0  # for one whose browser ended without a goodbye
+    extensions: int = 6
