@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
 
 from link.messages.errors import VisavisError
 from server import cli_admin, cli_evidence
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("visavis", description="Remote experts on bank-branch kiosks.")
+    parser.add_argument("--version", action="version", version=f"visavis {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="run the server")
     configuration.add_flags(serving)
@@ -53,6 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     cli_admin.add_commands(commands)
     cli_evidence.add_commands(commands)
     return parser
+
+
+def version() -> str:
+    """The version that is installed, or in a checkout the one that its project file states."""
+    project = Path(__file__).parent.parent / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+    return metadata.version("visavis")
 
 
 def _serve(config: Config, _options: argparse.Namespace) -> int:

@@ -124,6 +124,19 @@ def _people(noun: Any) -> None:
     async def roles(desk: Desk, options: argparse.Namespace) -> Row:
         return _person(await people.set_roles(desk, options.login, options.role))
 
+    async def change(desk: Desk, options: argparse.Namespace) -> Row:
+        _something(options.name, options.language, options.skill, options.branch, options.no_skills or None)
+        return _person(
+            await people.change_person(
+                desk,
+                options.login,
+                name=options.name,
+                languages=options.language,
+                skills=[] if options.no_skills else options.skill,
+                branch=options.branch,
+            )
+        )
+
     async def revoke(desk: Desk, options: argparse.Namespace) -> Row:
         return _person(await people.revoke_person(desk, options.login))
 
@@ -141,6 +154,13 @@ def _people(noun: Any) -> None:
         parser.add_argument("--generate", action="store_true", help="make up a password and print it")
     granting = _verb(noun, "roles", "replace a person's roles", roles, "login")
     granting.add_argument("--role", action="append", required=True, metavar="ROLE@BRANCH", help=_ROLE)
+    setting = _verb(noun, "set", "change a person's name, languages, skills or branch; the rest stays", change, "login")
+    setting.add_argument("--name", help="name as others see it")
+    setting.add_argument("--language", action="append", help="all languages from now on: zh-CN or en; repeat for both")
+    skills = setting.add_mutually_exclusive_group()
+    skills.add_argument("--skill", action="append", help="all skills from now on; repeat for several")
+    skills.add_argument("--no-skills", action="store_true", help="no skill any more")
+    setting.add_argument("--branch", help="the one branch of all roles from now on; * for every branch")
     _verb(noun, "revoke", "let a person in no more, at once", revoke, "login")
     _verb(noun, "restore", "let a revoked person in again", restore, "login")
 
@@ -157,6 +177,10 @@ def _kiosks(noun: Any) -> None:
         kiosk, code = await kiosks.kiosk_code(desk, options.kiosk)
         return _kiosk(kiosk) | _code(desk, code)
 
+    async def change(desk: Desk, options: argparse.Namespace) -> Row:
+        _something(options.name, options.branch)
+        return _kiosk(await kiosks.change_kiosk(desk, options.kiosk, name=options.name, branch=options.branch))
+
     async def revoke(desk: Desk, options: argparse.Namespace) -> Row:
         return _kiosk(await kiosks.revoke_kiosk(desk, options.kiosk))
 
@@ -164,8 +188,17 @@ def _kiosks(noun: Any) -> None:
     adding.add_argument("--name", required=True, help="name as people see it")
     adding.add_argument("--branch", required=True, help="id of the branch it stands in")
     _verb(noun, "list", "list the kiosks", show)
+    setting = _verb(noun, "set", "change a kiosk's name or branch", change, "kiosk")
+    setting.add_argument("--name", help="name as people see it")
+    setting.add_argument("--branch", help="id of the branch it stands in")
     _verb(noun, "code", "print a new one-time enrolment code", new_code, "kiosk")
     _verb(noun, "revoke", "take a kiosk's key away, at once", revoke, "kiosk")
+
+
+def _something(*given: object) -> None:
+    """Raises `AdminError` when nothing is to be changed."""
+    if all(value is None for value in given):
+        raise AdminError("nothing to change was given")
 
 
 def _names(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,20 @@ async def list_kiosks(desk: Desk) -> list[Kiosk]:
     return await desk.store.kiosks.all()
 
 
+async def change_kiosk(desk: Desk, kiosk: str, *, name: str | None = None, branch: str | None = None) -> Kiosk:
+    """Give a kiosk another name or branch; a running call keeps what it began with. Raises `AdminError`."""
+    found = await _find(desk, kiosk)
+    if branch is not None and await desk.store.branches.get(branch) is None:
+        raise AdminError(f"there is no branch {branch}")
+    await desk.store.kiosks.change(
+        kiosk, name=found.name if name is None else check_name(name), branch=found.branch if branch is None else branch
+    )
+    await desk.store.logins.announce(kiosk)
+    changed = [field for field, value in (("name", name), ("branch", branch)) if value is not None]
+    await desk.audit.record(desk.actor, "kiosk.change", f"kiosk:{kiosk}", {"changed": changed})
+    return await _find(desk, kiosk)
+
+
 async def kiosk_code(desk: Desk, kiosk: str) -> tuple[Kiosk, str]:
     """A new one-time code for a kiosk that is to enrol (again); earlier codes end. Raises `AdminError`."""
     found = await _find(desk, kiosk)

@@ -30,7 +30,7 @@ async def add_person(
             name=check_name(name),
             password_hash=await _hash(desk, password),
             languages=_languages(languages),
-            skills=[check_id(skill) for skill in dict.fromkeys(skills)],
+            skills=await _skills(desk, skills),
             grants=grants,
         )
     except Conflict as error:
@@ -60,6 +60,34 @@ async def set_roles(desk: Desk, login: str, roles: Sequence[str]) -> Person:
     await desk.store.people.set_grants(person.id, grants)
     await desk.store.logins.announce(person.id)
     await desk.audit.record(desk.actor, "person.roles", f"person:{person.id}", {"roles": _spelled(grants)})
+    return await _find(desk, login)
+
+
+async def change_person(
+    desk: Desk,
+    login: str,
+    *,
+    name: str | None = None,
+    languages: Sequence[str] | None = None,
+    skills: Sequence[str] | None = None,
+    branch: str | None = None,
+) -> Person:
+    """Change what is given; `branch` moves all roles there. Holds at once for live connections. Raises `AdminError`."""
+    person = await _find(desk, login)
+    roles = None if branch is None else sorted({f"{grant.role}@{branch}" for grant in person.grants})
+    grants = None if roles is None else await _grants(desk, roles)
+    await desk.store.people.set_profile(
+        person.id,
+        name=person.name if name is None else check_name(name),
+        languages=person.languages if languages is None else _languages(languages),
+        skills=person.skills if skills is None else await _skills(desk, skills),
+    )
+    if grants is not None:
+        await desk.store.people.set_grants(person.id, grants)
+    await desk.store.logins.announce(person.id)
+    given = {"name": name, "languages": languages, "skills": skills, "branch": branch}
+    changed = [field for field, value in given.items() if value is not None]
+    await desk.audit.record(desk.actor, "person.change", f"person:{person.id}", {"changed": changed})
     return await _find(desk, login)
 
 
@@ -106,6 +134,16 @@ async def _grants(desk: Desk, roles: Sequence[str]) -> frozenset[Grant]:
             raise AdminError(f"there is no branch {branch}")
         grants.add(Grant(Role(role), branch))
     return frozenset(grants)
+
+
+async def _skills(desk: Desk, skills: Sequence[str]) -> list[str]:
+    known = sorted({service.skill for service in await desk.store.services.all()})
+    wanted = [check_id(skill) for skill in dict.fromkeys(skills)]
+    unknown = [skill for skill in wanted if skill not in known]
+    if unknown:
+        listed = f"the services need {', '.join(known)}" if known else "there is no service yet; add one first"
+        raise AdminError(f"no service needs the skill {unknown[0]}: {listed}")
+    return wanted
 
 
 def _languages(languages: Sequence[str]) -> list[Language]:

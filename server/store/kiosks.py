@@ -75,6 +75,12 @@ class Kiosks:
         """The kiosks of these branches (None: of every branch), by branch and id."""
         return await self._find() if branches is None else await self._find(tables.kiosk.c.branch.in_(sorted(branches)))
 
+    async def change(self, kiosk: str, *, name: str, branch: str) -> None:
+        """Replace the kiosk's name and branch."""
+        async with self._database.write() as connection:
+            changed = update(tables.kiosk).where(tables.kiosk.c.id == kiosk).values(name=name, branch=branch)
+            await connection.execute(changed)
+
     async def revoke(self, kiosk: str) -> None:
         """Take the kiosk's key away, and every code that was given out for it: it must enrol again with a new one."""
         now = now_us()
