@@ -21,6 +21,7 @@ from server.documents import Papers
 from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
 from server.handlers.address import counted_at_the_door
 from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
+from server.handlers.admission import ADMISSION, Admission
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity
@@ -84,6 +85,7 @@ def make_app(config: Config) -> web.Application:
     app[PERMISSIONS] = Permissions()
     app[DOORSTEP] = Doorstep(per_address=config.connections_per_address, counted=partial(counted_at_the_door, config))
     app[RATES] = Rates()
+    app[ADMISSION] = Admission()
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
     add_routes(app, ROUTES)

@@ -70,15 +70,20 @@ def tune() -> None:
     gc.freeze()
 
 
-def raise_descriptors() -> None:
-    """Use the descriptors that the administrator allows (RLIMIT_NOFILE): the soft limit is often 1024."""
+def raise_descriptors() -> int:
+    """Use the descriptors that the administrator allows (RLIMIT_NOFILE), one for each connection; how many there are.
+
+    The soft limit is often 1024.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
-        return
+        return soft
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # some systems say "unlimited" and mean less
         log.warning("descriptors stay limited", limit=soft, error=str(error))
+        return soft
+    return hard
 
 
 async def _serve(config: Config) -> None:

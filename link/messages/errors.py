@@ -102,9 +102,16 @@ class RateLimited(VisavisError):
 
 
 class Unavailable(VisavisError):
-    """It cannot be done just now (restart, full disk, locked database); trying again later may help."""
+    """It cannot be done just now (restart, full disk, locked database); trying again later may help.
+
+    ``retry_after`` (seconds) where this end knows when that is.
+    """
 
     code, status, close = "unavailable", 503, 1013
+
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SlowConsumer(VisavisError):

@@ -37,9 +37,13 @@ from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-CONNECT_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 20.0
 PENDING: Final = 256
-BACKOFF: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 5.0)
+BACKOFF: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
+SPREAD: Final = (0.5, 1.5)  # a server that is back must not meet everybody in one second
+TOLD_SPREAD: Final = 0.5  # seconds after the moment that the server named
+REPLACED_PAUSE: Final = 5.0
+RETRY_MOST: Final = 600.0
 EAGER_PAUSE: Final = 0.5
 EAGER_EVERY: Final = 0.7
 EAGER_SECONDS: Final = 5.0
@@ -126,13 +130,13 @@ class Client(Endpoint):
         attempt = 0
         async with aiohttp.ClientSession() as http:
             while not self._leaving.is_set():
-                pause = 0.0
+                told: float | None = None
                 try:
                     await self._connect(http)
                     self.refusal, attempt = None, 0
                 except Refused as error:
                     # Two machines with one identity must not throw each other out in a tight loop.
-                    pause = error.retry_after or (BACKOFF[-1] if error.code == "replaced" else 0.0)
+                    told = error.retry_after or (REPLACED_PAUSE if error.code == "replaced" else None)
                 except ClockOff as error:
                     self._refuse(error)
                     log.error("this machine's clock is off", seconds=round(time.time() - error.server_time))
@@ -141,15 +145,21 @@ class Client(Endpoint):
                     log.error("server refuses this identity")
                 except (aiohttp.ClientError, OSError, TimeoutError, VisavisError) as error:
                     log.info("connection failed", error=type(error).__name__)
-                backoff = BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(0.7, 1.3)
-                if self._given_up and attempt == 0:
-                    backoff = 0.0  # the connection was dead, and not the server
-                await self._pause(max(pause, min(backoff, EAGER_PAUSE) if self.eager else backoff))
+                await self._pause(self._until_next(attempt, told))
                 attempt += 1
 
     def _refuse(self, error: VisavisError) -> None:
         self.refusal = error
         self._on_refusal(error)
+
+    def _until_next(self, attempt: int, told: float | None) -> float:
+        """Seconds until the next attempt: what the server `told`, or longer each time; never with everybody else."""
+        if told is not None:
+            return told + random.uniform(0, TOLD_SPREAD)
+        if self._given_up and attempt == 0:
+            return 0.0  # the connection was dead, and not the server
+        pause = BACKOFF[min(attempt, len(BACKOFF) - 1)] * random.uniform(*SPREAD)
+        return min(pause, EAGER_PAUSE) if self.eager else pause
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -191,6 +201,8 @@ class Client(Endpoint):
                 raise ClockOff(f"status {error.status}", server_time=told) from None
             if error.status in (401, 403):
                 raise NotAuthenticated(f"status {error.status}") from None
+            if error.status in (429, 503):
+                raise Refused("unavailable", f"status {error.status}", _retry_after(error.headers)) from None
             raise
         if self._leaving.is_set():
             # Told to leave while there was no socket yet to leave by.
@@ -314,3 +326,9 @@ def _server_time(headers: Mapping[str, str] | None) -> float | None:
     except ValueError:
         return None
     return told if math.isfinite(told) else None
+
+
+def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    """The seconds of a Retry-After (RFC 9110 §10.2.3), bounded; a date or nonsense is none."""
+    text = headers.get("Retry-After", "") if headers is not None else ""
+    return min(float(text), RETRY_MOST) if text.isascii() and text.isdecimal() and len(text) < 10 else None

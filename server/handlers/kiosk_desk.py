@@ -42,10 +42,10 @@ class KioskDesk(Party):
 
     async def prepare(self) -> None:
         store, kiosk = self._app[STORE], self.kiosk
-        branch = await store.branches.get(kiosk.branch)
+        branch = (await store.recent_branches.get()).get(kiosk.branch)
         services = [
             Service(service.id, service.name_zh, service.name_en, service.icon)
-            for service in await store.services.active()
+            for service in await store.recent_services.get()
         ]
         names = (branch.name_zh, branch.name_en) if branch is not None else ("", "")
         notice = self._app[NOTICE].notice

@@ -61,7 +61,7 @@ def _headers(error: VisavisError) -> dict[str, str]:
     if isinstance(error, RateLimited):
         return {hdrs.RETRY_AFTER: str(math.ceil(error.retry_after))}
     if isinstance(error, Unavailable):
-        return {hdrs.RETRY_AFTER: str(RETRY_S)}
+        return {hdrs.RETRY_AFTER: str(math.ceil(error.retry_after or RETRY_S))}
     if isinstance(error, ClockOff):
         return {hdrs.WWW_AUTHENTICATE: "Bearer", TIME_HEADER: f"{error.server_time:.3f}"}
     if isinstance(error, NotAuthenticated):

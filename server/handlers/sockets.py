@@ -7,13 +7,14 @@ from typing import Final
 from aiohttp import web
 
 from link.messages.values import Face
+from server.handlers.admission import ADMISSION
 from server.handlers.console_desk import ConsoleDesk
 from server.handlers.desk import Desk
 from server.handlers.guide_desk import GuideDesk
 from server.handlers.kiosk_desk import KioskDesk
 from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Role
-from server.keys import HOST, IDENTITY
+from server.keys import HOST, IDENTITY, ROOMS
 
 DESKS: Final[dict[Face, type[Desk]]] = {Face.KIOSK: KioskDesk, Face.CONSOLE: ConsoleDesk, Face.GUIDE: GuideDesk}
 
@@ -21,6 +22,7 @@ DESKS: Final[dict[Face, type[Desk]]] = {Face.KIOSK: KioskDesk, Face.CONSOLE: Con
 async def kiosk_socket(request: web.Request) -> web.StreamResponse:
     """A kiosk client's stream."""
     kiosk = request[KIOSK]
+    request.app[ADMISSION].enter(kiosk.id, urgent=request.app[ROOMS].of_kiosk(kiosk.id) is not None)
     revoked = request.app[IDENTITY].watch(kiosk.id)
     return await request.app[HOST].serve(
         request, Face.KIOSK, kiosk.id, lambda channel: KioskDesk(request.app, channel, kiosk).run(revoked)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from weakref import WeakSet
 
 import structlog
@@ -14,6 +16,7 @@ from server.store.logins import Logins
 log = structlog.get_logger()
 
 POLL_S = 0.25
+FOLLOWED_S = 3.0
 
 
 class Access:
@@ -22,20 +25,31 @@ class Access:
     Revocations in this process are seen at once, those of another (the command line) after a quarter of a second.
     """
 
-    def __init__(self, logins: Logins, *, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self, logins: Logins, *, poll_s: float = POLL_S, on_change: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_change` is told every subject whose access changed, before those who watch it."""
         self._logins = logins
         self._poll_s = poll_s
+        self._on_change = on_change
+        self._followed_at = -FOLLOWED_S
         self._watchers: dict[str, WeakSet[asyncio.Event]] = {}
         self._told: set[int] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to follow the revocations of other processes."""
+        self._followed_at = time.monotonic()
         self._task = spawn(self._follow(await self._logins.last_change()), name="access changes")
 
     async def close(self) -> None:
         """Stop following."""
         await cancel(self._task)
+
+    @property
+    def followed(self) -> bool:
+        """Whether what other processes revoked until a few seconds ago is known here."""
+        return time.monotonic() - self._followed_at < FOLLOWED_S
 
     def watch(self, *subjects: str) -> asyncio.Event:
         """An event that is set when the access of one of `subjects` ends or changes. Keep it as long as it matters."""
@@ -46,6 +60,7 @@ class Access:
 
     def changed(self, subject: str) -> None:
         """Wake everybody who watches `subject`."""
+        self._on_change(subject)
         for event in self._watchers.pop(subject, ()):
             event.set()
 
@@ -65,7 +80,10 @@ class Access:
             await asyncio.sleep(self._poll_s)
             self._forget()
             try:
-                for seq, subject in await self._logins.changes(seen):
+                begun = time.monotonic()
+                changes = await self._logins.changes(seen)
+                self._followed_at = begun
+                for seq, subject in changes:
                     seen = seq
                     if seq not in self._told:
                         self.changed(subject)

@@ -14,6 +14,7 @@ from server.identity.assertions import Assertions
 from server.identity.attempts import Attempts
 from server.identity.devices import Devices
 from server.identity.enrolment import use_code
+from server.identity.known_kiosks import KnownKiosks
 from server.identity.login_tokens import LoginTokens
 from server.identity.passwords import Passwords
 from server.identity.spent import Spent
@@ -60,8 +61,9 @@ class Identity:
         self._audit = audit
         self._login_hours = login_hours
         self.tokens = LoginTokens(login_key, life_s=login_minutes * 60)
-        self.access = Access(store.logins)
-        self._assertions = Assertions(store.kiosks.get, Spent(store.assertions))
+        self.access = Access(store.logins, on_change=lambda subject: self._kiosks.changed(subject))
+        self._kiosks = KnownKiosks(store.kiosks.several, lambda: self.access.followed)
+        self._assertions = Assertions(self._kiosks.get, Spent(store.assertions))
         self._passwords = passwords or Passwords()
         self.devices = Devices(login_key)
         self._by_login_and_address = Attempts()
@@ -83,6 +85,7 @@ class Identity:
     async def close(self) -> None:
         """Stop what `start` began."""
         await self.access.close()
+        await self._kiosks.close()
         self._passwords.close()
 
     def watch(self, *subjects: str) -> asyncio.Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,10 @@ class Kiosks:
     async def get(self, kiosk: str) -> Kiosk | None:
         """The kiosk with this id, revoked or not."""
         return next(iter(await self._find(tables.kiosk.c.id == kiosk)), None)
+
+    async def several(self, kiosks: Collection[str]) -> list[Kiosk]:
+        """Those of these ids (at most some hundreds) that there are, revoked or not."""
+        return await self._find(tables.kiosk.c.id.in_(sorted(kiosks)))
 
     async def all(self) -> list[Kiosk]:
         """Every kiosk, by branch and id."""

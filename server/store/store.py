@@ -6,12 +6,13 @@ import asyncio
 
 from server.store import schema
 from server.store.assertions import AssertionRows
-from server.store.branches import Branches, Services
+from server.store.branches import Branch, Branches, Services
 from server.store.data_keys import DataKeys
 from server.store.database import Database
 from server.store.kiosks import Kiosks
 from server.store.logins import Logins
 from server.store.people import People
+from server.store.recent import Recent
 from server.store.sessions import Sessions
 
 
@@ -28,6 +29,10 @@ class Store:
         self.assertions = AssertionRows(database)
         self.sessions = Sessions(database)
         self.data_keys = DataKeys(database)
+        self.recent_branches = Recent(self._branches_by_id)
+        """Every branch by its id, as of a second ago."""
+        self.recent_services = Recent(self.services.active)
+        """The services offered, as of a second ago."""
 
     @classmethod
     async def open(cls, url: str) -> Store:
@@ -39,6 +44,9 @@ class Store:
         """
         await asyncio.to_thread(schema.migrate, url)
         return cls(Database.connect(url))
+
+    async def _branches_by_id(self) -> dict[str, Branch]:
+        return {branch.id: branch for branch in await self.branches.all()}
 
     async def close(self) -> None:
         """Close the database."""

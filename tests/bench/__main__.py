@@ -1,5 +1,6 @@
 """`./dev bench [parts]`: what the parts of a call cost. `./dev bench relay`: whole calls, against other servers.
 
+`./dev bench kiosks`: how soon all kiosks are back after the server was killed.
 `./dev bench cobrowse`: how soon a change of the customer's page shows in the console.
 """
 
@@ -7,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import cobrowse, parts, relay
+from tests.bench import cobrowse, kiosks, parts, relay
 
-COMMANDS = {"cobrowse": cobrowse.main, "parts": parts.main, "relay": relay.main}
+COMMANDS = {"cobrowse": cobrowse.main, "kiosks": kiosks.main, "parts": parts.main, "relay": relay.main}
 
 
 def main() -> int:
