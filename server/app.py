@@ -20,8 +20,8 @@ from server.config import Config
 from server.documents import Papers
 from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
 from server.handlers.address import counted_at_the_door
-from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
 from server.handlers.admission import ADMISSION, Admission
+from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
 from server.handlers.gate import gate
 from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.identity import Identity

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Final
+from weakref import WeakValueDictionary
 
 import structlog
 from aiohttp import web
@@ -160,7 +161,8 @@ class Party(Desk):
 
     def __init__(self, app: web.Application, channel: Channel, key: str, topic: str) -> None:
         super().__init__(app, channel, key, topic)
-        self._legs: dict[str, Room] = {}
+        # A room lives as long as its session: a leg must not keep it, and a stream lives for days.
+        self._legs: WeakValueDictionary[str, Room] = WeakValueDictionary()
 
     def room(self, session: str) -> Room:
         """The session with this id, if it is this party's. Raises `NotFound`."""
