@@ -27,6 +27,7 @@ from link.messages.client import (
     CallRequest,
     ClientMessage,
     CobrowsePiece,
+    DocumentAnswer,
     FormStep,
     LegCandidate,
     LegClose,
@@ -58,6 +59,7 @@ class Agent:
         self._uploader = Uploader(server, identity.headers, tls=tls)
         self._call: Call | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._seen: set[str] = set()  # calls whose document camera is open
         self._leaving = ""
         self._snapshot_due = False
         self._rating: asyncio.TimerHandle | None = None
@@ -132,6 +134,8 @@ class Agent:
                 return None
             case CallEnd():
                 return await self._leave(body)
+            case DocumentAnswer():
+                return await self._answer_paper(body)
             case _:
                 return await self._forward(body)
 
@@ -144,6 +148,18 @@ class Agent:
         if isinstance(reply, SessionUpdate):
             self._hear(reply)
         return reply
+
+    async def _answer_paper(self, body: DocumentAnswer) -> ServerMessage:
+        """The customer agrees to show a paper, or not: the call hears it first, the server never for the customer."""
+        call = self._call
+        if call is not None:
+            call.answer(body)
+        try:
+            return await self._forward(body)
+        except BaseException:
+            if call is not None and body.agreed:
+                call.withdraw(body.document)
+            raise
 
     async def _leave(self, body: CallEnd) -> ServerMessage:
         """The customer may always leave: media stops at once, and a server that does not answer hears of it later."""
@@ -217,10 +233,19 @@ class Agent:
             deliver=self._uploader.put,
             check=self.client.check,
             on_page_lost=lambda leg: self._tell(LegLost(leg)),
+            on_tray=lambda seen: self._tray_opens(session.id, seen),
         )
         call.gateway.set_online(self.client.connected)
         self._hearing.begin()
         return call
+
+    def _tray_opens(self, session: str, seen: bool) -> None:
+        # A device that is slow to close after one call must not hide that the next one's is open.
+        if seen:
+            self._seen.add(session)
+        else:
+            self._seen.discard(session)
+        self._tell(self.mirror.set_tray(bool(self._seen)))
 
     def _end_call(self) -> None:
         call, self._call = self._call, None

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from kiosk_client.agent.gateway import Check, Gateway, Post, Request
 from kiosk_client.agent.mirror import TALKING
 from kiosk_client.agent.papers import Deliver, Papers
+from kiosk_client.agent.tray import Tray
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
-from kiosk_client.devices.station import Station
 from link.media.flow import Flow
 from link.media.reach import Network
 from link.media.relay import Injection
-from link.messages.client import DocumentFailed
+from link.messages.client import DocumentAnswer, DocumentFailed
 from link.messages.values import Session
 from link.tasks import cancel, spawn
 
@@ -43,10 +43,13 @@ class Call:
         deliver: Deliver,
         check: Check = lambda _: None,
         on_page_lost: Callable[[str], None] = lambda _: None,
+        on_tray: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        """`on_tray` hears that the document camera is about to be opened, or was closed."""
         self.session = session
         self._request = request
-        self._station: Station | None = None
+        self._hand_over = deliver
+        self._tray: Tray | None = None
         self._player: Player | None = None
         self._playing: asyncio.Task[None] | None = None
         self._talking = False
@@ -59,7 +62,7 @@ class Call:
                 on_keyframe_request=self._show_whole_paper,
                 on_bitrate=self._limit_paper,
             )
-            self._station = Station(equipment.open_camera, papers.push)
+            self._tray = Tray(equipment.open_camera, papers.push, on_tray)
             sources["auxiliary"] = papers.flow
         if equipment.loop is not None:
             camera = Injection("video", "kiosk.camera", on_keyframe_request=self._show_whole_picture)
@@ -76,7 +79,7 @@ class Call:
             networks=equipment.networks,
             on_page_lost=on_page_lost,
         )
-        self._papers = Papers(self._take, deliver, self._report)
+        self._papers = Papers(self._take, self._deliver, self._report)
 
     def follow(self, session: Session) -> None:
         """The server says how the session stands: media runs from the first answer on."""
@@ -85,39 +88,61 @@ class Call:
         if session.state in TALKING and not self._talking:
             self._talking = True
             self.gateway.open()
-            if self._station is not None:
-                self._station.start()
             if self._player is not None:
                 self._playing = spawn(self._player.run(), name=f"player {session.id}")
+        if self._tray is not None:
+            self._tray.follow(session)
         if session.state in TALKING:
             self._papers.follow(session)
+
+    def answer(self, body: DocumentAnswer) -> None:
+        """The customer's own press: nothing else opens the document camera, and a no closes it at once."""
+        if self._closed or body.session != self.session:
+            return
+        if body.agreed:
+            if self._tray is not None:
+                self._tray.agree(body.document)
+        else:
+            self.withdraw(body.document)
+
+    def withdraw(self, document: str) -> None:
+        """This paper is not to be shown: what is under way of it ends, and the camera closes."""
+        self._papers.drop(document)
+        if self._tray is not None:
+            self._tray.end(document)
 
     async def close(self) -> None:
         """End everything and keep nothing. Idempotent."""
         self._closed = True
+        stopping = spawn(self._tray.stop(), name="tray stops") if self._tray is not None else None
         # First the legs: the server ends its side at once, and a gateway that is still open would take that for a loss.
         await self.gateway.close()
         await self._papers.stop()
         await cancel(self._playing)
-        if self._station is not None:
-            await self._station.stop()
+        if stopping is not None:
+            await stopping
 
     def _show_whole_paper(self) -> None:
-        if self._station is not None:
-            self._station.request_keyframe()
+        if self._tray is not None:
+            self._tray.request_keyframe()
 
     def _limit_paper(self, bitrate: int) -> None:
-        if self._station is not None:
-            self._station.set_bitrate(bitrate)
+        if self._tray is not None:
+            self._tray.set_bitrate(bitrate)
 
     def _show_whole_picture(self) -> None:
         if self._player is not None:
             self._player.request_keyframe()
 
-    async def _take(self) -> Still:
-        if self._station is None:
+    async def _take(self, document: str) -> Still:
+        if self._tray is None:
             raise CameraError("this kiosk has no document camera")
-        return await self._station.still()
+        return await self._tray.still(document)
+
+    async def _deliver(self, session: str, document: str, still: Still) -> None:
+        await self._hand_over(session, document, still)
+        if self._tray is not None:
+            self._tray.end(document)
 
     async def _report(self, session: str, document: str, reason: str) -> None:
         await self._request(DocumentFailed(session, document, reason))

@@ -46,6 +46,11 @@ class Mirror:
         self.status = replace(self.status, silent=silent)
         return self.status
 
+    def set_tray(self, seen: bool) -> PageStatus:
+        """Return what the page is told when the document camera opens or was closed."""
+        self.status = replace(self.status, tray_open=seen)
+        return self.status
+
     def take(self, message: ServerMessage) -> bool:
         """Remember `message`; False when it is about a session the customer has left, and nobody need hear of it."""
         if isinstance(message, KioskConfig):

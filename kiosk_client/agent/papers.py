@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from kiosk_client.agent.tray import TrayClosed
 from kiosk_client.agent.upload import UploadFailed
 from kiosk_client.devices.document_camera import CameraError, Still
 from link.messages.errors import RateLimited, Unavailable, VisavisError
@@ -21,7 +22,7 @@ SETTLE_S, SETTLE_MOST_S = 10.0, 60.0
 REPORT_RETRY_S = (0.5, 1.0, 2.0, 4.0)
 AGAIN = frozenset({Unavailable.code, RateLimited.code, VisavisError.code})
 
-Take = Callable[[], Awaitable[Still]]
+Take = Callable[[str], Awaitable[Still]]
 Deliver = Callable[[str, str, Still], Awaitable[None]]
 Report = Callable[[str, str, str], Awaitable[None]]
 
@@ -29,13 +30,15 @@ Report = Callable[[str, str, str], Awaitable[None]]
 class Papers:
     """Follows a session's documents; the session as the server tells it is all it needs, so a restart changes nothing.
 
-    `report(session, document, reason)` is called when a paper could not be taken (`camera_failed`) or delivered. A
+    `report(session, document, reason)` is called when a paper could not be taken (`camera_failed`),
+    may not be seen (`tray_closed`: the customer did not agree at this kiosk) or could not be delivered. A
     paper that is still agreed ten seconds after it was delivered or reported is taken again: the server has not heard.
     """
 
     def __init__(self, take: Take, deliver: Deliver, report: Report) -> None:
         self._take, self._deliver, self._report = take, deliver, report
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._dropped: set[asyncio.Task[None]] = set()
         self._agreed: set[str] = set()
         self._settled: dict[str, asyncio.Event] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -54,9 +57,18 @@ class Papers:
                 log.info("paper is being taken", session=session.id, document=document.id)
                 self._tasks[document.id] = spawn(self._bring(session.id, document.id), name=f"paper {document.id}")
 
+    def drop(self, document: str) -> None:
+        """The customer takes it back: what is under way of this paper is cancelled, and nothing is reported of it."""
+        self._agreed.discard(document)
+        task = self._tasks.pop(document, None)
+        if task is not None:
+            task.cancel()
+            self._dropped.add(task)
+            task.add_done_callback(self._dropped.discard)
+
     async def stop(self) -> None:
         """Drop whatever is under way, and everything known. Idempotent."""
-        tasks, self._tasks = list(self._tasks.values()), {}
+        tasks, self._tasks = [*self._tasks.values(), *self._dropped], {}
         for task in tasks:
             await cancel(task)
 
@@ -76,8 +88,11 @@ class Papers:
     async def _attempt(self, session: str, document: str) -> str | None:
         """Take the paper and deliver it; returns the code of what failed."""
         try:
-            still = await self._take()
+            still = await self._take(document)
             await self._deliver(session, document, still)
+        except TrayClosed:
+            log.info("paper was not agreed to here", session=session, document=document)
+            return "tray_closed"
         except CameraError as error:
             log.warning("paper could not be taken", session=session, document=document, reason=str(error))
             return "camera_failed"

@@ -1,7 +1,7 @@
-"""The place where papers are laid: owns the document camera during a call, in one thread.
+"""The place where papers are laid: owns the document camera while a paper is shown, in one thread.
 
-The thread reads the camera, encodes its picture once for everybody and takes stills when asked. Between calls the
-device is closed, so nothing can be seen.
+The thread reads the camera, encodes its picture once for everybody and takes stills when asked. When nothing is shown
+there is no station and the device is closed, so nothing can be seen.
 """
 
 from __future__ import annotations
@@ -31,17 +31,32 @@ Publish = Callable[[bytes, int, bool], None]
 
 
 class Station:
-    """Camera, live video and stills of one call. `start` once, `stop` once; both on the event loop."""
+    """Camera, live video and stills while a paper is shown. `start` once, `stop` once; both on the event loop."""
 
-    def __init__(self, open_camera: Callable[[], DocumentCamera], publish: Publish) -> None:
-        """`publish(data, rtp_time, keyframe)` gets the live video on the event loop, as `Injection.push` takes it."""
+    def __init__(
+        self,
+        open_camera: Callable[[], DocumentCamera],
+        publish: Publish,
+        *,
+        settle_s: float = 0.0,
+        began: float | None = None,
+        after: threading.Event | None = None,
+    ) -> None:
+        """`publish(data, rtp_time, keyframe)` gets the live video on the event loop, as `Injection.push` takes it.
+
+        A still waits until the camera has been open for `settle_s` seconds. `began` and `after` are `began` and `gone`
+        of the station before this one: RTP times go on from there, and the device is not opened before it was closed.
+        """
         self._open_camera = open_camera
         self._publish = publish
         self._stills: queue.Queue[Future[Still]] = queue.Queue(maxsize=4)
         self._stop = threading.Event()
         self._keyframe = threading.Event()
         self._bitrate = BITRATE
-        self._began = 0.0
+        self._settle_s = settle_s
+        self._after = after
+        self.began = time.monotonic() if began is None else began
+        self.gone = threading.Event()
         self._failures = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -75,15 +90,26 @@ class Station:
         except (queue.Full, TimeoutError) as error:
             raise CameraError("the document camera does not answer") from error
 
+    def halt(self) -> None:
+        """Publish nothing from now on; the device is closed by the time that `stop` returns."""
+        self._stop.set()
+
     async def stop(self) -> None:
         """Close the camera; nothing is published after this. Idempotent."""
-        self._stop.set()
+        self.halt()
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join, STOP_TIMEOUT_S)
 
     def _run(self) -> None:
-        self._began = time.monotonic()
+        try:
+            if self._after is not None:
+                self._after.wait(STOP_TIMEOUT_S)
+            self._keep_watching()
+        finally:
+            self.gone.set()
+
+    def _keep_watching(self) -> None:
         while not self._stop.is_set():
             camera: DocumentCamera | None = None
             try:
@@ -107,6 +133,7 @@ class Station:
     def _watch(self, camera: DocumentCamera) -> None:
         encoder: PictureEncoder | None = None
         next_live = 0.0
+        settled = time.monotonic() + self._settle_s
         while not self._stop.is_set():
             started = time.monotonic()
             picture = camera.picture()
@@ -118,9 +145,13 @@ class Station:
                 keyframe = self._keyframe.is_set()
                 self._keyframe.clear()
                 for encoded in encoder.encode(picture, keyframe=keyframe):
-                    self._hand_over(encoded, int((started - self._began) * VIDEO_CLOCK))
+                    self._hand_over(encoded, int((started - self.began) * VIDEO_CLOCK))
                 next_live = started + 1 / LIVE_FPS
-            self._serve_still(camera, wait=max(0.0, 1 / camera.fps - (time.monotonic() - started)))
+            wait = max(0.0, 1 / camera.fps - (time.monotonic() - started))
+            if time.monotonic() < settled:
+                self._stop.wait(wait)
+            else:
+                self._serve_still(camera, wait=wait)
 
     def _serve_still(self, camera: DocumentCamera, *, wait: float) -> None:
         try:

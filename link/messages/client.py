@@ -76,7 +76,7 @@ class FormStep(ClientBase, tag="form_step"):
 
 
 class DocumentAnswer(ClientBase, tag="document_answer"):
-    """The customer agrees that the paper be taken, or does not. Reply: ``done``."""
+    """The customer agrees that the paper be taken, or does not, or takes an agreement back. Reply: ``done``."""
 
     faces = KIOSK_SIDE
     session: Id

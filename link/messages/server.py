@@ -50,12 +50,14 @@ class PageStatus(ServerBase, tag="page_status"):
 
     ``silent``: in a call nothing at all was heard of the server for over a second: a pause, or the begin of a loss.
     ``clock_off_s``: the server refuses this kiosk because its clock is ahead by so many seconds, or behind (negative).
+    ``tray_open``: the document camera is open, and the expert may see what lies on the tray.
     """
 
     online: bool
     document_camera: bool = False
     silent: bool = False
     clock_off_s: int = 0
+    tray_open: bool = False
 
 
 class ConsoleConfig(ServerBase, tag="console_config"):

@@ -350,7 +350,7 @@ class Machine:
     @_on(e.DocumentAnswered, OPEN)
     def _document_answered(self, event: e.DocumentAnswered) -> Step:
         askable = (DocumentState.REQUESTED, DocumentState.REJECTED, DocumentState.FAILED)
-        document = self._document(event.document, *askable)
+        document = self._document(event.document, *askable, *(() if event.agreed else (DocumentState.AGREED,)))
         self._change_document(amend(document, state=DocumentState.AGREED if event.agreed else DocumentState.DECLINED))
         yield from ()
 

@@ -37,7 +37,7 @@ class Hands:
         self.most_busy = 0
         self.moved = asyncio.Event()
 
-    async def take(self) -> Still:
+    async def take(self, document: str) -> Still:
         self.busy += 1
         self.most_busy = max(self.most_busy, self.busy)
         await asyncio.sleep(0)
@@ -157,7 +157,7 @@ async def test_a_customer_who_agrees_again_at_once_is_heard() -> None:
 async def test_stopping_drops_what_is_under_way() -> None:
     waiting = asyncio.Event()
 
-    async def never() -> Still:
+    async def never(document: str) -> Still:
         waiting.set()
         await asyncio.Event().wait()
         raise AssertionError

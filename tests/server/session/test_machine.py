@@ -228,6 +228,17 @@ def test_document_declined_or_failed() -> None:
     book.so(e.DocumentAnswered("d2", agreed=True))
 
 
+def test_who_agreed_may_take_it_back_until_the_paper_is_there() -> None:
+    book = talking().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True))
+    book.refused(e.DocumentAnswered("d1", agreed=True)).so(e.DocumentAnswered("d1", agreed=False)).refused(DOCUMENT)
+    document = book.state.document("d1")
+    assert document is not None
+    assert document.state is DocumentState.DECLINED
+    book.folds()
+    book = talking().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True), DOCUMENT)
+    book.refused(e.DocumentAnswered("d1", agreed=False))
+
+
 def test_rating_and_disposition() -> None:
     book = ended().so(e.Rated(4)).refused(e.Rated(5))
     assert book.machine.redundant(e.Rated(4))

@@ -128,6 +128,7 @@ export function endText(session) {
 /** What is to be known of a paper besides its state: why it failed or was rejected, or what was asked for. @param {Paper} paper */
 export function documentDetail(paper) {
   if (paper.state !== "failed") return paper.reason || paper.note;
+  if (paper.reason === "tray_closed") return t("The customer took no picture: the document camera was closed.");
   return paper.reason === "camera_failed" ? t("The document camera failed.") : t("The picture could not be sent.");
 }
 

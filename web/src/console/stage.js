@@ -72,7 +72,7 @@ export class ConsoleStage extends ConsoleElement {
       <div class="stage" data-emphasis=${emphasis} ?data-held=${session?.state === "held"}>
         ${this.#screen()}
         ${this.#video("customer", "F2", t("Customer"), "video0", this.#noPicture(t("The customer's camera sends no picture.")))}
-        ${this.#video("camera", "F3", t("Document camera"), "video1", this.#noPicture(t("The document camera sends no picture.")))}
+        ${this.#video("camera", "F3", t("Document camera"), "video1", this.#trayEmpty(), this.#trayOpen)}
         <section class="tile self" aria-label=${t("Your own picture")}>
           <video-tile
             mirrored
@@ -89,6 +89,18 @@ export class ConsoleStage extends ConsoleElement {
       </div>
       <audio autoplay></audio>
     `;
+  }
+
+  /** The document camera is open only from the customer's agreement to a paper until that paper is there. */
+  get #trayOpen() {
+    const { session } = this.state;
+    return session?.state === "active" && session.documents.some(({ state }) => state === "agreed");
+  }
+
+  #trayEmpty() {
+    return this.#trayOpen
+      ? this.#noPicture(t("The document camera is opening…"))
+      : t("Closed. It opens when the customer agrees to show a paper.");
   }
 
   /** Why there is no picture, as far as is known: a camera is blamed only while all else is well. @param {string} blame */
@@ -173,12 +185,13 @@ export class ConsoleStage extends ConsoleElement {
    * @param {string} label
    * @param {"video0" | "video1"} slot
    * @param {string} empty
+   * @param {boolean} [open] whether there may be a picture at all: without, none is shown, not even an old one
    */
-  #video(name, key, label, slot, empty) {
+  #video(name, key, label, slot, empty, open = true) {
     const large = this.state.emphasis === name;
     return html`<section class="tile ${name} ${large ? "large" : ""}" aria-label=${label}>
       <video-tile
-        .track=${this.app.media.peer?.tracks[slot] ?? null}
+        .track=${(open && this.app.media.peer?.tracks[slot]) || null}
         @live=${(/** @type {Event} */ event) => this.#shown(/** @type {VideoTile} */ (event.target))}
         label=${label}
         icon=${name === "camera" ? "scan-line" : "video-off"}

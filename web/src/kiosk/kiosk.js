@@ -222,6 +222,7 @@ export class Kiosk extends EventTarget {
           silent: message.silent ?? false,
           documentCamera: message.document_camera ?? false,
           clockOff: message.clock_off_s ?? 0,
+          trayOpen: message.tray_open ?? false,
         });
       case "session":
         return this.#takeSession(message.session);

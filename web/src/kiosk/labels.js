@@ -26,9 +26,9 @@ const PAPER_ICONS = { identity_card: "id-card", bank_card: "credit-card", contra
 
 /** @type {Record<string, string>} */
 const PAPER_FAILURES = {
-  camera_failed: msg("The document camera gives no picture."),
+  camera_failed: msg("The document camera cannot be used just now. The expert will tell you what to do."),
+  tray_closed: msg("The document camera was closed before the picture was taken."),
   upload_failed: msg("The picture could not be sent."),
-  too_large: msg("The picture is too large."),
   unprocessable: msg("The picture could not be read."),
   other: msg("The picture could not be taken."),
 };

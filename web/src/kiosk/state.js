@@ -17,6 +17,7 @@
  * @property {boolean} silent whether the kiosk client hears nothing of the call's media
  * @property {boolean} documentCamera
  * @property {number} clockOff seconds by which the kiosk's clock is off, if the server refuses it for that
+ * @property {boolean} trayOpen whether the expert may see what lies on the tray
  * @property {KioskConfig | null} config
  * @property {Session | null} session
  * @property {Chat[]} chat
@@ -42,6 +43,7 @@ export function initialState() {
     silent: false,
     documentCamera: false,
     clockOff: 0,
+    trayOpen: false,
     config: null,
     session: null,
     chat: [],

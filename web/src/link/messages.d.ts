@@ -169,7 +169,7 @@ export interface FormStep {
   step: string;
 }
 
-/** The customer agrees that the paper be taken, or does not. Reply: ``done``. */
+/** The customer agrees that the paper be taken, or does not, or takes an agreement back. Reply: ``done``. */
 export interface DocumentAnswer {
   type: "document_answer";
   session: string;
@@ -372,6 +372,7 @@ export interface PageStatus {
   document_camera: boolean;
   silent: boolean;
   clock_off_s: number;
+  tray_open: boolean;
 }
 
 /** What a console needs to know; sent after every new (not resumed) connection. */

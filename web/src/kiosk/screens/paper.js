@@ -18,9 +18,16 @@ class KioskPaper extends KioskElement {
   render() {
     const paper = openPaper(this.state.session);
     this.#notice(paper);
-    if (paper) return this.#ask(paper);
-    if (this.#done) return this.#thanks(this.#done.name);
-    return nothing;
+    const card = paper ? this.#ask(paper) : this.#done ? this.#thanks(this.#done.name) : nothing;
+    return html`${this.#seen()}${card}`;
+  }
+
+  /** For as long as the camera is open, whatever else there is to see. */
+  #seen() {
+    if (!this.state.trayOpen) return nothing;
+    return html`<p class="tray-seen" role="status">
+      <span class="recording-dot"></span>${t("The document camera is on: the expert sees the tray")}
+    </p>`;
   }
 
   /** The keyboard goes to a new question, unless the customer is just typing. */
@@ -80,8 +87,17 @@ class KioskPaper extends KioskElement {
             ? html`<p>${howToLay(paper.label)}</p>`
             : html`<p>${t("This kiosk has no document camera. Please tell the expert.")}</p>`}
       </div>
-      ${taking ? nothing : this.#buttons(paper, again)}
+      ${taking ? this.#takeBack(paper) : this.#buttons(paper, again)}
     </section>`;
+  }
+
+  /** Who agreed may think again: that closes the camera at once. @param {import("../state.js").Document} paper */
+  #takeBack(paper) {
+    return html`<div class="actions">
+      <button class="button quiet" type="button" @click=${() => this.#answer(paper, false)}>
+        <wa-icon name="x"></wa-icon>${t("Stop, do not show it")}
+      </button>
+    </div>`;
   }
 
   /** @param {import("../state.js").Document} paper @param {boolean} again */
@@ -93,8 +109,8 @@ class KioskPaper extends KioskElement {
         ${t("No, thank you")}
       </button>
       ${this.state.documentCamera
-        ? html`<button class="button primary big" type="button" ?disabled=${busy} @click=${() => this.#answer(paper, true)}>
-            <wa-icon name="camera"></wa-icon>${again ? t("It lies there, take it again") : t("It lies there, take it")}
+        ? html`<button class="button primary big" type="button" ?disabled=${busy} @click=${(/** @type {Event} */ event) => event.isTrusted && this.#answer(paper, true)}>
+            <wa-icon name="camera"></wa-icon>${again ? t("It is ready, take the photo again") : t("It is ready, take the photo")}
           </button>`
         : nothing}
     </div>`;
@@ -106,7 +122,7 @@ class KioskPaper extends KioskElement {
       <span class="tile-icon"><wa-icon name="check"></wa-icon></span>
       <div class="paper-text">
         <h2>${t("The expert has it: {name}", { name })}</h2>
-        <p>${t("Please take your paper back.")}</p>
+        <p>${t("The document camera is off again. Please take your paper back.")}</p>
       </div>
     </section>`;
   }

@@ -1,0 +1,158 @@
+"""The document camera, closed unless the customer has agreed to show something.
+
+Only the customer's own press on this kiosk opens it. What the server says can confirm that press or end it, and never
+stands for it: a server, or a session found again after a restart, that calls a paper agreed opens nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
+from kiosk_client.devices.station import Publish, Station
+from link.messages.values import DocumentState, Session, SessionState
+from link.tasks import spawn
+
+log = structlog.get_logger()
+
+SHOW_S = 120.0  # a press counts for so long at most: a paper that is not delivered by then is asked for again
+SETTLE_S = 1.5  # a camera that was just opened has to find its exposure and focus before a still is worth taking
+ASKABLE = frozenset({DocumentState.REQUESTED, DocumentState.REJECTED, DocumentState.FAILED})
+
+
+class TrayClosed(CameraError):
+    """The customer has not agreed to this paper at this kiosk, or no longer."""
+
+
+@dataclass(slots=True)
+class _Press:
+    """The customer agreed to a paper; `confirmed` once the server said so too."""
+
+    timer: asyncio.TimerHandle
+    confirmed: bool = False
+
+
+class Tray:
+    """Opens and closes the camera of one call. All methods on the event loop; only `still` and `stop` wait."""
+
+    def __init__(
+        self,
+        open_camera: Callable[[], DocumentCamera],
+        publish: Publish,
+        on_open: Callable[[bool], None] = lambda _: None,
+        *,
+        show_s: float = SHOW_S,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        """`on_open(True)` is called before the device is opened, `on_open(False)` after it was closed."""
+        self._open_camera, self._publish, self._on_open = open_camera, publish, on_open
+        self._show_s, self._settle_s = show_s, settle_s
+        self._presses: dict[str, _Press] = {}
+        self._session: Session | None = None
+        self._station: Station | None = None
+        self._began: float | None = None
+        self._last: threading.Event | None = None
+        self._bitrate: int | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    @property
+    def open(self) -> bool:
+        """Whether pictures of the tray may leave the kiosk now."""
+        return self._station is not None
+
+    def agree(self, document: str) -> bool:
+        """The customer pressed: true if this paper is being asked for by somebody who is there."""
+        session = self._session
+        asked = session is not None and any(d.id == document and d.state in ASKABLE for d in session.documents)
+        if self._stopped or session is None or not asked or not _attended(session):
+            return False
+        self.end(document)
+        timer = asyncio.get_running_loop().call_later(self._show_s, self.end, document)
+        self._presses[document] = _Press(timer)
+        return True
+
+    def end(self, document: str) -> None:
+        """The paper is delivered, refused or given up: it is not to be seen any more."""
+        press = self._presses.pop(document, None)
+        if press is not None:
+            press.timer.cancel()
+        self._settle()
+
+    def follow(self, session: Session) -> None:
+        """How the session stands by the server."""
+        self._session = session
+        states = {document.id: document.state for document in session.documents}
+        for document, press in list(self._presses.items()):
+            state = states.get(document)
+            if state is DocumentState.AGREED and _attended(session):
+                press.confirmed = True
+            elif press.confirmed or state not in ASKABLE or not _attended(session):
+                self.end(document)
+        self._settle()
+
+    def request_keyframe(self) -> None:
+        """Make the next live picture, if there is one, a keyframe."""
+        if self._station is not None:
+            self._station.request_keyframe()
+
+    def set_bitrate(self, bitrate: int) -> None:
+        """Tell the live video what its viewers can take, in bit/s."""
+        self._bitrate = bitrate
+        if self._station is not None:
+            self._station.set_bitrate(bitrate)
+
+    async def still(self, document: str) -> Still:
+        """Take this paper. Raises `TrayClosed` without the customer's press, `CameraError` if the camera fails."""
+        press = self._presses.get(document)
+        if press is None or not press.confirmed or self._station is None:
+            raise TrayClosed("the customer has not agreed at this kiosk")
+        return await self._station.still()
+
+    async def stop(self) -> None:
+        """Close the camera for good. Idempotent."""
+        self._stopped = True
+        for document in list(self._presses):
+            self.end(document)
+        for task in list(self._closing):
+            await asyncio.wait([task])
+
+    def _settle(self) -> None:
+        wanted = any(press.confirmed for press in self._presses.values())
+        if wanted and self._station is None:
+            self._start()
+        elif not wanted and self._station is not None:
+            station, self._station = self._station, None
+            station.halt()
+            log.info("document camera closes")
+            task = spawn(self._close(station), name="document camera closes")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def _start(self) -> None:
+        log.info("document camera opens")
+        self._on_open(True)
+        # Its predecessor gives the device back first; one timeline goes through all of them.
+        station = Station(
+            self._open_camera, self._publish, settle_s=self._settle_s, began=self._began, after=self._last
+        )
+        if self._bitrate is not None:
+            station.set_bitrate(self._bitrate)
+        station.start()
+        self._began, self._last = station.began, station.gone
+        self._station = station
+
+    async def _close(self, station: Station) -> None:
+        await station.stop()
+        if self._station is None:
+            self._on_open(False)
+
+
+def _attended(session: Session) -> bool:
+    """Whether a specialist is there, in the call and not away from it."""
+    return session.state is SessionState.ACTIVE and session.specialist is not None and session.specialist_connected
