@@ -285,9 +285,9 @@ class Bank:
 
     async def check(self, session: str) -> Machine:
         """The journal's chain is sound and folds to what the room believes."""
-        entries = await self.app[JOURNAL].read(session)
-        started = entries[0].at_us
         box = await self.app[READER].box(session)
+        entries = await self.app[JOURNAL].read(session)  # nothing waits from here on: both are of one moment
+        started = entries[0].at_us
         events = [(unsealed(e.decode(entry.payload), box), (entry.at_us - started) // 1000) for entry in entries]
         folded = Machine.replay(events, Graces())
         room = self.rooms.get(session)
