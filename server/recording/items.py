@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from link.media.frames import EncodedFrame, MediaGap
@@ -62,7 +62,7 @@ class WantKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A segment that is written and waits to be sealed."""
+    """A segment that is written and waits to be sealed. The first `size` bytes of its file are what was written."""
 
     name: SegmentName
     kind: str
@@ -72,6 +72,7 @@ class Closed:
     frames: int
     keyframe: bool
     lost_ms: int
+    size: int = field(compare=False)  # differs with what was written together
 
 
 Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Standing | Dropped

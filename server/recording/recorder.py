@@ -2,8 +2,9 @@
 
 Every 400 ms the writing task takes what the tracks were given and hands it to a worker thread, which cuts, encrypts and
 writes it; so what was heard is on the disk, encrypted, within half a second. The sealing task stores finished segments
-as blobs and has them journaled. A segment is always in the spool or stored: a local store takes the file itself; with
-another one it leaves the spool once it is journaled.
+as blobs and has them journaled together with the gaps between them, in the order of the tracks and in one transaction
+for all that waits: so what is journaled of a track is at any moment whole up to where it ends. A segment is always in
+the spool or stored: a local store takes the file itself; with another one it leaves the spool once it is journaled.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -31,13 +33,23 @@ from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed
 log = structlog.get_logger()
 
 WRITE_EVERY_S = 0.4
-TOGETHER = 8
-"""Segments completed in one go: the tracks of a call end theirs at the same moments."""
-UNSEALED = 4096  # finished segments (small; what they hold is on the disk) that may wait for blob store and journal
+TOGETHER = 32
+"""Segments completed and journaled in one go. The tracks of a call end theirs at the same moments, and a slow disk is
+caught up with: what it costs to make a transaction durable is paid once for all of them."""
+UNSEALED = 4096  # finished segments (small; what they hold is on the disk) and gaps that may wait to be journaled
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
-FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal that does not answer
+FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal that does not get anywhere
 
 RecordingEvent = TrackStarted | SegmentSealed | GapDeclared
+
+
+class Keep(Protocol):
+    """Journals events, all of them or none."""
+
+    async def __call__(self, *events: SegmentSealed | GapDeclared) -> None: ...
+
+
+_Read = tuple[Complete, bool] | Broken | OSError
 
 
 class Recorder:
@@ -52,7 +64,7 @@ class Recorder:
         key: SessionKey,
         now_ms: Callable[[], int],
         post: Callable[[RecordingEvent], None],
-        keep: Callable[[SegmentSealed], Awaitable[None]] | None = None,
+        keep: Keep | None = None,
         on_failure: Callable[[], None] | None = None,
         resume: Mapping[str, TrackState] | None = None,
         reason: str = "restart",
@@ -61,8 +73,9 @@ class Recorder:
         """`now_ms` is the session's clock; `post` is called on the event loop; `resume` is what `recover` returned,
         and `reason` why there is a hole until something more is received.
 
-        `keep` returns once a sealed segment is durably journaled, and raises `VisavisError` if that cannot be:
-        `recover` then finds the segment. Without it the segments are posted like everything else.
+        `keep` returns once sealed segments and gaps are durably journaled, in one transaction, and raises
+        `VisavisError` if that cannot be: `recover` then finds the segments and declares what is missing between them.
+        Without it they are posted like everything else.
         `on_failure` is called when a task of the recorder has died: it records no more, and after `suspend` another has
         to go on with what `recover` finds.
         `monotonic` is the clock, in seconds, that frames carry.
@@ -83,8 +96,9 @@ class Recorder:
         self._resume = dict(resume or {})
         self._reason = reason
         self._damaged: dict[str, list[Closed]] = {}
-        self._closed: asyncio.Queue[Closed | None] = asyncio.Queue(UNSEALED)
-        self._unsealed = 0
+        self._closed: asyncio.Queue[Closed | GapDeclared | None] = asyncio.Queue(UNSEALED)
+        self._unsealed = 0  # of what goes into the journal
+        self._done = 0  # steps that the two tasks have come on
         self._stop = asyncio.Event()
         self._ended: asyncio.Future[None] | None = None
         self._writing = spawn(self._write(), name=f"recorder write {session}")
@@ -143,8 +157,9 @@ class Recorder:
     async def finish(self) -> RecordingCompleted:
         """Seal everything, end the tasks, and return the completeness statement.
 
-        Raises `Unavailable` if not everything could be sealed within half a minute: the statement would not be true,
-        and `recover` has to seal what is in the spool.
+        However far sealing is behind, it is waited for. Raises `Unavailable` if it gets nowhere for half a minute, or
+        what was to be journaled was refused: the statement would not be true, and `recover` has to seal what is in the
+        spool.
         """
         await self.suspend()
         if self._unsealed or self._writing.cancelled() or self.failed:
@@ -172,10 +187,7 @@ class Recorder:
         self._ended = loop.create_future()
         try:
             self._stop.set()
-            begin = loop.time()
-            await asyncio.wait([self._writing], timeout=FINISH_S)
-            if not self.failed:
-                await asyncio.wait([self._sealing], timeout=max(0.0, begin + FINISH_S - loop.time()))
+            await self._caught_up()
             if self._unsealed or not self._writing.done():
                 # They are in the spool or stored; `recover` finds them.
                 self._log.error("segments not sealed", waiting=self._unsealed)
@@ -186,6 +198,15 @@ class Recorder:
                 for cutter in self._cutters.values():
                     cutter.drop()
             self._ended.set_result(None)
+
+    async def _caught_up(self) -> None:
+        """Wait for both tasks as long as they get on."""
+        tasks = {self._writing, self._sealing}
+        while tasks and not self.failed:
+            done = self._done
+            ended, tasks = await asyncio.wait(tasks, timeout=FINISH_S, return_when=asyncio.FIRST_COMPLETED)
+            if not ended and done == self._done:
+                return
 
     def _task_ended(self, _task: asyncio.Task[None]) -> None:
         if self.failed and self._ended is None and self._on_failure is not None:
@@ -217,17 +238,18 @@ class Recorder:
 
     async def _handle(self, name: str, outcome: Outcome) -> None:
         match outcome:
-            case Closed():
+            case Closed() | GapDeclared():
+                if isinstance(outcome, GapDeclared):
+                    length = outcome.end_ms - outcome.start_ms
+                    self._log.info("gap", track=name, milliseconds=length, reason=outcome.reason)
                 self._unsealed += 1
                 await self._closed.put(outcome)
+                self._done += 1
             case WantKeyframe():
                 request = self._writers[name].request_keyframe
                 if request is not None:
                     request()
             case _:
-                if isinstance(outcome, GapDeclared):
-                    length = outcome.end_ms - outcome.start_ms
-                    self._log.info("gap", track=name, milliseconds=length, reason=outcome.reason)
                 self._post(outcome)
 
     async def _seal(self) -> None:
@@ -237,58 +259,83 @@ class Recorder:
             while len(batch) < TOGETHER and not self._closed.empty():
                 batch.append(self._closed.get_nowait())
             ending = batch[-1] is None
-            segments = [closed for closed in batch if closed is not None]
-            for closed, outcome in zip(segments, await self._worker.run(self._complete, segments), strict=True):
-                await self._seal_one(closed, outcome)
+            outcomes = [outcome for outcome in batch if outcome is not None]
+            if outcomes:
+                await self._seal_all(outcomes)
 
-    def _complete(self, segments: list[Closed]) -> list[tuple[Complete, bool] | Broken | OSError]:
+    async def _seal_all(self, outcomes: list[Closed | GapDeclared]) -> None:
+        """Store the segments and journal them with the gaps, in order."""
+        segments = [closed for closed in outcomes if isinstance(closed, Closed)]
+        reads = iter(await self._read(segments))
+        events: list[SegmentSealed | GapDeclared] = []
+        in_spool: list[Closed] = []
+        damaged: list[Closed] = []
+        for outcome in outcomes:
+            if isinstance(outcome, GapDeclared):
+                events.append(outcome)
+                continue
+            read, name = next(reads), outcome.name
+            if isinstance(read, Broken | OSError):
+                self._log.error("segment lost", track=name.track, index=name.index, error=str(read))
+                damaged.append(outcome)
+                events.append(GapDeclared(name.track, outcome.start_ms, outcome.end_ms, "damaged"))
+                continue
+            done, stored = read
+            if not stored:
+                await self._store(name.blob, done.blob)
+                self._done += 1
+                in_spool.append(outcome)
+            events.append(_sealed(outcome, done))
+        if not await self._journal(events):
+            return
+        for closed in damaged:
+            self._damaged.setdefault(closed.name.track, []).append(closed)
+        if in_spool:
+            await asyncio.to_thread(_remove, in_spool)
+        self._unsealed -= len(outcomes)
+        self._done += 1
+
+    async def _read(self, segments: list[Closed]) -> list[_Read]:
+        """Read the segments back and complete them. A disk that cannot be read at the moment is asked again."""
+        reads = list(await self._worker.run(self._complete, segments)) if segments else []
+        for pause in RETRY_S:
+            again = [number for number, read in enumerate(reads) if isinstance(read, OSError)]
+            if not again:
+                break
+            self._log.warning("segments not read yet", segments=len(again))
+            await asyncio.sleep(pause)
+            for number, read in zip(
+                again, await self._worker.run(self._complete, [segments[n] for n in again]), strict=True
+            ):
+                reads[number] = read
+        return reads
+
+    def _complete(self, segments: list[Closed]) -> list[_Read]:
         """Read the segments back and complete them; whether each is stored already, or what is wrong with it."""
-        outcomes: list[tuple[Complete, bool] | Broken | OSError] = []
+        reads: list[_Read] = []
         for closed in segments:
             try:
-                done = complete(self._key, closed.name, closed.path.read_bytes())
+                # What lies behind is of a write that the disk refused half the way: it was never counted.
+                done = complete(self._key, closed.name, closed.path.read_bytes()[: closed.size])
             except (Broken, OSError) as error:
-                outcomes.append(error)
+                reads.append(error)
             else:
-                outcomes.append((done, self._blobs.take_in(closed.name.blob, closed.path, done.blob, done.kept)))
-        return outcomes
+                reads.append((done, self._blobs.take_in(closed.name.blob, closed.path, done.blob, done.kept)))
+        return reads
 
-    async def _seal_one(self, closed: Closed, outcome: tuple[Complete, bool] | Broken | OSError) -> None:
-        name = closed.name
-        where = {"track": name.track, "index": name.index}
-        if isinstance(outcome, Broken | OSError):
-            self._log.error("segment lost", **where, error=str(outcome))
-            self._damaged.setdefault(name.track, []).append(closed)
-            self._post(GapDeclared(name.track, closed.start_ms, closed.end_ms, "damaged"))
-            self._unsealed -= 1
-            return
-        done, stored = outcome
-        if not stored:
-            await self._store(name.blob, done.blob)
-        sealed = SegmentSealed(
-            track=name.track,
-            index=name.index,
-            start_ms=closed.start_ms,
-            end_ms=closed.end_ms,
-            frames=closed.frames,
-            size=len(done.blob),
-            sha256=done.sha256,
-            blob=name.blob,
-            keyframe=closed.keyframe,
-            lost_ms=closed.lost_ms,
-            digest=done.digest,
-        )
+    async def _journal(self, events: list[SegmentSealed | GapDeclared]) -> bool:
+        """Whether the events are in the journal, or will be."""
         if self._keep is None:
-            self._post(sealed)
-        else:
-            try:
-                await self._keep(sealed)
-            except VisavisError as error:
-                self._log.error("segment not journaled", **where, error=error.message)
-                return
-        if not stored:
-            await asyncio.to_thread(closed.path.unlink, missing_ok=True)
-        self._unsealed -= 1
+            for event in events:
+                self._post(event)
+            return True
+        try:
+            await self._keep(*events)
+        except VisavisError as error:
+            where = [(event.track, event.index) for event in events if isinstance(event, SegmentSealed)]
+            self._log.error("not journaled", segments=where, events=len(events), error=error.message)
+            return False
+        return True
 
     async def _store(self, name: str, blob: bytes) -> None:
         """Store until it is stored; meanwhile the segment is safe in the spool."""
@@ -301,6 +348,27 @@ class Recorder:
                 self._log.warning("segment not stored yet", blob=name, attempt=attempt, error=error.message)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 attempt += 1
+
+
+def _remove(segments: list[Closed]) -> None:
+    for closed in segments:
+        closed.path.unlink(missing_ok=True)
+
+
+def _sealed(closed: Closed, done: Complete) -> SegmentSealed:
+    return SegmentSealed(
+        track=closed.name.track,
+        index=closed.name.index,
+        start_ms=closed.start_ms,
+        end_ms=closed.end_ms,
+        frames=closed.frames,
+        size=len(done.blob),
+        sha256=done.sha256,
+        blob=closed.name.blob,
+        keyframe=closed.keyframe,
+        lost_ms=closed.lost_ms,
+        digest=done.digest,
+    )
 
 
 def _died(task: asyncio.Task[None]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,9 +12,10 @@ from pathlib import Path
 import structlog
 
 from server.blobs.blobs import Blobs
-from server.blobs.container import Broken
+from server.blobs.container import HEADER_BYTES, Broken
 from server.blobs.vault import SessionKey
 from server.recording.segment import (
+    COBROWSE,
     CODECS,
     OPEN_SUFFIX,
     SEGMENT_MS,
@@ -24,10 +26,14 @@ from server.recording.segment import (
     facts,
     kind_of,
 )
-from server.recording.track import HOLE_MS, MIN_GAP_MS, TrackState
+from server.recording.track import HOLE_MS, TrackState
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
 
 log = structlog.get_logger()
+
+RETRY_S = (0.1, 0.5, 1.0)
+SLACK_MS = 100  # how far a segment's first and last frame may lie outside of its span
+NEVER, FOREVER = -1, 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +91,37 @@ async def discard_spool(session: str, spool: Path) -> None:
 
 async def _save(name: SegmentName, tracks: _Tracks, *, spool: Path, blobs: Blobs, key: SessionKey) -> None:
     kind = tracks.kind(name.track)
-    path = name.spool(spool)
     try:
-        blob = await asyncio.to_thread(path.read_bytes) if path.exists() else await blobs.get(name.blob)
+        blob = await _get(name, spool, blobs)
+        if len(blob) < HEADER_BYTES:
+            return  # nothing of it had reached the disk: it is part of what the crash cost
         done, found = await asyncio.to_thread(_read, key, name, kind, blob)
-    except Broken as error:
+    except (Broken, OSError) as error:
         where = {"session": name.session, "track": name.track, "index": name.index}
         log.error("segment is damaged", **where, error=str(error))
         tracks.skip(name)
         return
     if found is None:
         return
+    if not tracks.fits(name, found):
+        log.error("segment lies in what was declared", session=name.session, track=name.track, index=name.index)
+        return
     await blobs.put(name.blob, done.blob)
     tracks.add(name, found, done)
+
+
+async def _get(name: SegmentName, spool: Path, blobs: Blobs) -> bytes:
+    """What there is of a segment. A disk that cannot be read at the moment is asked again; raises `OSError` at last."""
+    path = name.spool(spool)
+    for pause in RETRY_S:
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            return await blobs.get(name.blob)
+        except OSError as error:
+            log.warning("segment not read yet", session=name.session, track=name.track, error=str(error))
+        await asyncio.sleep(pause)
+    return await asyncio.to_thread(path.read_bytes)
 
 
 def _read(key: SessionKey, name: SegmentName, kind: str, blob: bytes) -> tuple[Complete, Facts | None]:
@@ -129,6 +153,7 @@ class _Tracks:
         self.finished = False
         self._begun_ms = begun_ms
         self._kinds: dict[str, str] = {}
+        self._spans: dict[str, list[tuple[int, int]]] = {}  # recorded or declared, in order
         self._damaged: set[str] = set()  # tracks whose last segment so far cannot be read
 
     @classmethod
@@ -151,30 +176,34 @@ class _Tracks:
     def kind(self, track: str) -> str:
         return self._kinds.get(track) or kind_of(track)
 
+    def fits(self, name: SegmentName, found: Facts) -> bool:
+        """Whether there is room for a segment between what is accounted for already."""
+        start, end = self._room(name.track, found)
+        return start - SLACK_MS <= found.start_ms and found.end_ms <= end + SLACK_MS and start < end
+
     def add(self, name: SegmentName, found: Facts, done: Complete) -> None:
-        """Count a segment that was saved."""
+        """Count a segment that was saved, with the small holes on both sides of it."""
         kind = self.kind(name.track)
-        state = self.states.get(name.track)
         if name.track not in self._kinds:
             started = TrackStarted(name.track, kind, CODECS[kind])
             self._started(started)
             self.events.append(started)
-            state = self.states.get(name.track)
-        start = found.start_ms
-        if state is not None:
-            hole = start - state.edge_ms
-            damaged = name.track in self._damaged
+        begin, until = self._room(name.track, found)
+        start, end = max(found.start_ms, begin), min(max(found.end_ms, begin), until)
+        tolerated = HOLE_MS.get(kind, 1 << 40)
+        damaged = name.track in self._damaged
+        if begin > NEVER and not damaged and start - begin <= tolerated:
+            start = begin
+        if damaged:
             self._damaged.discard(name.track)
-            # Far before the edge it lies before a gap that was journaled sooner than the segment.
-            if not damaged and -MIN_GAP_MS <= hole <= HOLE_MS.get(kind, hole):
-                start = state.edge_ms
-            if damaged or start - state.edge_ms > MIN_GAP_MS:
-                self._declare(name.track, start, "damaged" if damaged else "restart")
+            self._fill(name.track, start, "damaged")
+        if until < FOREVER and until - end <= tolerated and kind != COBROWSE:
+            end = until
         sealed = SegmentSealed(
             track=name.track,
             index=name.index,
             start_ms=start,
-            end_ms=max(found.end_ms, start),
+            end_ms=end,
             frames=found.frames,
             size=len(done.blob),
             sha256=done.sha256,
@@ -195,18 +224,38 @@ class _Tracks:
             self.states[name.track] = replace(state, next_index=name.index + 1)
 
     def declare_up_to(self, until_ms: int, reason: str) -> None:
-        """Declare what is missing at the end of each track: a damaged segment as far as it can have reached."""
+        """Declare what is missing between and after the segments: a damaged one as far as it can have reached."""
         for track, state in list(self.states.items()):
             if track in self._damaged:
-                self._declare(track, min(until_ms, (state.edge_ms // SEGMENT_MS + 1) * SEGMENT_MS), "damaged")
-            self._declare(track, until_ms, reason)
+                self._fill(track, min(until_ms, (state.edge_ms // SEGMENT_MS + 1) * SEGMENT_MS), "damaged")
+            if self.kind(track) != COBROWSE:  # between the pieces of the shared screen there is nothing to count
+                self._fill(track, self.states[track].edge_ms, reason)
+            self._declare(track, self.states[track].edge_ms, until_ms, reason)
 
-    def _declare(self, track: str, until_ms: int, reason: str) -> None:
-        edge = self.states[track].edge_ms
-        if until_ms > edge:
-            gap = GapDeclared(track, edge, until_ms, reason)
+    def _fill(self, track: str, until_ms: int, reason: str) -> None:
+        """Declare every hole up to then."""
+        edge = self.states[track].first_ms
+        for start, end in [*self._spans.get(track, []), (until_ms, until_ms)]:
+            self._declare(track, edge, min(start, until_ms), reason)
+            edge = max(edge, end)
+
+    def _declare(self, track: str, start_ms: int, until_ms: int, reason: str) -> None:
+        if until_ms > start_ms:
+            gap = GapDeclared(track, start_ms, until_ms, reason)
             self._gap(gap)
             self.events.append(gap)
+
+    def _room(self, track: str, found: Facts) -> tuple[int, int]:
+        """The hole in the track's accounts that has most of these contents; before and behind them there are holes."""
+        edge, holes = NEVER, []
+        for start, end in self._spans.get(track, []):
+            holes.append((edge, start))
+            edge = max(edge, end)
+        holes.append((edge, FOREVER))
+        return max(holes, key=lambda hole: min(hole[1], found.end_ms) - max(hole[0], found.start_ms))
+
+    def _account(self, track: str, start_ms: int, end_ms: int) -> None:
+        bisect.insort(self._spans.setdefault(track, []), (start_ms, end_ms))
 
     def _started(self, event: TrackStarted) -> None:
         self._kinds[event.track] = event.kind
@@ -216,6 +265,7 @@ class _Tracks:
 
     def _sealed(self, event: SegmentSealed) -> None:
         self.known.add(SegmentName(event.blob.split("/")[1], event.track, event.index))
+        self._account(event.track, event.start_ms, event.end_ms)
         state = self.states.get(event.track) or TrackState(self.kind(event.track), event.start_ms, event.start_ms)
         self.states[event.track] = replace(
             state,
@@ -228,6 +278,7 @@ class _Tracks:
         )
 
     def _gap(self, event: GapDeclared) -> None:
+        self._account(event.track, event.start_ms, event.end_ms)
         state = self.states.get(event.track)
         if state is None:
             # A gap may be journaled sooner than the track's first segment, which takes time to be stored; and a track
@@ -235,5 +286,8 @@ class _Tracks:
             started = event.track in self._kinds
             state = TrackState(self.kind(event.track), event.start_ms, event.start_ms, started=started)
         self.states[event.track] = replace(
-            state, edge_ms=max(state.edge_ms, event.end_ms), gap_ms=state.gap_ms + event.end_ms - event.start_ms
+            state,
+            first_ms=min(state.first_ms, event.start_ms),
+            edge_ms=max(state.edge_ms, event.end_ms),
+            gap_ms=state.gap_ms + event.end_ms - event.start_ms,
         )

@@ -124,6 +124,8 @@ class _OpenSegment:
     boundary_ms: int
     good_bytes: int = 0
     good_edge_ms: int = 0
+    good_frames: int = 0
+    good_keyframe: bool = False
     frames: int = 0
     keyframe: bool = False
     stood: bool = False  # its last picture was seen for longer than pictures are
@@ -259,6 +261,8 @@ class Cutter:
             return
         if frame.time * 1000 + self._offset_ms < self._resumed_ms:
             return  # it waited for a repair
+        if self.state and not self._begins_before(round(frame.time * 1000 + self._offset_ms)):
+            return
         self._needs_keyframe = False
         at = self._time(frame)
         length = round(frame.duration * 1000) if self.kind == AUDIO else PICTURE_MS
@@ -274,6 +278,20 @@ class Cutter:
             opened.frames += 1
             opened.keyframe = opened.keyframe or frame.keyframe
             self._advance(at + length)
+
+    def _begins_before(self, at: int) -> bool:
+        """Whether a frame of this time may be kept; the track begins earlier for one that was captured earlier.
+
+        What lies well inside a span that is declared missing is not kept: the account of that span is closed.
+        """
+        assert self.state
+        at, state = max(0, at), self.state
+        if at >= self._from_ms or self._open:
+            return True
+        if self._last_ms < 0 and not state.segments and not state.gap_ms:
+            state.first_ms = state.edge_ms = self._from_ms = at
+            return True
+        return max(at, self._last_ms + 1) >= self._from_ms - MIN_GAP_MS
 
     def _line(self, line: Line) -> None:
         if self._needs_keyframe and not line.keyframe:
@@ -345,7 +363,7 @@ class Cutter:
             self._failed(error)
             return
         start = self._from_ms
-        boundary = (at // SEGMENT_MS + 1) * SEGMENT_MS
+        boundary = (max(at, start) // SEGMENT_MS + 1) * SEGMENT_MS
         self._open = _OpenSegment(name, path, descriptor, container, start, boundary, good_edge_ms=start)
         self.state.next_index = name.index + 1
 
@@ -366,6 +384,7 @@ class Cutter:
             return False
         opened.good_bytes += len(out)
         opened.good_edge_ms = self.state.edge_ms
+        opened.good_frames, opened.good_keyframe = opened.frames, opened.keyframe
         return True
 
     def _abandon(self, opened: _OpenSegment, error: OSError) -> None:
@@ -375,6 +394,8 @@ class Cutter:
         os.close(opened.descriptor)
         self.state.edge_ms = opened.good_edge_ms
         self._from_ms = opened.good_edge_ms
+        # What was counted since the last write is not in the file, and must not be in the journal.
+        opened.frames, opened.keyframe = opened.good_frames, opened.good_keyframe
         if opened.good_bytes:
             self._emit(opened, opened.good_edge_ms)
         else:
@@ -405,7 +426,8 @@ class Cutter:
         state.gap_ms += lost
         state.segments += 1
         closed = Closed(
-            opened.name, self.kind, opened.path, opened.start_ms, end_ms, opened.frames, opened.keyframe, lost
+            *(opened.name, self.kind, opened.path, opened.start_ms, end_ms),
+            *(opened.frames, opened.keyframe, lost, opened.good_bytes),
         )
         self._out.append(closed)
 

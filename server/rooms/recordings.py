@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
 from server.journal import Journal
-from server.recording.recorder import Recorder
+from server.recording.recorder import Keep, Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.space import DiskFloor
-from server.session.events import Event, RecordingStarted, SegmentSealed, decode
+from server.session.events import Event, RecordingStarted, decode
 
 Post = Callable[[Event], None]
-Keep = Callable[[SegmentSealed], Awaitable[None]]
 OnFailure = Callable[[], None]
 
 

@@ -156,11 +156,11 @@ class Tape:
             room.session, recovered, room.clock.now_ms, room.post, self._keep, self._on_failure
         )
 
-    async def _keep(self, segment: e.SegmentSealed) -> None:
-        """Journal the segment, however long the journal is away."""
+    async def _keep(self, *events: e.SegmentSealed | e.GapDeclared) -> None:
+        """Journal what was sealed and what is missing, however long the journal is away."""
         while True:
             try:
-                await self._room.submit(segment)
+                await self._room.submit(*events)
                 return
             except Unavailable:
                 await asyncio.sleep(RETRY_S)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from link.messages.errors import Unavailable, VisavisError
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
-from server.recording.recorder import Recorder
+from server.recording.recorder import Keep, Recorder
 from server.recording.recovery import recover
 from server.recording.segment import SegmentName, unpack_lines
 from server.recording.webm import init_segment
@@ -34,7 +34,7 @@ class Bench:
         folder: Path,
         suite: str = "aes-256-gcm",
         age: float = 0.0,
-        keep: Callable[[SegmentSealed], Awaitable[None]] | None = None,
+        keep: Keep | None = None,
         blobs: Path | None = None,
     ) -> None:
         self.folder = folder
@@ -230,8 +230,8 @@ async def test_a_segment_leaves_the_spool_when_it_is_journaled(
     journaled = asyncio.Event()
     asked: list[SegmentSealed] = []
 
-    async def keep(segment: SegmentSealed) -> None:
-        asked.append(segment)
+    async def keep(*events: SegmentSealed | GapDeclared) -> None:
+        asked.extend(event for event in events if isinstance(event, SegmentSealed))
         await journaled.wait()
 
     bench = Bench(tmp_path, age=3, keep=keep)
@@ -250,7 +250,7 @@ async def test_a_segment_leaves_the_spool_when_it_is_journaled(
 async def test_a_segment_that_is_refused_is_left_to_recovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, far: bool
 ) -> None:
-    async def keep(segment: SegmentSealed) -> None:
+    async def keep(*events: SegmentSealed | GapDeclared) -> None:
         raise VisavisError("internal")
 
     bench = Bench(tmp_path, age=1, keep=keep)
