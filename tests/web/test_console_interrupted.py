@@ -52,13 +52,30 @@ async def test_nothing_is_called_good_beside_a_picture_that_stands(tmp_path: Pat
         await expect(recording).to_contain_text("3 tracks")
         desk.update(kiosk_connected=False, network=[])
         await expect(quality.locator("p")).to_have_text("Waiting for the customer's kiosk")
-        for tile in ("customer", "camera"):
+        closed = "Closed. It opens when the customer agrees to show a paper."
+        for tile, text in (("customer", "No picture just now"), ("camera", closed)):
             words = page.locator(f".tile.{tile} .no-picture")
-            await expect(words).to_have_text("No picture just now")
+            await expect(words).to_have_text(text)
             under = await words.evaluate("(one) => getComputedStyle(one).backgroundColor")
             assert under == "rgba(9, 30, 33, 0.78)", "the last picture stands beneath, and the words stay legible"
         assert await quality.locator("p:not([aria-hidden=true])").count() == 0, "the banner says it; once is enough"
         assert person.complaints == []
+
+
+async def test_a_closed_tray_shows_no_old_picture(tmp_path: Path) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await in_good_call(desk, page)
+        assert desk.leg is not None
+        desk._relay.connect(desk.leg.flows["camera"], desk.leg, "video1")  # whatever a kiosk might send
+        words, video = page.locator(".tile.camera .no-picture"), page.locator(".tile.camera video")
+        await expect(words).to_contain_text("Closed.")
+        assert await video.evaluate("(video) => video.srcObject") is None
+        desk.update(documents=[Document("d1", "identity_card", DocumentState.AGREED)])
+        await expect(words).to_have_count(0)
+        desk.update(documents=[Document("d1", "identity_card", DocumentState.STORED)])
+        await expect(words).to_contain_text("Closed.")
+        assert await video.evaluate("(video) => video.srcObject") is None
 
 
 async def test_on_hold_nothing_is_missed_and_the_network_is_still_said(tmp_path: Path) -> None:
