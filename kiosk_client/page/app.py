@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from kiosk_client.agent.agent import Agent
 from kiosk_client.page.guard import KEY, guard
@@ -60,6 +60,8 @@ def make_page(agent: Agent, settings: PageSettings) -> web.Application:
     pages.setup(app)
     app.router.add_get("/", show_page)
     app.router.add_get("/ws/page", carry_page)
+    app.router.add_get("/away", show_away)
+    app.router.add_get("/away-worker.js", serve_worker)
     app.on_shutdown.append(_stop_channels)
     return app
 
@@ -71,6 +73,17 @@ async def show_page(request: web.Request) -> web.Response:
     response = pages.render(request, "kiosk.html", context, language=language)
     remember(response, request.app[KEY])
     return response
+
+
+async def show_away(request: web.Request) -> web.Response:
+    """What the page's worker keeps for a reload while this process is down; in the language of whoever comes next."""
+    return pages.render(request, "kiosk_away.html", language=DEFAULT_LANGUAGE)
+
+
+async def serve_worker(_: web.Request) -> web.FileResponse:
+    """The worker that shows it: at the root, because a worker serves only what lies below its own address."""
+    headers = {hdrs.CONTENT_TYPE: "text/javascript; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
+    return web.FileResponse(pages.TEMPLATES.parent / "src" / "kiosk" / "away-worker.js", headers=headers)
 
 
 async def carry_page(request: web.Request) -> web.StreamResponse:

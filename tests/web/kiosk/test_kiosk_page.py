@@ -68,14 +68,16 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         await expect(waiting).to_contain_text("预计约 3 分钟")
         await fine(at)
         at.office.ring()
-        await expect(waiting).to_contain_text("正在呼叫专家")
+        await expect(waiting).to_contain_text("正在为您呼叫专家")
         at.office.answer()
         await at.hands.in_call()
         digest = await at.sees_expert()
         assert digest["received"]["audio0"]["energy"] > 0
         assert digest["received"]["video0"]["width"] >= 640
         assert not await at.page.locator("video.remote").evaluate("video => video.paused")
-        await expect(at.page.locator(".recording")).to_contain_text("画面、声音、屏幕操作、证件资料")
+        await expect(at.page.locator(".recording"), "no paper is seen yet").to_have_text(
+            "正在录制：画面、声音、屏幕操作"
+        )
         await fine(at)
 
         at.office.say("您好，请出示身份证。")
@@ -219,9 +221,9 @@ async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:
         await at.wait_for_expert()
         waiting = at.page.locator("kiosk-waiting")
         await expect(waiting).to_contain_text("当前不在线")
-        await waiting.get_by_role("button", name="请大堂人员协助").click()
+        await waiting.get_by_role("button", name="请大堂经理协助").click()
         assert (await at.office.heard(c.AssistanceRequest)).reason == "nobody_available"
-        await expect(waiting).to_contain_text("已通知大堂人员")
+        await expect(waiting).to_contain_text("请求已发出，暂未有人响应")
         at.office.post(s.AssistanceState(asked=True, taken_by="陈静"))
         await expect(waiting).to_contain_text("陈静 正在赶来")
         await waiting.get_by_role("button", name="先填写表单").click()
@@ -305,7 +307,7 @@ async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) ->
         await at.page.locator("kiosk-call .veil").wait_for(state="detached")
         await expect(at.page.locator("kiosk-call .note")).to_contain_text("用下方按钮回答")
         at.office.ask_paper("d1")
-        await expect(at.page.locator("kiosk-paper")).to_contain_text("本机没有高拍仪")
+        await expect(at.page.locator("kiosk-paper")).to_contain_text("本机没有拍摄台")
         await at.hands.decline_paper()
         assert not (await at.office.heard(c.DocumentAnswer)).agreed
 
@@ -332,13 +334,13 @@ async def test_a_requeued_call_waits_again(tmp_path: Path) -> None:
             state=SessionState.WAITING, requeued=True, specialist=None, specialist_connected=False, position=1
         )
         waiting = at.page.locator("kiosk-waiting")
-        await expect(waiting).to_contain_text("已为您优先排队")
+        await expect(waiting).to_contain_text("已为您优先安排接通")
         at.office.update(position=2)
         await expect(waiting.get_by_role("heading")).to_have_text("与专家的连接中断")
         at.office.update(staffed=False, wait_s=None)
         await expect(waiting).to_contain_text("没有其他专家在线")
-        await expect(waiting).not_to_contain_text("优先排队")
-        await expect(waiting.get_by_role("button", name="请大堂人员协助")).to_be_enabled()
+        await expect(waiting).not_to_contain_text("优先安排")
+        await expect(waiting.get_by_role("button", name="请大堂经理协助")).to_be_enabled()
         at.office.answer("周明")
         await at.hands.in_call()
         await expect(at.page.locator(".name-plate")).to_contain_text("周明")

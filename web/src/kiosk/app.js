@@ -23,6 +23,29 @@ import "./screens/waiting.js";
 
 /** Draws the screen that the state asks for. An open form stays the same element through all of them. */
 class KioskApp extends KioskElement {
+  #screen = "";
+
+  /** What had the keyboard may be gone with the screen it stood on: it goes on at the new one's title, never nowhere. */
+  /** @override */
+  updated() {
+    const screen = screenOf(this.state);
+    if (screen === this.#screen) return;
+    const first = this.#screen === "" || this.#screen === "starting";
+    this.#screen = screen;
+    if (first) return;
+    // After the parts of the new screen are drawn.
+    setTimeout(() => {
+      const active = document.activeElement;
+      if (active && active !== document.body && active.checkVisibility()) return;
+      // What is said over the picture goes away by itself.
+      const titles = [...this.querySelectorAll("main :is(h1, h2):not(.veil *)")];
+      const title = /** @type {HTMLElement | undefined} */ (titles.find((element) => element.checkVisibility()));
+      if (!title) return;
+      title.tabIndex = -1;
+      title.focus({ preventScroll: true });
+    });
+  }
+
   /** @override */
   render() {
     const { kiosk, state } = this;
@@ -70,7 +93,7 @@ class KioskApp extends KioskElement {
         return html`<div class="sheet starting" role="status">
           <span class="seal"><wa-icon name="loader"></wa-icon></span>
           <h1>${t("One moment, please.")}</h1>
-          <p class="lead">${t("The kiosk is connecting. The lobby staff are glad to help you meanwhile.")}</p>
+          <p class="lead">${t("The kiosk is connecting. You can speak to the lobby staff meanwhile.")}</p>
         </div>`;
       default:
         return nothing;
@@ -120,3 +143,6 @@ addEventListener(
 // A kiosk is no desktop: no menus, no zooming, nothing to drag away.
 for (const type of ["contextmenu", "dragstart", "gesturestart"]) addEventListener(type, (event) => event.preventDefault());
 addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
+
+// A reload while the kiosk client is down shows a page of ours, not the browser's.
+void navigator.serviceWorker?.register("/away-worker.js").catch(() => undefined);

@@ -44,12 +44,17 @@ export class IdleTimer {
       this.touch();
       return;
     }
-    const left = Math.ceil(limit - (performance.now() - this.#last) / 1000);
+    const now = performance.now();
+    // Nobody is sent away unasked, also not by a limit that became shorter.
+    if (!this.#warned && Number.isFinite(limit)) this.#last = Math.max(this.#last, now - (limit - this.warning()) * 1000);
+    const left = Math.ceil(limit - (now - this.#last) / 1000);
     if (left <= 0) {
       this.touch();
       this.onOver();
     } else if (left <= this.warning()) {
       this.#tell(left);
+    } else if (this.#warned) {
+      this.#tell(null);
     }
   }
 

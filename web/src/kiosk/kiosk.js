@@ -371,13 +371,24 @@ const WAITING_WARNING_S = 60;
 /** How long somebody may stand there who waits for a person of the branch. */
 const ASSISTED_S = 300;
 
-/** How long before the limit the customer is asked, in seconds. @param {State} state */
-export const idleWarning = (state) => (screenOf(state) === "waiting" ? WAITING_WARNING_S : 20);
+/** Who only talks touches nothing; who has gone away without a word does neither, and what they entered stands there. */
+const TALKING_S = 600;
 
-/** Seconds without a touch that are fine now; null where nobody is asked. @param {State} state @param {number} idle */
+/** How long before the limit the customer is asked, in seconds. @param {State} state */
+export const idleWarning = (state) => (["waiting", "call"].includes(screenOf(state)) ? WAITING_WARNING_S : 20);
+
+/**
+ * Seconds without a touch that are fine now; null where nobody is asked, and Infinity where they count on but nobody is
+ * asked yet: a question must not lie over "your expert is being called".
+ *
+ * @param {State} state
+ * @param {number} idle
+ */
 export function idleLimit(state, idle) {
   const screen = screenOf(state);
-  if (screen === "call" || screen === "starting") return null;
+  if (screen === "starting") return null;
+  if (screen === "call") return TALKING_S + WAITING_WARNING_S;
+  if (state.session?.state === "ringing") return Infinity;
   if (screen === "waiting") return WAITING_WARNING_S + (state.elderly ? 180 : 120);
   if (screen === "rating") return Math.min(idle, 60);
   if (screen === "thanks") return state.form ? Math.min(idle, 60) : null;

@@ -152,8 +152,6 @@ export const errorText = (code) => t(ERRORS[code] ?? ERRORS.other);
 
 /** @param {Service} service */
 export const serviceName = (service) => (language() === "en" ? service.name_en : service.name_zh);
-/** The same in the other language, for the second line of a bilingual button. @param {Service} service */
-export const serviceOtherName = (service) => (language() === "en" ? service.name_zh : service.name_en);
 
 /**
  * What is being recorded, in words, in a fixed order.

@@ -17,10 +17,17 @@ const STEPS = [
   { id: "risk", title: msg("Questions") },
   { id: "details", title: msg("Your data") },
   { id: "review", title: msg("Check") },
-  { id: "done", title: msg("Handed in") },
+  { id: "done", title: msg("Received") },
 ];
 
+/** Numbers that whoever looks over a shoulder, or comes next, must not read: dots, but for a moment. @type {ReadonlySet<string>} */
+const SECRET = new Set(["identity", "card", "phone"]);
+const SHOWN_MS = 5000;
+
 class KioskForm extends KioskElement {
+  /** The number that is readable just now. */
+  #shown = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #hiding;
   /** @type {Step} */ #step = "product";
   /** @type {import("./catalogue.js").Product | null} */ #product = null;
   /** @type {number[]} */ #answers = [];
@@ -36,11 +43,17 @@ class KioskForm extends KioskElement {
   }
 
   /** @override */
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    clearTimeout(this.#hiding);
+  }
+
+  /** @override */
   render() {
     const index = STEPS.findIndex(({ id }) => id === this.#step);
     return html`<form class="form" autocomplete="off" novalidate @submit=${this.#submit}>
       <header>
-        <h1>${t("Buy a wealth product")}</h1>
+        <h1 tabindex="-1">${t("Buy a wealth product")}</h1>
         <ol class="steps" aria-label=${t("Steps")}>
           ${STEPS.map(
             ({ title }, number) => html`<li class=${number < index ? "past" : number === index ? "now" : ""}
@@ -165,7 +178,7 @@ class KioskForm extends KioskElement {
   #done() {
     return html`<div class="finished" role="status">
       <span class="seal"><wa-icon name="circle-check"></wa-icon></span>
-      <h2>${t("Your order has been handed in")}</h2>
+      <h2>${t("Your order has been received")}</h2>
       <p class="lead">${t("The bank confirms it by a message to your mobile phone within one working day.")}</p>
       <p class="small-print">${t("This is a demonstration form: nothing is bought and no money moves.")}</p>
       <div class="actions">
@@ -181,12 +194,14 @@ class KioskForm extends KioskElement {
    */
   #field(name, label, { hint = "", type = "text", mode = "text", most, plain = false }) {
     const error = this.#errors[name];
+    const dotted = SECRET.has(name) && this.#values[name] !== "" && this.#shown !== name;
     return html`<div class="field ${error ? "wrong" : ""}">
       <label for="field-${name}">${label}</label>
-      <input id="field-${name}" name=${name} type=${type} inputmode=${mode} maxlength=${most} autocomplete="off"
+      <input id="field-${name}" class=${dotted ? "dotted" : ""} name=${name} type=${type} inputmode=${mode} maxlength=${most} autocomplete="off"
         spellcheck="false" ?data-cobrowse-plain=${plain} aria-invalid=${error ? "true" : "false"}
-        aria-describedby="hint-${name}" .value=${live(this.#values[name])} @input=${this.#enter} @change=${this.#look} />
-      <p id="hint-${name}" class="hint" role=${error ? "alert" : nothing}>${error ? t(error) : hint}</p>
+        aria-describedby="hint-${name}" .value=${live(this.#values[name])} @input=${this.#enter} @change=${this.#look}
+        @focus=${this.#reveal} @pointerdown=${this.#reveal} @blur=${this.#conceal} />
+      <p id="hint-${name}" class="hint" role=${error ? "alert" : nothing}>${error ? t(error) : dotted ? t("Tap to show it for a few seconds") : hint}</p>
     </div>`;
   }
 
@@ -219,6 +234,7 @@ class KioskForm extends KioskElement {
 
   /** @param {Event} event */
   #enter = (event) => {
+    this.#reveal(event);
     const input = /** @type {HTMLInputElement} */ (event.target);
     const name = /** @type {FieldName} */ (input.name);
     this.#values = { ...this.#values, [name]: input.value };
@@ -229,6 +245,22 @@ class KioskForm extends KioskElement {
   #look = (event) => {
     const { name } = /** @type {HTMLInputElement} */ (event.target);
     this.#errors = { ...this.#errors, [name]: this.#check(/** @type {FieldName} */ (name)) ?? undefined };
+    this.requestUpdate();
+  };
+
+  /** A tap or a key shows the number for a few seconds. @param {Event} event */
+  #reveal = (event) => {
+    const { name } = /** @type {HTMLInputElement} */ (event.target);
+    if (!SECRET.has(name)) return;
+    clearTimeout(this.#hiding);
+    this.#hiding = setTimeout(this.#conceal, SHOWN_MS);
+    this.#shown = name;
+    this.requestUpdate();
+  };
+
+  #conceal = () => {
+    clearTimeout(this.#hiding);
+    this.#shown = "";
     this.requestUpdate();
   };
 
@@ -320,6 +352,9 @@ class KioskForm extends KioskElement {
     void this.updateComplete.then(() => {
       const title = /** @type {HTMLElement | null} */ (this.querySelector(".form-body"));
       title?.scrollTo({ top: 0 });
+      // The button that was pressed may be gone with the step: the keyboard begins at the new one's top.
+      const heading = /** @type {HTMLElement | null} */ (this.querySelector("h1"));
+      heading?.focus({ preventScroll: true });
     });
   }
 

@@ -4,9 +4,9 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
-import { deviceNote, errorNote, networkNote, recordingNote, wayToServer } from "./parts.js";
+import { deviceNote, errorNote, mute, networkNote, recordingNote, wayToServer } from "./parts.js";
 
-const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("I did not understand"), msg("Thank you")];
+const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("Please say that again"), msg("Thank you")];
 const LINES_SHOWN = 4;
 /** How long it is said that the connection is back. */
 const BACK_MS = 5000;
@@ -127,7 +127,7 @@ class KioskCall extends KioskElement {
   /** @param {import("../state.js").Session} session */
   #veil(session) {
     if (!this.state.online && wayToServer(this.kiosk).silent) {
-      const text = t("We are restoring it, usually within seconds. Please stay here. The lobby staff are glad to help you.");
+      const text = t("We are restoring it, usually within seconds. Please stay here.");
       return this.#curtain("wifi-off", t("The connection is interrupted"), text);
     }
     if (session.state === "held") {
@@ -157,7 +157,8 @@ class KioskCall extends KioskElement {
 
   #chat() {
     const { chat } = this.state;
-    if (chat.length === 0) return nothing;
+    // Who cannot be heard answers by the buttons, also before anybody wrote.
+    if (chat.length === 0 && !mute(this.kiosk)) return nothing;
     return html`<section class="chat" aria-label=${t("Messages")}>
       <ol aria-live="polite">
         ${repeat(

@@ -4,7 +4,7 @@ import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { hasForm } from "../form/catalogue.js";
 import { paperIcon, paperName, serviceName } from "../labels.js";
-import { wayToServer } from "./parts.js";
+import { mute, unseen, wayToServer } from "./parts.js";
 
 /** @type {Record<string, string>} */
 const STATES = {
@@ -28,8 +28,11 @@ class KioskDesk extends KioskElement {
       <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
       <h1>${there ? t("Your expert is with you") : t("One moment, please.")}</h1>
       <ul class="together">
-        ${there
-          ? html`<li><wa-icon name="message-circle"></wa-icon>${t("Just talk. The expert hears and sees you.")}</li>`
+        ${there && !mute(this.kiosk)
+          ? html`<li>
+              <wa-icon name="message-circle"></wa-icon>
+              ${unseen(this.kiosk) ? t("Just talk. The expert hears you.") : t("Just talk. The expert hears and sees you.")}
+            </li>`
           : nothing}
         <li><wa-icon name="scan-line"></wa-icon>${t("Show papers under the document camera when you are asked.")}</li>
         <li><wa-icon name="mouse-pointer-click"></wa-icon>${t("The expert can point at this screen, but only you can touch it.")}</li>

@@ -37,12 +37,22 @@ class KioskDialogs extends KioskElement {
           </button>`,
       );
     }
+    if (idleLeft !== null && screenOf(this.state) === "call") {
+      return this.#dialog(
+        "hourglass",
+        t("Are you still there?"),
+        t("In {seconds} seconds the call ends and everything you entered is erased.", { seconds: idleLeft }),
+        html`<button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
+          ${t("Go on talking")}
+        </button>`,
+      );
+    }
     if (idleLeft !== null) {
       return this.#dialog(
         "hourglass",
         t("Are you still there?"),
         t("In {seconds} seconds everything you entered is erased.", { seconds: idleLeft }),
-        html`<button class="button quiet big" type="button" @click=${() => this.kiosk.finish()}>${t("I am done")}</button>
+        html`<button class="button quiet big" type="button" @click=${() => this.kiosk.finish()}>${t("Finish and erase")}</button>
           <button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
             ${t("I am still here")}
           </button>`,

@@ -17,7 +17,7 @@ class KioskRating extends KioskElement {
     return html`<div class="sheet farewell">
       <span class="seal"><wa-icon name=${lost ? "unplug" : "phone-off"}></wa-icon></span>
       <h1>${lost ? t("The call was interrupted") : t("The call has ended")}</h1>
-      <p class="lead">${t("How content were you with {name}?", { name: session.specialist_name })}</p>
+      <p class="lead">${t("How was your call with {name}?", { name: session.specialist_name })}</p>
       <div class="stars" role="group" aria-label=${t("Rating")}>
         ${STARS.map((label, index) => {
           const lit = index < this.#stars;

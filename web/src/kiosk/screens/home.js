@@ -1,9 +1,9 @@
 // Where a customer begins: one very large button, and the services.
 import { html, nothing } from "lit";
-import { language, t } from "../../i18n.js";
+import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { hasForm } from "../form/catalogue.js";
-import { serviceName, serviceOtherName } from "../labels.js";
+import { serviceName } from "../labels.js";
 import { helpButton, offlineNote } from "./parts.js";
 
 class KioskHome extends KioskElement {
@@ -14,22 +14,23 @@ class KioskHome extends KioskElement {
     return html`
       <div class="greeting">
         <h1>${t("Hello. What can we do for you today?")}</h1>
-        ${elderly ? nothing : html`<p>${t("Our experts are here for you face to face, on this screen.")}</p>`}
+        ${elderly ? nothing : html`<p>${t("You can speak with an expert of the bank by video.")}</p>`}
       </div>
       <button class="expert" type="button" ?disabled=${!online} @click=${() => this.kiosk.wantExpert()}>
         <span class="expert-icon"><wa-icon name="headset"></wa-icon></span>
         <span class="expert-text">
-          ${language() === "en"
-            ? html`<span class="first" lang="en">Talk to an expert</span><span class="second" lang="zh-CN">面对面专家服务</span>`
-            : html`<span class="first" lang="zh-CN">面对面专家服务</span><span class="second" lang="en">Talk to an expert</span>`}
-          ${elderly ? nothing : html`<span class="about">${t("By video, on this screen. No appointment needed.")}</span>`}
+          <span class="first">${t("Talk to an expert")}</span>
+          ${elderly ? nothing : html`<span class="about">${t("By video, on this screen")}</span>`}
         </span>
         <wa-icon class="expert-arrow" name="arrow-right"></wa-icon>
       </button>
       ${online ? nothing : offlineNote()}
       <section class="services" aria-labelledby="services-title">
         <h2 id="services-title">${t("Or choose a service")}</h2>
-        <div class="tiles">${config.services.map((service) => this.#tile(service))}</div>
+        <div class="tiles">
+          ${config.services.some(hasForm) ? this.#formTile() : nothing}
+          ${config.services.map((service) => this.#tile(service))}
+        </div>
       </section>
       <footer class="home-foot">
         ${helpButton(this.kiosk, "help")}
@@ -38,18 +39,24 @@ class KioskHome extends KioskElement {
     `;
   }
 
+  /** A service is talked about with an expert; what can be done alone has a tile of its own, by its own name. */
   /** @param {import("../state.js").Service} service */
   #tile(service) {
-    const form = hasForm(service);
-    const pick = () => (form ? this.kiosk.openForm() : this.kiosk.wantExpert(service));
     return html`
-      <button class="tile" type="button" ?disabled=${!form && !this.state.online} @click=${pick}>
+      <button class="tile" type="button" ?disabled=${!this.state.online} @click=${() => this.kiosk.wantExpert(service)}>
         <span class="tile-icon"><wa-icon name=${service.icon}></wa-icon></span>
         <span class="tile-name">${serviceName(service)}</span>
-        <span class="tile-other">${serviceOtherName(service)}</span>
-        <span class="tile-how">
-          <wa-icon name=${form ? "square-pen" : "video"}></wa-icon>${form ? t("Do it here yourself") : t("Together with an expert")}
-        </span>
+        <span class="tile-how"><wa-icon name="video"></wa-icon>${t("Together with an expert")}</span>
+      </button>
+    `;
+  }
+
+  #formTile() {
+    return html`
+      <button class="tile" type="button" @click=${() => this.kiosk.openForm()}>
+        <span class="tile-icon"><wa-icon name="square-pen"></wa-icon></span>
+        <span class="tile-name">${t("Buy a wealth product")}</span>
+        <span class="tile-how"><wa-icon name="square-pen"></wa-icon>${t("Do it here yourself")}</span>
       </button>
     `;
   }

@@ -1,7 +1,8 @@
 // Small pieces that several screens use.
 import { html, nothing } from "lit";
-import { language, t } from "../../i18n.js";
+import { t } from "../../i18n.js";
 import { awayMessages, errorText, networkMessages, recorded } from "../labels.js";
+import { isTalking } from "../state.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
@@ -16,10 +17,16 @@ export function helpButton(kiosk, reason) {
   if (asked) {
     return html`<p class="help-asked" role="status">
       <wa-icon name=${name ? "user-check" : "bell-ring"}></wa-icon>
-      ${name ? t("{name} is coming to you.", { name }) : t("The lobby staff know. Somebody will come to you.")}
+      ${name
+        ? t("{name} is coming to you.", { name })
+        : t("Your request is sent; nobody has taken it yet. You can also speak to the lobby staff.")}
     </p>`;
   }
-  return html`<button class="button quiet" type="button" ?disabled=${!kiosk.state.online}
+  // A button that reaches nobody is no help: the lobby is a few steps away.
+  if (!kiosk.state.online) {
+    return html`<p class="help-direct"><wa-icon name="hand-helping"></wa-icon>${t("Please speak to the lobby staff directly.")}</p>`;
+  }
+  return html`<button class="button quiet" type="button"
     @click=${() => void kiosk.askForHelp(reason)}>
     <wa-icon name="hand-helping"></wa-icon>${t("Ask the lobby staff")}
   </button>`;
@@ -30,12 +37,12 @@ export function helpButton(kiosk, reason) {
  * picture do not (`silent`). Each may pass without the other.
  *
  * @param {Kiosk} kiosk
- * @returns {{online: boolean, silent: boolean}}
+ * @returns {{online: boolean, silent: boolean, trayOpen: boolean}}
  */
 export function wayToServer({ state, capture }) {
-  const { online, link, silent, session } = state;
+  const { online, link, silent, session, trayOpen } = state;
   const unheard = session?.network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent") ?? false;
-  return { online, silent: silent || link !== "open" || !capture.connected || (online && unheard) };
+  return { online, trayOpen, silent: silent || link !== "open" || !capture.connected || (online && unheard) };
 }
 
 /**
@@ -43,10 +50,11 @@ export function wayToServer({ state, capture }) {
  * found out.
  *
  * @param {import("../state.js").Session} session
- * @param {{online: boolean, silent: boolean}} way
+ * @param {{online: boolean, silent: boolean, trayOpen: boolean}} way
  */
-export function recordingNote(session, { online, silent }) {
-  const all = recorded(session.recording);
+export function recordingNote(session, { online, silent, trayOpen }) {
+  // Papers are recorded while the tray is seen, not from the first one on.
+  const all = recorded(session.recording.filter(({ name }) => name !== "kiosk.auxiliary" || trayOpen));
   const lost = !online && silent;
   const doubt = !online || (silent && all.length > 0);
   const what = doubt ? [] : all;
@@ -66,12 +74,12 @@ export function recordingNote(session, { online, silent }) {
 export function offlineNote() {
   return html`<div class="note warning" role="status">
     <wa-icon name="wifi-off"></wa-icon>
-    <p>${t("The expert service cannot be reached just now. We keep trying. The lobby staff are glad to help you.")}</p>
+    <p>${t("The expert service cannot be reached just now. We keep trying.")}</p>
   </div>`;
 }
 
 /**
- * Whose network is weak and what happens next, said politely to who listens; the Chinese text with the English beside it.
+ * Whose network is weak and what happens next, said politely to who listens.
  *
  * @param {import("../state.js").Session} session
  * @param {boolean} online while the service cannot be reached, what it said last is old
@@ -88,7 +96,6 @@ export function networkNote(session, online, away) {
             <p>
               <b>${t(said.messages[0])}</b>
               <span>${t(said.messages[1])}</span>
-              ${language() === "en" ? nothing : html`<span class="other" lang="en">${said.messages[0]}. <i>${said.messages[1]}</i></span>`}
             </p>
           </div>`
         : nothing
@@ -106,19 +113,26 @@ export function errorNote(kiosk) {
   </div>`;
 }
 
-/** What is missing of camera and microphone, in plain words. @param {Kiosk} kiosk */
+/** Whether the customer cannot be heard because this kiosk's microphone does not work. @param {Kiosk} kiosk */
+export const mute = ({ capture }) => !["on", "asking", "off"].includes(capture.devices.microphone);
+/** Whether the customer cannot be seen because this kiosk's camera does not work. @param {Kiosk} kiosk */
+export const unseen = ({ capture }) => !["on", "asking", "off"].includes(capture.devices.camera);
+
+/** What is missing of camera and microphone, in plain words; the buttons to answer by are there in a call. @param {Kiosk} kiosk */
 export function deviceNote(kiosk) {
-  const { camera, microphone } = kiosk.capture.devices;
-  const missing = (/** @type {string} */ state) => !["on", "asking", "off"].includes(state);
-  if (!missing(camera) && !missing(microphone)) return nothing;
-  const text =
-    missing(camera) && missing(microphone)
-      ? t("This kiosk's camera and microphone do not work just now. You see and hear the expert, and can answer by the buttons.")
-      : missing(camera)
-        ? t("This kiosk's camera does not work just now. The expert hears you but does not see you.")
-        : t("This kiosk's microphone does not work just now. The expert sees you but does not hear you. Please answer by the buttons.");
+  if (!mute(kiosk) && !unseen(kiosk)) return nothing;
+  const talking = isTalking(kiosk.state.session);
+  const text = !mute(kiosk)
+    ? t("This kiosk's camera does not work just now. The expert will not see you.")
+    : unseen(kiosk)
+      ? talking
+        ? t("This kiosk's camera and microphone do not work just now. Please answer by the buttons below.")
+        : t("This kiosk's camera and microphone do not work just now. In the call you can answer by buttons on the screen.")
+      : talking
+        ? t("This kiosk's microphone does not work just now. The expert does not hear you. Please answer by the buttons below.")
+        : t("This kiosk's microphone does not work just now. In the call you can answer by buttons on the screen.");
   return html`<div class="note warning" role="status">
-    <wa-icon name=${missing(microphone) ? "mic-off" : "camera-off"}></wa-icon>
+    <wa-icon name=${mute(kiosk) ? "mic-off" : "camera-off"}></wa-icon>
     <p>${text}</p>
   </div>`;
 }

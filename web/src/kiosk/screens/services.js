@@ -2,7 +2,7 @@
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
-import { serviceName, serviceOtherName } from "../labels.js";
+import { serviceName } from "../labels.js";
 import { offlineNote } from "./parts.js";
 
 class KioskServices extends KioskElement {
@@ -19,7 +19,7 @@ class KioskServices extends KioskElement {
             (service) => html`<button class="choice" type="button" ?disabled=${!online}
               @click=${() => this.kiosk.wantExpert(service)}>
               <span class="tile-icon"><wa-icon name=${service.icon}></wa-icon></span>
-              <span class="choice-text"><b>${serviceName(service)}</b><span>${serviceOtherName(service)}</span></span>
+              <span class="choice-text"><b>${serviceName(service)}</b></span>
               <wa-icon name="chevron-right"></wa-icon>
             </button>`,
           )}
