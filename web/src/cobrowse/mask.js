@@ -24,8 +24,13 @@ export const MASK_SELECTOR = `[${MASK}], option:not([${PLAIN}])`;
 /** The same length whatever was typed, so that the length tells nothing. */
 export const STARS = "••••••••";
 
-/** Nine digits or more, of any script, also when grouped: card, identity, account and telephone numbers. */
-const LONG_NUMBER = /\p{Nd}(?:[\s\u00a0\-\u2013.]?\p{Nd}){8,}[xX]?/gu;
+/**
+ * Nine digits or more, of any script, also when grouped: card, identity, account and telephone numbers. Up to three signs
+ * may stand between two digits, of those that people and pages group with, and of those that nobody sees.
+ */
+const LONG_NUMBER = /\p{Nd}(?:[\s\p{Cf}\p{Pd}\u2212.,·・‧•/_|\\]{0,3}\p{Nd}){8,}[xX×]?/gu;
+/** What nobody sees and a dot or dash among amounts and dates are two things: these are no long numbers. */
+const ORDINARY = /^(?:\p{Nd}{1,3}(?:,\p{Nd}{3})+(?:\.\p{Nd}+)?|\p{Nd}{4}([-/.])\p{Nd}{1,2}\1\p{Nd}{1,2}[\s]+\p{Nd}{1,2})$/u;
 
 /** Attributes that can repeat what a person typed, where nobody looks. */
 const LEAKY = /^(?:title|alt|placeholder|value|label|content|srcdoc|ping|aria-.+|data-.+)$/i;
@@ -36,7 +41,7 @@ const RAW = new Set(["_cssText", "rr_dataURL", "style"]);
 const INPUTS = new Set(["input", "textarea", "select"]);
 
 /** @param {string} text */
-export const guard = (text) => text.replace(LONG_NUMBER, STARS);
+export const guard = (text) => text.replace(LONG_NUMBER, (found) => (ORDINARY.test(found) ? found : STARS));
 
 /** @param {string} text */
 export const starred = (text) => (text.trim() === "" ? "" : STARS);
@@ -51,20 +56,38 @@ export function maskInput(text, element) {
   return isPlain(element) ? guard(text) : starred(text);
 }
 
+/** What was a password once stays one, whatever a button makes of its type. @type {WeakSet<Node>} */
+const passwords = new WeakSet();
+/** What says that an input is for a password even while it shows it. */
+const SECRET = /^(?:current-password|new-password|one-time-code)$/i;
+
 /** @param {Element | null} element */
-const isPlain = (element) =>
-  element !== null && element.hasAttribute(PLAIN) && element.getAttribute("type")?.toLowerCase() !== "password";
+function isPassword(element) {
+  if (!element) return false;
+  const secret = element.getAttribute("type")?.toLowerCase() === "password" || SECRET.test(element.getAttribute("autocomplete") ?? "");
+  if (secret) passwords.add(element);
+  return passwords.has(element);
+}
+
+// Also of what was one before anything was recorded: the page is watched from its beginning.
+new MutationObserver((changes) => {
+  for (const { target, oldValue } of changes) if (oldValue?.toLowerCase() === "password") passwords.add(target);
+}).observe(document, { subtree: true, attributeFilter: ["type"], attributeOldValue: true });
+
+/** @param {Element | null} element */
+const isPlain = (element) => element !== null && element.hasAttribute(PLAIN) && !isPassword(element);
 
 /**
  * What may be seen at a node: everything, stars for its text, or nothing (in a blocked container, or in a frame's document).
- * rrweb asks only inside the node's own shadow tree, and reads frames that it blocks; here every container counts.
+ * rrweb asks only inside the node's own shadow tree, and reads frames that it blocks; here every container counts, those
+ * around the slot that a node is shown in too.
  *
  * @param {Node | null} node
  * @returns {"all" | "stars" | "nothing"}
  */
 function shownAt(node) {
   let stars = false;
-  for (let at = /** @type {any} */ (node); at; at = at.parentNode ?? at.host ?? null) {
+  for (let at = /** @type {any} */ (node); at; at = at.assignedSlot ?? at.parentNode ?? at.host ?? null) {
     if (at.nodeType === Node.DOCUMENT_NODE && at !== document) return "nothing";
     if (at.nodeType !== Node.ELEMENT_NODE) continue;
     if (at.matches(BLOCK_SELECTOR)) return "nothing";
@@ -83,7 +106,7 @@ function shownAt(node) {
  */
 export function clean(event, elementOf) {
   const { type, data } = event;
-  if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node) } };
+  if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node, elementOf) } };
   if (type === 4) return { ...event, data: { ...data, href: address(data.href) } };
   if (type === 3 && data.source === 0) return { ...event, data: cleanMutation(data, elementOf) };
   if (type === 3 && typeof data.id === "number" && shownAt(elementOf(data.id)) === "nothing") return null;
@@ -117,26 +140,34 @@ function cleanMutation(data, elementOf) {
   for (const add of data.adds) {
     const parent = elementOf(add.parentId);
     const shown = shownAt(parent);
-    if (shown !== "nothing") adds.push({ ...add, node: cleanNode(add.node, isStyle(parent), shown === "stars") });
+    if (shown !== "nothing") adds.push({ ...add, node: cleanNode(add.node, elementOf, isStyle(parent), shown === "stars") });
   }
   return { ...data, texts, attributes, adds };
 }
 
 /**
  * @param {any} node a serialized node
+ * @param {(id: number) => Element | null} elementOf
  * @param {boolean} [inStyle]
  * @param {boolean} [stars] whether a container above asks for stars in place of text
  * @returns {any}
  */
-function cleanNode(node, inStyle = false, stars = false) {
+function cleanNode(node, elementOf, inStyle = false, stars = false) {
+  const real = elementOf(node.id);
+  if (real?.assignedSlot) {
+    const shown = shownAt(real);
+    if (shown === "nothing") return node.type === 2 ? { ...node, attributes: {}, childNodes: [] } : { ...node, textContent: "" };
+    stars ||= shown === "stars";
+  }
   if (node.type === 2) {
     const style = node.tagName === "style";
-    const plain = PLAIN in node.attributes && String(node.attributes.type).toLowerCase() !== "password";
+    const secret = isPassword(real) || String(node.attributes.type).toLowerCase() === "password";
+    const plain = PLAIN in node.attributes && !secret;
     const hidden = stars || MASK in node.attributes || (node.tagName === "option" && !(PLAIN in node.attributes));
     return {
       ...node,
-      attributes: cleanAttributes(node.attributes, node.tagName, plain, node.isSVG),
-      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, style, hidden)),
+      attributes: { ...cleanAttributes(node.attributes, node.tagName, plain, node.isSVG), ...chosen(real, plain) },
+      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, style, hidden)),
     };
   }
   if (node.type === 5) return { ...node, textContent: "" };
@@ -144,8 +175,25 @@ function cleanNode(node, inStyle = false, stars = false) {
     const text = node.textContent;
     return { ...node, textContent: inStyle || node.isStyle ? text : stars ? starred(text) : guard(text) };
   }
-  if (node.childNodes) return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, false, stars)) };
+  if (node.childNodes) return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, false, stars)) };
   return node;
+}
+
+/**
+ * What is ticked or chosen now: rrweb tells what the markup says, which is what it was when the page was made.
+ *
+ * @param {Element | null} element
+ * @param {boolean} plain
+ */
+function chosen(element, plain) {
+  if (element instanceof HTMLInputElement && (element.type === "checkbox" || element.type === "radio")) {
+    return { checked: element.checked ? true : null };
+  }
+  if (element instanceof HTMLOptionElement) {
+    const open = plain || isPlain(element.closest("select"));
+    return { selected: open && element.selected ? true : null };
+  }
+  return {};
 }
 
 /**

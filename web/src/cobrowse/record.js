@@ -110,7 +110,7 @@ export class PageRecorder {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#broken || this.#events.length === 0) return;
-    const pieces = cut(JSON.stringify(this.#events));
+    const pieces = cut(JSON.stringify(this.#events, wellFormed));
     this.#events = [];
     this.#sent = performance.now();
     const { length: parts } = pieces;
@@ -128,6 +128,14 @@ export class PageRecorder {
     this.#repair = setTimeout(() => this.snapshot(), AGAIN_MS);
   }
 }
+
+/**
+ * Half a character, as a page makes by cutting a text in the middle of an emoji, is no text for whoever reads strictly.
+ *
+ * @param {string} _
+ * @param {any} value
+ */
+const wellFormed = (_, value) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value);
 
 /**
  * Cuts a text into pieces of at most 16,000 UTF-16 units, never between the halves of a character.
