@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from link.messages import client as c
 from link.messages import server as s
-from link.messages.values import Presence
+from link.messages.values import Document, DocumentState, Presence
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call
 from tests.web.desk_server import Desk, a_session
@@ -159,3 +159,26 @@ async def test_a_call_that_went_away_says_what_became_of_it(tmp_path: Path, reas
         assert await faults_everywhere(page) == []
         await said.get_by_role("button", name="Close").click()
         await expect(said).to_have_count(0)
+
+
+@pytest.mark.parametrize("papers", [0, 3, 8])
+async def test_papers_leave_the_chat_room_in_a_small_window(tmp_path: Path, papers: int) -> None:
+    async with console(tmp_path) as (desk, person, _):
+        page = person.page
+        await page.set_viewport_size({"width": 1280, "height": 720})
+        await into_call(desk, page)
+        labels = ["identity_card", "bank_card", "contract"]
+        asked = [Document(f"document-{n}", labels[n % 3], DocumentState.REQUESTED, "") for n in range(papers)]
+        desk.update(documents=asked)
+        for line in range(6):
+            desk.customer_says(f"line {line}")
+        await expect(page.locator(".papers li")).to_have_count(papers)
+        await expect(page.locator("console-chat .line")).to_have_count(6)
+        log = page.locator("console-chat .lines")
+        assert await log.evaluate("(log) => log.clientHeight") >= 60
+        for part in ("#chat-text", "console-notes textarea"):
+            box = await page.locator(part).bounding_box()
+            assert box is not None
+            assert box["height"] >= 20
+            assert box["y"] + box["height"] <= 720
+        assert await faults_everywhere(page) == []
