@@ -49,9 +49,7 @@ async def library(request: web.Request) -> web.StreamResponse:
         "services": [
             {"id": service.id, "zh": service.name_zh, "en": service.name_en} for service in await store.services.all()
         ],
-        "specialists": [
-            {"id": other.id, "name": other.name} for other in await store.people.all() if _is_colleague(other, mine)
-        ],
+        "specialists": [_colleague(other, mine) for other in await store.people.all() if _is_colleague(other, mine)],
     }
     return render(request, "library.html", shell(request, **choices))
 
@@ -155,6 +153,13 @@ async def _live(journal: Journal, row: SessionRow) -> bool:
 def _is_colleague(person: Person, mine: frozenset[str] | None) -> bool:
     grants = [grant for grant in person.grants if grant.role is Role.SPECIALIST]
     return any(mine is None or grant.branch == EVERY_BRANCH or grant.branch in mine for grant in grants)
+
+
+def _colleague(person: Person, mine: frozenset[str] | None) -> dict[str, Any]:
+    """A specialist to choose: equal names are told apart by login and branches, of which only `mine` are named."""
+    theirs = person.branches(Role.SPECIALIST)
+    branches = None if theirs is None else sorted(theirs if mine is None else theirs & mine)
+    return {"id": person.id, "name": person.name, "login": person.login, "branches": branches}
 
 
 def _brief(row: SessionRow) -> dict[str, Any]:

@@ -23,7 +23,7 @@ const STATES = {
   ringing: { text: msg("Waiting for an expert"), icon: "hourglass", kind: "waiting" },
   active: { text: msg("With an expert"), icon: "headset", kind: "active" },
   held: { text: msg("With an expert, on hold"), icon: "pause", kind: "active" },
-  ended: { text: msg("Call is ending"), icon: "phone-off", kind: "idle" },
+  ended: { text: msg("Call ended"), icon: "phone-off", kind: "idle" },
   closed: { text: msg("Free"), icon: "circle-check", kind: "idle" },
 };
 

@@ -37,7 +37,7 @@ const MOMENTS = {
   leg_connected: ["plug-zap", msg("Media connected: {participant}")],
   leg_closed: ["unplug", msg("Media connection ended: {participant} ({reason})")],
   quality_changed: ["gauge", msg("Network of {participant}: {quality} ({reason})")],
-  recording_started: ["circle-dot", msg("Recording started ({suite})")],
+  recording_started: ["circle-dot", msg("Recording started")],
   participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
   participant_returned: ["wifi", msg("Connection restored: {participant}")],
   held: ["pause", msg("Put on hold")],
@@ -146,16 +146,29 @@ export function momentText({ kind, data }) {
     return t("Network of {participant}: good again", { participant: participantLabel(data.participant) });
   const text = MOMENTS[kind]?.[1];
   if (!text) return kind.replaceAll("_", " ");
-  return t(text, {
+  const said = kind === "disposed" && data.overdue ? msg("Outcome: {outcome} (not confirmed: time ran out)") : text;
+  const words = t(said, {
     ...data,
     participant: participantLabel(data.participant ?? data.sender ?? data.by ?? ""),
     reason: wordLabel(data.reason ?? ""),
     quality: wordLabel(data.quality ?? ""),
     step: wordLabel(data.step ?? ""),
     label: wordLabel(data.label ?? ""),
-    outcome: wordLabel(data.outcome ?? ""),
+    outcome: outcomeLabel(data.outcome ?? ""),
   });
+  return language() === "en" ? words : spaced(words);
 }
+
+/** What else there is to know of a moment, for who asks. @param {{kind: string, data: Record<string, any>}} moment */
+export const momentDetail = ({ kind, data }) =>
+  kind === "recording_started" && data.suite ? t("Encrypted with {suite}", { suite: data.suite }) : "";
+
+/** How a call went; the same code means something else where a ring is declined. @param {string} code */
+export const outcomeLabel = (code) => (code === "declined" ? t("Customer decided against it") : wordLabel(code));
+
+/** Chinese text beside Latin letters has a space between. @param {string} text */
+const spaced = (text) =>
+  text.replace(/([A-Za-z0-9])(?=[\u4e00-\u9fff])/g, "$1 ").replace(/([\u4e00-\u9fff])(?=[A-Za-z0-9])/g, "$1 ");
 
 /** @param {{branch_zh: string, branch_en: string}} where */
 export const branchName = (where) => (language() === "en" ? where.branch_en : where.branch_zh);

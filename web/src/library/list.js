@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
 import { pageData } from "../link/login.js";
-import { branchName, choiceName, isLive, isOver, serviceName, statusLabel, wordLabel } from "./labels.js";
+import { branchName, choiceName, isLive, isOver, outcomeLabel, serviceName, statusLabel } from "./labels.js";
 import { Refused, readJson } from "./requests.js";
 import "./topbar.js";
 
@@ -116,7 +116,7 @@ export class LibraryList extends LitElement {
       <label><span>${t("From")}</span><input type="date" .value=${asked("from")} @change=${this.#chosen("from")} /></label>
       <label><span>${t("To")}</span><input type="date" .value=${asked("to")} @change=${this.#chosen("to")} /></label>
       ${this.#choice("branch", t("Branch"), t("All branches"), branches.map((/** @type {any} */ one) => [one.id, choiceName(one)]))}
-      ${this.#choice("specialist", t("Specialist"), t("All specialists"), specialists.map((/** @type {any} */ one) => [one.id, one.name]))}
+      ${this.#choice("specialist", t("Specialist"), t("All specialists"), specialists.map((/** @type {any} */ one) => [one.id, this.#specialist(one, specialists)]))}
       ${this.#choice("service", t("Service"), t("All services"), services.map((/** @type {any} */ one) => [one.id, choiceName(one)]))}
       ${this.#choice("status", t("Status"), t("Any status"), [
         ["live", t("In progress")],
@@ -127,6 +127,18 @@ export class LibraryList extends LitElement {
         <wa-icon name="x"></wa-icon>${t("Clear")}
       </button>
     </form>`;
+  }
+
+  /**
+   * A specialist's name; where several have it, with the login and the branches, which tell them apart.
+   *
+   * @param {{name: string, login: string, branches: string[] | null}} one
+   * @param {{name: string}[]} all
+   */
+  #specialist(one, all) {
+    if (all.filter(({ name }) => name === one.name).length < 2) return one.name;
+    const names = (this.choices.branches ?? []).filter((/** @type {any} */ { id }) => one.branches?.includes(id)).map(choiceName);
+    return [one.name, one.login, one.branches ? names.join(", ") : t("All branches")].filter(Boolean).join(" · ");
   }
 
   /** @param {string} name @param {string} label @param {string} all @param {[string, string][]} options */
@@ -210,7 +222,7 @@ export class LibraryList extends LitElement {
       <td data-label=${t("Service")}>${serviceName(row)}</td>
       <td data-label=${t("Specialist")} class=${row.specialist_name ? "" : "none"}>${row.specialist_name ?? "–"}</td>
       <td data-label=${t("Length")} class="number ${length === "–" ? "none" : ""}">${length}</td>
-      <td data-label=${t("Outcome")} class=${row.outcome || row.rating ? "" : "none"}>${row.outcome ? wordLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
+      <td data-label=${t("Outcome")} class=${row.outcome || row.rating ? "" : "none"}>${row.outcome ? outcomeLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
       <td data-label=${t("Status")}>${this.#status(row.state)}</td>
       <td class="go"><a class="replay" href=${open}><wa-icon name="play"></wa-icon>${isOver(row.state) ? t("Replay") : t("Watch")}</a></td>
     </tr>`;
@@ -235,11 +247,11 @@ export class LibraryList extends LitElement {
     const last = Math.min(offset + page, total);
     return html`<nav class="pages" aria-label=${t("Pages")}>
       <button ?disabled=${offset === 0} @click=${() => this.ask({ offset: String(Math.max(0, offset - page) || "") })}>
-        <wa-icon name="chevron-left"></wa-icon>${t("Newer")}
+        <wa-icon name="chevron-left"></wa-icon>${t("Previous page")}
       </button>
       <span class="number">${t("{first}–{last} of {total}", { first: offset + 1, last, total })}</span>
       <button ?disabled=${last >= total} @click=${() => this.ask({ offset: String(offset + page) })}>
-        ${t("Older")}<wa-icon name="chevron-right"></wa-icon>
+        ${t("Next page")}<wa-icon name="chevron-right"></wa-icon>
       </button>
     </nav>`;
   }

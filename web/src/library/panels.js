@@ -1,7 +1,7 @@
 // What happened, what was written, which papers were shown, and how complete the recording is.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
-import { momentIcon, momentText, participantLabel, trackLabel, wordLabel } from "./labels.js";
+import { momentDetail, momentIcon, momentText, outcomeLabel, participantLabel, trackLabel, wordLabel } from "./labels.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./types.js").Moment} Moment */
@@ -57,11 +57,11 @@ export class LibraryPanels extends LitElement {
     return html`
       <div class="tabs" role="tablist" @keydown=${this.#arrows}>
         ${this.#tab("events", t("Events"), this.moments.length)} ${this.#tab("chat", t("Chat"), chat.length)}
-        ${this.#tab("papers", t("Papers"), papers.length)} ${this.#tab("complete", t("Completeness"), 0)}
+        ${this.#tab("papers", t("Papers"), papers.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Completeness"), 0)}
       </div>
       <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}" tabindex="0">
         ${this.tab === "events" ? this.#events() : nothing} ${this.tab === "chat" ? this.#chat(chat) : nothing}
-        ${this.tab === "papers" ? this.#paperList(papers) : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
+        ${this.tab === "papers" ? this.#paperList(papers) : nothing} ${this.tab === "notes" ? this.#result() : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
       </div>
       ${this.paper ? this.#large() : nothing}
     `;
@@ -103,7 +103,7 @@ export class LibraryPanels extends LitElement {
           <button @click=${() => this.recording.seek(moment.at_ms)}>
             <span class="number">${formatDuration(moment.at_ms / 1000)}</span>
             <wa-icon name=${momentIcon(moment.kind)}></wa-icon>
-            <span>${momentText(moment)}</span>
+            <span title=${momentDetail(moment)}>${momentText(moment)}</span>
           </button>
         </li>`,
       )}
@@ -177,6 +177,23 @@ export class LibraryPanels extends LitElement {
         <wa-icon name="download"></wa-icon>${t("Original file")}
       </a>
     </wa-dialog>`;
+  }
+
+  /** How the call went, as the specialist said it, and the notes as they were last. */
+  #result() {
+    const said = this.moments.findLast(({ kind }) => kind === "disposed");
+    const saved = this.moments.findLast(({ kind }) => kind === "note_saved");
+    const note = said?.data.note || saved?.data.text || "";
+    if (!said && !note) return this.#nothing("notebook-pen", t("Nobody said how the call went, and no notes were taken."));
+    return html`<dl class="result">
+      <dt>${t("Outcome")}</dt>
+      <dd>
+        <b>${said ? outcomeLabel(said.data.outcome) : t("Not stated")}</b>
+        ${said?.data.overdue ? html`<small class="muted">${t("Saved when the time ran out, not confirmed.")}</small>` : nothing}
+      </dd>
+      <dt>${t("Notes")}</dt>
+      <dd class="note" dir="auto">${note || "–"}</dd>
+    </dl>`;
   }
 
   #complete() {

@@ -1,7 +1,7 @@
 // The player: the pictures, the customer's screen, the transport, the timeline and the panels of one recording.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
-import { branchName, gapLabel, isLive, serviceName, statusLabel, trackLabel, wordLabel } from "./labels.js";
+import { branchName, gapLabel, isLive, serviceName, statusLabel, trackLabel, outcomeLabel } from "./labels.js";
 import "./panels.js";
 import "./timeline.js";
 import "./topbar.js";
@@ -122,7 +122,7 @@ export class LibraryPlayer extends LitElement {
           <dl>
             <div><dt>${t("Time")}</dt><dd>${formatDateTime(session.requested_ms)}</dd></div>
             <div><dt>${t("Specialist")}</dt><dd>${session.specialist_name ?? "–"}</dd></div>
-            <div><dt>${t("Outcome")}</dt><dd>${session.outcome ? wordLabel(session.outcome) : "–"}</dd></div>
+            <div><dt>${t("Outcome")}</dt><dd>${session.outcome ? outcomeLabel(session.outcome) : "–"}</dd></div>
           </dl>
         </header>
         <div class="pictures" data-small=${cameras.length + (screen ? 1 : 0) - 1}>
