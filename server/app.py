@@ -31,6 +31,7 @@ from server.keys import (
     AUDIT,
     BLOBS,
     BUS,
+    CONDITION,
     CONFIG,
     HOST,
     ICE,
@@ -49,6 +50,7 @@ from server.keys import (
 from server.notice import load_notice
 from server.recording.space import DiskFloor
 from server.replay.reader import Reader
+from server.rooms.condition import Condition
 from server.rooms.legs import IceServers, leg_maker
 from server.rooms.lobby import Lobby
 from server.rooms.rates import Rates
@@ -57,6 +59,7 @@ from server.rooms.rooms import Rooms
 from server.session.machine import Graces
 from server.store import Store, modes
 from server.store.database import sqlite_file
+from server.store.sessions import SessionQuery
 from server.store.stamps import new_id
 from web import pages as web_pages
 from web.assets import serve_asset
@@ -165,10 +168,23 @@ async def _identity(app: web.Application) -> AsyncIterator[None]:
 async def _blobs(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
+    await _check_belongs(config, app[STORE], app[BLOBS])
     app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
     app[PAPERS] = Papers(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     yield
+
+
+async def _check_belongs(config: Config, store: Store, blobs: Blobs) -> None:
+    """Raise `ValueError` where the database knows of nothing and there are recordings: most likely it was lost."""
+    if config.empty_database == "accept" or (await store.sessions.search(SessionQuery(), limit=1)).total:
+        return
+    spooled = await asyncio.to_thread(lambda: next(config.spool.rglob("*.*"), None) is not None)
+    if spooled or await blobs.any("sessions"):
+        raise ValueError(
+            "the database holds no session, but recordings lie beside it: put the database back from the backup, or "
+            "say --empty-database accept to begin anew (docs/operate.md, Backup)"
+        )
 
 
 async def _rooms(app: web.Application) -> AsyncIterator[None]:
@@ -177,13 +193,15 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[ICE] = IceServers(config)
     app[HOST] = Host(heartbeat_s=config.heartbeat_s)
     floor = DiskFloor(config.spool, config.minimum_free_mb * 1024 * 1024)
+    recordings = Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor)
+    app[CONDITION] = condition = Condition(store, recordings)
     app[ROOMS] = rooms = Rooms(
         node=new_id(),
         store=store,
         journal=app[JOURNAL],
         notice=app[NOTICE],
         bus=bus,
-        recordings=Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor),
+        recordings=recordings,
         sanitise=Sanitiser,
         new_leg=leg_maker(config, app[ICE]),
         graces=Graces(
@@ -197,6 +215,9 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[LOBBY] = lobby = Lobby(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed
     await rooms.start()
+    await condition.look()
+    condition.start()
     yield
+    await condition.stop()
     lobby.close()
     await rooms.stop()

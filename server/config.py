@@ -142,6 +142,11 @@ class Config:
     blobs: str = _option(
         "", _text, "Where segments and documents lie: a directory or s3://bucket/prefix. Empty: data/blobs."
     )
+    empty_database: str = _option(
+        "refuse",
+        _one_of("refuse", "accept"),
+        "Whether to serve although the database holds no session and recordings lie beside it: refuse or accept.",
+    )
     suite: str = _option("aes-256-gcm", _one_of(*SUITES), "Cipher suite of new recordings.")
     site_key: Path | None = _option(
         None, _optional_path, "File of the 32-byte key that wraps the data keys. Empty: data/keys/site.key."

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from server.journal.tally import Tally
     from server.notice import RecordingNotice
     from server.replay.reader import Reader
+    from server.rooms.condition import Condition
     from server.rooms.legs import IceServers
     from server.rooms.lobby import Lobby
     from server.rooms.rates import Rates
@@ -44,3 +45,4 @@ ICE: web.AppKey[IceServers] = web.AppKey("ice")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")
+CONDITION: web.AppKey[Condition] = web.AppKey("condition")

@@ -32,7 +32,7 @@ def serve(config: Config) -> None:
     Raises:
         OSError: the address is taken, a certificate cannot be read, or another server works in the data directory.
         server.blobs.vault.SiteKeyError: the site's key is missing, or not the one that recordings were made with.
-        ValueError: the recording notice cannot be used.
+        ValueError: the recording notice cannot be used, or the database is empty and recordings are there.
         link.messages.errors.Unavailable: the database cannot be opened.
         link.media.selftest.Incompatible: a media library is not the one this program was written for.
     """

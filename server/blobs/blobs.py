@@ -100,6 +100,16 @@ class Blobs:
             raise Unavailable(f"blobs below {prefix} cannot be listed: {type(error).__name__}") from error
         return sorted(found)
 
+    async def any(self, prefix: str) -> bool:
+        """Whether there is a blob below the folder `prefix`. Raises `Unavailable`."""
+        check_name(prefix)
+        try:
+            async for page in obstore.list(self._store, prefix, chunk_size=1):
+                return bool(page)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blobs below {prefix} cannot be listed: {type(error).__name__}") from error
+        return False
+
     async def delete(self, name: str) -> None:
         """Remove the blob; no error if it is not there."""
         check_name(name)

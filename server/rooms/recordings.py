@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Recordings:
 
     def __init__(self, journal: Journal, vault: Vault, blobs: Blobs, spool: Path, floor: DiskFloor) -> None:
         self.floor = floor
+        self.failed_at: float | None = None
+        """When a recorder of this process last failed (monotonic)."""
         self._journal = journal
         self._vault = vault
         self._blobs = blobs
@@ -112,6 +115,10 @@ class Recordings:
             resume=recovered.tracks if recovered else None,
             reason=recovered.reason if recovered else "",
         )
+
+    def failed(self) -> None:
+        """A recorder broke, or could not begin."""
+        self.failed_at = time.monotonic()
 
     async def discard(self, session: str) -> None:
         """Empty the session's spool: everything in it is sealed and journaled."""

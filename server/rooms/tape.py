@@ -120,6 +120,7 @@ class Tape:
         self._room.share.refresh()
 
     def _give_up(self) -> None:
+        self._recordings.failed()
         self._room.post(e.Ended("system", "recording_failed"))
 
     def _listen(self, recorder: Recorder | None) -> None:
@@ -173,6 +174,7 @@ class Tape:
         broken = self._recorder
         if broken is None or not broken.failed or not self._room.state.open:
             return
+        self._recordings.failed()
         self._listen(None)
         await broken.suspend()
         self._restarts += 1

@@ -129,7 +129,8 @@ class _failures:  # noqa: N801 - reads as a statement
         if isinstance(error, IntegrityError):
             return
         if isinstance(error, DBAPIError | PoolTimeout | sqlite3.Error | OSError):
-            log.error("database unavailable", error=type(error).__name__, reason=_reason(error))
+            # Per call this is information: that it is so is a warning of `server.rooms.condition`, once.
+            log.info("database unavailable", error=type(error).__name__, reason=_reason(error))
             raise Unavailable("the database is not available") from error
 
 

@@ -119,7 +119,7 @@ def test_there_are_routes_and_none_is_for_nobody() -> None:
     assert all(route.allow.kind is not Kind.NOBODY for route in ROUTES)
     public = {named(route) for route in ROUTES if route.allow.kind in (Kind.ANYBODY, Kind.MACHINE)}
     pages = {"GET /login", "POST /login", "GET /cobrowse/frame", "GET /static/{path}"}
-    assert public == pages | {"GET /health", "POST /api/kiosk/enrol"}
+    assert public == pages | {"GET /health", "GET /ready", "POST /api/kiosk/enrol"}
 
 
 async def test_every_route_admits_whom_it_declares_and_nobody_else(world: World) -> None:
@@ -315,21 +315,23 @@ async def test_every_error_has_one_form(world: World) -> None:
 async def test_a_database_that_is_away_is_503_and_says_when_to_come_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away() -> int:
+    async def away(_login: str) -> None:
         raise Unavailable("the database is not available")
 
-    monkeypatch.setattr(world.app[STORE].logins, "last_change", away)
-    async with world.ask("GET", "/health") as response:
+    headers = await world.as_person("guide.north")
+    monkeypatch.setattr(world.app[STORE].logins, "get", away)
+    async with world.ask("GET", "/api/me", headers=headers) as response:
         assert response.status == 503
         assert int(response.headers["Retry-After"]) > 0
 
 
 async def test_an_error_of_ours_tells_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken() -> int:
+    async def broken(_login: str) -> None:
         raise RuntimeError("6222 0000 secret")
 
-    monkeypatch.setattr(world.app[STORE].logins, "last_change", broken)
-    async with world.ask("GET", "/health") as response:
+    headers = await world.as_person("guide.north")
+    monkeypatch.setattr(world.app[STORE].logins, "get", broken)
+    async with world.ask("GET", "/api/me", headers=headers) as response:
         assert response.status == 500
         assert "6222" not in await response.text()
 

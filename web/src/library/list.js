@@ -4,6 +4,7 @@ import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.j
 import { pageData } from "../link/login.js";
 import { branchName, choiceName, isLive, isOver, outcomeLabel, serviceName, statusLabel } from "./labels.js";
 import { Refused, readJson } from "./requests.js";
+import "./condition.js";
 import "./topbar.js";
 
 /** @typedef {import("./types.js").Brief} Brief */
@@ -93,6 +94,7 @@ export class LibraryList extends LitElement {
     return html`
       <library-topbar class="topbar"></library-topbar>
       <main class="library-main">
+        <library-condition></library-condition>
         <div class="library-heading">
           <h1>${t("Recordings")}</h1>
           <p class="muted" role="status">

@@ -1,0 +1,99 @@
+"""A full disk, a locked database and a failing recorder are seen, told once, and over when they are over."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from link.signaling.client import Refused
+from server.keys import CONDITION
+from server.rooms.condition import RECORDER_S, Condition
+from server.store.database import sqlite_file
+from tests.server.rooms.bank import Bank, eventually
+from tests.server.rooms.conftest import OpenBank
+
+
+async def answer(bank: Bank, path: str) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{bank.port}{path}") as response:
+        return response.status, await response.json()
+
+
+def reasons(bank: Bank) -> frozenset[str]:
+    return bank.app[CONDITION].reasons
+
+
+def told(lines: list[Any], event: str) -> list[tuple[str, str]]:
+    return [(line["log_level"], line["reason"]) for line in lines if line["event"] == event]
+
+
+async def test_all_is_well_at_first(bank: Bank) -> None:
+    assert await answer(bank, "/ready") == (200, {"ready": True, "reasons": []})
+    assert await answer(bank, "/health") == (200, {"ok": True})
+
+
+async def test_a_disk_below_the_floor_takes_no_new_call_and_says_so(
+    open_bank: OpenBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = await open_bank(minimum_free_mb=1)
+    kiosk = await bank.kiosk("k1")
+    room = os.statvfs_result((4096, 4096, 100_000, 40, 40, 0, 0, 0, 0, 255))
+    with capture_logs() as lines:
+        with monkeypatch.context() as full:
+            full.setattr(os, "statvfs", lambda _: room)
+            await eventually(lambda: reasons(bank) == {"disk"}, 20)
+            status, body = await answer(bank, "/ready")
+            assert (status, [one["code"] for one in body["reasons"]]) == (503, ["disk"])
+            assert (await answer(bank, "/health"))[0] == 200
+            with pytest.raises(Refused) as caught:
+                await kiosk.call()
+            assert caught.value.code == "unavailable"
+            for _ in range(5):
+                await bank.app[CONDITION].look()
+        await eventually(lambda: not reasons(bank), 20)
+    assert told(lines, "not ready") == [("warning", "disk")]
+    assert told(lines, "ready again") == [("warning", "disk")]
+    assert (await answer(bank, "/ready"))[0] == 200
+    await kiosk.call()
+
+
+async def test_a_locked_database_is_a_reason_while_it_is_locked(bank: Bank) -> None:
+    file = sqlite_file(bank.config.database_url)
+    assert file is not None
+    other = sqlite3.connect(file, isolation_level=None)
+    try:
+        with capture_logs() as lines:
+            other.execute("BEGIN EXCLUSIVE")
+            await eventually(lambda: reasons(bank) == {"database"}, 20)
+            status, body = await answer(bank, "/ready")
+            assert (status, [one["code"] for one in body["reasons"]]) == (503, ["database"])
+            assert (await answer(bank, "/health"))[0] == 200
+            other.execute("ROLLBACK")
+            await eventually(lambda: not reasons(bank), 20)
+        assert told(lines, "not ready") == [("warning", "database")]
+        assert told(lines, "ready again") == [("warning", "database")]
+    finally:
+        other.close()
+
+
+async def test_a_recorder_that_failed_is_a_reason_for_a_minute(bank: Bank) -> None:
+    now = 1000.0
+
+    def clock() -> float:
+        return now
+
+    recordings = bank.rooms._recordings
+    condition = Condition(bank.store, recordings, clock)
+    await condition.look()
+    assert not condition.reasons
+    recordings.failed_at = now
+    await condition.look()
+    assert condition.reasons == {"recorder"}
+    now += RECORDER_S
+    await condition.look()
+    assert "recorder" not in condition.reasons
+    await condition.stop()

@@ -1,0 +1,48 @@
+"""A supervisor sees what is the matter with the server, and that it is over."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from link.messages.errors import Unavailable
+from server.keys import CONFIG
+from server.recording.space import DiskFloor
+from server.store.database import sqlite_file
+from tests.web.audit import faults
+from tests.web.test_library import library, looking_at
+
+pytestmark = pytest.mark.chromium
+
+
+async def too_little(_floor: DiskFloor) -> None:
+    raise Unavailable("too little free disk space")
+
+
+async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with library(tmp_path) as made, looking_at(made, "/library", tmp_path) as (shown, complaints):
+        notice = shown.get_by_role("alert")
+        await expect(shown.locator("tbody tr")).to_have_count(1)
+        await expect(notice).to_have_count(0)
+        with monkeypatch.context() as full:
+            full.setattr(DiskFloor, "check", too_little)
+            await expect(notice).to_contain_text("disk is almost full", timeout=40_000)
+            assert await faults(shown) == []
+            if folder := os.environ.get("VISAVIS_SCREENSHOTS"):
+                await shown.screenshot(path=Path(folder) / "condition-disk.png")
+        await expect(notice).to_have_count(0, timeout=40_000)
+        file = sqlite_file(made.server.app[CONFIG].database_url)
+        assert file is not None
+        other = sqlite3.connect(file, isolation_level=None)
+        try:
+            other.execute("BEGIN EXCLUSIVE")
+            await expect(notice).to_contain_text("database cannot be written", timeout=40_000)
+            other.execute("ROLLBACK")
+        finally:
+            other.close()
+        await expect(notice).to_have_count(0, timeout=40_000)
+        assert [line for line in complaints if "503" not in line] == []
