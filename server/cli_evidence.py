@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import structlog
 
 from link.messages.errors import VisavisError
 from server import config as configuration
+from server.backup import backup
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
@@ -62,6 +64,14 @@ def add_commands(commands: Any) -> None:
     for parser in (verifying, exporting):
         parser.add_argument("session", metavar="SESSION")
     exporting.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory")
+    copying = _command(
+        commands,
+        "backup",
+        "copy the database, and then the recordings and papers",
+        _backup,
+        ("data", "database", "blobs"),
+    )
+    copying.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory, or an earlier backup")
     _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken, 2 unusable", _audit, STORE_OPTIONS)
 
 
@@ -136,6 +146,11 @@ def _export(config: Config, options: argparse.Namespace) -> int:
     for line in left_out:
         print(f"visavis: left out: {line}", file=sys.stderr)
     return 1 if left_out else 0
+
+
+def _backup(config: Config, options: argparse.Namespace) -> int:
+    answer(asdict(backup(config, options.folder)), as_json=options.json)
+    return 0
 
 
 def _sessions(config: Config, options: argparse.Namespace) -> int:

@@ -39,6 +39,7 @@ FLOORS = {
     "server.documents": 2,
     "server.identity": 2,
     "server.rooms": 3,
+    "server.backup": 4,
     "server.app": 4,
     "server.serve": 4,
     "server.handlers": 4,
