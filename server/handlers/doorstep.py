@@ -28,12 +28,13 @@ log = structlog.get_logger()
 
 FIRST_REQUEST_S: Final = 5.0
 """Within which a new connection must have sent a whole request head; the TLS handshake has as long before that."""
+BACKLOG: Final = 2048
+"""Connections that the kernel keeps while we are busy; what it drops beyond that tries again after seconds."""
 KEEP_ALIVE_S: Final = 75.0
 """How long a connection is kept between requests, also with a part of the next one."""
 PER_ADDRESS: Final = 512
 """Connections of one address that nobody has logged in on."""
 MOST: Final = 60_000
-BACKLOG: Final = 1024
 SWEEP: Final = 512
 REPORT_S: Final = 10.0
 BREATHER_S: Final = 0.2
