@@ -247,7 +247,10 @@ class DocumentFailed(EventBase, frozen=True):
 
 
 class DocumentStored(EventBase, frozen=True):
-    """The image is stored: SHA-256 (hex) of the delivered bytes, and where original and re-encoded view lie."""
+    """The image is stored: SHA-256 (hex) of the delivered bytes, and where original and re-encoded view lie.
+
+    `incomplete`: the file ended too early, and its last rows or its finest details are missing.
+    """
 
     document: str
     sha256: str
@@ -258,6 +261,7 @@ class DocumentStored(EventBase, frozen=True):
     blob: str
     original_blob: str
     view_sha256: str
+    incomplete: bool = False
 
 
 class DocumentDecided(EventBase, frozen=True):

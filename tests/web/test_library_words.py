@@ -27,7 +27,7 @@ async def _given_up(made: Library, *, overdue: bool) -> None:
     await made.archive.add("s-told", 900, *ringing, e.Answered("p1", "Emma Clarke"), projection=answered)
     ended = (e.RecordingStarted("aes-256-gcm", "s-told"), e.NoteSaved("wants 12 months\nnot now"))
     await made.archive.add("s-told", 1000, *ended)
-    over = (e.Ended("kiosk", "customer"), e.Disposed("declined", "", "p1", overdue), e.RecordingCompleted([]))
+    over = (e.Ended("kiosk", "customer"), e.Disposed("declined", "", "p1", overdue=overdue), e.RecordingCompleted([]))
     done = Projection(state="closed", ended_us=STARTED_US + 5_000_000, outcome="declined")
     await made.archive.add("s-told", 5000, *over, e.Closed(), projection=done)
 
