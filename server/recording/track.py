@@ -25,7 +25,10 @@ HOLE_MS = {AUDIO: 500, VIDEO: 1000}  # without media for longer, and without a r
 DECLARE_MS = 5000  # how often the gap of a track that was expected and has never come is declared
 SEAL_AFTER_MS = 500  # a segment is closed so long after its end when nothing follows it
 STOOD_AFTER_MS = 3000  # and where its last picture stood, as its sender is heard of once a second at least
-SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise
+SNAP_MS = 10  # smaller differences between an Opus packet's time and its predecessor's end are clock noise,
+SNAP_SHARE = (
+    0.25  # where they are also less than this of the packet: one that is followed at twice its pace is not moved
+)
 
 
 @dataclass(slots=True)
@@ -313,7 +316,8 @@ class Cutter:
 
     def _time(self, frame: EncodedFrame) -> int:
         at = round(frame.time * 1000 + self._offset_ms)
-        if self.kind == AUDIO and not self._reason and abs(at - self._next_audio_ms) <= SNAP_MS:
+        noise_ms = min(SNAP_MS, SNAP_SHARE * frame.duration * 1000)
+        if self.kind == AUDIO and not self._reason and abs(at - self._next_audio_ms) <= noise_ms:
             at = self._next_audio_ms
         at = max(0, at, self._last_ms + 1)
         self._last_ms = at

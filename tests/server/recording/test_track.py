@@ -395,3 +395,18 @@ def test_a_resumed_cutter_leaves_the_state_it_was_given_alone(tmp_path: Path) ->
     assert state == before
     assert track.state is not None
     assert (track.state.next_index, track.state.recorded_ms, track.state.edge_ms) == (4, 2000, 2000)
+
+
+@pytest.mark.parametrize("pace_ms", [4, 5, 10, 15, 19, 20, 21])
+@pytest.mark.parametrize("length_ms", [10, 20, 40])
+def test_sound_that_comes_at_another_pace_is_not_crowded(tmp_path: Path, pace_ms: int, length_ms: int) -> None:
+    """What makes up for a pause that was taken for too long comes at twice its pace; that is not recorded twice."""
+    track = cutter(tmp_path, "audio")
+    items: list[Item] = [
+        EncodedFrame(b"\xfc", True, number * pace_ms / 1000, 0, duration=length_ms / 1000) for number in range(150)
+    ]
+    out = track.take(items, 6000) + track.finish(6000)
+    for closed in (item for item in out if isinstance(item, Closed)):
+        found = facts("audio", contents(closed))
+        assert found is not None
+        assert not found.doubled, (closed, found)
