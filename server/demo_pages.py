@@ -42,12 +42,20 @@ class ConsolePage:
         self.page = page
 
     async def make_available(self) -> None:
-        """Take calls from now on."""
+        """Take calls from now on.
+
+        A page that was loaded again takes calls by itself if it did so a moment before, perhaps just when the switch is
+        pressed: so it is looked at until it stays.
+        """
         presence = self.page.locator(".presence")
         await presence.wait_for()
-        if await presence.get_attribute("data-presence") in ("away", "offline"):
-            await presence.locator("wa-switch").click()
-        await self.presence("available")
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            seen = 0
+            while seen < 3:
+                await asyncio.sleep(0.2)
+                seen = seen + 1 if await presence.get_attribute("data-presence") == "available" else 0
+                if not seen and not await presence.locator("wa-switch").evaluate("(one) => one.checked"):
+                    await presence.locator("wa-switch").click()
 
     async def presence(self, wanted: str) -> None:
         """Wait until the page shows this presence."""

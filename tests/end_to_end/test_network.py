@@ -72,7 +72,9 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
         assert path.dropped / path.carried > LOSS / 2
     # The first picture takes its time, and what is lost at the very end is not asked for again;
     # between them all is there.
-    assert [gap for gap in events.get("gap_declared", []) if gap["start_ms"] < over and gap["end_ms"] > begun] == []
+    # A browser that is starved makes no sound for a moment, which is a gap too, but not one of the network's.
+    gaps = [gap for gap in events.get("gap_declared", []) if gap["reason"] != "no_media"]
+    assert [gap for gap in gaps if gap["start_ms"] < over and gap["end_ms"] > begun] == []
 
 
 @pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="half a minute: set VISAVIS_BIG_TESTS=1")

@@ -58,7 +58,7 @@ async def test_nobody_claims_a_recording_that_is_not_there(wire: Wire, faces: Fa
     kiosk = Words(faces.kiosk.page, "kiosk-call .recording")
     console = Words(faces.console.page, ".topbar-call [role=status]")
     await kiosk.says("屏幕操作")
-    await console.says("6 路")
+    await console.says("5 路")
     for words in (kiosk, console):
         await words.begin()
     wire.part()

@@ -26,6 +26,7 @@ PASSWORD = "correct horse battery"
 
 
 async def add_person(data: Path, role: str) -> None:
+    await good(data, "admin", "service", "add", "wealth", "--zh", "理财", "--en", "Wealth")
     adding = ("admin", "person", "add", "li", "--name", "李", "--role", f"{role}@*", "--skill", "wealth")
     await good(data, *adding, stdin=f"{PASSWORD}\n")
 

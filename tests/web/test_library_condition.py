@@ -37,7 +37,7 @@ async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monke
         await expect(notice).to_have_count(0, timeout=40_000)
         file = sqlite_file(made.server.app[CONFIG].database_url)
         assert file is not None
-        other = sqlite3.connect(file, isolation_level=None)
+        other = sqlite3.connect(file, isolation_level=None, timeout=30)
         try:
             other.execute("BEGIN EXCLUSIVE")
             await expect(notice).to_contain_text("database cannot be written", timeout=40_000)

@@ -167,7 +167,7 @@ async def test_a_blob_store_away_at_hang_up_loses_nothing(call: Stage, monkeypat
     await eventually(lambda: not (call.bank.config.data / "spool" / call.session).exists())
 
 
-@pytest.mark.parametrize("part", ["_cut", "_seal_one"])
+@pytest.mark.parametrize("part", ["_cut", "_seal_all"])
 async def test_a_recorder_that_dies_is_replaced(call: Stage, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     real, failures = getattr(Recorder, part), iter([True])
 

@@ -145,7 +145,7 @@ class City:
             if room is not None:
                 await self.close(room)
         await eventually(lambda: not any(self.rooms.get(session) for session in self.acknowledged), within=30)
-        idle = {Presence.OFFLINE, Presence.AWAY, Presence.AVAILABLE}
+        idle = {Presence.OFFLINE, Presence.AWAY, Presence.NOT_RESPONDING, Presence.AVAILABLE}
         await eventually(lambda: {self.rooms.dispatch.presence_of(person.id) for person in self.people} <= idle)
         assert self.rooms.dispatch.queue.calls() == []
         assert self.pages.rings == {}

@@ -235,7 +235,7 @@ async def test_nothing_is_recorded_outside_a_call(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.wait_for_expert(1)
         at.office.ring()
-        await expect(at.page.locator("kiosk-waiting")).to_contain_text("正在呼叫专家")
+        await expect(at.page.locator("kiosk-waiting")).to_contain_text("正在为您呼叫专家")
         assert not at.office.batches()
         at.office.answer()
         await at.hands.in_call()
