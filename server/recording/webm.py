@@ -47,6 +47,12 @@ def element(identifier: bytes, data: bytes) -> bytes:
 
 def init_segment(kind: str, *, width: int = 0, height: int = 0) -> bytes:
     """Return the initialisation segment of a `video` (VP8, of this size) or `audio` (Opus, stereo, 48 kHz) track."""
+    header, info, tracks = parts_of_init(kind, width=width, height=height)
+    return header + SEGMENT + UNKNOWN_SIZE + element(b"\x15\x49\xa9\x66", info) + element(b"\x16\x54\xae\x6b", tracks)
+
+
+def parts_of_init(kind: str, *, width: int = 0, height: int = 0) -> tuple[bytes, bytes, bytes]:
+    """Return the EBML header, and what Info and Tracks hold, for who puts them together in another way."""
     if kind not in ("audio", "video"):
         raise ValueError(f"no media track: {kind}")
     header = element(
@@ -59,14 +65,13 @@ def init_segment(kind: str, *, width: int = 0, height: int = 0) -> bytes:
         + element(b"\x42\x87", b"\x04")  # DocTypeVersion
         + element(b"\x42\x85", b"\x02"),  # DocTypeReadVersion
     )
-    info = element(
-        b"\x15\x49\xa9\x66",
-        element(b"\x2a\xd7\xb1", _unsigned(1_000_000))  # TimestampScale: one millisecond
+    info = (
+        element(b"\x2a\xd7\xb1", unsigned(1_000_000))  # TimestampScale: one millisecond
         + element(b"\x4d\x80", b"visavis")  # MuxingApp
-        + element(b"\x57\x41", b"visavis"),  # WritingApp
+        + element(b"\x57\x41", b"visavis")  # WritingApp
     )
     entry = _video_entry(width or 640, height or 480) if kind == "video" else _audio_entry()
-    return header + SEGMENT + UNKNOWN_SIZE + info + element(b"\x16\x54\xae\x6b", element(b"\xae", entry))
+    return header, info, element(b"\xae", entry)
 
 
 def clusters(blocks: Sequence[Block]) -> bytes:
@@ -105,6 +110,17 @@ def read_clusters(data: bytes) -> Iterator[Block]:
             at = stop
 
 
+def cluster_spans(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each cluster begins and ends. Raises `BadWebm`."""
+    at = 0
+    while at < len(data):
+        if data[at : at + 4] != CLUSTER:
+            raise BadWebm(f"no cluster at byte {at}")
+        _, end = _span(data, at + 4)
+        yield at, end
+        at = end
+
+
 def _block(data: bytes, at: int, stop: int, base: int | None) -> Block:
     if base is None or stop - at < 4 or data[at] != 0x80 | TRACK_NUMBER:
         raise BadWebm(f"bad block at byte {at}")
@@ -115,7 +131,7 @@ def _block(data: bytes, at: int, stop: int, base: int | None) -> Block:
 def _cluster(blocks: Sequence[Block]) -> list[bytes]:
     """The cluster in parts: frames are large, and each copy of them costs."""
     base = blocks[0].time_ms
-    parts = [b"", element(TIMESTAMP, _unsigned(base))]
+    parts = [b"", element(TIMESTAMP, unsigned(base))]
     for block in blocks:
         data = block.data
         head = _BLOCK_HEAD.pack(0x80 | TRACK_NUMBER, block.time_ms - base, _KEYFRAME if block.keyframe else 0)
@@ -128,7 +144,7 @@ def _cluster(blocks: Sequence[Block]) -> list[bytes]:
 def _video_entry(width: int, height: int) -> bytes:
     return (
         _entry_head(1, b"V_VP8")
-        + element(b"\xe0", element(b"\xb0", _unsigned(width)) + element(b"\xba", _unsigned(height)))  # Video
+        + element(b"\xe0", element(b"\xb0", unsigned(width)) + element(b"\xba", unsigned(height)))  # Video
     )
 
 
@@ -139,24 +155,25 @@ def _audio_entry() -> bytes:
     return (
         _entry_head(2, b"A_OPUS")
         + element(b"\x63\xa2", head)  # CodecPrivate
-        + element(b"\x56\xaa", _unsigned(0))  # CodecDelay
-        + element(b"\x56\xbb", _unsigned(SEEK_PRE_ROLL_NS))
-        + element(b"\xe1", element(b"\xb5", struct.pack(">d", SAMPLE_RATE)) + element(b"\x9f", _unsigned(2)))  # Audio
+        + element(b"\x56\xaa", unsigned(0))  # CodecDelay
+        + element(b"\x56\xbb", unsigned(SEEK_PRE_ROLL_NS))
+        + element(b"\xe1", element(b"\xb5", struct.pack(">d", SAMPLE_RATE)) + element(b"\x9f", unsigned(2)))  # Audio
     )
 
 
 def _entry_head(track_type: int, codec: bytes) -> bytes:
     return (
-        element(b"\xd7", _unsigned(TRACK_NUMBER))
-        + element(b"\x73\xc5", _unsigned(TRACK_NUMBER))  # TrackUID
-        + element(b"\x83", _unsigned(track_type))
-        + element(b"\x9c", _unsigned(0))  # FlagLacing
+        element(b"\xd7", unsigned(TRACK_NUMBER))
+        + element(b"\x73\xc5", unsigned(TRACK_NUMBER))  # TrackUID
+        + element(b"\x83", unsigned(track_type))
+        + element(b"\x9c", unsigned(0))  # FlagLacing
         + element(b"\x22\xb5\x9c", b"und")  # Language
         + element(b"\x86", codec)
     )
 
 
-def _unsigned(value: int) -> bytes:
+def unsigned(value: int) -> bytes:
+    """Return an unsigned integer in as few bytes as it takes (RFC 8794 section 7.2)."""
     return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
 
 

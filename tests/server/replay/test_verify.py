@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from link.media.frames import EncodedFrame
+from server.blobs.blobs import Blobs
 from server.blobs.vault import NoKey
 from server.replay.checks import check_paper, check_segment
 from server.replay.export import Incomplete, export_session
@@ -325,3 +326,52 @@ async def test_export_gives_files_that_others_can_read(archive: Archive, tmp_pat
         await export_session(SESSION, folder, **parts)  # type: ignore[arg-type]
     with pytest.raises(LookupError):
         await export_session("nobody", tmp_path / "other", **parts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stopped_after", [0, 1, 4, 7, 9])
+async def test_an_export_that_was_interrupted_goes_on(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_after: int
+) -> None:
+    """Killed after so many segments and documents: the second run has the same files as one that was not."""
+    parts = {"journal": archive.journal, "blobs": archive.blobs, "vault": archive.vault}
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    await export_session(SESSION, once, **parts)  # type: ignore[arg-type]
+    asked: list[str] = []
+    real = Blobs.get
+
+    async def get(blobs: Blobs, name: str) -> bytes:
+        if len(asked) == stopped_after:
+            raise KeyboardInterrupt
+        asked.append(name)
+        return await real(blobs, name)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Blobs, "get", get)
+        with pytest.raises(KeyboardInterrupt):
+            await export_session(SESSION, twice, **parts)  # type: ignore[arg-type]
+    assert not (twice / "SHA256SUMS").exists()
+    half = {path.name for path in twice.iterdir() if not path.name.endswith(".part")}
+    for name in half - {".unfinished"}:
+        assert (twice / name).read_bytes() == (once / name).read_bytes(), "what has its name is whole"
+    await export_session(SESSION, twice, **parts)  # type: ignore[arg-type]
+    assert {path.name: path.read_bytes() for path in twice.iterdir()} == {
+        path.name: path.read_bytes() for path in once.iterdir()
+    }
+    with pytest.raises(FileExistsError):
+        await export_session(SESSION, twice, **parts)  # type: ignore[arg-type]
+
+
+async def test_an_unfinished_export_of_another_session_is_not_touched(archive: Archive, tmp_path: Path) -> None:
+    parts = {"journal": archive.journal, "blobs": archive.blobs, "vault": archive.vault}
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / ".unfinished").write_text("another 00\n")
+    (folder / "journal.jsonl").write_text("theirs")
+    with pytest.raises(FileExistsError, match="another session"):
+        await export_session(SESSION, folder, **parts)  # type: ignore[arg-type]
+    assert (folder / "journal.jsonl").read_text() == "theirs"
+    (folder / ".unfinished").write_text(f"{SESSION} 00\n")
+    files = await export_session(SESSION, folder, **parts)  # type: ignore[arg-type]
+    assert "theirs" not in (folder / "journal.jsonl").read_text(), "the session has gone on: all is written anew"
+    assert not (folder / ".unfinished").exists()
+    assert len(files) > 5
