@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import insert, select
@@ -18,16 +18,22 @@ from server.store.stamps import now_us
 
 PAGE: Final = 250
 """Entries that are read at once: what is done with them may take 20 µs for each, and the loop is back in 5 ms."""
+_OF_JOURNAL: Final = frozenset(("id", "state", "head_seq", "head_hash"))
 _COLUMNS: Final = [tables.journal.c[name] for name in Entry.__slots__]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a session's row says of its journal: the last entry's number and hash, and the state it leads to."""
+    """What a session's row says of its journal: the last entry's number and hash, and the state it leads to.
+
+    `columns` are those that describe the session, `specialists` the names of everybody who answered it, by their id.
+    """
 
     seq: int | None
     hash: bytes | None
     state: str
+    columns: Mapping[str, object] = field(default_factory=dict, compare=False)
+    specialists: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class Unreadable(VisavisError, ValueError):
@@ -104,14 +110,19 @@ class Journal:
 
     async def whole(self, session: str) -> tuple[list[Entry], Head | None]:
         """All entries, and what the session's row said of them at that very moment; None when there is no row."""
-        row = tables.session.c
-        query = select(row.head_seq, row.head_hash, row.state).where(row.id == session)
+        row, answered = tables.session, tables.session_specialist.c
+        query = select(row).where(row.c.id == session)
+        answerers = select(answered.specialist, answered.name).where(answered.session == session)
         entries: list[Entry] = []
         async with self._store.database.read() as connection:
-            head = (await connection.execute(query)).first()
+            found = (await connection.execute(query)).mappings().first()
+            specialists = {row.specialist: row.name for row in await connection.execute(answerers)}
             while page := await _page(connection, session, entries[-1].seq if entries else 0):
                 entries += page
-        return entries, None if head is None else Head(*head)
+        if found is None:
+            return entries, None
+        columns = {name: value for name, value in found.items() if name not in _OF_JOURNAL}
+        return entries, Head(found["head_seq"], found["head_hash"], found["state"], columns, specialists)
 
     async def open_sessions(self) -> list[str]:
         """Sessions that are not closed, oldest first."""

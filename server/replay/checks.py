@@ -15,6 +15,7 @@ from server.journal import Entry, Head, readable, verify_chain
 from server.recording.segment import COBROWSE, facts, suite_digest
 from server.replay.reader import open_segment
 from server.session import events as e
+from server.session.columns import row_of
 from server.session.private import opened
 
 TOLERANCE_MS = 130  # a frame may begin just before its segment's span and end one frame (at most 120 ms) after it
@@ -69,6 +70,31 @@ def check_head(entries: list[Entry], events: Iterable[e.Event], head: Head | Non
     told = "closed" if e.Closed in found else "ended" if e.Ended in found else "running"
     if told != (head.state if head.state in ("ended", "closed") else "running"):
         yield Finding("session row", f"says the session is {head.state}; by the journal it is {told}")
+
+
+def check_row(entries: Iterable[Entry], head: Head | None) -> Iterator[Finding]:
+    """Check that the session's row describes the session that the journal tells of.
+
+    Who may see the recording, and under which names it is found, is decided by the row.
+    """
+    if head is None:
+        return
+    columns, specialists = row_of((event, entry.at_us) for entry in entries if (event := _readable(entry)) is not None)
+    for name, said in head.columns.items():
+        if said != columns.get(name):
+            yield Finding("session row", f"says {said!r} in {name}; by the journal it is {columns.get(name)!r}")
+    for who in sorted(specialists.keys() | head.specialists.keys()):
+        if who not in specialists:
+            yield Finding("session row", f"names {who} among those who answered; by the journal they did not")
+        elif head.specialists.get(who) != specialists[who]:
+            yield Finding("session row", f"does not name {who} among those who answered as the journal does")
+
+
+def _readable(entry: Entry) -> e.Event | None:
+    try:
+        return e.decode(entry.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError):
+        return None  # which check_journal says
 
 
 def check_accounts(events: Iterable[e.Event]) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from server.replay.checks import (
     check_head,
     check_journal,
     check_paper,
+    check_row,
     check_segment,
     check_text,
 )
@@ -86,6 +87,8 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
         return _unusable(report, "journal", "there is no such session")
     events, report.findings = check_journal(entries)
     report.findings += check_head(entries, events, head)
+    if not report.findings:  # else the row and what is left of the journal differ for the reason that is named already
+        report.findings += check_row(entries, head)
     report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
     report.findings += check_accounts(events)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from server.session import events as e
+from server.session.columns import columns_of
 from server.session.state import State
 from server.store.sessions import Projection
 
@@ -14,33 +16,7 @@ def project(before: State, after: State, events: Iterable[e.Event], at_us: int) 
     columns = Projection()
     if after.phase is not None and after.phase is not before.phase:
         columns["state"] = str(after.phase)
+    changed: dict[str, object] = dict(columns)
     for event in events:
-        match event:
-            case e.SessionRequested():
-                columns |= Projection(
-                    kiosk=event.kiosk,
-                    kiosk_name=event.kiosk_name,
-                    branch=event.branch,
-                    branch_zh=event.branch_zh,
-                    branch_en=event.branch_en,
-                    service=event.service,
-                    service_zh=event.service_zh,
-                    service_en=event.service_en,
-                    language=event.language,
-                    requested_us=at_us,
-                )
-            case e.Answered():
-                columns["specialist"], columns["specialist_name"] = event.specialist, event.name
-                if not before.answered:
-                    columns["answered_us"] = at_us
-            case e.Ended():
-                columns["ended_us"], columns["end_reason"] = at_us, event.reason
-            case e.Rated():
-                columns["rating"] = event.stars
-            case e.Disposed():
-                columns["outcome"] = event.outcome
-            case e.Closed():
-                columns["closed_us"] = at_us
-            case _:
-                pass
-    return columns
+        changed |= columns_of(event, at_us, answered=before.answered)
+    return cast("Projection", changed)

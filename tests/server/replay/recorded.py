@@ -117,7 +117,10 @@ async def record(
     await archive.add(session, 3500, await _paper(archive, key), e.DocumentDecided("d1", accepted=True))
     if finished:
         end_ms = (seconds + 1) * 1000
-        ended = Projection(state="closed", ended_us=STARTED_US + end_ms * 1000, end_reason="customer", outcome="solved")
+        end_us = STARTED_US + end_ms * 1000
+        ended = Projection(
+            state="closed", ended_us=end_us, closed_us=end_us, end_reason="customer", rating=5, outcome="solved"
+        )
         await archive.add(
             *(session, end_ms, e.Ended("kiosk", "customer"), completed, e.Rated(5)),
             *(e.Disposed("solved", "", "p1"), e.Closed()),

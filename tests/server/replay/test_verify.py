@@ -24,7 +24,7 @@ from server.session import events as e
 from server.store import tables
 from tests.server.recording import media
 from tests.server.replay import recorded
-from tests.server.replay.recorded import SESSION, Archive, record
+from tests.server.replay.recorded import SESSION, STARTED_US, Archive, record
 
 
 @pytest.fixture
@@ -189,9 +189,12 @@ async def test_an_end_of_other_types_is_broken_and_no_crash(archive: Archive, sc
     assert json.loads(report.as_json())["verdict"] == "broken"
 
 
-def tamper(archive: Archive, script: str) -> None:
+def tamper(archive: Archive, script: str, *values: object) -> None:
     with sqlite3.connect(archive.folder / "store.sqlite3") as connection:
-        connection.executescript(script)
+        if values:
+            connection.execute(script, values)
+        else:
+            connection.executescript(script)
     connection.close()
 
 
@@ -375,3 +378,42 @@ async def test_an_unfinished_export_of_another_session_is_not_touched(archive: A
     assert "theirs" not in (folder / "journal.jsonl").read_text(), "the session has gone on: all is written anew"
     assert not (folder / ".unfinished").exists()
     assert len(files) > 5
+
+
+ROW = {
+    "kiosk": "k9", "kiosk_name": "Lobby 9", "branch": "b2", "branch_zh": "城南支行", "branch_en": "South",
+    "service": "loans", "service_zh": "贷款", "service_en": "Loans", "language": "en",
+    "specialist": "p9", "specialist_name": "Nobody", "requested_us": STARTED_US + 1, "answered_us": STARTED_US,
+    "ended_us": None, "closed_us": STARTED_US, "end_reason": "left", "outcome": "declined", "rating": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ROW)
+async def test_a_row_that_describes_another_call_is_found(archive: Archive, column: str) -> None:
+    """Whoever owns the database decides by the branch who may see a recording."""
+    tamper(archive, f"UPDATE session SET {column} = ?", ROW[column])
+    report = await verified(archive)
+    assert report.exit_code == 1
+    assert [finding.where for finding in report.findings] == ["session row"]
+    assert f" in {column};" in report.findings[0].problem
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM session_specialist",
+        "UPDATE session_specialist SET name = 'Nobody'",
+        "UPDATE session_specialist SET specialist = 'p9'",
+        f"INSERT INTO session_specialist VALUES ('{SESSION}', 'p9', 'Nobody')",
+    ],
+)
+async def test_somebody_who_did_not_answer_is_found(archive: Archive, statement: str) -> None:
+    tamper(archive, statement)
+    report = await verified(archive)
+    assert report.exit_code == 1
+    assert {finding.where for finding in report.findings} == {"session row"}
+
+
+def test_the_row_knows_every_column_that_describes_a_session() -> None:
+    known = {column.name for column in tables.session.columns} - {"id", "state", "head_seq", "head_hash"}
+    assert known == set(ROW)
