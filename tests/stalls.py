@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from link.tasks import spawn
 
 T = TypeVar("T")
-TRIES = 10
+TRIES = 4
 """How often to look before a long turn is the code's: code that holds the loop does so each time.
 
 A virtual machine that is stopped for a moment, or a thread that waits for a core with what the loop needs, looks the
