@@ -120,8 +120,14 @@ async def launched(*, video: Path, audio: Path, headless: bool = True) -> AsyncI
 async def profile(
     browser: Browser, *, screen: ViewportSize = CONSOLE_SCREEN, language: str = "zh-CN"
 ) -> AsyncIterator[BrowserContext]:
-    """A profile of its own in `browser`: nobody is logged in, camera and microphone are allowed."""
-    context = await browser.new_context(viewport=screen, locale=language, permissions=["camera", "microphone"])
+    """A profile of its own in `browser`: nobody is logged in, camera and microphone are allowed.
+
+    Pages are asked for little motion (`prefers-reduced-motion`): without a graphics card each frame of a pulsing light
+    is drawn by the processor, sixty times a second, and several pages of that take what the call needs.
+    """
+    context = await browser.new_context(
+        viewport=screen, locale=language, permissions=["camera", "microphone"], reduced_motion="reduce"
+    )
     try:
         await context.add_init_script(_WATCH_PEERS)
         yield context

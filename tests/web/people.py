@@ -109,8 +109,8 @@ async def _launched(folder: Path) -> AsyncIterator[Browser]:
 def _write_video(path: Path) -> None:
     with path.open("wb") as file:
         for number in range(30):
-            picture = Image.new("RGB", (640, 360), (40, 90, 95))
-            ImageDraw.Draw(picture).rectangle((number * 20, 40, number * 20 + 60, 320), fill=(242, 180, 91))
+            picture = Image.new("RGB", (320, 180), (40, 90, 95))
+            ImageDraw.Draw(picture).rectangle((number * 10, 20, number * 10 + 30, 160), fill=(242, 180, 91))
             buffer = io.BytesIO()
             picture.save(buffer, "JPEG", quality=80)
             file.write(buffer.getvalue())

@@ -85,7 +85,7 @@ async def silent(request: web.Request) -> web.StreamResponse:
     await socket.prepare(request)
     await socket.receive()
     welcome = {"frame": "welcome", "version": 1, "face": "console", "resume": "r", "resumed": False, "received": 0}
-    await socket.send_str(json.dumps({**welcome, "heartbeat_s": 0.5}))
+    await socket.send_str(json.dumps({**welcome, "heartbeat_s": float(request.query.get("heartbeat_s", "0.5"))}))
     while (await socket.receive()).type is WSMsgType.TEXT:
         pass
     return socket
@@ -250,7 +250,8 @@ async def test_a_question_is_answered_at_once_or_ends_the_websocket(page: Page) 
     await seen(page, "link.state === 'open'")
     asked = "Promise.all([link.check(3000), link.check(1)])"
     assert await page.evaluate(asked) == [True, True]
-    await page.evaluate("link.close(); void globalThis.open('/silent')")
+    # It must not notice by itself before it is asked to look.
+    await page.evaluate("link.close(); void globalThis.open('/silent?heartbeat_s=60')")
     await seen(page, "link.state === 'open'")
     assert await page.evaluate("link.check(200)") is False
     assert await page.evaluate("link.state") == "lost"

@@ -70,6 +70,7 @@ async def test_a_reload_keeps_taking_calls(tmp_path: Path) -> None:
         page = person.page
         await page.keyboard.press("a")
         await desk.until(c.SetPresence)
+        await expect(page.locator(".presence[data-presence=available]")).to_be_visible()
         desk.presence, desk.takes_calls, desk.paused = Presence.AWAY, False, "new"
         await page.reload()
         await desk.until(c.SetPresence, 2)

@@ -73,7 +73,7 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         await at.hands.in_call()
         digest = await at.sees_expert()
         assert digest["received"]["audio0"]["energy"] > 0
-        assert digest["received"]["video0"]["width"] >= 640
+        assert digest["received"]["video0"]["width"] >= 320
         assert not await at.page.locator("video.remote").evaluate("video => video.paused")
         await expect(at.page.locator(".recording"), "no paper is seen yet").to_have_text(
             "正在录制：画面、声音、屏幕操作"
