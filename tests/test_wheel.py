@@ -77,10 +77,9 @@ def visavis(wheel: Path) -> Path:
     subprocess.run(installing, check=True, env=_environment(), timeout=240)
     asking = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     found = subprocess.run(asking, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
-    # Appended by hand: the file that makes the checkout importable there is not read.
-    needed = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    borrowed = "\n".join(["import sys", *(f"sys.path.append({path!r})" for path in needed)])
-    (Path(found) / "sitecustomize.py").write_text(borrowed)
+    # By a path file, whose lines are only added: the one that makes the checkout importable there is not read.
+    needed = dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    (Path(found) / "borrowed.pth").write_text("".join(f"{path}\n" for path in needed))
     return home / "bin" / "visavis"
 
 
