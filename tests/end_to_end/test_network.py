@@ -127,5 +127,6 @@ async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wir
     assert len(events["leg_opened"]) == before, "media goes on meanwhile"
     assert len(events["answered"]) == 1
     assert "requeued" not in events
-    gaps = [gap for gap in events.get("gap_declared", []) if gap["track"] in CONTINUOUS]
+    declared = [gap for gap in events.get("gap_declared", []) if gap["track"] in CONTINUOUS]
+    gaps = [gap for gap in declared if gap["reason"] != "no_media"]  # a starved browser sends nothing for a while
     assert not [gap for gap in gaps if gap["end_ms"] > cut and gap["start_ms"] < over - 500]

@@ -66,12 +66,15 @@ async def test_a_recording_is_replayed_exported_and_proved(call: Faces, tmp_path
         assert moments[-1] >= talked - 0.5, f"{name} covers the whole talk"
         # The last picture lasts until the next would have come, which on a busy camera takes its time.
         longest = max(after - before for before, after in pairwise(moments))
-        assert abs(moments[-1] - recorded[name]["recorded_ms"] / 1000) <= 0.5 + longest
+        assert abs(moments[-1] - recorded[name]["expected_ms"] / 1000) <= 0.5 + longest
         seconds = {int(moment) for moment in moments}
-        assert seconds >= set(range(int(moments[-1]))), f"{name}: every second has frames"
+        # A browser that is starved sends nothing for a while, which is declared.
+        if not recorded[name]["gap_ms"]:
+            assert seconds >= set(range(int(moments[-1]))), f"{name}: every second has frames"
         assert moments == sorted(moments)
         least, most = RATES[recorded[name]["kind"]]
-        assert least <= (len(moments) - 1) / moments[-1] <= most, f"{name} has each frame once"
+        rate = (len(moments) - 1) / (recorded[name]["recorded_ms"] / 1000)
+        assert least <= rate <= most, f"{name} has each frame once"
     sums = (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()
     for line in sums:
         digest, _, name = line.partition("  ")
