@@ -21,7 +21,7 @@ from pathlib import Path
 
 from server.demo_data import PEOPLE
 from server.demo_media import Media, prepare
-from server.demo_stack import ROOT, Stack, StackError, free_port, running
+from server.demo_stack import ROOT, Stack, StackError, first_line, free_port, running
 
 MEDIA = ROOT / ".cache" / "demo"
 FAILURE = ROOT / "var" / "demo-failure.log"
@@ -39,11 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0 if not options.auto else 130
     except Exception as error:  # noqa: BLE001 - whatever it is, who tries the demonstration gets one sentence
-        FAILURE.parent.mkdir(parents=True, exist_ok=True)
-        FAILURE.write_text(traceback.format_exc(), encoding="utf-8")
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        return _stopped(f"The demonstration stopped: {reason} (details: {FAILURE}).", options)
+        details = _kept(traceback.format_exc())
+        return _stopped(f"The demonstration stopped: {first_line(error)}{details}.", options)
     return 0
+
+
+def _kept(details: str) -> str:
+    """Where the details of a failure lie, to be added to its sentence; nothing where the disk is what failed."""
+    try:
+        FAILURE.parent.mkdir(parents=True, exist_ok=True)
+        FAILURE.write_text(details, encoding="utf-8")
+    except OSError:
+        return ""
+    return f" (details: {FAILURE})"
 
 
 def _stopped(sentence: str, options: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from server.demo_machine import measure
 from server.demo_media import Media
 from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
 from server.demo_report import Report, judge, read_journal
-from server.demo_stack import Stack
+from server.demo_stack import Stack, first_line
 
 
 async def play(
@@ -42,7 +42,7 @@ async def play(
             await _replay(stack, report, specialists, camera)
         except (PlaywrightError, TimeoutError) as error:
             await camera.emergency()
-            report.problems.append(f"the call stopped half-way: {_first_line(error)}")
+            report.problems.append(f"the call stopped half-way: {first_line(error)}")
     if report.session:
         read_journal(report, await stack.journal(report.session))
         code, output = await stack.run_command("verify", report.session)
@@ -149,7 +149,3 @@ async def _replay(stack: Stack, report: Report, browser: BrowserContext, camera:
     await library.open(report.session)
     await library.play()
     await camera.take("library-2-player", page)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

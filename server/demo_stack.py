@@ -36,6 +36,11 @@ class StackError(Exception):
     """A process did not start or ended by itself; the message ends with the last lines of its log."""
 
 
+def first_line(error: BaseException) -> str:
+    """What a person is told of an error: the first line of what it says, or its name where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 def free_port(wanted: int = 0) -> int:
     """Return `wanted` if it is free on 127.0.0.1, else a port that is."""
     for port in (wanted, 0):

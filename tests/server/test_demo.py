@@ -57,3 +57,18 @@ def test_the_demonstration_by_hand_ends_with_one_sentence_too(
     assert output == ""
     assert "No space left on device" in errors
     assert len(errors.strip().splitlines()) == 1
+
+
+def test_a_disk_that_takes_no_details_is_one_sentence_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    async def fail(options: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(demo, "_play", fail)
+    monkeypatch.setattr(demo, "FAILURE", tmp_path / "file" / "failure.log")
+    assert demo.main(["--auto", "--json"]) == 1
+    output, errors = capsys.readouterr()
+    assert errors == "The demonstration stopped: [Errno 28] No space left on device.\n"
+    assert json.loads(output)["ok"] is False
