@@ -17,6 +17,7 @@ from playwright.async_api import async_playwright
 
 from certs.make import make_server_certificate
 from server.config import Config
+from server.demo_browser import FEATURES
 from server.doctor import find_browser
 from server.handlers import cookie
 from server.store import Store
@@ -151,7 +152,7 @@ async def test_chromium_keeps_the_host_cookie_on_plain_loopback(tmp_path: Path, 
     await add_person(data, "guide")
     async with serving(data) as url, async_playwright() as playwright:
         url = url.replace("127.0.0.1", host)
-        browser = await playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=find_browser(), args=[FEATURES, "--no-sandbox"])
         context = await browser.new_context()
         page = await context.new_page()
         await page.goto(f"{url}/")

@@ -11,9 +11,11 @@ from typing import Any
 from playwright.async_api import Page, async_playwright
 
 from link.media.leg import Leg
+from server.demo_browser import FEATURES
 from tests.link.media.lossy import LossyPath
 
 FLAGS = [
+    FEATURES,
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
