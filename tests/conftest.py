@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from tests import machine
 os.environ.setdefault("VISAVIS_COMPILED", "0")
 
 _configure = structlog.configure
+_ALONE = "pytest.mark.alone"
 _BESIDE = pytest.StashKey[tuple[subprocess.Popen[bytes], Path]]()
 
 
@@ -39,6 +41,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _BESIDE in config.stash:
         machine.stop(*config.stash[_BESIDE])
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import what has no test of those that are asked for: `-m "alone …"` needs few of the files."""
+    asked = str(config.getoption("markexpr"))
+    is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    return True if is_test and asked.startswith("alone") and not _may_be_alone(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("alone") and not _may_be_alone(item.path):
+            raise pytest.UsageError(f"{item.nodeid} is marked alone elsewhere than in its file or its folder's conftest")
+
+
+@functools.cache
+def _may_be_alone(path: Path) -> bool:
+    marking = (path, path.parent / "conftest.py")
+    return any(_ALONE in file.read_text("utf-8") for file in marking if file.is_file())
 
 
 def pytest_runtest_setup() -> None:
