@@ -6,10 +6,16 @@
 // in our page and rebuilds the copy in a second iframe inside it, sandboxed with exactly `allow-same-origin`; both walls
 // hold there too.
 import { Replayer } from "@rrweb/replay";
+import { Lens } from "./lens.js";
+import { whereabouts } from "./whereabouts.js";
 
 export const FRAME_URL = "/cobrowse/frame";
 const META = 4;
 const FULL_SNAPSHOT = 2;
+/** What is masked on the kiosk: as a box, and as light hatching, over which the eye passes. */
+const MASKED = "[data-visavis-masked] { background: #0b1314 !important; }";
+const HATCHED =
+  "[data-visavis-masked] { background: repeating-linear-gradient(135deg, #f4f8f7 0 12px, #d3dfde 12px 15px) !important; }";
 const SILENT = { log() {}, warn() {} };
 
 /**
@@ -34,9 +40,7 @@ export class Stage {
     Object.assign(this.frame.style, { position: "absolute", border: "0", pointerEvents: "none", visibility: "hidden" });
     /** @type {Replayer | null} */
     this.replayer = null;
-    /** Size of the customer's viewport in CSS pixels. */
-    this.size = { width: 0, height: 0 };
-    this.scale = 1;
+    this.lens = new Lens();
     /** @type {HTMLElement | null} */
     this.pointerMark = null;
     /** @type {HTMLElement | null} */
@@ -46,6 +50,12 @@ export class Stage {
     this.loaded = false;
     /** Called when the copy is not what the page was: something could not be drawn. */
     this.onFailure = () => {};
+    /** Called with the point of the page where the customer is just doing something. */
+    this.onCustomer = (/** @type {import("./lens.js").Point} */ _point) => {};
+    /** Called when another part of the page is seen, or the same in another size. */
+    this.onView = () => {};
+    /** Whether what is masked is drawn as light hatching, in place of a box in the colour of the text. */
+    this.hatched = false;
     /** @type {Promise<void>} */
     this.ready = new Promise((resolve) => {
       const done = () => {
@@ -58,6 +68,11 @@ export class Stage {
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(container);
     container.append(this.frame);
+  }
+
+  /** Size of the customer's viewport in CSS pixels. */
+  get size() {
+    return this.lens.page;
   }
 
   get document() {
@@ -80,7 +95,8 @@ export class Stage {
     });
     this.#watch(this.replayer);
     this.replayer.on("resize", (size) => this.resize(/** @type {{width: number, height: number}} */ (size)));
-    this.replayer.on("event-cast", () => this.place());
+    for (const rebuilt of ["fullsnapshot-rebuilded", "flush"]) this.replayer.on(rebuilt, () => this.#dressAll());
+    this.replayer.on("event-cast", (event) => this.#cast(event));
     this.pointerMark = this.mark("cobrowse-pointer");
     this.outline = this.mark("cobrowse-outline");
     return this.replayer;
@@ -168,25 +184,76 @@ export class Stage {
 
   /** @param {{width: number, height: number}} size */
   resize(size) {
-    this.size = { width: size.width, height: size.height };
+    const { page } = this.lens;
+    if (page.width !== size.width || page.height !== size.height) this.lens.home();
+    this.lens.page = { width: size.width, height: size.height };
     this.frame.style.visibility = "visible";
     this.fit();
   }
 
-  /** Scales the copy so that all of it is seen, centred in the container. */
+  /** Places the copy in its container, whose size may have changed, as the lens says. */
   fit() {
-    const { width, height } = this.size;
-    const { clientWidth, clientHeight } = this.container;
-    if (!width || !height || !clientWidth || !clientHeight) return;
-    this.scale = Math.min(clientWidth / width, clientHeight / height);
+    const { lens } = this;
+    lens.box = { width: this.container.clientWidth, height: this.container.clientHeight };
+    if (!lens.ready) return;
+    const { scale, corner } = lens;
     Object.assign(this.frame.style, {
-      width: `${width * this.scale}px`,
-      height: `${height * this.scale}px`,
-      left: `${(clientWidth - width * this.scale) / 2}px`,
-      top: `${(clientHeight - height * this.scale) / 2}px`,
+      width: `${lens.page.width * scale}px`,
+      height: `${lens.page.height * scale}px`,
+      left: `${corner.x}px`,
+      top: `${corner.y}px`,
     });
     const wrapper = this.replayer?.wrapper;
-    if (wrapper) Object.assign(wrapper.style, { transform: `scale(${this.scale})`, transformOrigin: "0 0", width: `${width}px` });
+    if (wrapper) {
+      Object.assign(wrapper.style, { transform: `scale(${scale})`, transformOrigin: "0 0", width: `${lens.page.width}px` });
+    }
+    this.onView();
+  }
+
+  /** Draws what is masked as hatching, or as boxes. @param {boolean} hatched */
+  hatch(hatched) {
+    this.hatched = hatched;
+    this.#dress();
+  }
+
+  /** After rrweb has shown an event. @param {any} event */
+  #cast(event) {
+    this.place();
+    const mirror = this.replayer?.getMirror();
+    if (!mirror) return;
+    for (const { node } of event?.data?.adds ?? []) this.#markWithin(node);
+    const at = whereabouts(event, (id) => mirror.getNode(id));
+    if (at) this.onCustomer(at);
+  }
+
+  #dressAll() {
+    const mirror = this.replayer?.getMirror();
+    for (const id of mirror?.getIds() ?? []) this.#mark(id, mirror?.getMeta(/** @type {Node} */ (mirror.getNode(id))));
+    this.#dress();
+  }
+
+  /** @param {any} node a serialised node */
+  #markWithin(node) {
+    this.#mark(node?.id, node);
+    for (const child of node?.childNodes ?? []) this.#markWithin(child);
+  }
+
+  /** What was masked on the kiosk came as an empty box with a size. @param {number} id @param {any} meta */
+  #mark(id, meta) {
+    if (meta?.attributes?.rr_width === undefined) return;
+    const node = /** @type {any} */ (this.replayer?.getMirror().getNode(id));
+    node?.setAttribute?.("data-visavis-masked", "");
+  }
+
+  /** A rule of ours in the copy, in a sheet that rrweb knows nothing of. */
+  #dress() {
+    const copy = this.replayer?.iframe.contentDocument;
+    if (!copy?.documentElement) return;
+    const known = copy.querySelector("style[data-visavis]");
+    const sheet = known ?? copy.createElement("style");
+    sheet.setAttribute("data-visavis", "");
+    sheet.textContent = this.hatched ? HATCHED : MASKED;
+    if (!known) (copy.head ?? copy.documentElement).append(sheet);
   }
 
   /** Keeps the outline on its node, which moves when the page scrolls or changes. */

@@ -4,6 +4,21 @@ import { t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { KEYS, OTHER_KEYS } from "./keys.js";
 
+const ALL = [...KEYS, ...OTHER_KEYS];
+const HALF = Math.ceil(ALL.length / 2);
+
+/** @param {{shown: string, text: string}[]} keys */
+const column = (keys) =>
+  html`<dl>
+    ${keys.map(
+      ({ shown, text }) =>
+        html`<div>
+          <dt><kbd class="key">${shown}</kbd></dt>
+          <dd>${t(text)}</dd>
+        </div>`,
+    )}
+  </dl>`;
+
 export class ConsoleHelp extends ConsoleElement {
   updated() {
     const dialog = /** @type {HTMLDialogElement} */ (this.querySelector("dialog"));
@@ -25,26 +40,7 @@ export class ConsoleHelp extends ConsoleElement {
         <h2 id="help-title">${t("Keyboard shortcuts")}</h2>
         <button class="icon" aria-label=${t("Close")} autofocus @click=${close}><wa-icon name="x"></wa-icon></button>
       </header>
-      <div class="help-columns">
-        <dl>
-          ${KEYS.map(
-            ({ shown, text }) =>
-              html`<div>
-                <dt><kbd class="key">${shown}</kbd></dt>
-                <dd>${t(text)}</dd>
-              </div>`,
-          )}
-        </dl>
-        <dl>
-          ${OTHER_KEYS.map(
-            ({ shown, text }) =>
-              html`<div>
-                <dt><kbd class="key">${shown}</kbd></dt>
-                <dd>${t(text)}</dd>
-              </div>`,
-          )}
-        </dl>
-      </div>
+      <div class="help-columns">${[ALL.slice(0, HALF), ALL.slice(HALF)].map(column)}</div>
       <p class="hint">${t("Letters work alone where nothing is being typed, and with Alt everywhere.")}</p>
     `;
   }

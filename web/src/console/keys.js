@@ -5,16 +5,20 @@ import { inCall, inWrapUp } from "./state.js";
 
 /** @typedef {import("./element.js").App} App */
 /** @typedef {HTMLElement & {hangUp(): void}} Topbar */
+/** @typedef {import("./screen.js").ConsoleScreen} Screen */
 /** @typedef {{root: HTMLElement, app: App}} Context */
 /**
  * `code` is a KeyboardEvent.code; `shown` what stands on the key. A letter works alone where nothing is being typed, and
- * with Alt everywhere; a function key works everywhere.
+ * with Alt everywhere; a function key works everywhere. `signs` are what a key types that lies elsewhere on other keyboards.
  *
- * @typedef {{code: string, shown: string, text: string, when: (app: App) => boolean, act: (context: Context) => void}} Key
+ * @typedef {{code: string, signs?: string, shown: string, text: string, when: (app: App) => boolean,
+ *   act: (context: Context) => void}} Key
  */
 
 /** @param {App} app */
 const call = (app) => inCall(app.store.state.session);
+/** @param {App} app */
+const onScreen = (app) => call(app) && app.store.state.emphasis === "screen";
 /** @param {App} app */
 const open = (app) => app.store.state.session !== null;
 
@@ -25,6 +29,9 @@ const open = (app) => app.store.state.session !== null;
  * @returns {T | null}
  */
 const part = (root, selector) => /** @type {T | null} */ (/** @type {unknown} */ (root.querySelector(selector)));
+
+/** @param {HTMLElement} root */
+const screen = (root) => /** @type {Screen | null} */ (root.querySelector("console-screen"));
 
 /** @param {App} app */
 function openPaper(app) {
@@ -68,9 +75,60 @@ export const KEYS = [
     shown: "P",
     text: msg("Show or hide my pointer"),
     when: call,
-    act: ({ root }) => part(root, "console-stage")?.togglePointer(),
+    act: ({ root }) => part(root, "console-screen")?.togglePointer(),
   },
   { code: "KeyX", shown: "X", text: msg("Clear the outline"), when: call, act: ({ app }) => app.desk.highlight(null) },
+  {
+    code: "NumpadAdd",
+    signs: "+=",
+    shown: "+",
+    text: msg("Customer's screen larger"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.step(1),
+  },
+  {
+    code: "NumpadSubtract",
+    signs: "-−",
+    shown: "−",
+    text: msg("Customer's screen smaller"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.step(-1),
+  },
+  {
+    code: "Digit0",
+    shown: "0",
+    text: msg("All of the customer's screen"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.zoomTo("whole"),
+  },
+  {
+    code: "KeyW",
+    shown: "W",
+    text: msg("Its full width"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.zoomTo("width"),
+  },
+  {
+    code: "Digit1",
+    shown: "1",
+    text: msg("In its own size"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.zoomTo(1),
+  },
+  {
+    code: "KeyF",
+    shown: "F",
+    text: msg("Follow what the customer does, or stay"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.toggleFollow(),
+  },
+  {
+    code: "KeyB",
+    shown: "B",
+    text: msg("Masked fields: black boxes or hatching"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.toggleBoxes(),
+  },
   {
     code: "KeyD",
     shown: "D",
@@ -127,6 +185,8 @@ export const KEYS = [
 export const OTHER_KEYS = [
   { shown: "Enter", text: msg("Answer a ringing call") },
   { shown: "Esc", text: msg("Decline a ringing call; close what is open") },
+  { shown: "← → ↑ ↓", text: msg("On the customer's screen: move the pointer, or without it the page") },
+  { shown: "Page ↑ ↓", text: msg("On the customer's screen: up and down; the wheel does so too, with Ctrl it zooms") },
   { shown: "1–9", text: msg("After the call: choose the outcome") },
   { shown: "+ − 0 1 R", text: msg("In a paper: zoom, fit, full resolution, rotate") },
   { shown: "A / J", text: msg("In a paper: accept it, or ask again") },
@@ -168,10 +228,12 @@ export function listen(context) {
       part(context.root, "console-wrapup")?.choose(Number(event.key));
       return;
     }
-    const key = KEYS.find(({ code }) => code === event.code);
+    const sign = KEYS.find(({ signs }) => event.key.length === 1 && signs?.includes(event.key));
+    const key = sign ?? KEYS.find(({ code }) => code === event.code);
     if (!key || !key.when(context.app)) return;
-    const plain = !event.altKey && !event.shiftKey;
-    if (event.code.startsWith("F") ? !plain : !(event.altKey && !event.shiftKey) && !(plain && !words)) return;
+    const shift = event.shiftKey && !sign;
+    const plain = !event.altKey && !shift;
+    if (event.code.startsWith("F") ? !plain : !(event.altKey && !shift) && !(plain && !words)) return;
     event.preventDefault();
     key.act(context);
   });

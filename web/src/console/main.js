@@ -27,7 +27,7 @@ addEventListener(
   "click",
   (event) => {
     const target = event.target instanceof Element ? event.target : null;
-    if (event.detail < 2 || !target?.closest("button, wa-button, wa-switch") || target.closest(".viewer-tools")) return;
+    if (event.detail < 2 || !target?.closest("button, wa-button, wa-switch") || target.closest(".viewer-tools, .screen-bar")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   },
