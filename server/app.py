@@ -40,6 +40,7 @@ from server.keys import (
     LOBBY,
     NOTICE,
     PAPERS,
+    PROOFS,
     RATES,
     READER,
     ROOMS,
@@ -49,6 +50,7 @@ from server.keys import (
 )
 from server.notice import load_notice
 from server.recording.space import DiskFloor
+from server.replay.proofs import Proofs, verifier
 from server.replay.reader import Reader
 from server.rooms.condition import Condition
 from server.rooms.legs import IceServers, leg_maker
@@ -172,7 +174,9 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
     app[PAPERS] = Papers(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
+    app[PROOFS] = Proofs(verifier(config))
     yield
+    await app[PROOFS].close()
 
 
 async def _check_belongs(config: Config, store: Store, blobs: Blobs) -> None:

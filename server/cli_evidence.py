@@ -58,6 +58,7 @@ def add_commands(commands: Any) -> None:
         _verify,
         EVIDENCE,
     )
+    verifying.add_argument("--progress", action="store_true", help="tell on stderr how far it is, as “done of all”")
     exporting = _command(
         commands, "export", "write a session's recording and journal as ordinary files", _export, EVIDENCE
     )
@@ -115,7 +116,8 @@ async def _recordings(config: Config) -> AsyncIterator[tuple[Journal, Blobs, Vau
 def _verify(config: Config, options: argparse.Namespace) -> int:
     async def run() -> Report:
         async with _recordings(config) as (journal, blobs, vault):
-            return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault)
+            told = _tell_progress if options.progress else None
+            return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault, progress=told)
 
     try:
         report = asyncio.run(run())
@@ -127,6 +129,12 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
         report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
     print(report.as_json() if options.json else report.as_text())
     return report.exit_code
+
+
+def _tell_progress(done: int, total: int) -> None:
+    """A line for each percent, of which the server reads how far a check is."""
+    if total and done * 100 // total != (done - 1) * 100 // total:
+        print(f"{done} of {total}", file=sys.stderr, flush=True)
 
 
 def _export(config: Config, options: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from server.journal import Audit, Journal
     from server.journal.tally import Tally
     from server.notice import RecordingNotice
+    from server.replay.proofs import Proofs
     from server.replay.reader import Reader
     from server.rooms.condition import Condition
     from server.rooms.legs import IceServers
@@ -42,6 +43,7 @@ BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
 ICE: web.AppKey[IceServers] = web.AppKey("ice")
+PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")

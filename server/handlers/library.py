@@ -9,14 +9,15 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ETag, hdrs, web
 
-from link.messages.errors import BadMessage, NotFound
+from link.messages.errors import BadMessage, NotFound, RateLimited
 from server.handlers.ledger import reads
 from server.handlers.pages import shell
 from server.handlers.route import PERSON, Allow, Foreign, Route
 from server.identity import Person, Role
 from server.journal import Entry, Journal
-from server.keys import AUDIT, JOURNAL, READER, STORE
+from server.keys import AUDIT, JOURNAL, PROOFS, READER, STORE
 from server.replay.manifest import tell
+from server.replay.proofs import told as proof_told
 from server.session.events import SegmentSealed
 from server.session.private import Box
 from server.store.people import EVERY_BRANCH
@@ -126,6 +127,28 @@ async def lines(request: web.Request) -> web.StreamResponse:
     return _evidence(request, event, data, "application/x-ndjson")
 
 
+async def proof(request: web.Request) -> web.StreamResponse:
+    """What is known of the recording's proof: the check of `visavis verify`, how far it is or what it said."""
+    row = await _row(request)
+    await reads(request, row.id, "proof")
+    known = request.app[PROOFS].known(row.id, await request.app[JOURNAL].head(row.id))
+    return _json(_encode({"state": "none"} if known is None else proof_told(known)))
+
+
+async def prove(request: web.Request) -> web.StreamResponse:
+    """Check the recording, unless that was done since it last changed; with `again=1` all the same."""
+    row = await _row(request)
+    proofs, head = request.app[PROOFS], await request.app[JOURNAL].head(row.id)
+    known = proofs.known(row.id, head)
+    if known is not None and (known.state in ("waiting", "running") or request.query.get("again") != "1"):
+        await reads(request, row.id, "proof")
+        return _json(_encode(proof_told(known)))
+    if proofs.full():
+        raise RateLimited("too many recordings wait to be checked", retry_after=30)
+    await request.app[AUDIT].record(f"person:{request[PERSON].id}", "recording.verify", f"session:{row.id}")
+    return _json(_encode(proof_told(proofs.want(row.id, head))))
+
+
 async def _row(request: web.Request) -> SessionRow:
     """The session of the request, if this supervisor may see it. Raises `NotFound` otherwise, audited."""
     session = request.match_info["session"]
@@ -208,6 +231,8 @@ ROUTES = [
     Route("GET", "/library/{session}", player, SUPERVISORS),
     Route("GET", "/api/sessions", search, SUPERVISORS),
     Route("GET", "/api/sessions/{session}/manifest", manifest, SUPERVISORS),
+    Route("GET", "/api/sessions/{session}/proof", proof, SUPERVISORS),
+    Route("POST", "/api/sessions/{session}/proof", prove, SUPERVISORS),
     Route("GET", "/api/sessions/{session}/tracks/{track}/init", init, SUPERVISORS),
     Route("GET", "/api/sessions/{session}/tracks/{track}/segments/{index}", segment, SUPERVISORS),
     Route("GET", "/api/sessions/{session}/cobrowse/{index}", lines, SUPERVISORS),

@@ -124,6 +124,13 @@ class Journal:
         columns = {name: value for name, value in found.items() if name not in _OF_JOURNAL}
         return entries, Head(found["head_seq"], found["head_hash"], found["state"], columns, specialists)
 
+    async def head(self, session: str) -> str:
+        """The hash of the session's last entry, in hexadecimal; "" where there is none."""
+        known = tables.session.c
+        async with self._store.database.read() as connection:
+            found = (await connection.execute(select(known.head_hash).where(known.id == session))).scalar()
+        return found.hex() if isinstance(found, bytes) else ""
+
     async def open_sessions(self) -> list[str]:
         """Sessions that are not closed, oldest first."""
         return await self._store.sessions.open_ids()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
@@ -73,10 +74,17 @@ class Report:
         return "\n".join(lines)
 
 
-async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault: Vault | None) -> Report:
+async def verify_session(
+    session: str,
+    *,
+    journal: Journal,
+    blobs: Blobs,
+    vault: Vault | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
     """Recompute the chain and every hash of a session, and decrypt and read everything it points to.
 
-    Without a `vault` only the journal can be checked.
+    Without a `vault` only the journal can be checked. `progress` hears how many of all segments and papers are done.
     """
     report = Report(session)
     try:
@@ -102,7 +110,7 @@ async def verify_session(session: str, *, journal: Journal, blobs: Blobs, vault:
         except Broken as error:
             return _unusable(report, "data key", str(error))
         try:
-            await _contents(report, events, blobs, key)
+            await _contents(report, events, blobs, key, progress)
         except Unavailable as error:
             return _unusable(report, "blobs", error.message)
     report.verdict = Verdict.BROKEN if report.findings else Verdict.SOUND
@@ -120,7 +128,10 @@ def _unusable(report: Report, where: str, problem: str) -> Report:
     return report
 
 
-async def _contents(report: Report, events: list[e.Event], blobs: Blobs, key: SessionKey) -> None:
+async def _contents(
+    report: Report, events: list[e.Event], blobs: Blobs, key: SessionKey, progress: Callable[[int, int], None] | None
+) -> None:
+    total = sum(isinstance(event, e.SegmentSealed | e.DocumentStored) for event in events)
     kinds = {event.track: event.kind for event in events if isinstance(event, e.TrackStarted)}
     for event in events:
         match event:
@@ -140,6 +151,8 @@ async def _contents(report: Report, events: list[e.Event], blobs: Blobs, key: Se
                 _note(report, check_text(key, event))
             case _:
                 pass
+        if progress is not None:
+            progress(report.segments + report.documents, total)
 
 
 async def _get(report: Report, blobs: Blobs, name: str, where: str) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -19,6 +20,7 @@ PATHS = [
     f"/api/sessions/{SESSION}/tracks/kiosk.camera/init",
     f"/api/sessions/{SESSION}/tracks/kiosk.camera/segments/0",
     f"/api/sessions/{SESSION}/cobrowse/0",
+    f"/api/sessions/{SESSION}/proof",
     f"/library/{SESSION}",
 ]
 
@@ -130,6 +132,48 @@ async def test_damage_and_deletion_are_told(world: World, archive: Archive) -> N
     await world.app[VAULT].destroy(SESSION)
     status, body, _ = await fetch(world, "supervisor.north", PATHS[2])
     assert (status, json.loads(body)["error"]["code"]) == (410, "deleted")
+
+
+async def proved(world: World, query: str = "") -> dict[str, Any]:
+    """Ask for the proof, and wait until it is there."""
+    path = f"/api/sessions/{SESSION}/proof"
+    async with world.ask("POST", path + query, headers=await world.as_person("supervisor.north")) as response:
+        assert response.status == 200
+        told = await response.json()
+    async with asyncio.timeout(60):
+        while told["state"] in ("waiting", "running"):
+            await asyncio.sleep(0.05)
+            told = json.loads((await fetch(world, "supervisor.north", path))[1])
+    return dict(told)
+
+
+async def test_the_proof_is_that_of_the_command(world: World, archive: Archive) -> None:
+    path = f"/api/sessions/{SESSION}/proof"
+    assert json.loads((await fetch(world, "supervisor.north", path))[1]) == {"state": "none"}
+    for login, status in (("supervisor.south", 404), ("specialist.north", 403), ("administrator.north", 403)):
+        async with world.ask("POST", path, headers=await world.as_person(login)) as response:
+            assert response.status == status
+    async with world.ask(
+        "POST", path, headers=await world.as_person("supervisor.north") | {"Origin": None}
+    ) as response:
+        assert response.status == 403, "no other site asks for it"
+    told = await proved(world)
+    assert (told["state"], told["verdict"], told["findings"]) == ("done", "sound", [])
+    assert told["total"] == told["done"] == told["segments"] + told["documents"] > 5
+    assert told["at_ms"] > 0
+    # It is kept for this journal: damage to a file is found when it is asked for again.
+    blob = archive.folder / "blobs" / f"sessions/{SESSION}/tracks/kiosk.camera/000000"
+    blob.write_bytes(blob.read_bytes()[:-1])
+    assert (await proved(world))["verdict"] == "sound"
+    told = await proved(world, "?again=1")
+    assert told["verdict"] == "broken"
+    found = told["findings"][0]
+    assert (found["part"], found["track"], found["index"]) == ("track", "kiosk.camera", 0)
+    # What is journaled later makes it another record.
+    await archive.add(SESSION, 9000, e.NoteSaved("later"))
+    assert json.loads((await fetch(world, "supervisor.north", path))[1]) == {"state": "none"}
+    checks = [entry for entry in await world.app[AUDIT].read() if entry.action == "recording.verify"]
+    assert [entry.object for entry in checks] == [f"session:{SESSION}"] * 2
 
 
 async def found(world: World, login: str, query: str) -> list[str]:

@@ -2,7 +2,16 @@
 
 /** @typedef {{width: number, height: number}} Size */
 /** @typedef {{x: number, y: number}} Point */
-/** All of the page, its whole width, or so many of our pixels for one of the customer's. @typedef {"whole" | "width" | number} Zoom */
+/**
+ * All of the page; its whole width; that, but never so small that it cannot be read; or so many of our pixels for one of the
+ * customer's.
+ *
+ * @typedef {"whole" | "width" | "readable" | number} Zoom
+ */
+
+/** The smallest letters of a kiosk's page have 18 pixels: twelve of ours. */
+const READABLE = 0.67;
+const FITS = ["whole", "width", "readable"];
 
 /** What the keys and buttons step through; a fit may lie between. */
 export const STEPS = [0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3];
@@ -11,7 +20,7 @@ const MARGIN = 0.15;
 
 /** @param {unknown} zoom @returns {zoom is Zoom} */
 export const isZoom = (zoom) =>
-  zoom === "whole" || zoom === "width" || (typeof zoom === "number" && zoom >= STEPS[0] && zoom <= (STEPS.at(-1) ?? 1));
+  FITS.includes(/** @type {any} */ (zoom)) || (typeof zoom === "number" && zoom >= STEPS[0] && zoom <= (STEPS.at(-1) ?? 1));
 
 export class Lens {
   /** @type {Zoom} */ zoom = "whole";
@@ -29,6 +38,7 @@ export class Lens {
     if (!this.ready) return 1;
     const wide = this.box.width / this.page.width;
     if (this.zoom === "width") return wide;
+    if (this.zoom === "readable") return Math.max(wide, READABLE);
     return this.zoom === "whole" ? Math.min(wide, this.box.height / this.page.height) : this.zoom;
   }
 

@@ -102,6 +102,13 @@ export const KEYS = [
     act: ({ root }) => screen(root)?.zoomTo("whole"),
   },
   {
+    code: "KeyR",
+    shown: "R",
+    text: msg("Large enough to be read"),
+    when: onScreen,
+    act: ({ root }) => screen(root)?.zoomTo("readable"),
+  },
+  {
     code: "KeyW",
     shown: "W",
     text: msg("Its full width"),

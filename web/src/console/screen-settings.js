@@ -15,7 +15,7 @@ export function readSettings(person) {
     // No storage, or no JSON.
   }
   return /** @type {ScreenSettings} */ ({
-    zoom: isZoom(kept?.zoom) ? kept.zoom : "width",
+    zoom: isZoom(kept?.zoom) ? kept.zoom : "readable",
     follow: kept?.follow !== false,
     hatched: kept?.hatched === true,
   });

@@ -182,6 +182,7 @@ export class ConsoleScreen extends ConsoleElement {
     const percent = (/** @type {number} */ scale) => `${Math.round(scale * 100)} %`;
     const now = percent(this.#stage?.lens.scale ?? 1);
     const fits = /** @type {[Zoom, string][]} */ ([
+      ["readable", t("Readable")],
       ["whole", t("Whole page")],
       ["width", t("Full width")],
     ]);
@@ -201,7 +202,8 @@ export class ConsoleScreen extends ConsoleElement {
 
   /** @param {HTMLSelectElement} select */
   #choose(select) {
-    this.zoomTo(select.value === "whole" || select.value === "width" ? select.value : Number(select.value));
+    const number = Number(select.value);
+    this.zoomTo(number || /** @type {Zoom} */ (select.value));
     /** @type {HTMLElement} */ (this.querySelector(".cobrowse")).focus();
   }
 
