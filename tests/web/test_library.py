@@ -170,7 +170,7 @@ async def test_a_recording_plays_in_step(tmp_path: Path) -> None:
         await expect(shown.locator("[data-track='specialist.camera'] .absent")).to_be_empty()
         await shown.get_by_role("tab", name="Chat").click()
         await expect(shown.locator(".chat li")).to_contain_text("<b>")
-        await shown.get_by_role("tab", name="Completeness").click()
+        await shown.get_by_role("tab", name="Proof").click()
         await expect(shown.locator(".complete tr", has_text="Customer's camera")).to_contain_text("1.4 s")
         await shown.get_by_role("tab", name="Papers").click()
         await until(shown, "document.querySelector('.papers img')?.naturalWidth", lambda width: width == 860)
@@ -181,7 +181,7 @@ async def test_a_recording_plays_in_step(tmp_path: Path) -> None:
         )
         assert len(set(await shown.evaluate(colours))) > 2, "what was recorded stands out in forced colours too"
         await shown.get_by_role("button", name="中文").click()
-        await expect(shown.get_by_role("tab", name="证件与材料")).to_be_visible()
+        await expect(shown.get_by_role("tab", name="客户材料")).to_be_visible()
         assert complaints == []
 
 

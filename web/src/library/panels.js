@@ -1,6 +1,7 @@
 // What happened, what was written, which papers were shown, and how complete the recording is.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
+import "./verdict.js";
 import { momentDetail, momentIcon, momentText, outcomeLabel, participantLabel, trackLabel, wordLabel } from "./labels.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
@@ -57,7 +58,7 @@ export class LibraryPanels extends LitElement {
     return html`
       <div class="tabs" role="tablist" @keydown=${this.#arrows}>
         ${this.#tab("events", t("Events"), this.moments.length)} ${this.#tab("chat", t("Chat"), chat.length)}
-        ${this.#tab("papers", t("Papers"), papers.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Completeness"), 0)}
+        ${this.#tab("papers", t("Papers"), papers.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Proof"), 0)}
       </div>
       <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}" tabindex="0">
         ${this.tab === "events" ? this.#events() : nothing} ${this.tab === "chat" ? this.#chat(chat) : nothing}
@@ -197,6 +198,10 @@ export class LibraryPanels extends LitElement {
   }
 
   #complete() {
+    return html`<library-verdict .recording=${this.recording}></library-verdict>${this.#statement()}`;
+  }
+
+  #statement() {
     const { manifest } = this.recording;
     if (!manifest?.complete) {
       return this.#nothing("hourglass", manifest?.live ? t("Stated when the call has ended.") : t("There is no completeness statement."));

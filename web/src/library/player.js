@@ -5,6 +5,7 @@ import { branchName, gapLabel, isLive, serviceName, statusLabel, trackLabel, out
 import "./panels.js";
 import "./timeline.js";
 import "./topbar.js";
+import "./verdict.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./media-track.js").MediaTrack} MediaTrack */
@@ -119,6 +120,7 @@ export class LibraryPlayer extends LitElement {
           ${isLive(session.state)
             ? html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(session.state)}</span>`
             : html`<span class="chip">${statusLabel(session.state)}</span>`}
+          <library-verdict brief .recording=${this.recording} @more=${() => this.#showProof()}></library-verdict>
           <dl>
             <div><dt>${t("Time")}</dt><dd>${formatDateTime(session.requested_ms)}</dd></div>
             <div><dt>${t("Specialist")}</dt><dd>${session.specialist_name ?? "–"}</dd></div>
@@ -137,6 +139,13 @@ export class LibraryPlayer extends LitElement {
         </section>
       </main>
     `;
+  }
+
+  #showProof() {
+    const panels = /** @type {import("./panels.js").LibraryPanels | null} */ (this.querySelector("library-panels"));
+    if (!panels) return;
+    panels.tab = "complete";
+    void panels.updateComplete.then(() => /** @type {HTMLElement | null} */ (panels.querySelector("#tab-complete"))?.focus());
   }
 
   /** @param {string} name @param {boolean} large */

@@ -2,6 +2,7 @@
 import { CobrowseTrack } from "./cobrowse-track.js";
 import { Clock } from "./clock.js";
 import { MediaTrack } from "./media-track.js";
+import { Proof } from "./proof.js";
 import { Refused, readJson } from "./requests.js";
 import { extend } from "./spans.js";
 
@@ -23,6 +24,7 @@ export class Recording extends EventTarget {
     super();
     this.session = session;
     this.clock = new Clock();
+    this.proof = new Proof(session);
     /** @type {Manifest | null} */
     this.manifest = null;
     this.failure = "";

@@ -8,9 +8,9 @@ export class Refused extends Error {
   }
 }
 
-/** @param {string} path @param {AbortSignal} [signal] */
-async function answered(path, signal) {
-  const response = await fetch(path, { signal: signal ?? null, headers: { Accept: "application/json" } }).catch((error) => {
+/** @param {string} path @param {AbortSignal} [signal] @param {string} [method] */
+async function answered(path, signal, method = "GET") {
+  const response = await fetch(path, { method, signal: signal ?? null, headers: { Accept: "application/json" } }).catch((error) => {
     if (error.name === "AbortError") throw error;
     throw new Refused("unavailable");
   });
@@ -22,6 +22,9 @@ async function answered(path, signal) {
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
 export const readJson = async (path, signal) => (await answered(path, signal)).json();
+
+/** @param {string} path @returns {Promise<any>} */
+export const post = async (path) => (await answered(path, undefined, "POST")).json();
 
 /** @param {string} path @param {AbortSignal} [signal] */
 export const readBytes = async (path, signal) => (await answered(path, signal)).arrayBuffer();

@@ -86,3 +86,17 @@ export interface Choice {
   zh: string;
   en: string;
 }
+
+/** What is known of the check of a recording; the figures once it is done. */
+export interface ProofReport {
+  state: "none" | "waiting" | "running" | "done" | "failed";
+  done: number;
+  total: number;
+  at_ms: number | null;
+  count: number;
+  findings: { part: string; track: string; index: number | null; where: string; problem: string }[];
+  verdict: string | null;
+  entries: number | null;
+  segments: number | null;
+  documents: number | null;
+}
