@@ -25,6 +25,8 @@ from link.media.turn import parse_url
 from link.messages.values import IceServer
 
 PREFIX = "VISAVIS_"
+NAME = 40
+"""The longest name that fits where customers read it."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "console", "json")
 SUITES = ("aes-256-gcm", "sm4-gcm")
@@ -50,6 +52,13 @@ def _path(value: object) -> Path:
 
 def _optional_path(value: object) -> Path | None:
     return _path(value) if value != "" else None
+
+
+def _short_name(value: object) -> str:
+    text = _text(value).strip()
+    if len(text) > NAME or not (text.isprintable() or not text):
+        raise ValueError(f"at most {NAME} characters that can be seen are expected")
+    return text
 
 
 def _whole(low: int, high: int) -> Callable[[object], int]:
@@ -160,6 +169,8 @@ class Config:
     notice: Path | None = _option(
         None, _optional_path, "TOML file of the recording notice (version, text_zh, text_en). Empty: the text included."
     )
+    bank_zh: str = _option("", _short_name, "The bank's name in Chinese, as kiosks show it at the top. Empty: none.")
+    bank_en: str = _option("", _short_name, "The bank's name in English. Empty: the Chinese one.")
     ice_servers: tuple[IceServer, ...] = _option(
         (), _ice_servers, "STUN and TURN servers as JSON, as in RTCIceServer. There is no default."
     )

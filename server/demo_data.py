@@ -19,6 +19,7 @@ from server.store import Store
 from server.store.branches import Branch, ServiceRow
 from server.store.people import EVERY_BRANCH, Grant, Role
 
+BANK = ("示范银行", "Demonstration Bank")
 BRANCHES = (Branch("riverside", "滨江支行", "Riverside Branch"), Branch("westgate", "城西支行", "Westgate Branch"))
 
 SERVICES = (

@@ -20,7 +20,7 @@ import aiohttp
 
 from link.compiled import SWITCH
 from server.config import Config
-from server.demo_data import KIOSK, enrolment_code, password_of, seed
+from server.demo_data import BANK, KIOSK, enrolment_code, password_of, seed
 from server.journal import Journal
 from server.store import Store
 from server.store.sessions import SessionQuery
@@ -143,7 +143,8 @@ class Stack:
 
     async def start_server(self) -> None:
         """Start the server and wait until it answers."""
-        arguments = ["serve", "--data", str(self.data), "--port", str(self.port), *self.server_options]
+        named = ["--bank-zh", BANK[0], "--bank-en", BANK[1]]
+        arguments = ["serve", "--data", str(self.data), "--port", str(self.port), *named, *self.server_options]
         self.server = await self._spawn("server", "server", arguments)
         await self._ready(self.server, f"{self.server_url}/login")
 

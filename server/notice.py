@@ -15,12 +15,12 @@ import msgspec
 from link.messages.values import Language, Notice
 
 INCLUDED = Notice(
-    version="2026-1",
+    version="2026-2",
     text_zh=(
         "为您办理业务时，我们将对本次视频服务进行录音录像，内容包括您与专家的声音和影像、本机屏幕上的操作过程，"
-        "以及您同意拍摄的证件和资料。录制内容仅用于业务办理凭证、服务质量检查和争议处理，按监管要求加密保存，"
+        "以及您同意出示的材料。录音录像仅用于业务办理凭证、服务质量检查和争议处理，按监管要求加密保存，"
         "到期后销毁。屏幕上的密码、证件号码和银行卡号不会被录制。您可以随时结束通话。"
-        "如您不同意录制，请联系网点工作人员以其他方式为您服务。"
+        "如您不同意录音录像，请联系大堂经理以其他方式为您服务。"
     ),
     text_en=(
         "This video service is recorded: your voice and picture and the expert's, what happens on this screen, and the "

@@ -21,7 +21,7 @@ OPEN = "/static/"
 """Below which lies what every copy of this program has."""
 KEY = web.AppKey("key", str)
 NO_KEY = """\
-本页面只能由本机的启动程序打开。请重新启动设备，或联系网点工作人员。
+本页面只能由本机的启动程序打开。请重新启动自助终端，或联系大堂经理。
 This page opens only by the link that the kiosk was started with. Restart the kiosk, or ask the branch staff.
 """
 

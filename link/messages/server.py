@@ -34,8 +34,11 @@ class Done(ServerBase, tag="done"):
     """The request was carried out and is durable."""
 
 
-class KioskConfig(ServerBase, tag="kiosk_config"):
-    """What a kiosk needs to know; sent after every new (not resumed) connection and when it changes."""
+class KioskConfig(ServerBase, tag="kiosk_config", omit_defaults=True):
+    """What a kiosk needs to know; sent after every new (not resumed) connection and when it changes.
+
+    ``bank_zh`` and ``bank_en`` name the bank; empty where nobody said it.
+    """
 
     kiosk: Id
     name: Name
@@ -43,6 +46,8 @@ class KioskConfig(ServerBase, tag="kiosk_config"):
     branch_en: Name
     services: list[Service]
     notice: Notice
+    bank_zh: Name = ""
+    bank_en: Name = ""
 
 
 class PageStatus(ServerBase, tag="page_status"):

@@ -14,7 +14,7 @@ from link.signaling.channel import Channel
 from server.bus import kiosk_topic
 from server.handlers.desk import Handle, Party, Reply
 from server.identity import Kiosk
-from server.keys import NOTICE, STORE
+from server.keys import CONFIG, NOTICE, STORE
 from server.rooms.room import Room
 from server.session import events as e
 
@@ -48,8 +48,9 @@ class KioskDesk(Party):
             for service in await store.recent_services.get()
         ]
         names = (branch.name_zh, branch.name_en) if branch is not None else ("", "")
-        notice = self._app[NOTICE].notice
-        self.channel.post(KioskConfig(kiosk.id, kiosk.name, *names, services, notice))
+        notice, config = self._app[NOTICE].notice, self._app[CONFIG]
+        bank = (config.bank_zh or config.bank_en, config.bank_en or config.bank_zh)
+        self.channel.post(KioskConfig(kiosk.id, kiosk.name, *names, services, notice, *bank))
 
     def begin(self) -> None:
         kiosk = self.kiosk

@@ -43,6 +43,7 @@ from link.signaling.host import Host
 WEALTH = Service("wealth", "理财咨询", "Wealth", "trending-up")
 LOANS = Service("loans", "贷款咨询", "Loans", "banknote")
 ACCOUNT = Service("account", "账户服务", "Account help", "credit-card")
+BANK = ("示范银行", "Demonstration Bank")
 NOTICE = Notice(
     "2026-1",
     "为您办理业务时，我们将对本次视频服务进行录音录像，内容包括您与专家的声音和影像、本机屏幕上的操作过程，"
@@ -229,7 +230,7 @@ class HeadOffice:
 
     async def _converse(self, channel: Channel) -> None:
         self._channel = channel
-        channel.post(s.KioskConfig(KIOSK, "滨江 1 号机", "滨江支行", "Riverside Branch", self.services, NOTICE))
+        channel.post(s.KioskConfig(KIOSK, "滨江 1 号机", "滨江支行", "Riverside Branch", self.services, NOTICE, *BANK))
         channel.post(s.SessionUpdate(self.session) if self.session else s.SessionGone())
         async for incoming in channel:
             try:

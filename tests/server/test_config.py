@@ -74,6 +74,8 @@ def test_ice_servers_are_read_from_json_and_toml(tmp_path: Path) -> None:
         ({"VISAVIS_TLS_KEY": "key.pem"}, "belong together"),
         ({"VISAVIS_CONFIG": "/nowhere.toml"}, "cannot be read"),
         ({"VISAVIS_LOG_LEVEL": "loud"}, "debug, info"),
+        ({"VISAVIS_BANK_ZH": "银" * 41}, "at most 40 characters"),
+        ({"VISAVIS_BANK_EN": "a\nb"}, "that can be seen"),
     ],
 )
 def test_a_bad_value_is_named_with_where_it_came_from(environment: dict[str, str], words: str) -> None:

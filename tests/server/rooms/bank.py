@@ -35,7 +35,7 @@ from server.store.branches import Branch, ServiceRow
 from server.store.people import EVERY_BRANCH, Grant, Person, Role
 
 M = TypeVar("M", bound=ServerMessage)
-NOTICE_VERSION = "2026-1"
+NOTICE_VERSION = "2026-2"
 QUICK: Mapping[str, Any] = {"heartbeat_s": 5, "minimum_free_mb": 0}
 _numbers = itertools.count(1)
 

@@ -27,6 +27,7 @@ async def test_a_whole_call(bank: Bank) -> None:
     kiosk, ann = await bank.kiosk("k1"), await bank.person("ann")
     config = await kiosk.hear(KioskConfig)
     assert [service.id for service in config.services] == ["wealth", "loans"]
+    assert (config.bank_zh, config.bank_en) == ("", ""), "nobody said what the bank is called"
     await kiosk.hear(SessionGone)
     assert (await ann.hear(ConsoleConfig)).name == "Ann"
     assert (await ann.hear(PresenceState)).presence is Presence.AWAY

@@ -103,7 +103,7 @@ async def test_who_walks_away_while_waiting_gives_up_the_place(tmp_path: Path) -
         await at.page.clock.run_for(110_000)
         await expect(dialog).to_have_count(0)
         await at.page.clock.run_for(15_000)
-        await expect(dialog).to_contain_text("取消排队")
+        await expect(dialog).to_contain_text("取消等候")
         assert await faults(at.page) == []
         below = at.page.locator("kiosk-header, main, kiosk-paper")
         assert await below.evaluate_all("parts => parts.map(({ inert }) => inert)") == [True, True, True]

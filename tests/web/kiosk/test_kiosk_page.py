@@ -54,6 +54,7 @@ async def nothing_left(at: Kiosk) -> None:
 async def test_a_whole_visit(tmp_path: Path) -> None:
     async with kiosk(tmp_path, office=HeadOffice(position=2, wait_s=130)) as at:
         await fine(at)
+        await expect(at.page.locator("kiosk-header strong")).to_have_text("示范银行远程视频服务")
         await at.page.locator("button.expert").click()
         await fine(at)
         await at.page.locator("kiosk-services .choice").first.click()

@@ -53,7 +53,7 @@ const STEPS = {
   risk: msg("Risk questions"),
   details: msg("Personal details"),
   review: msg("Review"),
-  done: msg("Handed in"),
+  done: msg("Received"),
 };
 
 /** @type {Record<string, string>} */
@@ -143,7 +143,7 @@ export const languageName = (code) => (code === "en" ? "English" : "中文");
 export const REJECTIONS = [
   { "zh-CN": "照片模糊，请重新拍摄", en: "The picture is blurred. Please take it again." },
   { "zh-CN": "有反光，请调整角度", en: "There is glare. Please tilt the paper a little." },
-  { "zh-CN": "证件未完整显示", en: "Part of the paper is cut off." },
-  { "zh-CN": "不是所需的证件", en: "This is not the paper that is needed." },
-  { "zh-CN": "证件已过期", en: "This paper has expired." },
+  { "zh-CN": "材料未完整拍入", en: "Part of the paper is cut off." },
+  { "zh-CN": "不是所需的材料", en: "This is not the paper that is needed." },
+  { "zh-CN": "材料已过有效期", en: "This paper has expired." },
 ];

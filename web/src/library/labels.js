@@ -77,7 +77,7 @@ const WORDS = {
   risk: msg("Risk questions"),
   details: msg("Personal details"),
   review: msg("Review"),
-  done: msg("Handed in"),
+  done: msg("Received"),
   customer: msg("hung up"),
   specialist: msg("hung up"),
   interrupted: msg("connection lost"),

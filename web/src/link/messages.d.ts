@@ -363,6 +363,8 @@ export interface KioskConfig {
   branch_en: string;
   services: Service[];
   notice: Notice;
+  bank_zh: string;
+  bank_en: string;
 }
 
 /** Kiosk client to page: whether the server is reached, and what the kiosk has. */

@@ -13,12 +13,13 @@ class KioskHeader extends KioskElement {
   render() {
     const { config, elderly, clockOff } = this.state;
     const english = language() === "en";
+    const bank = (english ? config?.bank_en : config?.bank_zh) ?? "";
     const branch = config ? (english ? config.branch_en : config.branch_zh) : "";
     const time = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false }).format(new Date());
     return html`
       <img class="logo" src="/static/images/visavis.svg" alt="" />
       <div class="whose">
-        <strong>${t("Remote expert")}</strong>
+        <strong>${bank ? t("{bank} · Remote expert", { bank }) : t("Remote expert")}</strong>
         <span>${branch}</span>
       </div>
       ${clockOff
