@@ -101,6 +101,31 @@ _AUDIT = r"""
     if (ratio < needed) faults.push(`contrast ${ratio.toFixed(2)}: ${label(element)}`);
   }
 
+  // Edges of fields, and the ring of what has the focus: 3 to 1 against what is around them (WCAG 1.4.11).
+  const apart = (one, other) => {
+    const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  for (const element of all) {
+    if (!element.matches("select, textarea, input:not([type=hidden], [type=radio], [type=checkbox])")) continue;
+    const around = background(parent(element));
+    if (!shown(element) || element.disabled || !around) continue;
+    const style = getComputedStyle(element);
+    const edge = parseFloat(style.borderTopWidth) > 0 ? over(rgba(style.borderTopColor), around) : around;
+    const ratio = Math.max(apart(edge, around), apart(over(rgba(style.backgroundColor), around), around));
+    if (ratio < 3) faults.push(`edge ${ratio.toFixed(2)}: ${label(element)}`);
+  }
+  const focused = document.activeElement;
+  if (focused?.matches(":focus-visible") && !focused.localName.includes("-") && shown(focused)) {
+    const style = getComputedStyle(focused);
+    const inside = parseFloat(style.outlineOffset) < 0;
+    const ground = background(inside ? focused : parent(focused));
+    if (ground && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) {
+      const ratio = apart(over(rgba(style.outlineColor), ground), ground);
+      if (ratio < 3) faults.push(`ring ${ratio.toFixed(2)}: ${label(focused)}`);
+    }
+  }
+
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) faults.push(`${root.scrollWidth - root.clientWidth}px to scroll sideways`);
   for (const element of all) {

@@ -65,7 +65,9 @@ export class ConsoleDocuments extends ConsoleElement {
     if (!session) return nothing;
     const active = inCall(session);
     const held = this.#held;
-    const papers = [...session.documents].reverse();
+    // The newest first, before them those that wait for a decision.
+    const waits = (/** @type {Paper} */ { state }) => Number(state === "stored");
+    const papers = [...session.documents].reverse().sort((one, other) => waits(other) - waits(one));
     return html`<section class="panel documents" aria-labelledby="documents-title">
       <header class="panel-head">
         <h2 id="documents-title">${t("Papers")}</h2>

@@ -187,14 +187,14 @@ export class ConsoleScreen extends ConsoleElement {
       ["width", t("Full width")],
     ]);
     return html`<span class="sizes" role="group" aria-label=${t("Size of the customer's screen")}>
-      <button class="tool small" aria-label=${t("Smaller")} title=${t("Smaller")} aria-keyshortcuts="-" @click=${() => this.step(-1)}>
+      <button class="tool small" aria-label=${t("Zoom out")} title=${t("Zoom out")} aria-keyshortcuts="-" @click=${() => this.step(-1)}>
         <wa-icon name="zoom-out"></wa-icon>
       </button>
       <select aria-label=${t("Size")} @change=${(/** @type {Event} */ event) => this.#choose(/** @type {HTMLSelectElement} */ (event.target))}>
         ${fits.map(([fit, label]) => html`<option value=${fit} .selected=${zoom === fit}>${zoom === fit ? `${label} · ${now}` : label}</option>`)}
         ${STEPS.map((step) => html`<option value=${step} .selected=${zoom === step}>${percent(step)}</option>`)}
       </select>
-      <button class="tool small" aria-label=${t("Larger")} title=${t("Larger")} aria-keyshortcuts="+" @click=${() => this.step(1)}>
+      <button class="tool small" aria-label=${t("Zoom in")} title=${t("Zoom in")} aria-keyshortcuts="+" @click=${() => this.step(1)}>
         <wa-icon name="zoom-in"></wa-icon>
       </button>
     </span>`;
