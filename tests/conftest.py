@@ -53,7 +53,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("alone") and not _may_be_alone(item.path):
-            raise pytest.UsageError(f"{item.nodeid} is marked alone elsewhere than in its file or its folder's conftest")
+            raise pytest.UsageError(f"{item.nodeid} is marked alone in neither its file nor its conftest")
 
 
 @functools.cache
