@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run" and (options.call or options.talk is not None) and not options.headless:
         parser.error("--call and --talk need --headless")
     _log_to_stderr()
+    before = os.umask(0o077)  # whatever is written is for this account only
     try:
         config = configuration.load(options)
         if options.command == "url":
@@ -59,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return OK
+    finally:
+        os.umask(before)
 
 
 def _parser() -> argparse.ArgumentParser:

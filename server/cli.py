@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 it could not be done (told on stderr), 2 wrong usage. `ver
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{argument!r} is not UTF-8")
     options = parser.parse_args(given)
     run: Callable[[Config, argparse.Namespace], int] = options.run
+    before = os.umask(0o077)  # databases, exports and backups are for this account only
     try:
         config = configuration.load(vars(options))
         configure_logs(config)
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _told(error, FAILED)
     except KeyboardInterrupt:
         return OK
+    finally:
+        os.umask(before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ import structlog
 
 from link.messages.errors import VisavisError
 from server import config as configuration
+from server.admin.desk import account
 from server.backup import backup
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
@@ -24,6 +25,7 @@ from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
 from server.cli_admin import answer, whole
 from server.config import Config
 from server.journal import Audit, Journal
+from server.journal.lost import lost_sessions
 from server.replay.checks import Finding
 from server.replay.export import Incomplete, export_session
 from server.replay.verify import EXIT_CODES, Report, Verdict, verify_session
@@ -35,6 +37,7 @@ from server.store.sessions import ROWS, SessionQuery, SessionRow
 log = structlog.get_logger()
 
 STORE_OPTIONS = ("data", "database")
+AUDITED = ("data", "database", "blobs")
 EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
 
 
@@ -73,7 +76,7 @@ def add_commands(commands: Any) -> None:
         ("data", "database", "blobs"),
     )
     copying.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory, or an earlier backup")
-    _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken, 2 unusable", _audit, STORE_OPTIONS)
+    _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken, 2 unusable", _audit, AUDITED)
 
 
 def _command(commands: Any, name: str, text: str, run: Any, names: tuple[str, ...]) -> argparse.ArgumentParser:
@@ -102,7 +105,7 @@ async def _opened(config: Config) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _recordings(config: Config) -> AsyncIterator[tuple[Journal, Blobs, Vault | None]]:
+async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blobs, Vault | None]]:
     """What evidence consists of; no vault where the site's key is missing."""
     async with _opened(config) as store:
         if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
@@ -110,12 +113,12 @@ async def _recordings(config: Config) -> AsyncIterator[tuple[Journal, Blobs, Vau
         vault = None
         if config.site_key_file.is_file():
             vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
-        yield Journal(store), Blobs.at(config.blobs_location), vault
+        yield store, Journal(store), Blobs.at(config.blobs_location), vault
 
 
 def _verify(config: Config, options: argparse.Namespace) -> int:
     async def run() -> Report:
-        async with _recordings(config) as (journal, blobs, vault):
+        async with _recordings(config) as (_store, journal, blobs, vault):
             told = _tell_progress if options.progress else None
             return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault, progress=told)
 
@@ -139,9 +142,10 @@ def _tell_progress(done: int, total: int) -> None:
 
 def _export(config: Config, options: argparse.Namespace) -> int:
     async def run() -> list[Path]:
-        async with _recordings(config) as (journal, blobs, vault):
+        async with _recordings(config) as (store, journal, blobs, vault):
             if vault is None:
                 raise NoEvidence(f"there is no site key {config.site_key_file}")
+            await Audit(store).record(account(), "recording.export", f"session:{options.session[:64]}")
             return await export_session(options.session, options.folder, journal=journal, blobs=blobs, vault=vault)
 
     try:
@@ -186,14 +190,22 @@ def _row(row: SessionRow) -> dict[str, object]:
     }
 
 
+def _has_blobs(config: Config) -> bool:
+    return "://" in config.blobs_location or Path(config.blobs_location).is_dir()
+
+
 def _audit(config: Config, options: argparse.Namespace) -> int:
     async def run() -> dict[str, object]:
         async with _opened(config) as store:
             audit = Audit(store)
             broken, head = await audit.verify(), await audit.head()
+            # Recordings first: a session that begins meanwhile has its journal before them.
+            recorded = await Blobs.at(config.blobs_location).folders("sessions") if _has_blobs(config) else []
+            lost = await lost_sessions(store, recorded)
         return {
-            "sound": broken is None,
+            "sound": broken is None and not lost,
             "broken_at": broken,
+            "lost_sessions": lost,
             "entries": 0 if head is None else head.seq,
             "last_hash": None if head is None or broken is not None else head.hash.hex(),
         }

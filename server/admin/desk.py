@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,7 +43,7 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
     store = await Store.open(config.database_url)
     passwords = Passwords()
     try:
-        yield Desk(config, store, Audit(store), passwords, f"cli:{_account()}")
+        yield Desk(config, store, Audit(store), passwords, account())
     finally:
         passwords.close()
         await store.close()
@@ -81,8 +82,10 @@ def check_name(value: str) -> str:
     return value.strip()
 
 
-def _account() -> str:
+def account() -> str:
+    """Whoever types this command, as the audit log names them: by the kernel's word, for the environment is their own."""
+    number = os.getuid()
     try:
-        return getpass.getuser()[:48]
-    except (KeyError, OSError):
-        return "unknown"
+        return f"cli:{pwd.getpwuid(number).pw_name[:48]}"
+    except KeyError:
+        return f"cli:{number}"

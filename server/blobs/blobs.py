@@ -110,6 +110,15 @@ class Blobs:
             raise Unavailable(f"blobs below {prefix} cannot be listed: {type(error).__name__}") from error
         return False
 
+    async def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders right below the folder `prefix`, sorted. Raises `Unavailable`."""
+        check_name(prefix)
+        try:
+            found = await obstore.list_with_delimiter_async(self._store, prefix)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blobs below {prefix} cannot be listed: {type(error).__name__}") from error
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found["common_prefixes"])
+
     async def delete(self, name: str) -> None:
         """Remove the blob; no error if it is not there."""
         check_name(name)

@@ -26,10 +26,12 @@ async def refuses(request: web.Request, error: VisavisError, target: str) -> Non
     Raises:
         Unavailable: it was somebody known, and it was not recorded.
     """
-    if not isinstance(error, AUDITED):
-        return
     person, kiosk = request.get(PERSON), request.get(KIOSK)
     actor = f"person:{person.id}" if person else f"kiosk:{kiosk.id}" if kiosk else NOBODY
+    # Somebody known who asks for sessions that are not there, or not theirs, may be guessing.
+    guessed = isinstance(error, NotFound) and actor != NOBODY and "session" in request.match_info
+    if not (guessed or isinstance(error, AUDITED)):
+        return
     if isinstance(error, Foreign):
         target = error.target
     source = address(request)

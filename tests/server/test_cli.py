@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import pwd
 import re
 import sqlite3
 import sys
@@ -20,6 +21,10 @@ from server.admin import AdminError, open_desk, people
 from server.cli import main
 from server.config import Config
 from server.identity.passwords import WeakPassword, check_strength
+from server.journal import Journal
+from server.session import events as e
+from server.store import Store
+from tests.server.replay.recorded import requested
 
 ROOT = Path(__file__).parents[2]
 
@@ -218,6 +223,40 @@ def test_a_tampered_audit_log_is_1(command: Command) -> None:
     result = command("audit", "--json")
     assert result.code == 1
     assert result.json["broken_at"] == 1
+
+
+def test_an_export_is_audited_and_for_its_account_only(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads evidence by command leaves a trace, under the account that the kernel knows."""
+    command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
+    url = f"sqlite+aiosqlite:///{command.data / 'visavis.sqlite3'}"
+
+    async def fill() -> None:
+        store, event = await Store.open(url), requested("s1")[0]
+        await Journal(store).append("s1", [(e.kind(event), e.encode(event))], at_us=1)
+        await store.close()
+
+    asyncio.run(fill())
+    (command.data / "blobs").mkdir()
+    key = command.data / "keys" / "site.key"
+    key.parent.mkdir(mode=0o700)
+    key.write_bytes(bytes(32))
+    key.chmod(0o600)
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    before = os.umask(0)
+    try:
+        files = command.good("export", "s1", str(tmp_path / "out"))
+    finally:
+        assert os.umask(before) == 0, "whoever calls us keeps their own"
+    assert [oct(Path(file["file"]).stat().st_mode & 0o777) for file in files] == ["0o600"] * len(files)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
+        [(actor, target)] = connection.execute("SELECT actor, object FROM audit WHERE action = 'recording.export'")
+    connection.close()
+    assert (actor, target) == (f"cli:{pwd.getpwuid(os.getuid()).pw_name}", "session:s1")
+    result = command("audit", "--json")
+    assert (result.code, result.json["lost_sessions"]) == (1, ["s1"]), "its row of the list is missing"
 
 
 def test_tables_with_chinese_names_stand_in_line(command: Command) -> None:

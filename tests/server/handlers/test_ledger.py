@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import msgspec
 import pytest
 from structlog.testing import capture_logs
@@ -116,3 +118,20 @@ async def test_what_a_role_or_an_origin_may_not_is_recorded_with_who_it_was(worl
         ("-", "refused.not_allowed", "POST /logout"),
     ]
     assert set(found[2:]) == {("-", "refused.rate_limited", "POST /login")}
+
+
+async def test_guessing_sessions_leaves_a_row_of_who_guessed(world: World, archive: Archive) -> None:
+    """What is not there and what is another's look alike to whoever asks, and are in the log alike."""
+    digest = {"Content-Digest": f"sha-256=:{base64.b64encode(bytes(32)).decode()}:", "Content-Type": "image/jpeg"}
+    for session in (SESSION, "nobodys"):
+        path = f"/api/kiosk/sessions/{session}/documents/d1"
+        headers = world.as_kiosk("south-1") | digest | {"Origin": None}
+        async with world.ask("PUT", path, headers=headers, data=b"x") as response:
+            assert response.status == 404
+    assert (await fetch(world, "supervisor.north", "/api/sessions/nobodys/manifest"))[0] == 404
+    assert (await fetch(world, "supervisor.north", "/no/such/page"))[0] == 404
+    found = [(entry.actor, entry.object) for entry in await rows(world, "refused.not_found")]
+    assert found == [
+        *[("kiosk:south-1", "PUT /api/kiosk/sessions/{session}/documents/{document}")] * 2,
+        (f"person:{world.people['supervisor.north'].id}", "GET /api/sessions/{session}/manifest"),
+    ]
