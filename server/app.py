@@ -49,6 +49,7 @@ from server.keys import (
     VAULT,
 )
 from server.notice import load_notice
+from server.recording.places import Places
 from server.recording.space import DiskFloor
 from server.replay.proofs import Proofs, verifier
 from server.replay.reader import Reader
@@ -179,6 +180,11 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     await app[PROOFS].close()
 
 
+def _places(config: Config) -> Places:
+    folders = [config.spool] if "://" in config.blobs_location else [config.spool, Path(config.blobs_location)]
+    return Places(sqlite_file(config.database_url), folders)
+
+
 async def _check_belongs(config: Config, store: Store, blobs: Blobs) -> None:
     """Raise `ValueError` where the database knows of nothing and there are recordings: most likely it was lost."""
     if config.empty_database == "accept" or (await store.sessions.search(SessionQuery(), limit=1)).total:
@@ -198,7 +204,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[HOST] = Host(heartbeat_s=config.heartbeat_s)
     floor = DiskFloor(config.spool, config.minimum_free_mb * 1024 * 1024)
     recordings = Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor)
-    app[CONDITION] = condition = Condition(store, recordings)
+    app[CONDITION] = condition = Condition(store, recordings, places=await asyncio.to_thread(_places, config))
     app[ROOMS] = rooms = Rooms(
         node=new_id(),
         store=store,

@@ -17,7 +17,7 @@ async def health(_request: web.Request) -> web.StreamResponse:
 
 
 async def ready(request: web.Request) -> web.StreamResponse:
-    """200 when new calls can be taken and kept; else 503 with the reasons: `disk`, `database`, `recorder`."""
+    """200 when new calls can be taken and kept; else 503 with the reasons, the keys of `REASONS`."""
     told = _told(request)
     if told["ready"]:
         return web.json_response(told)

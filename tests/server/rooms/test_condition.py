@@ -97,3 +97,18 @@ async def test_a_recorder_that_failed_is_a_reason_for_a_minute(bank: Bank) -> No
     await condition.look()
     assert "recorder" not in condition.reasons
     await condition.stop()
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"), [("visavis.sqlite3", "database"), ("blobs", "storage"), ("spool", "storage")]
+)
+async def test_a_file_or_folder_that_was_moved_away_is_a_reason(bank: Bank, gone: str, reason: str) -> None:
+    """SQLite goes on writing into a file that has no name any more, and what it says is kept is lost with it."""
+    place = bank.config.data / gone
+    away = place.rename(place.with_name("away"))
+    await eventually(lambda: reasons(bank) == {reason})
+    place.write_bytes(b"another's") if reason == "database" else None
+    await eventually(lambda: bank.app[CONDITION]._trial is not None and bank.app[CONDITION]._trial.done())
+    assert reasons(bank) == {reason}, "another file of that name is not ours"
+    away.rename(place)
+    await eventually(lambda: not reasons(bank))

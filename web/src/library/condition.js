@@ -8,6 +8,7 @@ const EVERY_MS = 2000;
 const TEXTS = {
   disk: msg("The disk is almost full: no new calls are taken. Calls in progress go on. Please tell the system administrator."),
   database: msg("The database cannot be written: no new calls are taken. Please tell the system administrator."),
+  storage: msg("The recordings cannot be written to the disk. Please tell the system administrator."),
   recorder: msg("A recording failed within the last minute. Please tell the system administrator."),
   unavailable: msg("The server does not answer as it should. Please tell the system administrator."),
 };

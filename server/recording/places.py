@@ -1,0 +1,58 @@
+"""Whether the places that are written to take what is written, tried by writing.
+
+Free space tells nothing of a disk that the kernel made read-only after an error, of a quota that is used up, or of a
+folder that is gone; nor does a database whose file was moved away under it, into which SQLite goes on writing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+TRIAL: Final = b"can this be written?\n"
+
+
+class Places:
+    """The database's file and the folders of recordings, as they were when the server opened them."""
+
+    def __init__(self, database: Path | None, folders: Sequence[Path]) -> None:
+        """`database` is None where it is no file of this machine, and then is not looked at. Raises `OSError`."""
+        self._database = database
+        self._known = None if database is None else _which(database)
+        self._folders = tuple(folders)
+
+    def failing(self) -> frozenset[str]:
+        """What cannot be written: `database`, `storage`. Blocks, for as long as the disk does."""
+        failing = set()
+        if self._database is not None and not (self._is_ours(self._database) and _takes(self._database.parent)):
+            failing.add("database")
+        if not all(_takes(folder) for folder in self._folders):
+            failing.add("storage")
+        return frozenset(failing)
+
+    def _is_ours(self, database: Path) -> bool:
+        try:
+            return _which(database) == self._known
+        except OSError:
+            return False
+
+
+def _which(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino
+
+
+def _takes(folder: Path) -> bool:
+    # A name that neither backups nor the search for recordings after a crash take for a recording.
+    trial = folder / (".trial" if folder.name != "spool" else "trial")
+    try:
+        with trial.open("wb") as file:
+            file.write(TRIAL)
+            file.flush()
+            os.fsync(file.fileno())
+        trial.unlink()
+    except OSError:
+        return False
+    return True
