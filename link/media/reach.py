@@ -15,6 +15,11 @@ _NEVER = [
     for text in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8")
 ]
 _EMBEDDED = ipaddress.IPv6Network("64:ff9b::/96")  # NAT64 (RFC 6052)
+_CARRIERS = [
+    ipaddress.IPv6Network(text)
+    for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48")  # RFC 4291 2.5.5.1, RFC 7915, RFC 8215
+]
+"""What else ends at an IPv4 address in its last four bytes where a router or the kernel translates."""
 
 
 def _plain(host: str) -> Address | None:
@@ -29,6 +34,20 @@ def _plain(host: str) -> Address | None:
         if address in _EMBEDDED:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
+
+
+def _within(address: Address) -> list[Address]:
+    """The IPv4 addresses at which packets to this IPv6 address may end by a tunnel or a translator."""
+    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback:
+        return []
+    found: list[Address] = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)] * any(
+        address in carrier for carrier in _CARRIERS
+    )
+    if address.sixtofour is not None:
+        found.append(address.sixtofour)
+    if address.teredo is not None:
+        found += address.teredo
+    return found
 
 
 class Reach:
@@ -58,6 +77,11 @@ class Reach:
         if address is None or not FIRST_PORT <= port <= 65535 or "%" in host:
             return False
         if any(address in network for network in _NEVER):
+            return False
+        if any(
+            within.is_loopback or within in self._own or any(within in network for network in _NEVER)
+            for within in _within(address)
+        ):
             return False
         if address.is_loopback or address in self._own:
             if port in self._services:

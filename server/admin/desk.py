@@ -83,7 +83,7 @@ def check_name(value: str) -> str:
 
 
 def account() -> str:
-    """Whoever types this command, as the audit log names them: by the kernel's word, as the environment is their own."""
+    """Whoever types this command, as the audit log names them: by the kernel's word, for they set the environment."""
     number = os.getuid()
     try:
         return f"cli:{pwd.getpwuid(number).pw_name[:48]}"

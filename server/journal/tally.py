@@ -125,12 +125,17 @@ class Tally:
         """Something was refused to `source`, an address or an identity; `actor` as the audit log names it.
 
         Raises:
-            Unavailable: it was not recorded.
+            Unavailable: it is not recorded yet; it will be when the database takes it again.
         """
         if self._has_row(source, actor, code):
             row = (actor, f"refused.{code}", target[:128], detail)
             log.warning("refused", source=source, code=code, target=target[:128])
-            await self._audit.record(*row)
+            try:
+                await self._audit.record(*row)
+            except Unavailable:
+                # A flood that keeps the database busy must not be what hides it.
+                self._owed.append(row)
+                raise
 
     def refuse_soon(self, source: str, actor: str, code: str, target: str, **detail: object) -> None:
         """As `refuse`, without waiting for the database."""

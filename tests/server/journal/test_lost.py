@@ -12,6 +12,7 @@ from sqlalchemy import text
 from server.journal import Audit
 from server.journal.lost import lost_sessions
 from server.session import events as e
+from server.store.sessions import Projection
 from tests.server.replay.recorded import Archive, requested
 
 
@@ -22,7 +23,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
         for session in ("seen", "told", "quiet"):
             event, row = requested(session)
             await opened.add(session, 0, event, projection=row)
-        answered = {"specialist": "p1", "specialist_name": "Chen Jing"}
+        answered = Projection(specialist="p1", specialist_name="Chen Jing")
         await opened.add("told", 1, e.Offered("p1", "Chen Jing"), e.Answered("p1", "Chen Jing"), projection=answered)
         await opened.blobs.put("sessions/told/tracks/kiosk.camera/000000", b"x")
         audit = Audit(opened.store)

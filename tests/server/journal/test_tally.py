@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -142,6 +143,23 @@ async def test_what_the_database_does_not_take_is_written_later(book: Book, monk
     rows = await book.rows()
     assert len(rows) == ROWS_EACH + 1
     assert rows[-1] == ("kiosk:k", "refused.not_allowed", "", {"more": 20, "source": "kiosk:k"})
+
+
+async def test_a_flood_that_keeps_the_database_busy_does_not_hide_itself(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise Unavailable("busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(book.audit, "record", fail)
+        for _ in range(ROWS_EACH + 5):
+            with suppress(Unavailable):
+                await book.tally.refuse("10.0.0.1", "-", "rate_limited", "POST /login", address="10.0.0.1")
+    await book.later(REFUSALS_S)
+    one = ("-", "refused.rate_limited", "POST /login", {"address": "10.0.0.1"})
+    rest = ("-", "refused.rate_limited", "", {"more": 5, "source": "10.0.0.1"})
+    assert await book.rows() == [one] * ROWS_EACH + [rest]
 
 
 async def test_it_writes_by_itself(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
