@@ -31,6 +31,16 @@ def hostile() -> list[dict[str, Any]]:
         f"<link rel=preload as=image href='{own}preload'><link rel=icon href='{own}icon'><iframe srcdoc='<img "
         f"src={own}srcdoc>'></iframe><div style='background:url({own}style)'>x</div>"
         "<img src='http://evil.example/x'><div style='background:url(http://evil.example/y)'>x</div>"
+        f"<style>@namespace 'x';@import/**/url({own}import2) layer(a);i{{cursor:url({own}cursor),auto;"
+        f"content:url({own}content);list-style-image:image-set('{own}imageset' 1x);-webkit-mask:url({own}mask);"
+        f"mask-border-source:url({own}border);background:-webkit-image-set(url({own}webkitset) 1x);"
+        f"filter:url({own}filter#f);shape-outside:url({own}shape);--x:url({own}custom);border-image:var(--x);"
+        f"background-image:src('{own}src')}}</style>"
+        f"<i>x</i><svg><filter id=f><feImage href='{own}feimage'></feImage></filter><rect fill='url({own}fill#a)' "
+        f"filter='url(#f)' mask='url({own}svgmask#a)' width=9 height=9></rect><text><textPath href='{own}textpath#a'>x"
+        f"</textPath></text></svg><math href='{own}math'><mi xlink:href='{own}mi'>x</mi></math>"
+        f"<link rel=modulepreload href='{own}module'><link rel=manifest href='{own}manifest'>"
+        f"<a href='#' ping='{own}ping'>x</a><table background='{own}table'><td>x"
     )
 
 

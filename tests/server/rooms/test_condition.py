@@ -108,7 +108,9 @@ async def test_a_file_or_folder_that_was_moved_away_is_a_reason(bank: Bank, gone
     away = place.rename(place.with_name("away"))
     await eventually(lambda: reasons(bank) == {reason})
     place.write_bytes(b"another's") if reason == "database" else None
-    await eventually(lambda: bank.app[CONDITION]._trial is not None and bank.app[CONDITION]._trial.done())
+    condition = bank.app[CONDITION]
+    before = condition._trial
+    await eventually(lambda: condition._trial is not before)
     assert reasons(bank) == {reason}, "another file of that name is not ours"
     away.rename(place)
     await eventually(lambda: not reasons(bank))
