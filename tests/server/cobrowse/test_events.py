@@ -256,7 +256,7 @@ def test_card_and_identity_numbers_are_masked(number: str) -> None:
     assert cleaned([increment(5, id=1, text=number, isChecked=False)])[0]["data"]["text"] == STARS
 
 
-@pytest.mark.parametrize("text", ["2026-11-23 14:30", "13800138000", "¥1,000,000.00", "+86 10 6655 1234", "v1.2.3.4"])
+@pytest.mark.parametrize("text", ["2026-11-23 14:30", "95588", "¥1,000,000.00", "010 6655", "v1.2.3.4"])
 def test_ordinary_numbers_stay(text: str) -> None:
     assert mask_numbers(text) == text
 

@@ -1,0 +1,342 @@
+// Numbers that may not be seen, in one text or over several that are read as one (server/cobrowse/numbers.py does the same).
+import {
+  AMOUNTS, BETWEEN, BLANKS, CURRENCY_AFTER, CURRENCY_BEFORE, DASHES, DATES, DIGITS, GROUPS, HOUR, IDENTITY_CHECKS, IDENTITY_WEIGHTS,
+  LONG, LONG_CELLS, MOST_DIGITS, ORDINARY, ORDINARY_GAP, PROVINCES, SEPARATORS, SHAPES, STARS, UNSEEN,
+} from "./patterns.js";
+
+/** How a text follows the one before it: in the same line, or in the next box or cell. */
+export const JOINED = 0;
+export const CELL = 1;
+const MOST_FOURS = 5;
+
+/** The second half of a digit beyond U+FFFF, after the first became one of ASCII's: so lengths stay. */
+const HALF = "\uffff";
+const GAP = `[${UNSEEN}]*(?:(?:[${BLANKS}]+(?![${BLANKS}])|[${SEPARATORS}])[${UNSEEN}]*){0,${BETWEEN}}`;
+const RUN = new RegExp(`[0-9]${HALF}?(?:${GAP}[0-9]${HALF}?)*[xX×]?`, "g");
+const ONE_CELL = new RegExp(`[0-9]${HALF}?(?:[${UNSEEN}]*[${BLANKS}\\-]?[${UNSEEN}]*[0-9]${HALF}?)*[xX]?`, "y");
+const GROUP = new RegExp(`[${UNSEEN}]*[${BLANKS}\\-][${UNSEEN}]*`);
+const EDGE = new RegExp(`[${BLANKS}${UNSEEN}]*`, "y");
+const HIDDEN = new RegExp(`[${UNSEEN}${HALF}]+`, "g");
+const BLANK = new RegExp(`[${BLANKS}]`, "g");
+const DASH = new RegExp(`[${DASHES}]`, "g");
+const UNIT = new RegExp(ORDINARY.join("|"), "y");
+const DATE = new RegExp(DATES.join("|"), "y");
+const AMOUNT = new RegExp(`^(?:${AMOUNTS.join("|")})$`);
+const UNIT_GAP = new RegExp(ORDINARY_GAP, "y");
+const HALF_A_TIME = new RegExp(HOUR, "y");
+const BEFORE = new RegExp(CURRENCY_BEFORE, "i");
+const AFTER = new RegExp(CURRENCY_AFTER, "i");
+const KNOWN = SHAPES.map((shape) => ({ ...shape, begin: new RegExp(`^${shape.begins}`) }));
+
+/** @type {Map<string, string>} */
+const TO_DIGIT = new Map([...DIGITS].map((digit, at) => [digit, String(at % 10) + HALF.repeat(digit.length - 1)]));
+const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}]`, "gu");
+
+/**
+ * Digits that follow one another in a line: `text` as it stands there, `digits` as ASCII writes them, with a final X.
+ * `line` is the whole line, `start` and `end` where in it they stand, `first` the number of the text that has the first.
+ *
+ * @typedef {{text: string, digits: string, line: string, start: number, end: number, first: number}} Run
+ */
+/**
+ * Who else is asked. `run` and `cells` say whether digits that are no number by themselves may not be seen all the same;
+ * `spans` names other parts of a line.
+ *
+ * @typedef {{
+ *   run?: (run: Run, number: boolean) => boolean,
+ *   cells?: (groups: string[], first: number, found: boolean) => boolean,
+ *   spans?: (line: string) => [number, number][],
+ * }} Judge
+ */
+/** @typedef {{first: number, text: string}} Line */
+/** @typedef {{start: number, end: number, stars: boolean}} Cut */
+
+/** The text with every digit as ASCII writes it; its length stays. @param {string} text */
+export const plainDigits = (text) => text.replace(OTHER_DIGIT, (digit) => /** @type {string} */ (TO_DIGIT.get(digit)));
+
+/** The digits of a run, with the X that an identity number may end in. @param {string} text */
+export const digitsOf = (text) => text.replace(/[^0-9]+/g, "") + (/[xX×]$/.test(text) ? "X" : "");
+
+/** The text without what nobody sees. @param {string} text */
+export const seen = (text) => text.replace(HIDDEN, "");
+
+/**
+ * The texts without numbers that may not be seen, in one of them or over several. `joints[i]` says how text `i` follows the
+ * one before. The stars stand in the first text that has a part of a number; the others lose theirs. Time grows with the
+ * length of the texts and no faster.
+ *
+ * @param {string[]} texts
+ * @param {number[]} joints
+ * @param {Judge} [judge]
+ */
+export function hide(texts, joints, judge = {}) {
+  const read = texts.map(plainDigits);
+  if (!judge.spans && !read.some((text) => /[0-9]/.test(text))) return texts;
+  const lines = linesOf(read, joints);
+  /** @type {Map<number, Cut[]>} */
+  const cuts = new Map();
+  /** @type {[number, string][]} */
+  let cells = [];
+  lines.forEach(({ first, text: line }, number) => {
+    const found = runsOf(line, first, joints, texts, judge);
+    if (found.length > 0) cuts.set(number, found);
+    EDGE.lastIndex = 0;
+    EDGE.test(line);
+    const start = EDGE.lastIndex;
+    if (start === line.length) return;
+    ONE_CELL.lastIndex = start;
+    const cell = ONE_CELL.exec(line);
+    if (cell) {
+      EDGE.lastIndex = ONE_CELL.lastIndex;
+      EDGE.test(line);
+    }
+    if (cell && EDGE.lastIndex === line.length) {
+      cells.push([number, cell[0]]);
+    } else {
+      cutCells(cells, lines, cuts, judge);
+      cells = [];
+    }
+  });
+  cutCells(cells, lines, cuts, judge);
+  return cuts.size > 0 ? without(texts, lines, cuts) : texts;
+}
+
+/**
+ * @param {string} line
+ * @param {number} first
+ * @param {number[]} joints
+ * @param {string[]} texts
+ * @param {Judge} judge
+ * @returns {Cut[]}
+ */
+function runsOf(line, first, joints, texts, judge) {
+  const cuts = [];
+  let at = first;
+  let behind = 0;
+  for (const found of line.matchAll(RUN)) {
+    const [text] = found;
+    const start = found.index;
+    // The text in which the run begins.
+    while (behind + (texts[at]?.length ?? 0) <= start && joints[at + 1] === JOINED) behind += texts[at++]?.length ?? 0;
+    const run = { text, digits: digitsOf(text), line, start, end: start + text.length, first: at };
+    const number = isNumber(run);
+    if (judge.run?.(run, number) || number) cuts.push({ start, end: run.end, stars: true });
+  }
+  for (const [start, end] of judge.spans?.(line) ?? []) cuts.push({ start, end, stars: true });
+  return joined(cuts);
+}
+
+/** Cuts in their order, those that meet as one. @param {Cut[]} cuts */
+function joined(cuts) {
+  cuts.sort((a, b) => a.start - b.start);
+  /** @type {Cut[]} */
+  const whole = [];
+  for (const cut of cuts) {
+    const last = whole.at(-1);
+    if (last && cut.start < last.end) last.end = Math.max(last.end, cut.end);
+    else whole.push(cut);
+  }
+  return whole;
+}
+
+/**
+ * @param {string[]} texts
+ * @param {number[]} joints
+ */
+function linesOf(texts, joints) {
+  /** @type {{first: number, parts: string[]}[]} */
+  const lines = [];
+  texts.forEach((text, at) => {
+    const last = lines.at(-1);
+    if (last && joints[at] === JOINED) last.parts.push(text);
+    else lines.push({ first: at, parts: [text] });
+  });
+  return lines.map(({ first, parts }) => ({ first, text: parts.join("") }));
+}
+
+/** Whether digits in one line are a number that may not be seen. @param {{text: string, digits: string}} run */
+export const isNumber = ({ text, digits }) => digits.replace("X", "").length >= LONG && !isOrdinary(text);
+
+/** Whether a run is nothing but dates, years and amounts. @param {string} text */
+export function isOrdinary(text) {
+  const plain = seen(text).replace(BLANK, " ").replace(DASH, "-");
+  /** @param {RegExp} pattern @param {number} at */
+  const behind = (pattern, at) => {
+    pattern.lastIndex = at;
+    return pattern.test(plain) ? pattern.lastIndex : -1;
+  };
+  let at = 0;
+  const hour = behind(HALF_A_TIME, 0);
+  const gap = hour < 0 ? -1 : behind(UNIT_GAP, hour);
+  if (gap >= 0 && behind(DATE, gap) >= 0) at = gap;
+  let dated = false;
+  for (let end = behind(UNIT, at); end >= 0; end = behind(UNIT, at)) {
+    dated = behind(DATE, at) >= 0;
+    if (end === plain.length) return true;
+    const next = behind(UNIT_GAP, end);
+    if (next < 0) return false;
+    at = next;
+  }
+  return dated && behind(HALF_A_TIME, at) === plain.length;
+}
+
+/** Whether a run says that it is an amount, by its form or by the sign of a currency beside it. @param {Run} run */
+export const isAmount = ({ text, line, start, end }) =>
+  AMOUNT.test(text) || BEFORE.test(line.slice(Math.max(0, start - 8), start)) || AFTER.test(line.slice(end, end + 8));
+
+/**
+ * @param {[number, string][]} cells
+ * @param {Line[]} lines
+ * @param {Map<number, Cut[]>} cuts
+ * @param {Judge} judge
+ */
+function cutCells(cells, lines, cuts, judge) {
+  if (cells.length < 2) return;
+  /** @type {string[]} */
+  const groups = [];
+  /** @type {number[]} */
+  const owners = [];
+  for (const [number, bare] of cells) {
+    for (const group of bare.split(GROUP)) {
+      groups.push(digitsOf(group));
+      owners.push(number);
+    }
+  }
+  let stretches = numbersIn(groups);
+  const first = lines[/** @type {number} */ (owners[0])]?.first ?? 0;
+  if (judge.cells?.(groups, first, stretches.length > 0)) stretches = [[0, groups.length]];
+  for (const [start, end] of stretches) {
+    for (const number of new Set(owners.slice(start, end))) {
+      const length = lines[number]?.text.length ?? 0;
+      cuts.set(number, [{ start: 0, end: length, stars: number === owners[start] }]);
+    }
+  }
+}
+
+/**
+ * Which stretches of groups of digits, each in a cell or part of one, are a number: from and behind which group.
+ *
+ * @param {string[]} groups
+ */
+export function numbersIn(groups) {
+  /** @type {[number, number][]} */
+  const found = [];
+  for (let at = 0; at < groups.length; ) {
+    const end = singles(groups, at) || shaped(groups, at);
+    if (end) found.push([at, end]);
+    at = end || at + 1;
+  }
+  return found;
+}
+
+/**
+ * The end of a row of `LONG_CELLS` single digits or more that do not just count, or 0.
+ *
+ * @param {string[]} groups
+ * @param {number} start
+ */
+function singles(groups, start) {
+  let end = start;
+  let counting = true;
+  while (end < groups.length && groups[end]?.length === 1) {
+    counting &&= end === start || (Number(groups[end]) - Number(groups[end - 1]) + 10) % 10 === 1;
+    end += 1;
+  }
+  return end - start >= LONG_CELLS && !counting ? end : 0;
+}
+
+/**
+ * The end of the groups that are a known number together, or 0: in usual groups, or all that there are.
+ *
+ * @param {string[]} groups
+ * @param {number} start
+ */
+function shaped(groups, start) {
+  for (const end of ends(groups, start)) {
+    const part = groups.slice(start, end);
+    if (shapeOf(part.join(""), part.map(({ length }) => length))) return end;
+  }
+  return 0;
+}
+
+/**
+ * @param {string[]} groups
+ * @param {number} start
+ */
+function* ends(groups, start) {
+  let end = start;
+  while (groups[end]?.length === 4 && end - start < MOST_FOURS) {
+    end += 1;
+    if (end - start > 2) yield end;
+  }
+  if (end - start > 2 && end < groups.length && /** @type {string} */ (groups[end]).length < 4) yield end + 1;
+  for (const widths of GROUPS) {
+    if (widths.every((width, at) => groups[start + at]?.length === width)) yield start + widths.length;
+  }
+  if (start === 0 && groups.length > 1 && groups.length <= MOST_DIGITS) yield groups.length;
+}
+
+/**
+ * The name of the shape that these digits have, "" where they have none.
+ *
+ * @param {string} digits
+ * @param {number[]} widths
+ */
+export const shapeOf = (digits, widths) =>
+  digits.slice(0, -1).includes("X") ? "" : KNOWN.find(({ digits: lengths, begin, check }) => lengths.includes(digits.length) && begin.test(digits) && checked(check, digits, widths))?.name ?? "";
+
+/**
+ * @param {string} check
+ * @param {string} digits
+ * @param {number[]} widths
+ */
+function checked(check, digits, widths) {
+  if (check === "iso7064") {
+    const total = IDENTITY_WEIGHTS.reduce((sum, weight, at) => sum + weight * Number(digits[at]), 0);
+    return IDENTITY_CHECKS[total % 11] === digits[17];
+  }
+  if (digits.endsWith("X")) return false;
+  if (check === "province") return PROVINCES.includes(Number(digits.slice(0, 2)));
+  if (check === "groups") return GROUPS.some((group) => group.length === widths.length && group.every((width, at) => width === widths[at]));
+  const total = [...digits].reverse().reduce((sum, digit, at) => {
+    const value = Number(digit) * (at % 2 ? 2 : 1);
+    return sum + (value > 9 ? value - 9 : value);
+  }, 0);
+  return total % 10 === 0;
+}
+
+/**
+ * @param {string[]} texts
+ * @param {Line[]} lines
+ * @param {Map<number, Cut[]>} cuts
+ */
+function without(texts, lines, cuts) {
+  const kept = [...texts];
+  for (const [number, found] of cuts) {
+    const first = lines[number]?.first ?? 0;
+    const behind = lines[number + 1]?.first ?? texts.length;
+    let begin = 0;
+    let which = 0;
+    for (let index = first; index < behind; index += 1) {
+      const text = texts[index] ?? "";
+      const end = begin + text.length;
+      let at = begin;
+      let left = "";
+      for (let cut = found[which]; cut && cut.start < end; cut = found[++which]) {
+        if (cut.start >= begin) left += text.slice(at - begin, cut.start - begin) + (cut.stars ? STARS : "");
+        at = Math.min(cut.end, end);
+        if (cut.end > end) break;
+      }
+      kept[index] = left + text.slice(at - begin);
+      begin = end;
+    }
+  }
+  return kept;
+}
+
+/** The runs of digits of a text, as ASCII writes them. @param {string} text */
+export const runsIn = (text) => [...plainDigits(text).matchAll(RUN)].map(([run]) => ({ text: run, digits: digitsOf(run) }));
+
+const OTHER = new RegExp(`[^0-9xX×${HALF}${UNSEEN}${BLANKS}${SEPARATORS}]`);
+/** Whether a text has something that no number goes on beyond. @param {string} text */
+export const breaks = (text) => OTHER.test(plainDigits(text));
