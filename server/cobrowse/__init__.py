@@ -4,7 +4,9 @@
 * :mod:`server.cobrowse.nodes` makes elements and attributes harmless.
 * :mod:`server.cobrowse.clobber` knows the names that hide the document from whoever draws it.
 * :mod:`server.cobrowse.css` takes out of style sheets what would load something.
-* :mod:`server.cobrowse.numbers` hides card and identity numbers that the kiosk let through.
+* :mod:`server.cobrowse.numbers` hides card, identity and telephone numbers that the kiosk let through, by the table in
+  :mod:`server.cobrowse.patterns`, which :mod:`server.cobrowse.generate` writes for the page.
+* :mod:`server.cobrowse.reading` finds them where several elements hold their parts.
 """
 
 from server.cobrowse.events import Sanitiser, sanitise

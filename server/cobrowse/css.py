@@ -16,13 +16,15 @@ import tinycss2
 from tinycss2 import ast
 
 from link.messages.errors import BadMessage
-from server.cobrowse.numbers import mask_numbers
+from server.cobrowse.numbers import JOINED, hide, mask_numbers
 
 SPLIT: Final = "/* rr_split */"
 """What rrweb puts between the texts of a style element's several text nodes."""
 MOST: Final = 1024 * 1024
 """Longest text, in characters; half a second of work, and ten times that at worst."""
 DEPTH: Final = 64
+LONGEST_INTEGER: Final = 10
+"""Digits of an integer that a style sheet may need: the greatest `z-index` has ten."""
 
 _SAFE_DATA: Final = re.compile(
     r"data:(?:image/(?:png|jpe?g|gif|webp|bmp|avif|svg\+xml|x-icon)"
@@ -139,7 +141,7 @@ def _same(kept: list[Token], tokens: list[Token]) -> bool:
 
 def _kept(tokens: Iterable[Token], depth: int) -> Iterator[Token]:
     """What may stay of a list of tokens; a token that stays as it is stays the same object."""
-    found = iter(tokens)
+    found = iter(_whole_strings(tokens))
     for token in found:
         match token.type:
             case "at-keyword" if token.lower_value in _AT_RULES:
@@ -160,10 +162,27 @@ def _kept(tokens: Iterable[Token], depth: int) -> Iterator[Token]:
                 yield token
 
 
+def _whole_strings(tokens: Iterable[Token]) -> Iterable[Token]:
+    """The tokens, without a number that strings after one another show together."""
+    strings: list[Token] = []
+    hidden: dict[int, str] = {}
+    kept = list(tokens)
+    for token in (*kept, None):
+        if token is not None and token.type == "string":
+            strings.append(token)
+        elif token is None or token.type not in ("whitespace", "comment"):
+            shown = hide([string.value for string in strings], [JOINED] * len(strings)) if len(strings) > 1 else []
+            hidden |= {id(one): text for one, text in zip(strings, shown, strict=False) if text != one.value}
+            strings = []
+    if not hidden:
+        return kept
+    return [_string(token, hidden[id(token)]) if id(token) in hidden else token for token in kept]
+
+
 def _guarded(token: Token) -> Token:
     """The token without a card or identity number: `content: "…"` shows one as well as a text does."""
     if token.type == "number":
-        long = token.is_integer and len(token.representation) > 12
+        long = token.is_integer and len(token.representation) > LONGEST_INTEGER
         return ast.NumberToken(token.source_line, token.source_column, 0, 0, "0") if long else token
     masked = mask_numbers(token.value)
     if masked == token.value:

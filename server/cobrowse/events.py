@@ -17,6 +17,7 @@ from link.messages.errors import BadMessage
 from server.cobrowse.css import clean_css, clean_sheet
 from server.cobrowse.nodes import Sheets, clean_added, clean_attributes, clean_document, string, whole
 from server.cobrowse.numbers import mask_numbers
+from server.cobrowse.reading import Reading
 
 EVENTS = 20_000
 Fields = dict[str, Any]
@@ -30,6 +31,7 @@ class Sanitiser:
 
     def __init__(self) -> None:
         self._sheets = Sheets()
+        self._reading = Reading()
 
     def __call__(self, batch: bytes) -> bytes:
         """Return a batch (a JSON array of rrweb events) with only harmless content, as JSON again.
@@ -44,7 +46,9 @@ class Sanitiser:
             events = _decoder.decode(batch)
             if len(events) > EVENTS:
                 raise BadMessage("too many events in a batch")
-            return _encoder.encode([clean for event in events if (clean := _event(event, self._sheets)) is not None])
+            return _encoder.encode(
+                [clean for event in events if (clean := _event(event, self._sheets, self._reading)) is not None]
+            )
         except (msgspec.MsgspecError, RecursionError, UnicodeError, TypeError, KeyError, AttributeError) as error:
             raise BadMessage("a co-browse batch is not made of rrweb events") from error
 
@@ -54,15 +58,15 @@ def sanitise(batch: bytes) -> bytes:
     return Sanitiser()(batch)
 
 
-def _event(event: Fields, sheets: Sheets) -> Fields | None:
+def _event(event: Fields, sheets: Sheets, reading: Reading) -> Fields | None:
     data = event.get("data")
     match event.get("type"):
         case 0 | 1:
             clean: Fields | None = {}
         case 2:
-            clean = _snapshot(_object(data), sheets)
+            clean = _snapshot(_object(data), sheets, reading)
         case 3:
-            clean = _increment(_object(data), sheets)
+            clean = _increment(_object(data), sheets, reading)
         case 4:
             clean = _meta(_object(data))
         case 5 | 6:
@@ -74,10 +78,12 @@ def _event(event: Fields, sheets: Sheets) -> Fields | None:
     return {"type": event["type"], "timestamp": _number(event.get("timestamp")), "data": clean}
 
 
-def _snapshot(data: Fields, sheets: Sheets) -> Fields:
+def _snapshot(data: Fields, sheets: Sheets, reading: Reading) -> Fields:
     offset = _object(data.get("initialOffset"))
+    document = clean_document(data.get("node"), sheets)
+    reading.picture(document)
     return {
-        "node": clean_document(data.get("node"), sheets),
+        "node": document,
         "initialOffset": {"left": _number(offset.get("left")), "top": _number(offset.get("top"))},
     }
 
@@ -96,12 +102,14 @@ def _page(address: str) -> str:
     return mask_numbers(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
-def _increment(data: Fields, sheets: Sheets) -> Fields | None:
+def _increment(data: Fields, sheets: Sheets, reading: Reading) -> Fields | None:
     source = data.get("source")
     if source in _LEFT_OUT:
         return None
     if source == 0 and source is not False:
-        return {"source": 0, **_mutation(data, sheets)}
+        change = _mutation(data, sheets)
+        reading.mutation(change, sheets)
+        return {"source": 0, **change}
     rebuild = _SOURCES.get(source) if isinstance(source, int) else None
     if rebuild is None:
         raise BadMessage("a change of an unknown source")
@@ -135,7 +143,7 @@ def _mutation(data: Fields, sheets: Sheets) -> Fields:
 def _text(text: Fields, sheets: Sheets) -> Fields:
     number, value = whole(text.get("id")), text.get("value")
     if value is not None:
-        value = clean_sheet(string(value)) if number in sheets else mask_numbers(string(value))
+        value = clean_sheet(string(value)) if number in sheets else string(value)
     return {"id": number, "value": value}
 
 

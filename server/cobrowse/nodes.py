@@ -197,7 +197,7 @@ def _node(node: dict[str, Any], depth: int, sheets: Sheets) -> dict[str, Any]:
             _element(node, clean, depth, sheets)
         case 3 | 4:
             # A section of character data can be made in a document of XML only, which the copy is not: there it throws.
-            clean |= {"type": TEXT, "textContent": mask_numbers(string(node.get("textContent")))}
+            clean |= {"type": TEXT, "textContent": string(node.get("textContent"))}
         case 5:
             clean["textContent"] = ""
         case _:

@@ -150,8 +150,12 @@ def test_what_is_shown_by_a_sheet_is_guarded() -> None:
         ".x::after{content:'6222021234567890128'}",
         "--n:'6222 0212 3456 7890 128'",
         ".c6222021234567890128{}",
+        ".x::after{content:'6222' \"0212\" /* and */ '34567890128'}",
+        "--n:6222021234567890128",
     ):
         assert "6222" not in clean_css(text)
+        assert "0212" not in clean_css(text)
+    assert clean_css("a{content:'1' '2';z-index:2147483647}") == "a{content:'1' '2';z-index:2147483647}"
 
 
 _PIECES = st.sampled_from(
