@@ -1,5 +1,12 @@
 // What may leave the kiosk in a recorded event. Unmasking is explicit (`data-cobrowse-plain`); everything else is masked,
 // blocked or left out here, before it is sent, whatever the page's authors forget.
+import { guardCss, guardSheet, guardStyle, inlineImage } from "./css.js";
+import { JOINED, hide } from "./numbers.js";
+import { GEOMETRY, STARS } from "./patterns.js";
+import { Reading } from "./reading.js";
+import { Secrets } from "./secrets.js";
+
+export { STARS };
 
 /** On an input: its value may be seen. On any element: its placeholder, value and option texts may. */
 export const PLAIN = "data-cobrowse-plain";
@@ -21,27 +28,18 @@ export const BLOCK_SELECTOR = [
 ].join(",");
 export const MASK_SELECTOR = `[${MASK}], option:not([${PLAIN}])`;
 
-/** The same length whatever was typed, so that the length tells nothing. */
-export const STARS = "••••••••";
-
-/**
- * Nine digits or more, of any script, also when grouped: card, identity, account and telephone numbers. Up to three signs
- * may stand between two digits, of those that people and pages group with, and of those that nobody sees.
- */
-const LONG_NUMBER = /\p{Nd}(?:[\s\p{Cf}\p{Pd}\u2212.,·・‧•/_|\\]{0,3}\p{Nd}){8,}[xX×]?/gu;
-/** What nobody sees and a dot or dash among amounts and dates are two things: these are no long numbers. */
-const ORDINARY = /^(?:\p{Nd}{1,3}(?:,\p{Nd}{3})+(?:\.\p{Nd}+)?|\p{Nd}{4}([-/.])\p{Nd}{1,2}\1\p{Nd}{1,2}[\s]+\p{Nd}{1,2})$/u;
-
 /** Attributes that can repeat what a person typed, where nobody looks. */
 const LEAKY = /^(?:title|alt|placeholder|value|label|content|srcdoc|ping|aria-.+|data-.+)$/i;
-/** Our own attributes that style sheets need; their values are words of ours. */
+/** Our own attributes that style sheets need. */
 const OURS = new Set([PLAIN, BLOCK, MASK, "data-screen", "data-tone", "data-state"]);
-/** Style sheets and images: real ones have long decimals. */
-const RAW = new Set(["_cssText", "rr_dataURL", "style"]);
 const INPUTS = new Set(["input", "textarea", "select"]);
+const ADDRESSES = new Set(["src", "href", "xlink:href", "poster"]);
+/** No coordinate has so many digits before its point. */
+const NO_COORDINATE = /(?<![\d.])\d{11}/;
 
-/** @param {string} text */
-export const guard = (text) => text.replace(LONG_NUMBER, (found) => (ORDINARY.test(found) ? found : STARS));
+/** A text without what may not be seen of it, read by itself. @param {string} text @returns {string} */
+export const guard = (text) =>
+  hide([text], [JOINED], { run: (run) => secrets.repeats(run), spans: (line) => secrets.spans(line) })[0] ?? "";
 
 /** @param {string} text */
 export const starred = (text) => (text.trim() === "" ? "" : STARS);
@@ -75,7 +73,19 @@ new MutationObserver((changes) => {
 }).observe(document, { subtree: true, attributeFilter: ["type"], attributeOldValue: true });
 
 /** @param {Element | null} element */
-const isPlain = (element) => element !== null && element.hasAttribute(PLAIN) && !isPassword(element);
+function isPlain(element) {
+  return element !== null && element.hasAttribute(PLAIN) && !isPassword(element);
+}
+
+const secrets = new Secrets(isPlain, isPassword);
+const hiding = `${BLOCK_SELECTOR},${MASK_SELECTOR}`;
+let reading = new Reading(secrets, (element) => element.matches(hiding));
+
+/** Nothing of this customer is known any more: nothing is recorded. */
+export function forget() {
+  secrets.forget();
+  reading = new Reading(secrets, (element) => element.matches(hiding));
+}
 
 /**
  * What may be seen at a node: everything, stars for its text, or nothing (in a blocked container, or in a frame's document).
@@ -98,40 +108,49 @@ function shownAt(node) {
 
 /**
  * A copy of an rrweb event without anything that may not leave; null when nothing of it may. `elementOf` finds the element
- * of a node id.
+ * of a node id, `idOf` the id of a node.
  *
  * @param {any} event
  * @param {(id: number) => Element | null} elementOf
+ * @param {(node: Node) => number} idOf
  * @returns {any}
  */
-export function clean(event, elementOf) {
+export function clean(event, elementOf, idOf) {
   const { type, data } = event;
-  if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node, elementOf) } };
+  if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node, elementOf, reading.page(document)) } };
   if (type === 4) return { ...event, data: { ...data, href: address(data.href) } };
-  if (type === 3 && data.source === 0) return { ...event, data: cleanMutation(data, elementOf) };
+  if (type === 3 && data.source === 0) return { ...event, data: cleanMutation(data, elementOf, idOf) };
   if (type === 3 && typeof data.id === "number" && shownAt(elementOf(data.id)) === "nothing") return null;
   if (type === 3 && data.source === 5) {
     // rrweb leaves some kinds of inputs alone; here none is.
+    secrets.refresh();
     const text = isPlain(elementOf(data.id)) ? guard(data.text) : starred(data.text);
     return { ...event, data: { ...data, text } };
   }
-  // Rules of style sheets are no place for numbers of customers, and long decimals in them are real.
-  if (type === 3 && [8, 13, 15].includes(data.source)) return event;
+  if (type === 3 && [8, 13, 15].includes(data.source)) return { ...event, data: guardSheet(data, guard) };
   return cleanStrings(event);
 }
 
 /**
  * @param {any} data
  * @param {(id: number) => Element | null} elementOf
+ * @param {(node: Node) => number} idOf
  */
-function cleanMutation(data, elementOf) {
+function cleanMutation(data, elementOf, idOf) {
+  const told = new Set(changedIn(data, elementOf));
+  const readAs = reading.around([...told, ...new Set(data.removes.map((/** @type {any} */ one) => elementOf(one.parentId)))].filter((node) => node !== null));
   const texts = [];
   for (const text of data.texts) {
     const node = elementOf(text.id);
     const shown = shownAt(node);
     if (shown === "nothing") continue;
-    const raw = text.value === null || isStyle(node);
-    texts.push(raw ? text : { ...text, value: shown === "stars" ? starred(text.value) : guard(text.value) });
+    texts.push(text.value === null ? text : { ...text, value: cleanText(node, text.value, readAs, isStyle(node), shown === "stars") });
+  }
+  // What was sent before is part of a number now.
+  for (const [node, value] of reading.stale(readAs)) {
+    if (told.has(node) || shownAt(node) !== "all") continue;
+    reading.sent(node, value);
+    texts.push({ id: idOf(node), value });
   }
   const attributes = data.attributes
     .filter((/** @type {any} */ one) => shownAt(elementOf(one.id)?.parentNode ?? null) !== "nothing")
@@ -140,19 +159,63 @@ function cleanMutation(data, elementOf) {
   for (const add of data.adds) {
     const parent = elementOf(add.parentId);
     const shown = shownAt(parent);
-    if (shown !== "nothing") adds.push({ ...add, node: cleanNode(add.node, elementOf, isStyle(parent), shown === "stars") });
+    if (shown !== "nothing") adds.push({ ...add, node: cleanNode(add.node, elementOf, readAs, isStyle(parent), shown === "stars") });
   }
   return { ...data, texts, attributes, adds };
 }
 
 /**
+ * The texts and elements that a change is about.
+ *
+ * @param {any} data
+ * @param {(id: number) => Node | null} nodeOf
+ * @returns {Node[]}
+ */
+function changedIn(data, nodeOf) {
+  /** @type {(Node | null)[]} */
+  const found = data.texts.map((/** @type {any} */ text) => nodeOf(text.id));
+  const left = data.adds.map((/** @type {any} */ add) => add.node);
+  for (let node = left.pop(); node; node = left.pop()) {
+    if (node.type === 3 || node.type === 4 || node.type === 2) found.push(nodeOf(node.id));
+    if (node.childNodes) left.push(...node.childNodes);
+  }
+  return found.filter((node) => node !== null);
+}
+
+/**
+ * @param {Node | null} node
+ * @param {string} text
+ * @param {Map<Node, string>} readAs
+ * @param {boolean} inStyle
+ * @param {boolean} stars
+ */
+function cleanText(node, text, readAs, inStyle, stars) {
+  if (inStyle) return cleanRules(node, text);
+  if (stars) return starred(text);
+  const known = node && node.textContent === text ? readAs.get(node) : undefined;
+  const value = known ?? guard(text);
+  if (node) reading.sent(node, value);
+  return value;
+}
+
+/** The texts of a style element are read as one: where less may be seen, the first has all. @param {Node | null} node @param {string} text */
+function cleanRules(node, text) {
+  if (text === "") return text;
+  const whole = node?.parentNode?.childNodes.length ? (node.parentNode.textContent ?? "") : text;
+  const seen = guardCss(whole, guard);
+  if (seen === whole) return guardCss(text, guard);
+  return node?.previousSibling ? "" : seen;
+}
+
+/**
  * @param {any} node a serialized node
  * @param {(id: number) => Element | null} elementOf
+ * @param {Map<Node, string>} readAs what may be seen of texts that are read together
  * @param {boolean} [inStyle]
  * @param {boolean} [stars] whether a container above asks for stars in place of text
  * @returns {any}
  */
-function cleanNode(node, elementOf, inStyle = false, stars = false) {
+function cleanNode(node, elementOf, readAs, inStyle = false, stars = false) {
   const real = elementOf(node.id);
   if (real?.assignedSlot) {
     const shown = shownAt(real);
@@ -166,16 +229,18 @@ function cleanNode(node, elementOf, inStyle = false, stars = false) {
     const hidden = stars || MASK in node.attributes || (node.tagName === "option" && !(PLAIN in node.attributes));
     return {
       ...node,
+      tagName: guard(node.tagName) === node.tagName ? node.tagName : "span",
       attributes: { ...cleanAttributes(node.attributes, node.tagName, plain, node.isSVG), ...chosen(real, plain) },
-      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, style, hidden)),
+      childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, readAs, style, hidden)),
     };
   }
   if (node.type === 5) return { ...node, textContent: "" };
-  if (node.type === 3) {
-    const text = node.textContent;
-    return { ...node, textContent: inStyle || node.isStyle ? text : stars ? starred(text) : guard(text) };
+  if (node.type === 3 || node.type === 4) {
+    return { ...node, textContent: cleanText(real, node.textContent, readAs, inStyle || node.isStyle, stars) };
   }
-  if (node.childNodes) return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, false, stars)) };
+  if (node.childNodes) {
+    return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, readAs, false, stars)) };
+  }
   return node;
 }
 
@@ -212,21 +277,26 @@ function cleanChange(change, element) {
  * @param {Record<string, any>} attributes
  * @param {string} tag
  * @param {boolean} plain
- * @param {boolean} [drawing] attributes of a drawing are coordinates
+ * @param {boolean} [drawing] whether some attributes are coordinates
  */
 function cleanAttributes(attributes, tag, plain, drawing = false) {
   /** @type {Record<string, any>} */
   const kept = {};
   for (const [name, value] of Object.entries(attributes)) {
     const leaky = LEAKY.test(name) && !OURS.has(name);
-    if (RAW.has(name) || typeof value !== "string" || (drawing && !leaky)) {
+    if (guard(name) !== name) continue;
+    if (name === "style" || name === "_cssText") {
+      kept[name] = guardStyle(value, guard);
+    } else if (name === "rr_dataURL" || typeof value !== "string") {
       kept[name] = value;
     } else if (leaky) {
       const shown = plain && (name === "placeholder" || name === "value");
       if (shown) kept[name] = guard(value);
       else if (name === "value" && INPUTS.has(tag)) kept[name] = starred(value);
+    } else if (drawing && GEOMETRY.has(name)) {
+      if (!NO_COORDINATE.test(value)) kept[name] = value;
     } else {
-      kept[name] = /^data:/i.test(value) ? value : guard(value);
+      kept[name] = ADDRESSES.has(name) ? inlineImage(value, guard) : guard(value);
     }
   }
   return kept;

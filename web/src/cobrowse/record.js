@@ -1,6 +1,6 @@
 // Records the customer's page with rrweb, masked, and sends it in small batches (link/PROTOCOL.md, "Co-browsing").
 import { record } from "@rrweb/record";
-import { BLOCK_SELECTOR, MASK_SELECTOR, clean, maskInput, starred } from "./mask.js";
+import { BLOCK_SELECTOR, MASK_SELECTOR, clean, forget, maskInput, starred } from "./mask.js";
 
 /** Batches are at least this far apart. What comes after a pause is sent at once, with what comes in the same breath. */
 const BATCH_MS = 40;
@@ -85,6 +85,7 @@ export class PageRecorder {
     this.#events = [];
     // It would keep every element of this customer's page, with what was typed into it, until the next call.
     record.mirror.reset();
+    forget();
   }
 
   #begin() {
@@ -100,7 +101,8 @@ export class PageRecorder {
   /** @param {any} event */
   #take(event) {
     if (this.#broken) return;
-    const cleaned = clean(event, (id) => /** @type {Element | null} */ (record.mirror.getNode(id)));
+    const { mirror } = record;
+    const cleaned = clean(event, (id) => /** @type {Element | null} */ (mirror.getNode(id)), (node) => mirror.getId(node));
     if (cleaned === null) return;
     this.#events.push(cleaned);
     this.#timer ??= setTimeout(() => this.#flush(), this.#sent + BATCH_MS - performance.now());
