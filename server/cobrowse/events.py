@@ -36,7 +36,7 @@ class Sanitiser:
     def __call__(self, batch: bytes) -> bytes:
         """Return a batch (a JSON array of rrweb events) with only harmless content, as JSON again.
 
-        CPU-bound: about 5 ms for a page of 1,000 elements, so large batches belong in a worker thread. Text nodes and
+        CPU-bound: about 12 ms for a page of 1,000 elements, so large batches belong in a worker thread. Text nodes and
         attributes have their long numbers masked.
 
         Raises:

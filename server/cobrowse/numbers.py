@@ -16,8 +16,8 @@ MOST_FOURS: Final = 5
 
 _GAP: Final = f"[{p.UNSEEN}]*(?:(?:[{p.BLANKS}]+(?![{p.BLANKS}])|[{p.SEPARATORS}])[{p.UNSEEN}]*){{0,{p.BETWEEN}}}"
 _RUN: Final = re.compile(f"[0-9](?:{_GAP}[0-9])*[xX×]?")
-_CELL: Final = re.compile(f"[0-9](?:[{p.UNSEEN}]*[{p.BLANKS}\\-]?[{p.UNSEEN}]*[0-9])*[xX]?")
-_GROUP: Final = re.compile(f"[{p.UNSEEN}]*[{p.BLANKS}\\-][{p.UNSEEN}]*")
+_CELL: Final = re.compile(f"[0-9](?:[{p.UNSEEN}]*(?:[{p.BLANKS}\\-][{p.UNSEEN}]*)?[0-9])*[xX]?")
+_GROUP: Final = re.compile(f"[{p.BLANKS}\\-]")
 _EDGE: Final = re.compile(f"[{p.BLANKS}{p.UNSEEN}]*")
 _WORTH: Final = re.compile("[0-9]")
 _BREAK: Final = re.compile(f"[^0-9xX×{p.UNSEEN}{p.BLANKS}{p.SEPARATORS}]")

@@ -27,7 +27,20 @@ Fields = dict[str, Any]
 class Node:
     """An element, or a text as it was sent to us. `told` is what is known of it where it goes now."""
 
-    __slots__ = ("before", "behind", "first", "last", "number", "parent", "shadow", "tag", "text", "told")
+    __slots__ = (
+        "before",
+        "behind",
+        "edge",
+        "first",
+        "host",
+        "last",
+        "number",
+        "parent",
+        "shadow",
+        "tag",
+        "text",
+        "told",
+    )
 
     def __init__(self, number: int, tag: str, text: str | None, *, shadow: bool) -> None:
         self.number = number
@@ -35,16 +48,14 @@ class Node:
         self.text = text
         self.told = text
         self.shadow = shadow
+        self.host = False
+        # What lies between an element's texts and those beside it.
+        self.edge = END if tag in ENDS else JOINED if tag in INLINE else CELL
         self.parent: Node | None = None
         self.first: Node | None = None
         self.last: Node | None = None
         self.before: Node | None = None
         self.behind: Node | None = None
-
-    @property
-    def edge(self) -> int:
-        """What lies between this element's texts and those beside it."""
-        return END if self.tag in ENDS else JOINED if self.tag in INLINE else CELL
 
     def children(self) -> Iterator[Node]:
         at = self.first
@@ -54,6 +65,7 @@ class Node:
 
     def put(self, child: Node, behind: Node | None) -> None:
         """Add a child, before `behind` or as the last one."""
+        self.host = self.host or child.shadow
         before = behind.before if behind else self.last
         child.parent, child.before, child.behind = self, before, behind
         if before:
@@ -243,14 +255,20 @@ def _within(node: Node, *, forward: bool = True) -> Iterator[Node | int]:
         if isinstance(at, int) or at.text is not None:
             yield at
             continue
-        yield at.edge
-        left.append(at.edge)
+        edge = at.edge
+        yield edge
+        left.append(edge)
         if at.tag in NO_TEXT:
             continue
-        shadow = [child for child in at.children() if child.shadow]
-        light = [child for child in at.children() if not child.shadow]
-        inside: list[Node | int] = [*shadow, END, *light] if shadow else list(light)
-        left += inside[::-1] if forward else inside
+        if at.host:
+            shadow = [child for child in at.children() if child.shadow]
+            inside: list[Node | int] = [*shadow, END, *(child for child in at.children() if not child.shadow)]
+            left += inside[::-1] if forward else inside
+            continue
+        child = at.last if forward else at.first
+        while child:
+            left.append(child)
+            child = child.before if forward else child.behind
 
 
 def _outwards(node: Node, *, forward: bool) -> Iterator[Node | int]:

@@ -37,9 +37,13 @@ const ADDRESSES = new Set(["src", "href", "xlink:href", "poster"]);
 /** No coordinate has so many digits before its point. */
 const NO_COORDINATE = /(?<![\d.])\d{11}/;
 
+const NO_DIGIT = /^[\0-/:-\x7f]*$/;
+
 /** A text without what may not be seen of it, read by itself. @param {string} text @returns {string} */
 export const guard = (text) =>
-  hide([text], [JOINED], { run: (run) => secrets.repeats(run), spans: (line) => secrets.spans(line) })[0] ?? "";
+  NO_DIGIT.test(text) && !secrets.hasWords
+    ? text
+    : (hide([text], [JOINED], { run: (run) => secrets.repeats(run), spans: (line) => secrets.spans(line) })[0] ?? "");
 
 /** @param {string} text */
 export const starred = (text) => (text.trim() === "" ? "" : STARS);

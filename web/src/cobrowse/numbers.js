@@ -13,8 +13,8 @@ const MOST_FOURS = 5;
 const HALF = "\uffff";
 const GAP = `[${UNSEEN}]*(?:(?:[${BLANKS}]+(?![${BLANKS}])|[${SEPARATORS}])[${UNSEEN}]*){0,${BETWEEN}}`;
 const RUN = new RegExp(`[0-9]${HALF}?(?:${GAP}[0-9]${HALF}?)*[xX×]?`, "g");
-const ONE_CELL = new RegExp(`[0-9]${HALF}?(?:[${UNSEEN}]*[${BLANKS}\\-]?[${UNSEEN}]*[0-9]${HALF}?)*[xX]?`, "y");
-const GROUP = new RegExp(`[${UNSEEN}]*[${BLANKS}\\-][${UNSEEN}]*`);
+const ONE_CELL = new RegExp(`[0-9]${HALF}?(?:[${UNSEEN}]*(?:[${BLANKS}\\-][${UNSEEN}]*)?[0-9]${HALF}?)*[xX]?`, "y");
+const GROUP = new RegExp(`[${BLANKS}\\-]`);
 const EDGE = new RegExp(`[${BLANKS}${UNSEEN}]*`, "y");
 const HIDDEN = new RegExp(`[${UNSEEN}${HALF}]+`, "g");
 const BLANK = new RegExp(`[${BLANKS}]`, "g");
@@ -30,6 +30,7 @@ const KNOWN = SHAPES.map((shape) => ({ ...shape, begin: new RegExp(`^${shape.beg
 
 /** @type {Map<string, string>} */
 const TO_DIGIT = new Map([...DIGITS].map((digit, at) => [digit, String(at % 10) + HALF.repeat(digit.length - 1)]));
+const ASCII = /^[\0-\x7f]*$/;
 const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}]`, "gu");
 
 /**
@@ -52,7 +53,7 @@ const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}]`, "gu");
 /** @typedef {{start: number, end: number, stars: boolean}} Cut */
 
 /** The text with every digit as ASCII writes it; its length stays. @param {string} text */
-export const plainDigits = (text) => text.replace(OTHER_DIGIT, (digit) => /** @type {string} */ (TO_DIGIT.get(digit)));
+export const plainDigits = (text) => (ASCII.test(text) ? text : text.replace(OTHER_DIGIT, (digit) => /** @type {string} */ (TO_DIGIT.get(digit))));
 
 /** The digits of a run, with the X that an identity number may end in. @param {string} text */
 export const digitsOf = (text) => text.replace(/[^0-9]+/g, "") + (/[xX×]$/.test(text) ? "X" : "");
@@ -113,14 +114,18 @@ function runsOf(line, first, joints, texts, judge) {
   const cuts = [];
   let at = first;
   let behind = 0;
-  for (const found of line.matchAll(RUN)) {
+  RUN.lastIndex = 0;
+  // Not `matchAll`, which makes the expression anew for each line.
+  for (let found = RUN.exec(line); found; found = RUN.exec(line)) {
     const [text] = found;
     const start = found.index;
+    const next = RUN.lastIndex;
     // The text in which the run begins.
     while (behind + (texts[at]?.length ?? 0) <= start && joints[at + 1] === JOINED) behind += texts[at++]?.length ?? 0;
     const run = { text, digits: digitsOf(text), line, start, end: start + text.length, first: at };
     const number = isNumber(run);
     if (judge.run?.(run, number) || number) cuts.push({ start, end: run.end, stars: true });
+    RUN.lastIndex = next; // whoever was asked may have read something too
   }
   for (const [start, end] of judge.spans?.(line) ?? []) cuts.push({ start, end, stars: true });
   return joined(cuts);

@@ -153,6 +153,11 @@ export class Secrets {
     return this.#plain.has(digits);
   }
 
+  /** Whether there is a password that a text could repeat. */
+  get hasWords() {
+    return this.#words.size > 0;
+  }
+
   /** Where in a line a password is repeated. @param {string} line @returns {[number, number][]} */
   spans(line) {
     if (this.#words.size === 0) return [];
