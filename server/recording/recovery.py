@@ -25,6 +25,7 @@ from server.recording.segment import (
     complete,
     facts,
     kind_of,
+    mended,
 )
 from server.recording.track import HOLE_MS, TrackState
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
@@ -93,7 +94,7 @@ async def _save(name: SegmentName, tracks: _Tracks, *, spool: Path, blobs: Blobs
     kind = tracks.kind(name.track)
     try:
         blob = await _get(name, spool, blobs)
-        if len(blob) < HEADER_BYTES:
+        if len(blob) < HEADER_BYTES or not blob.strip(b"\0"):
             return  # nothing of it had reached the disk: it is part of what the crash cost
         done, found = await asyncio.to_thread(_read, key, name, kind, blob)
     except (Broken, OSError) as error:
@@ -125,7 +126,7 @@ async def _get(name: SegmentName, spool: Path, blobs: Blobs) -> bytes:
 
 
 def _read(key: SessionKey, name: SegmentName, kind: str, blob: bytes) -> tuple[Complete, Facts | None]:
-    done = complete(key, name, blob)
+    done = complete(key, name, mended(key, name, kind, blob))
     return done, facts(kind, done.data)
 
 

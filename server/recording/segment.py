@@ -15,7 +15,7 @@ import zstandard
 from link.media import opus
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.recording.webm import BadWebm, read_clusters
+from server.recording.webm import BadWebm, CutOff, clusters, read_clusters, whole_blocks
 
 SEGMENT_MS = 2000
 AUDIO, VIDEO, COBROWSE = "audio", "video", "cobrowse"
@@ -151,6 +151,46 @@ def complete(key: SessionKey, name: SegmentName, blob: bytes) -> Complete:
         writer = key.resume(name.container, blob, contents.chunks)
         blob = blob[: contents.length] + writer.chunk(b"", final=True)
     return Complete(blob, contents.length, contents.data, hashlib.sha256(blob).hexdigest(), suite_digest(key, blob))
+
+
+def mended(key: SessionKey, name: SegmentName, kind: str, blob: bytes) -> bytes:
+    """Return an open container without the piece that a kill tore: what is written at once may be several chunks.
+
+    Where the last whole chunk ends inside a frame or a line, a container of the whole ones takes its place. A finished
+    one is returned as it is, and so is one in which something else is wrong. Raises `Broken`.
+    """
+    contents = key.read(name.container, blob)
+    if contents.closed:
+        return blob
+    whole = _whole_lines(contents.data) if kind == COBROWSE else _whole_blocks(contents.data)
+    return blob if whole is None else key.seal(name.container, whole)
+
+
+def _whole_blocks(data: bytes) -> bytes | None:
+    """What there is before a block that is cut off; None where none is."""
+    try:
+        for _ in read_clusters(data):
+            pass
+    except CutOff:
+        return clusters(list(whole_blocks(data)))
+    except BadWebm:
+        pass
+    return None
+
+
+def _whole_lines(data: bytes) -> bytes | None:
+    """What there is before a line that is cut off; None where none is."""
+    text = b""
+    try:
+        while data:
+            frame = zstandard.ZstdDecompressor().decompressobj()
+            text += frame.decompress(data)
+            if not frame.eof:
+                return pack_lines(text[: text.rfind(b"\n") + 1].splitlines())
+            data = frame.unused_data
+    except zstandard.ZstdError:
+        pass
+    return None
 
 
 def suite_digest(key: SessionKey, blob: bytes) -> str:

@@ -32,6 +32,10 @@ class BadWebm(ValueError):
     """The bytes are not clusters as this module writes them; the message says at which byte."""
 
 
+class CutOff(BadWebm):
+    """The bytes end inside a cluster."""
+
+
 class Block(msgspec.Struct, frozen=True, gc=False):
     """One encoded frame at its time."""
 
@@ -90,24 +94,48 @@ def clusters(blocks: Sequence[Block]) -> bytes:
 
 def read_clusters(data: bytes) -> Iterator[Block]:
     """Yield the blocks of clusters that `clusters` wrote. Raises `BadWebm`."""
+    for at, end in _contents(data):
+        if end > len(data):
+            raise CutOff(f"the cluster's content at byte {at} is cut off")
+        yield from _blocks(data, at, end)
+
+
+def whole_blocks(data: bytes) -> Iterator[Block]:
+    """As `read_clusters`, of data that may end anywhere: up to the last block that is whole. Raises `BadWebm`."""
+    try:
+        for at, end in _contents(data):
+            yield from _blocks(data, at, end)
+    except CutOff:
+        return
+
+
+def _contents(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the content of each cluster begins, and where it ends by its own account."""
     at = 0
     while at < len(data):
-        if data[at : at + 4] != CLUSTER:
-            raise BadWebm(f"no cluster at byte {at}")
-        at, end = _span(data, at + 4)
-        base = None
-        while at < end:
-            identifier = data[at : at + 1]
-            at, stop = _span(data, at + 1)
-            if stop > end:
-                raise BadWebm(f"element longer than its cluster at byte {at}")
-            if identifier == TIMESTAMP:
-                base = int.from_bytes(data[at:stop], "big")
-            elif identifier == SIMPLE_BLOCK:
-                yield _block(data, at, stop, base)
-            else:
-                raise BadWebm(f"unknown element {identifier.hex()} at byte {at}")
-            at = stop
+        head = data[at : at + 4]
+        if head != CLUSTER:
+            raise (CutOff if CLUSTER.startswith(head) else BadWebm)(f"no cluster at byte {at}")
+        start, at = _span(data, at + 4)
+        yield start, at
+
+
+def _blocks(data: bytes, at: int, end: int) -> Iterator[Block]:
+    base = None
+    while at < end:
+        identifier = data[at : at + 1]
+        at, stop = _span(data, at + 1)
+        if stop > end:
+            raise BadWebm(f"element longer than its cluster at byte {at}")
+        if stop > len(data):
+            raise CutOff(f"element at byte {at} is cut off")
+        if identifier == TIMESTAMP:
+            base = int.from_bytes(data[at:stop], "big")
+        elif identifier == SIMPLE_BLOCK:
+            yield _block(data, at, stop, base)
+        else:
+            raise BadWebm(f"unknown element {identifier.hex()} at byte {at}")
+        at = stop
 
 
 def cluster_spans(data: bytes) -> Iterator[tuple[int, int]]:
@@ -117,6 +145,8 @@ def cluster_spans(data: bytes) -> Iterator[tuple[int, int]]:
         if data[at : at + 4] != CLUSTER:
             raise BadWebm(f"no cluster at byte {at}")
         _, end = _span(data, at + 4)
+        if end > len(data):
+            raise CutOff(f"the cluster at byte {at} is cut off")
         yield at, end
         at = end
 
@@ -185,12 +215,11 @@ def _size(length: int) -> bytes:
 
 
 def _span(data: bytes, at: int) -> tuple[int, int]:
-    """Return where the content of an element whose size is at `at` begins and ends."""
-    if at >= len(data) or not data[at]:
+    """Return where the content of an element whose size is at `at` begins and, by the size, ends."""
+    if at < len(data) and not data[at]:
         raise BadWebm(f"no size at byte {at}")
-    width = 9 - data[at].bit_length()
-    length = int.from_bytes(data[at : at + width], "big") & (1 << 7 * width) - 1
+    width = 9 - data[at].bit_length() if at < len(data) else 1
     start = at + width
-    if start + length > len(data):
-        raise BadWebm(f"element at byte {at} is cut off")
-    return start, start + length
+    if start > len(data):
+        raise CutOff(f"the size at byte {at} is cut off")
+    return start, start + (int.from_bytes(data[at:start], "big") & (1 << 7 * width) - 1)

@@ -93,10 +93,11 @@ async def verify_session(
         return _unusable(report, "journal", f"cannot be read: {error.message}")
     if not entries and head is None:
         return _unusable(report, "journal", "there is no such session")
-    events, report.findings = check_journal(entries)
+    timed, report.findings = check_journal(entries)
+    events = [event for event, _ in timed]
     report.findings += check_head(entries, events, head)
     if not report.findings:  # else the row and what is left of the journal differ for the reason that is named already
-        report.findings += check_row(entries, head)
+        report.findings += check_row(timed, head)
     report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
     report.findings += check_accounts(events)

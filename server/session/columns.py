@@ -44,15 +44,16 @@ def columns_of(event: e.Event, at_us: int, *, answered: bool) -> dict[str, Value
             return {}
 
 
-def row_of(events: Iterable[tuple[e.Event, int]]) -> tuple[dict[str, Value], dict[str, str]]:
-    """The columns after all of `events`, each with its time, and the name of everybody who answered, by their id.
+def row_of(events: Iterable[tuple[e.Event, int]]) -> tuple[dict[str, Value], dict[str, list[str]]]:
+    """The columns after all of `events`, each with its time, and the names of everybody who answered, by their id.
 
-    Of somebody who answered twice it is the name of the first time, as in the database.
+    Of somebody who answered twice under different names the database has one: the first, or the last where the call is
+    older than the table of those who answered.
     """
     columns: dict[str, Value] = {}
-    specialists: dict[str, str] = {}
+    specialists: dict[str, list[str]] = {}
     for event, at_us in events:
         columns |= columns_of(event, at_us, answered=bool(specialists))
         if isinstance(event, e.Answered):
-            specialists.setdefault(event.specialist, event.name)
+            specialists.setdefault(event.specialist, []).append(event.name)
     return columns, specialists

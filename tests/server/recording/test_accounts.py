@@ -64,7 +64,7 @@ async def test_what_was_declared_missing_is_not_recorded_as_well(tmp_path: Path)
     assert events == [GapDeclared("kiosk.microphone", 2000, 6000, "restart")]
 
 
-@pytest.mark.parametrize("size", [0, 7])
+@pytest.mark.parametrize("size", [0, 7, 4096])
 async def test_a_file_that_nothing_had_reached_is_not_damaged(tmp_path: Path, size: int) -> None:
     spool_sound(tmp_path, 0, 0, 2000)
     path = SegmentName("s1", "kiosk.microphone", 1).spool(tmp_path / "spool")

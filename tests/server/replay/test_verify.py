@@ -22,6 +22,7 @@ from server.replay.export import Incomplete, export_session
 from server.replay.verify import Report, Verdict, verify_session
 from server.session import events as e
 from server.store import tables
+from server.store.sessions import Projection
 from tests.server.recording import media
 from tests.server.replay import recorded
 from tests.server.replay.recorded import SESSION, STARTED_US, Archive, record
@@ -412,6 +413,33 @@ async def test_somebody_who_did_not_answer_is_found(archive: Archive, statement:
     report = await verified(archive)
     assert report.exit_code == 1
     assert {finding.where for finding in report.findings} == {"session row"}
+
+
+async def test_a_call_that_two_answered_before_there_was_a_table_of_them(tmp_path: Path) -> None:
+    """It was filled from the journal: of somebody who answered twice, it may have the name of either time."""
+    async with Archive.opened(tmp_path) as archive:
+        await record(archive, finished=False)
+        row = Projection(state="active", specialist="p2", specialist_name="Li Na")
+        await archive.add(SESSION, 7000, e.Answered("p2", "Li Na"), projection=row)
+        row = Projection(state="active", specialist="p1", specialist_name="Chen Jing (Ms)")
+        await archive.add(SESSION, 8000, e.Answered("p1", "Chen Jing (Ms)"), projection=row)
+        assert (await verified(archive)).findings == []
+        tamper(archive, "UPDATE session_specialist SET name = 'Chen Jing (Ms)' WHERE specialist = 'p1'")
+        assert (await verified(archive)).findings == []
+        tamper(archive, "UPDATE session_specialist SET name = 'Li Na' WHERE specialist = 'p1'")
+        assert [finding.where for finding in (await verified(archive)).findings] == ["session row"]
+
+
+async def test_each_entry_is_read_once(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, count = e.decode, 0
+
+    def counted(payload: bytes) -> e.Event:
+        nonlocal count
+        count += 1
+        return decode(payload)
+
+    monkeypatch.setattr(e, "decode", counted)
+    assert (await verified(archive)).entries == count
 
 
 def test_the_row_knows_every_column_that_describes_a_session() -> None:

@@ -25,7 +25,7 @@ def test_the_last_to_answer_is_in_the_row_and_the_first_time_counts() -> None:
         [(REQUEST, 1), (e.Answered("p1", "Ann"), 5), (e.Answered("p2", "Bob"), 9), (e.Answered("p1", "Anna"), 12)]
     )
     assert (columns["specialist"], columns["specialist_name"], columns["answered_us"]) == ("p1", "Anna", 5)
-    assert specialists == {"p1": "Ann", "p2": "Bob"}
+    assert specialists == {"p1": ["Ann", "Anna"], "p2": ["Bob"]}
 
 
 def test_the_end_and_what_is_said_of_it() -> None:

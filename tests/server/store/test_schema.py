@@ -48,7 +48,9 @@ def test_what_was_there_before_a_migration_is_taken_over(database_url: str, tmp_
         for seq in (1, 2):
             connection.execute("INSERT INTO journal VALUES ('s1', ?, 1, 'held', '{}', ?, ?)", [seq, b"p", b"%d" % seq])
         for seq, who in enumerate(("p1", "p2", "p1"), 3):
-            payload = msgspec.json.encode({"event": "answered", "specialist": who, "name": f"陈 {who}"})
+            payload = msgspec.json.encode(
+                {"event": "answered", "specialist": who, "name": f"陈 {who}{'+' * (seq > 4)}"}
+            )
             entry = [seq, payload, b"p", b"%d" % seq]
             connection.execute("INSERT INTO journal VALUES ('s1', ?, 1, 'answered', ?, ?, ?)", entry)
     schema.migrate(database_url)

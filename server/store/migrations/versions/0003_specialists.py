@@ -23,13 +23,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session", "specialist", name="pk_session_specialist"),
     )
     op.create_index("ix_session_specialist_specialist", "session_specialist", ["specialist"])
-    journal = sa.table("journal", sa.column("session"), sa.column("kind"), sa.column("payload"))
+    journal = sa.table("journal", sa.column("session"), sa.column("seq"), sa.column("kind"), sa.column("payload"))
     answered = op.get_bind().execute(
-        sa.select(journal.c.session, journal.c.payload).where(journal.c.kind == "answered")
+        sa.select(journal.c.session, journal.c.payload)
+        .where(journal.c.kind == "answered")
+        .order_by(journal.c.session, journal.c.seq)
     )
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for session, payload in answered:
         event = json.loads(payload)
-        found[session, event["specialist"]] = event["name"]
+        found.setdefault((session, event["specialist"]), event["name"])  # the first time, as with calls made since
     rows = [{"session": session, "specialist": who, "name": name} for (session, who), name in found.items()]
     op.bulk_insert(table, rows)
