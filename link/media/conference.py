@@ -30,6 +30,7 @@ class Conference:
         self._places: dict[str, Places] = {}
         self._shown: dict[str, dict[str, Source]] = {}
         self._voices: dict[str, Voice] = {}
+        self._shut: set[Source] = set()
         self._forwarding = False
         self._timer: asyncio.Handle | None = None
 
@@ -61,6 +62,13 @@ class Conference:
             self._forwarding = on
             self._wire()
 
+    def admit(self, participant: str, track: str, *, on: bool) -> None:
+        """Let this track through to whom the matrix lets it, or to nobody whatever the matrix says."""
+        source = Source(participant, track)
+        if on is (source in self._shut):
+            (self._shut.discard if on else self._shut.add)(source)
+            self._wire()
+
     def shown(self, participant: str) -> dict[str, Source]:
         """What is in the slots of the participant's leg now."""
         return dict(self._shown.get(participant, {}))
@@ -68,7 +76,8 @@ class Conference:
     def reaches(self, participant: str, track: str) -> bool:
         """Whether anybody who is there may hear or see this track of the participant now."""
         allowed = self._matrix.hears if track == MICROPHONE else self._matrix.sees
-        return self._forwarding and any(allowed(other, participant) for other in self._legs)
+        passes = self._forwarding and Source(participant, track) not in self._shut
+        return passes and any(allowed(other, participant) for other in self._legs)
 
     def close(self) -> None:
         """Let go of every leg; the legs themselves are not closed. Idempotent."""
@@ -83,7 +92,8 @@ class Conference:
         now = time.monotonic()
         spoke = {participant: voice.spoke for participant, voice in self._voices.items()}
         for participant, leg in self._legs.items():
-            sources = self._matrix.sources(participant, self._legs) if self._forwarding else []
+            let_through = self._matrix.sources(participant, self._legs) if self._forwarding else []
+            sources = [source for source in let_through if source not in self._shut]
             self._feed(participant, leg, self._places[participant].assign(sources, spoke, now))
         waiting = self._forwarding and any(self._places[participant].waiting for participant in self._legs)
         if waiting:

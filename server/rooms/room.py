@@ -242,6 +242,7 @@ class Room:
                 await self._postpone(accepted, error)
                 return [], []
         self.machine.adopt(trial)
+        self.stage.show_tray(self.state.tray_seen)
         return accepted, commands
 
     async def _records(self, events: list[e.Event]) -> list[tuple[str, bytes]]:

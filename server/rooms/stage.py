@@ -87,6 +87,8 @@ class Stage:
         self._relay = Relay()
         self._conference = Conference(TRACKS, self._relay)
         self._conference.set(SPECIALIST, TALK)
+        self._tray = False
+        self._conference.admit(KIOSK, AUXILIARY, on=False)
         self._watch = Watch(on_quality)
         self._seats: dict[str, _Seat] = {}
         self._writers: dict[tuple[str, str], TrackWriter] = {}  # by participant and track
@@ -187,6 +189,16 @@ class Stage:
         self._conference.set(participant, setting)
         self._settle()
 
+    def show_tray(self, on: bool) -> None:
+        """Forward and record the document camera, or let nothing of it go further, whatever the kiosk sends.
+
+        The kiosk keeps it closed by itself; one that is old, broken or hostile does not.
+        """
+        if on is not self._tray:
+            self._tray = on
+            self._conference.admit(KIOSK, AUXILIARY, on=on)
+            self._settle()
+
     def record(self, recorder: Recorder | None) -> None:
         """Tap every track for this recorder from now on; None: for none, and then nobody hears or sees anybody."""
         self._recorder = recorder
@@ -232,6 +244,8 @@ class Stage:
         """Why nothing is recorded of this track now; empty if something is."""
         if self._held and not self._conference.reaches(participant, track):
             return self._held
+        if (participant, track) == (KIOSK, AUXILIARY) and not self._tray:
+            return "tray_closed"
         return "" if participant in self._seats else "disconnected"
 
     def _screen(self) -> list[TrackWriter]:

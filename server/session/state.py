@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from link.messages.values import Chat, Document, Language, Network, RecordedTrack, Service, Session, SessionState
+from link.messages.values import (
+    Chat,
+    Document,
+    DocumentState,
+    Language,
+    Network,
+    RecordedTrack,
+    Service,
+    Session,
+    SessionState,
+)
 from server.session.events import KIOSK, SPECIALIST, ConsentGiven, DocumentStored, SessionRequested
 from server.session.graces import Graces
 
@@ -82,6 +92,12 @@ class State:
         if self.recording is not Recording.ON or not self.open or self.phase is SessionState.HELD:
             return ()
         return self.tracks
+
+    @property
+    def tray_seen(self) -> bool:
+        """Whether a specialist who is there may see the document camera: the customer has agreed to show a paper."""
+        attended = self.phase is SessionState.ACTIVE and self.specialist is not None and SPECIALIST not in self.lost
+        return attended and any(document.state is DocumentState.AGREED for document in self.documents)
 
     @property
     def undisposed(self) -> bool:

@@ -25,6 +25,7 @@ const GAPS = {
   refused: msg("What came could not be accepted"),
   damaged: msg("The recording is damaged here"),
   muted: msg("Switched off"),
+  tray_closed: msg("The document camera was closed"),
 };
 
 /** @type {Record<string, [string, string]>} kind of a journal event: icon and text */
