@@ -1,6 +1,6 @@
 """Whole recordings of three tracks, each with luck of its own: pauses, bursts, holds, late frames, a disk that refuses,
-errors of reading, a slow journal, kills and late ends. The record accounts for every millisecond once, and `verify`
-agrees.
+errors of reading, a slow journal, kills and late ends. The record accounts for every millisecond once, what was
+captured lies within 40 ms of when it was, and `verify` finds nothing, reading a real journal from a real database.
 
 Written apart from `test_histories`, with the journal's order of what is posted and what is kept. The clock is made up,
 files are real. `VISAVIS_HISTORIES` says how many are tried.
@@ -14,6 +14,7 @@ import errno
 import os
 import random
 import shutil
+import struct
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -24,25 +25,48 @@ import pytest
 from link.media.frames import EncodedFrame, MediaGap
 from link.messages.errors import Unavailable
 from link.tasks import cancel
-from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
-from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording import recorder as recorder_module
 from server.recording import track as track_module
 from server.recording.items import Closed
 from server.recording.recorder import Recorder
-from server.recording.recovery import discard_spool, recover
+from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.segment import COBROWSE, kind_of
+from server.recording.webm import read_clusters
 from server.replay.checks import check_accounts, check_segment
-from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
+from server.replay.reader import open_segment
+from server.replay.verify import Report, verify_session
+from server.session.events import (
+    Answered,
+    Disposed,
+    Ended,
+    Event,
+    GapDeclared,
+    Offered,
+    Rated,
+    RecordingCompleted,
+    RecordingStarted,
+    SegmentSealed,
+)
+from server.session.events import (
+    Closed as SessionClosed,
+)
+from server.store.sessions import Projection
+from tests.server.replay.recorded import STARTED_US, Archive, requested
 
 HISTORIES = int(os.environ.get("VISAVIS_HISTORIES", "48"))
 GROUPS = 4
 STEP_MS = 400
 TRACKS = {"kiosk.microphone": 20, "kiosk.camera": 40, "specialist.microphone": 20}
-KEY = SessionKey("s1", SUITES["aes-256-gcm"], bytes(32))
 OPUS = b"\xfc\xff\xfe"  # 20 ms of it
+LIPS_MS = 40
+_CAPTURED = struct.Struct(">Q")
+
+
+def captured(data: bytes, at_ms: float) -> bytes:
+    """The frame with the moment of its capture, in milliseconds of the session, for who looks at the recording."""
+    return data + _CAPTURED.pack(round(at_ms))
 
 
 class Inline:
@@ -56,10 +80,11 @@ class Inline:
 class History:
     """One recording and everything that happens to it. `events` is what the journal has durably."""
 
-    def __init__(self, seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, seed: int, archive: Archive, key: SessionKey, monkeypatch: pytest.MonkeyPatch) -> None:
         self.chance = random.Random(seed)
-        self.spool = folder / "spool"
-        self.blobs = Blobs.at(str(folder / "blobs"))
+        self.archive, self.key, self.session = archive, key, key.session
+        self.spool = archive.folder / "spool"
+        self.blobs = archive.blobs
         self.events: list[Event] = []
         self.posted: list[Event] = []  # told to the room, not in the journal yet
         self.now_ms = 5000
@@ -104,8 +129,15 @@ class History:
 
     def _made(self, tracks: Any, reason: str) -> Recorder:
         return Recorder(
-            "s1", spool=self.spool, blobs=self.blobs, key=KEY, now_ms=lambda: self.now_ms, post=self.posted.append,
-            keep=self.keep, resume=tracks, reason=reason, monotonic=lambda: self.now_ms / 1000,
+            self.session, spool=self.spool, blobs=self.blobs, key=self.key, now_ms=lambda: self.now_ms,
+            post=self.posted.append, keep=self.keep, resume=tracks, reason=reason,
+            monotonic=lambda: self.now_ms / 1000,
+        )  # fmt: skip
+
+    async def _recovered(self) -> Recovered:
+        return await recover(
+            self.session, self.events, spool=self.spool, blobs=self.blobs, key=self.key, until_ms=self.now_ms,
+            begun_ms=5000,
         )  # fmt: skip
 
     async def keep(self, *events: Event) -> None:
@@ -149,9 +181,8 @@ class History:
         picture = kind_of(name) == "video"
         for at in range(begun, self.now_ms, every):
             keyframe = not picture or at == begun or self.chance.random() < 0.02
-            writer.frame(
-                EncodedFrame(b"picture" if picture else OPUS, keyframe, at / 1000, 0, duration=0.0 if picture else 0.02)
-            )
+            data = captured(b"picture" if picture else OPUS, at)
+            writer.frame(EncodedFrame(data, keyframe, at / 1000, 0, duration=0.0 if picture else 0.02))
         self.sent[name] = max(begun, self.now_ms - (self.now_ms - begun) % every)
 
     async def _turn(self) -> None:
@@ -198,18 +229,14 @@ class History:
         await self._gone()
         self.journal.set()
         self.now_ms += self.chance.choice((50, 900, 5000))
-        found = await recover(
-            "s1", self.events, spool=self.spool, blobs=self.blobs, key=KEY, until_ms=self.now_ms, begun_ms=5000
-        )
+        found = await self._recovered()
         if self.chance.random() < 0.2:  # killed again before any of it is journaled: the same is found
             return await self.kill()
         self.events += found.events
         if self.chance.random() < 0.2:  # or just after
-            again = await recover(
-                "s1", self.events, spool=self.spool, blobs=self.blobs, key=KEY, until_ms=self.now_ms, begun_ms=5000
-            )
+            again = await self._recovered()
             assert again.events == [], "what was done is found done"
-        await discard_spool("s1", self.spool)
+        await discard_spool(self.session, self.spool)
         self.sent = dict.fromkeys(self.sent, self.now_ms)
         self.stopped.clear()
         self.recorder = self._made(found.tracks, found.reason)
@@ -233,22 +260,14 @@ class History:
             self._journaled(statement)
         except Unavailable:
             self._journaled()
-            found = await recover(
-                "s1", self.events, spool=self.spool, blobs=self.blobs, key=KEY, until_ms=self.now_ms, begun_ms=5000
-            )
+            found = await self._recovered()
             statement = found.completed()
             self.events += [*found.events, statement]
         return statement
 
 
 async def check(history: History, statement: RecordingCompleted) -> None:
-    """What `verify` checks, and that nothing is left over or there twice."""
-    assert list(check_accounts(history.events)) == []
-    kinds = {event.track: event.kind for event in history.events if isinstance(event, TrackStarted)}
-    for event in history.events:
-        if isinstance(event, SegmentSealed):
-            blob = await history.blobs.get(event.blob)
-            assert check_segment(KEY, kinds[event.track], event, blob) is None
+    """That nothing is left over or there twice, that all of it lies where it was captured, and what `verify` says."""
     for line in statement.tracks:
         pieces = sorted(
             (event.start_ms, event.end_ms)
@@ -259,11 +278,48 @@ async def check(history: History, statement: RecordingCompleted) -> None:
         if line.track != COBROWSE:
             assert line.recorded_ms + line.gap_ms == line.expected_ms == pieces[-1][1] - pieces[0][0], line.track
             assert history.now_ms - 1100 <= pieces[-1][1] <= history.now_ms + 40, (line.track, pieces[-1])
+    for event in history.events:
+        if isinstance(event, SegmentSealed):
+            data = open_segment(history.key, event, await history.blobs.get(event.blob))
+            for block in read_clusters(data):
+                (at,) = _CAPTURED.unpack(block.data[-_CAPTURED.size :])
+                assert abs(block.time_ms - at) <= LIPS_MS, (event.track, event.index, block.time_ms, at)
+    await journal(history)
+    report = await verified(history)
+    assert report.findings == []
+    assert (report.exit_code, report.running) == (0, False)
+    assert report.segments == sum(isinstance(event, SegmentSealed) for event in history.events)
 
 
-async def run(seed: int, folder: Path) -> History:
+async def journal(history: History) -> None:
+    """Put the call into the database, from its request to its end, as a room does."""
+    first, row = requested(history.session)
+    add, end_ms = history.archive.add, history.now_ms
+    await add(history.session, 0, first, projection=row)
+    answered = Projection(
+        state="active", specialist="p1", specialist_name="Chen Jing", answered_us=STARTED_US + 1_000_000
+    )
+    began = RecordingStarted(history.key.suite.name, history.session)
+    await add(
+        history.session, 1000, Offered("p1", "Chen Jing"), Answered("p1", "Chen Jing"), began, projection=answered
+    )
+    ended = Projection(
+        state="closed", ended_us=STARTED_US + end_ms * 1000, closed_us=STARTED_US + end_ms * 1000,
+        end_reason="customer", rating=5, outcome="solved",
+    )  # fmt: skip
+    after = (Ended("kiosk", "customer"), Rated(5), Disposed("solved", "", "p1"), SessionClosed())
+    await add(history.session, end_ms, *history.events, *after, projection=ended)
+
+
+async def verified(history: History) -> Report:
+    archive = history.archive
+    return await verify_session(history.session, journal=archive.journal, blobs=archive.blobs, vault=archive.vault)
+
+
+async def run(seed: int, archive: Archive, kind: type[History] = History) -> History:
+    key = await archive.vault.create(f"{kind.__name__}-{seed}")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        history = History(seed, folder, monkeypatch)
+        history = kind(seed, archive, key, monkeypatch)
         try:
             for _ in range(history.chance.randrange(5, 60)):
                 await history.step()
@@ -277,27 +333,29 @@ async def run(seed: int, folder: Path) -> History:
         finally:
             with contextlib.suppress(Exception):
                 await history._gone()
+            shutil.rmtree(archive.folder / "spool", ignore_errors=True)
     return history
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
 async def test_every_millisecond_is_accounted_for_once(group: int, tmp_path: Path, no_task_left: None) -> None:
-    for seed in range(group, HISTORIES, GROUPS):
-        folder = tmp_path / str(seed)
-        await run(seed, folder)
-        shutil.rmtree(folder, ignore_errors=True)
+    async with Archive.opened(tmp_path) as archive:
+        for seed in range(group, HISTORIES, GROUPS):
+            await run(seed, archive)
+            shutil.rmtree(tmp_path / "blobs" / "sessions", ignore_errors=True)
 
 
 async def test_a_recording_that_was_changed_is_found_out(tmp_path: Path) -> None:
     """Without any of its segments or gaps, or with another length of one, the account is wrong."""
-    history = await run(3, tmp_path)
-    pieces = [event for event in history.events if isinstance(event, SegmentSealed | GapDeclared)]
-    assert len(pieces) > 10
-    for piece in pieces:
-        assert list(check_accounts([event for event in history.events if event is not piece])) != []
-    segments = [event for event in pieces if isinstance(event, SegmentSealed)]
-    for event in segments:
-        blob = bytearray(await history.blobs.get(event.blob))
-        at = history.chance.randrange(len(blob))
-        blob[at] ^= 1 << history.chance.randrange(8)
-        assert check_segment(KEY, kind_of(event.track), event, bytes(blob)) is not None, (event.track, event.index, at)
+    async with Archive.opened(tmp_path) as archive:
+        history = await run(3, archive)
+        pieces = [event for event in history.events if isinstance(event, SegmentSealed | GapDeclared)]
+        assert len(pieces) > 10
+        for piece in pieces:
+            assert list(check_accounts([event for event in history.events if event is not piece])) != []
+        segments = [event for event in pieces if isinstance(event, SegmentSealed)]
+        for event in segments:
+            blob = bytearray(await history.blobs.get(event.blob))
+            at = history.chance.randrange(len(blob))
+            blob[at] ^= 1 << history.chance.randrange(8)
+            assert check_segment(history.key, kind_of(event.track), event, bytes(blob)) is not None, (event, at)
