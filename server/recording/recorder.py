@@ -321,6 +321,7 @@ class Recorder:
                 reads.append(error)
             else:
                 reads.append((done, self._blobs.take_in(closed.name.blob, closed.path, done.blob, done.kept)))
+            self._done += 1  # many of them on a slow disk take longer than anybody waits for a thing that stands still
         return reads
 
     async def _journal(self, events: list[SegmentSealed | GapDeclared]) -> bool:
