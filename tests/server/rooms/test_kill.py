@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 
+from link.media.leg import LegState
 from link.messages import client as m
 from link.messages.errors import Unavailable
 from link.messages.server import SessionUpdate
@@ -16,7 +18,7 @@ from link.messages.values import SessionState
 from link.signaling.client import Refused
 from link.tasks import cancel, spawn
 from server.session import events as e
-from tests.server.rooms.bank import Party, call_request
+from tests.server.rooms.bank import Party, call_request, eventually
 from tests.server.rooms.media import Media
 from tests.server.rooms.process import Process
 
@@ -68,6 +70,56 @@ async def test_both_come_back_into_the_same_call_with_media(server: Process) -> 
     assert completed is None or completed == summary
     for track in summary.tracks:
         assert abs(track.expected_ms - track.recorded_ms - track.gap_ms) <= 100, track
+
+
+async def test_nobody_is_heard_again_before_the_recorder_is(server: Process) -> None:
+    """A disk that answers late after a restart: both are back long before the recording, and on hold until then."""
+    kiosk, ann = await server.kiosk("k1"), await server.specialist("ann")
+    await ann.available()
+    session = (await kiosk.call()).id
+    await ann.answer()
+    customer, specialist = Media(kiosk, session), Media(ann, session)
+    sides = (customer, specialist)
+    try:
+        for side in sides:
+            side.start()
+        await customer.arrives(video=60)
+        await specialist.arrives()
+        await server.kill()
+        # Whoever reads this file waits until somebody has written it.
+        late = server.config.data / "spool" / session / "kiosk.microphone" / "999999.open"
+        late.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(late)
+        lost = {id(side.leg) for side in sides}
+        got = [len(frames) for side in sides for frames in (side.heard, side.seen)]
+        await server.start()
+        for side in sides:
+            await eventually(lambda side=side: id(side.leg) not in lost and sent(side) > 50)  # type: ignore[misc]
+        assert [len(frames) for side in sides for frames in (side.heard, side.seen)] == got
+        os.close(os.open(late, os.O_WRONLY))
+        await customer.arrives()
+        await specialist.arrives()
+        await kiosk.ask(m.CallEnd(session))
+        await kiosk.ask(m.Rate(session, 5))
+        await ann.ask(m.Dispose(session, "resolved"))
+        await kiosk.state(SessionState.CLOSED)
+    finally:
+        for side in sides:
+            await side.stop()
+    heard = {"specialist.microphone": len(customer.heard) - got[0], "kiosk.microphone": len(specialist.heard) - got[2]}
+    events = await server.journal(session)
+    gaps = [event for event in events if isinstance(event, e.GapDeclared)]
+    sealed = [event for event in events if isinstance(event, e.SegmentSealed)]
+    for track, frames in heard.items():
+        again = next(gap.end_ms for gap in gaps if (gap.track, gap.reason) == (track, "restart"))
+        recorded = [piece.frames for piece in sealed if piece.track == track and piece.start_ms >= again]
+        assert sum(recorded) >= frames > 0, "what was heard is recorded"
+
+
+def sent(side: Media) -> int:
+    """Packets that the leg has sent since it is connected."""
+    leg = side.leg
+    return leg._packets_out if leg is not None and leg.state is LegState.CONNECTED else 0
 
 
 async def test_no_acknowledged_call_is_lost_or_doubled(server: Process) -> None:
