@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from link.messages.errors import Unavailable
 from server.keys import CONFIG
 from server.recording.space import DiskFloor
 from server.store.database import sqlite_file
+from tests.machine import allow
 from tests.web.audit import faults
 from tests.web.test_library import library, looking_at
 
@@ -23,6 +25,18 @@ async def too_little(_floor: DiskFloor) -> None:
     raise Unavailable("too little free disk space")
 
 
+async def told(shown: Page, words: str, code: str) -> None:
+    """The notice comes within five seconds, and load balancers are told as well."""
+    since = time.monotonic()
+    await expect(shown.get_by_role("alert")).to_contain_text(words, timeout=40_000)
+    passed = time.monotonic() - since
+    assert passed <= allow(5.0), passed
+    ready = await shown.evaluate(
+        "fetch('/ready').then(async (got) => [got.status, (await got.json()).reasons[0].code])"
+    )
+    assert ready == [503, code]
+
+
 async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with library(tmp_path) as made, looking_at(made, "/library", tmp_path) as (shown, complaints):
         notice = shown.get_by_role("alert")
@@ -30,7 +44,7 @@ async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monke
         await expect(notice).to_have_count(0)
         with monkeypatch.context() as full:
             full.setattr(DiskFloor, "check", too_little)
-            await expect(notice).to_contain_text("disk is almost full", timeout=40_000)
+            await told(shown, "disk is almost full", "disk")
             assert await faults(shown) == []
             if folder := os.environ.get("VISAVIS_SCREENSHOTS"):
                 await shown.screenshot(path=Path(folder) / "condition-disk.png")
@@ -40,7 +54,7 @@ async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monke
         other = sqlite3.connect(file, isolation_level=None, timeout=30)
         try:
             other.execute("BEGIN EXCLUSIVE")
-            await expect(notice).to_contain_text("database cannot be written", timeout=40_000)
+            await told(shown, "database cannot be written", "database")
             other.execute("ROLLBACK")
         finally:
             other.close()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from link.messages.errors import Unavailable
 from link.signaling.client import Refused
+from link.tasks import cancel
 from server.keys import CONDITION
-from server.rooms.condition import RECORDER_S, Condition
+from server.recording.space import DiskFloor
+from server.rooms.condition import LOOK_S, RECORDER_S, Condition
 from server.store.database import sqlite_file
 from tests.server.rooms.bank import Bank, eventually
 from tests.server.rooms.conftest import OpenBank
@@ -78,6 +84,52 @@ async def test_a_locked_database_is_a_reason_while_it_is_locked(bank: Bank) -> N
         assert told(lines, "ready again") == [("warning", "database")]
     finally:
         other.close()
+
+
+def page_asks_every() -> float:
+    """Seconds, as the page of a supervisor has it."""
+    source = Path(__file__).parents[3] / "web" / "src" / "library" / "condition.js"
+    found = re.search(r"EVERY_MS = (\d+)", source.read_text())
+    assert found is not None
+    return int(found[1]) / 1000
+
+
+@pytest.mark.parametrize("since_look", [0.0, 0.2, 0.49])
+@pytest.mark.parametrize("harm", ["disk", "database"])
+async def test_whatever_happens_is_on_the_page_within_five_seconds(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, harm: str, since_look: float
+) -> None:
+    """In made-up time, however the harm falls between two looks and two questions of the page."""
+    now = 1000.0
+    condition = Condition(bank.store, bank.rooms._recordings, lambda: now)
+    harmed = asyncio.Event()
+
+    async def writes() -> bool:
+        if harmed.is_set():
+            await asyncio.Event().wait()  # a locked database says nothing for a long time
+        return True
+
+    async def too_little(_floor: DiskFloor) -> None:
+        raise Unavailable("too little free disk space")
+
+    monkeypatch.setattr(condition, "_may_write", writes)
+    for _ in range(3):
+        await condition.look()
+        await asyncio.sleep(0)
+        now += LOOK_S
+    assert not condition.reasons
+    since = now - LOOK_S + since_look
+    if harm == "database":
+        harmed.set()
+    else:
+        monkeypatch.setattr(DiskFloor, "check", too_little)
+    while harm not in condition.reasons:
+        await condition.look()
+        await asyncio.sleep(0)
+        now += LOOK_S
+    assert now - LOOK_S - since + page_asks_every() <= 5.0
+    await cancel(condition._probe)  # what never answers need not be waited for
+    await condition.stop()
 
 
 async def test_a_recorder_that_failed_is_a_reason_for_a_minute(bank: Bank) -> None:
