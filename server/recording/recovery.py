@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,6 +60,7 @@ async def recover(
     until_ms: int,
     reason: str = "restart",
     begun_ms: int = 0,
+    expected: Mapping[str, int] | None = None,
 ) -> Recovered:
     """Bring a session's recording in order after its process died.
 
@@ -67,7 +68,8 @@ async def recover(
     declared as a gap with `reason`: now, or when the call ended. Idempotent: what it did is found done the next time.
     Of a completed recording nothing is changed; its spool is emptied if everything in it is journaled. `key` is None
     when it was destroyed: nobody can read what is not journaled yet, so it is part of the gap. `begun_ms` is when
-    recording began, for a track of which nothing can be read.
+    recording began, for a track of which nothing can be read. `expected` says since when each track was to be heard or
+    seen, for those of which the journal knows nothing yet: what the recorder knew of that died with it.
     """
     tracks = _Tracks.of(history, begun_ms)
     spooled = await asyncio.to_thread(_in_spool, session, spool)
@@ -81,6 +83,7 @@ async def recover(
         found = spooled | await _in_blobs(session, blobs)
         for name in sorted(found - tracks.known, key=lambda name: (name.track, name.index)):
             await _save(name, tracks, spool=spool, blobs=blobs, key=key)
+    tracks.expect(expected or {})
     tracks.declare_up_to(until_ms, reason)
     return Recovered(tracks.events, tracks.states, reason)
 
@@ -155,6 +158,7 @@ class _Tracks:
         self._begun_ms = begun_ms
         self._kinds: dict[str, str] = {}
         self._spans: dict[str, list[tuple[int, int]]] = {}  # recorded or declared, in order
+        self._accounted: set[str] = set()  # tracks of which the journal tells where they begin
         self._damaged: set[str] = set()  # tracks whose last segment so far cannot be read
 
     @classmethod
@@ -172,6 +176,7 @@ class _Tracks:
                     tracks.finished = True
                 case _:
                     pass
+        tracks._accounted = set(tracks._spans)
         return tracks
 
     def kind(self, track: str) -> str:
@@ -223,6 +228,17 @@ class _Tracks:
         if name.index >= state.next_index:  # otherwise what is missing was declared when the later ones were sealed
             self._damaged.add(name.track)
             self.states[name.track] = replace(state, next_index=name.index + 1)
+
+    def expect(self, expected: Mapping[str, int]) -> None:
+        """Let the tracks that the journal does not account for begin when they were expected, at the latest."""
+        for track, at_ms in sorted(expected.items()):
+            if track in self._accounted:
+                continue
+            state = self.states.get(track)
+            if state is None:
+                self.states[track] = TrackState(self.kind(track), at_ms, at_ms, started=track in self._kinds)
+            else:
+                self._declare(track, at_ms, state.first_ms, "no_media")
 
     def declare_up_to(self, until_ms: int, reason: str) -> None:
         """Declare what is missing between and after the segments: a damaged one as far as it can have reached."""

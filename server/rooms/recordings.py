@@ -13,7 +13,8 @@ from server.journal import Journal
 from server.recording.recorder import Keep, Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.space import DiskFloor
-from server.session.events import Event, RecordingStarted, decode
+from server.rooms.stage import EXPECTED
+from server.session.events import Event, LegConnected, RecordingStarted, decode
 
 Post = Callable[[Event], None]
 OnFailure = Callable[[], None]
@@ -57,13 +58,17 @@ class Recordings:
         """
         history: list[Event] = []
         first_us = begun_ms = 0
+        connected: dict[str, int] = {}
         async for page in self._journal.pages(session):
             first_us = first_us or page[0].at_us
             for entry in page:
                 event = decode(entry.payload)
                 history.append(event)
+                at_ms = (entry.at_us - first_us) // 1000
                 if isinstance(event, RecordingStarted):
-                    begun_ms = (entry.at_us - first_us) // 1000
+                    begun_ms = at_ms
+                elif isinstance(event, LegConnected):
+                    connected.setdefault(event.participant, at_ms)
         key: SessionKey | None = None
         try:
             key = await self._vault.open(session)
@@ -78,6 +83,11 @@ class Recordings:
             until_ms=until_ms,
             reason=reason,
             begun_ms=begun_ms,
+            expected={
+                f"{participant}.{name}": max(begun_ms, at_ms)
+                for participant, at_ms in connected.items()
+                for name in EXPECTED.get(participant, ())
+            },
         )
 
     async def resume(

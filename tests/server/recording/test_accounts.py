@@ -49,6 +49,24 @@ async def test_a_gap_that_was_journaled_before_the_segment_in_front_of_it(tmp_pa
     assert [(e.start_ms, e.end_ms) for e in events if isinstance(e, SegmentSealed)] == [(0, 2011)]
 
 
+async def test_what_was_expected_and_not_journaled_yet_is_counted(tmp_path: Path) -> None:
+    """Who is connected is to be heard from then on, also where the process died before anything was journaled of it."""
+    spool_sound(tmp_path, 0, 2600, 4000)
+    blobs = Blobs.at(str(tmp_path / "blobs"))
+    expected = {"kiosk.microphone": 1000, "kiosk.camera": 1000}
+    parts = {"spool": tmp_path / "spool", "blobs": blobs, "key": KEY, "until_ms": 6000}
+    found = await recover("s1", [STARTED], expected=expected, **parts)  # type: ignore[arg-type]
+    gaps = [(gap.track, gap.start_ms, gap.end_ms, gap.reason) for gap in found.events if isinstance(gap, GapDeclared)]
+    assert sorted(gaps) == [
+        ("kiosk.camera", 1000, 6000, "restart"),
+        ("kiosk.microphone", 1000, 2600, "no_media"),
+        ("kiosk.microphone", 4000, 6000, "restart"),
+    ]
+    assert list(check_accounts([STARTED, *found.events, found.completed()])) == []
+    again = await recover("s1", [STARTED, *found.events], expected=expected, **parts)  # type: ignore[arg-type]
+    assert again.events == []
+
+
 async def test_a_hole_that_nothing_tells_of_is_declared(tmp_path: Path) -> None:
     blob = "sessions/s1/tracks/kiosk.microphone/000002"
     later = SegmentSealed("kiosk.microphone", 2, 4000, 5000, 50, 10, "00", blob)

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from link.media.frames import EncodedFrame, MediaGap
+from server.recording.segment import kind_of
 from tests.link.media.timeline import START, Event, Leap, Pause, Stall, Timeline
 from tests.server.recording.test_whole_calls import HISTORIES, STEP_MS, History, captured, run
 from tests.server.replay.recorded import Archive
@@ -60,7 +61,8 @@ class FromPackets(History):
         # What the taps hand on when they are closed is later than this call.
         self.due = [due for due in self.due if due[0] < at(START + LIFE_S)]
         for name, kind in TRACKS.values():
-            self.recorder.track(name, kind).expect(base)
+            assert kind_of(name) == kind
+            self.expect(name, base)
 
     def _timeline(self) -> Timeline:
         chance, events = self.chance, list[Event]()

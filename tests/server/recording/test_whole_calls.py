@@ -89,6 +89,7 @@ class History:
         self.posted: list[Event] = []  # told to the room, not in the journal yet
         self.now_ms = 5000
         self.sent: dict[str, int] = {}  # up to when each track has sent
+        self.expected: dict[str, int] = {}  # since when it was to be heard or seen
         self.stopped: dict[str, int] = {}
         self.refuses = 0  # so many writes more
         self.unreadable = 0
@@ -137,7 +138,7 @@ class History:
     async def _recovered(self) -> Recovered:
         return await recover(
             self.session, self.events, spool=self.spool, blobs=self.blobs, key=self.key, until_ms=self.now_ms,
-            begun_ms=5000,
+            begun_ms=5000, expected=self.expected,
         )  # fmt: skip
 
     async def keep(self, *events: Event) -> None:
@@ -168,7 +169,7 @@ class History:
             begun = self.now_ms - STEP_MS
             # The source may have been expected before it sends, or some of it captured before it was expected.
             if self.chance.random() < 0.7:
-                writer.expect(begun - self.chance.choice((0, 0, 800, 6000)))
+                self.expect(name, begun - self.chance.choice((0, 0, 800, 6000)))
             self.sent[name] = begun - self.chance.choice((0, 100, 400))
         if self.now_ms < self.stopped.get(name, 0):
             return
@@ -184,6 +185,11 @@ class History:
             data = captured(b"picture" if picture else OPUS, at)
             writer.frame(EncodedFrame(data, keyframe, at / 1000, 0, duration=0.0 if picture else 0.02))
         self.sent[name] = max(begun, self.now_ms - (self.now_ms - begun) % every)
+
+    def expect(self, name: str, at_ms: int) -> None:
+        """Somebody is connected."""
+        self.recorder.track(name, kind_of(name)).expect(at_ms)
+        self.expected.setdefault(name, at_ms)
 
     async def _turn(self) -> None:
         """Until the writing task has taken everything twice: once may have begun before."""
@@ -275,6 +281,11 @@ async def check(history: History, statement: RecordingCompleted) -> None:
             if isinstance(event, SegmentSealed | GapDeclared) and event.track == line.track
         )
         assert all(before[1] == after[0] for before, after in pairwise(pieces)), (line.track, pieces)
+        if not pieces:  # connected at the very end
+            assert line.expected_ms == 0
+            assert history.now_ms - history.expected[line.track] <= 100
+            continue
+        assert pieces[0][0] <= history.expected.get(line.track, pieces[0][0]), (line.track, pieces[0])
         if line.track != COBROWSE:
             assert line.recorded_ms + line.gap_ms == line.expected_ms == pieces[-1][1] - pieces[0][0], line.track
             assert history.now_ms - 1100 <= pieces[-1][1] <= history.now_ms + 40, (line.track, pieces[-1])
@@ -284,6 +295,7 @@ async def check(history: History, statement: RecordingCompleted) -> None:
             for block in read_clusters(data):
                 (at,) = _CAPTURED.unpack(block.data[-_CAPTURED.size :])
                 assert abs(block.time_ms - at) <= LIPS_MS, (event.track, event.index, block.time_ms, at)
+    assert history.expected.keys() <= {line.track for line in statement.tracks}
     await journal(history)
     report = await verified(history)
     assert report.findings == []
