@@ -115,7 +115,10 @@ class IceServer(Value):
 
 
 class Document(Value):
-    """A document of a session, as far as it has come. Sizes in bytes and pixels."""
+    """A document of a session, as far as it has come. Sizes in bytes and pixels.
+
+    ``incomplete``: the picture's file ended too early, and its last rows or its finest details are missing.
+    """
 
     id: Id
     label: Code
@@ -126,6 +129,7 @@ class Document(Value):
     size: Count = 0
     width: Count = 0
     height: Count = 0
+    incomplete: bool = False
 
 
 class RecordedTrack(Value):

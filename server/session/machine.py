@@ -365,7 +365,8 @@ class Machine:
         document = self._document(event.document, DocumentState.AGREED)
         self._set(stored=self.state.stored | {event.document: event})
         size = {"media_type": event.media_type, "size": event.size, "width": event.width, "height": event.height}
-        self._change_document(amend(document, state=DocumentState.STORED, reason="", **size))
+        stored = amend(document, state=DocumentState.STORED, reason="", incomplete=event.incomplete, **size)
+        self._change_document(stored)
         yield from ()
 
     @_on(e.DocumentDecided, TALKING, ENDED)

@@ -167,4 +167,6 @@ async def _paper(archive: Archive, key: SessionKey) -> e.DocumentStored:
     for suffix in ("original", "view"):
         await archive.blobs.put(f"{name}-{suffix}", key.seal(f"documents/d1-0000-{suffix}", data))
     digest = hashlib.sha256(data).hexdigest()
-    return e.DocumentStored("d1", digest, len(data), "image/jpeg", 860, 540, f"{name}-view", f"{name}-original", digest)
+    return e.DocumentStored(
+        *("d1", digest, len(data), "image/jpeg", 860, 540, f"{name}-view", f"{name}-original", digest), incomplete=True
+    )

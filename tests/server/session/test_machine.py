@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from link.media.quality import NetworkQuality, Reason
 from link.messages.values import Chat, DocumentState, Network, Quality, RecordedTrack, SessionState
@@ -203,14 +204,15 @@ def test_chat_is_stored_once() -> None:
 def test_document_is_rejected_and_taken_again() -> None:
     book = talking().said(e.DocumentRequested("d1", "id_card"))
     book.refused(e.DocumentRequested("d1", "id_card")).refused(DOCUMENT).refused(e.DocumentDecided("d1", accepted=True))
-    book.so(e.DocumentAnswered("d1", agreed=True)).so(DOCUMENT)
+    book.so(e.DocumentAnswered("d1", agreed=True)).so(structs.replace(DOCUMENT, incomplete=True))
+    assert [paper.incomplete for paper in view(book.state, 0).documents] == [True]
     assert book.machine.redundant(DOCUMENT)
     book.so(e.DocumentDecided("d1", accepted=False, reason="blurred"))
     assert not book.machine.redundant(DOCUMENT)
     book.so(e.DocumentAnswered("d1", agreed=True), DOCUMENT, e.DocumentDecided("d1", accepted=True))
     document = book.state.document("d1")
     assert document is not None
-    assert (document.state, document.width) == (DocumentState.ACCEPTED, 3)
+    assert (document.state, document.width, document.incomplete) == (DocumentState.ACCEPTED, 3, False)
     book.refused(e.DocumentAnswered("d2", agreed=True)).folds()
 
 

@@ -18,6 +18,10 @@ export const hasPicture = ({ state }) => state === "stored" || state === "accept
 /** Where the server serves it. @param {string} session @param {string} paper */
 export const pictureUrl = (session, paper) => `/api/sessions/${session}/documents/${paper}`;
 
+/** The mark of a picture of which a part is missing. */
+export const incomplete = () =>
+  html`<small class="incomplete"><wa-icon name="triangle-alert"></wa-icon>${t("Incomplete picture")}</small>`;
+
 export class ConsoleDocuments extends ConsoleElement {
   /** @type {import("lit").PropertyDeclarations} */
   static properties = { other: { state: true } };
@@ -132,7 +136,7 @@ export class ConsoleDocuments extends ConsoleElement {
         <span class="chip ${COLOURS[paper.state] ?? ""}"
           >${paper.state === "agreed" ? html`<wa-spinner></wa-spinner>` : nothing}${documentState(paper.state)}</span
         >
-        ${detail ? html`<small>${detail}</small>` : nothing}
+        ${picture && paper.incomplete ? incomplete() : nothing} ${detail ? html`<small>${detail}</small>` : nothing}
       </span>
     `;
     return html`<li data-state=${paper.state}>

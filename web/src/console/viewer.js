@@ -1,7 +1,7 @@
 // A paper at full size: zoom, pan and rotate by keyboard or mouse; accept it, or ask for it again with a reason.
 import { html, nothing } from "lit";
 import { t } from "../i18n.js";
-import { hasPicture, pictureUrl } from "./documents.js";
+import { hasPicture, incomplete, pictureUrl } from "./documents.js";
 import { ConsoleElement } from "./element.js";
 import { documentLabel, documentState, REJECTIONS } from "./labels.js";
 import { networkWords } from "./network.js";
@@ -217,6 +217,7 @@ export class ConsoleViewer extends ConsoleElement {
           >${documentState(paper.state)}</span
         >
         <small class="number">${size}</small>
+        ${paper.incomplete ? incomplete() : nothing}
         <div class="viewer-tools">
           ${tool("zoom-out", t("Smaller"), "−", () => this.#scale(1 / ZOOM))}
           ${tool("zoom-in", t("Larger"), "+", () => this.#scale(ZOOM))}

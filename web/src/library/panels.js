@@ -151,6 +151,9 @@ export class LibraryPanels extends LitElement {
             ${paper.decided
               ? html`<span class="chip ${paper.decided.accepted ? "success" : "danger"}">${paper.decided.accepted ? t("Accepted") : t("Rejected")}</span>`
               : nothing}
+            ${paper.data.incomplete
+              ? html`<small class="incomplete"><wa-icon name="triangle-alert"></wa-icon>${t("Incomplete picture")}</small>`
+              : nothing}
             <small class="muted number">${paper.data.width} × ${paper.data.height}, ${Math.ceil(paper.data.size / 1024)} KiB</small>
             <small class="mono hash" title="SHA-256">${paper.data.sha256}</small>
             <button class="link" @click=${() => this.recording.seek(paper.at_ms)}>

@@ -51,6 +51,7 @@ export interface Document {
   size: number;
   width: number;
   height: number;
+  incomplete: boolean;
 }
 
 /** One track the recorder writes, for the notice of what is being recorded. */
