@@ -19,6 +19,7 @@ from kiosk_client.agent.farewell import Farewell
 from kiosk_client.agent.hearing import Hearing
 from kiosk_client.agent.identity import Identity
 from kiosk_client.agent.mirror import LIVE, Mirror
+from kiosk_client.agent.page_pieces import PagePieces
 from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
@@ -42,7 +43,6 @@ from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-COBROWSE_KEEP_BYTES = 512 * 1024
 RATING_S = 60.0  # how long an ended session stays on the page, waiting for stars
 
 
@@ -72,6 +72,7 @@ class Agent:
             on_refusal=self._on_refusal,
             tls=tls,
         )
+        self._pieces = PagePieces(lambda: self.client.stream, self._post)
         self._addresses = AddressWatch(self._addresses_changed)
         self._hearing = Hearing(
             lambda: self._call.gateway.server_leg if self._call is not None else None,
@@ -174,11 +175,9 @@ class Agent:
         return Done()
 
     def _forward_piece(self, body: CobrowsePiece) -> None:
-        if self.client.stream.kept_bytes > COBROWSE_KEEP_BYTES:
-            # Rather a hole here than a full stream that could not carry the customer's own words any more.
+        # Rather a hole here than a full stream that could not carry the customer's own words any more.
+        if not self._pieces.take(body):
             self._snapshot_due = True
-            return
-        self._post(body)
 
     def _post(self, body: ClientMessage) -> None:
         try:
@@ -249,6 +248,7 @@ class Agent:
 
     def _end_call(self) -> None:
         call, self._call = self._call, None
+        self._pieces.clear()
         if call is None:
             return
         self.client.eager = False
@@ -295,6 +295,7 @@ class Agent:
 
     def _on_fresh(self) -> None:
         """A new stream: the server may be a new process, which knows nothing of the old peer connection."""
+        self._pieces.clear()
         if self._call is not None:
             self._call.gateway.server_lost()
 

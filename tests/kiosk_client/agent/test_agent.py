@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from kiosk_client.agent import agent as agent_module
-from kiosk_client.agent import farewell
+from kiosk_client.agent import farewell, page_pieces
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
 from kiosk_client.agent.customer import Customer
@@ -287,7 +287,8 @@ async def test_a_page_leg_of_another_session_is_not_found() -> None:
 
 
 async def test_a_flood_of_pages_parts_makes_a_hole_and_a_new_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_module, "COBROWSE_KEEP_BYTES", 20_000)
+    monkeypatch.setattr(page_pieces, "WINDOW_BYTES", 10_000)
+    monkeypatch.setattr(page_pieces, "MAX_PENDING", 10_000)
     office = HeadOffice()
     async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, ears):
         await talking(office, agent)
