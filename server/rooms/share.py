@@ -118,14 +118,15 @@ class Share:
         text, epoch, batch = "".join(self._parts), self._epoch, self._batch
         self._parts, self._size, self._batch = [], 0, self._batch + 1
         try:
-            clean, picture = await self._clean(text.encode())
+            clean, picture, parts = await self._clean(text)
         except (VisavisError, UnicodeEncodeError, ValueError):
             self._lose(epoch, "refused")
             return
         # Held or ended while the batch was checked.
         if self._shared:
             self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0 or picture)
-            self._pass_on(clean.decode(), epoch, batch)
+            for part, data in enumerate(parts):
+                self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(parts), data))
 
     def refresh(self, *, failed: bool = False) -> bool:
         """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked.
@@ -153,17 +154,14 @@ class Share:
         self._record("highlight", msgspec.json.encode({"node": node}))
         return HighlightNode(self._session, node)
 
-    async def _clean(self, data: bytes) -> tuple[bytes, bool]:
-        """The batch sanitised, and whether it begins with a full picture; off the event loop when that takes long."""
-        if len(data) <= INLINE:
-            return _look_through(self._sanitise, data)
-        return await asyncio.to_thread(_look_through, self._sanitise, data)
+    async def _clean(self, text: str) -> tuple[bytes, bool, list[str]]:
+        """The batch sanitised, whether it begins with a full picture, and its parts.
 
-    def _pass_on(self, text: str, epoch: str, batch: int) -> None:
-        step = UNITS if text.isascii() or max(text) <= "\uffff" else UNITS // 2
-        parts = [text[start : start + step] for start in range(0, len(text), step)] or [""]
-        for part, data in enumerate(parts):
-            self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(parts), data))
+        Off the event loop when that takes long.
+        """
+        if len(text) <= INLINE:
+            return _look_through(self._sanitise, text)
+        return await asyncio.to_thread(_look_through, self._sanitise, text)
 
     def _lose(self, epoch: str, reason: str) -> None:
         """Show no more of this epoch, declare the gap of the record, and ask once for another."""
@@ -178,6 +176,12 @@ class Share:
         self._sanitise = self._new_sanitise()
 
 
-def _look_through(sanitise: Sanitise, data: bytes) -> tuple[bytes, bool]:
-    clean = sanitise(data)
-    return clean, [event.type for event in _events(clean)[:2]] == PICTURE
+def _look_through(sanitise: Sanitise, text: str) -> tuple[bytes, bool, list[str]]:
+    clean = sanitise(text.encode())
+    return clean, [event.type for event in _events(clean)[:2]] == PICTURE, _parts(clean.decode())
+
+
+def _parts(text: str) -> list[str]:
+    """Pieces of no more than `UNITS` UTF-16 units; two for what is outside of the basic plane."""
+    step = UNITS if text.isascii() or max(text) <= "\uffff" else UNITS // 2
+    return [text[start : start + step] for start in range(0, len(text), step)] or [""]
