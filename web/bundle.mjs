@@ -7,6 +7,35 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
+/**
+ * rrweb's recorder walks a page in one go, however large it is. These let our code say which nodes it may see
+ * (`hooks`, described in src/cobrowse/recorder.d.ts); a version of rrweb that is written otherwise is an error here.
+ */
+const BOUNDED = [
+  ["Array.from(index.childNodes(n))) {", "hooks.children(n)) {"],
+  ["Array.from(index.childNodes(shadowRootEl))) {", "hooks.children(shadowRootEl)) {"],
+  [
+    "if (this.addedSet.has(n) || this.movedSet.has(n)) return;",
+    "if (this.addedSet.has(n) || this.movedSet.has(n) || hooks.omits(n, target, this.mirror.hasNode(n))) return;",
+  ],
+  ["while (nextId === IGNORED_NODE) {", "while (nextId === IGNORED_NODE || (nextId === -1 && hooks.omitted(nextSibling2))) {"],
+];
+const HOOKS = "export const hooks = { children: (n) => Array.from(index.childNodes(n)), omits: () => false, omitted: () => false };\n";
+
+const bounded = {
+  name: "bounded",
+  setup({ onLoad }) {
+    onLoad({ filter: /@rrweb[\\/]record[\\/]dist[\\/]record\.js$/ }, async ({ path }) => {
+      let contents = await readFile(path, "utf8");
+      for (const [found, ours] of BOUNDED) {
+        if (contents.split(found).length !== 2) throw new Error(`rrweb's recorder has changed: ${found}`);
+        contents = contents.replace(found, () => ours);
+      }
+      return { contents: contents + HOOKS, loader: "js" };
+    });
+  },
+};
+
 const here = dirname(fileURLToPath(import.meta.url));
 const outdir = join(here, "dist", "vendor");
 
@@ -32,6 +61,7 @@ const result = await build({
   // Lit's development build warns on the console; Node's conditions must not leak in.
   conditions: ["browser", "production"],
   chunkNames: "chunk-[hash]",
+  plugins: [bounded],
   outdir,
   metafile: true,
   logLevel: "warning",

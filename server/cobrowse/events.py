@@ -1,7 +1,8 @@
 """rrweb events (version 2), checked field by field and rebuilt: what this module does not know is not passed on.
 
 Kept: the document and its changes, pointer, scrolling, input, style sheets, selection. Left out, because nothing shows
-them or they could load something: canvas and media commands, fonts, logs, plugins, custom events, assets.
+them or they could load something: canvas and media commands, fonts, logs, plugins, assets, and custom events but the
+one that declares what a copy leaves out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from server.cobrowse.numbers import mask_numbers
 from server.cobrowse.reading import Reading
 
 EVENTS = 20_000
+OMITTED = "omitted"
+"""rrweb's custom event of this tag declares what the copy leaves out, each time all of it: ``{code: count}``."""
+OMISSIONS = ("nodes", "depth", "text", "style", "image")
+"""Parts of a page that are too large or too deep, long texts and style sheets that were cut, images nobody may read."""
 Fields = dict[str, Any]
 
 _decoder = msgspec.json.Decoder(list[dict[str, Any]])
@@ -69,7 +74,9 @@ def _event(event: Fields, sheets: Sheets, reading: Reading) -> Fields | None:
             clean = _increment(_object(data), sheets, reading)
         case 4:
             clean = _meta(_object(data))
-        case 5 | 6:
+        case 5:
+            clean = _omitted(_object(data))
+        case 6:
             clean = None
         case _:
             raise BadMessage("an event of an unknown type")
@@ -90,6 +97,21 @@ def _snapshot(data: Fields, sheets: Sheets, reading: Reading) -> Fields:
 
 def _meta(data: Fields) -> Fields:
     return {"href": _page(string(data.get("href"))), **_numbers(data, "width", "height")}
+
+
+def _omitted(data: Fields) -> Fields | None:
+    """What the copy leaves out: how often, by code. The kiosk's recorder says it (web/src/cobrowse/likeness.js)."""
+    if data.get("tag") != OMITTED:
+        return None
+    counts = _object(data.get("payload"))
+    return {"tag": OMITTED, "payload": {code: _count(counts[code]) for code in OMISSIONS if code in counts}}
+
+
+def _count(value: object) -> int:
+    number = whole(value)
+    if number < 0:
+        raise BadMessage("a count is none")
+    return number
 
 
 def _page(address: str) -> str:

@@ -10,7 +10,8 @@ from server.cobrowse.clobber import harmless_name
 from server.cobrowse.css import SPLIT, clean_css, clean_sheet, clean_texts, is_inline_image
 from server.cobrowse.numbers import mask_numbers
 
-DEPTH = 200
+DEPTH = 300
+"""Levels of a page; the kiosk leaves out what is deeper than 260 (web/src/cobrowse/extent.js)."""
 DOCUMENT, DOCTYPE, ELEMENT, TEXT, CDATA, COMMENT = range(6)
 
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")

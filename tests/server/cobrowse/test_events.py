@@ -192,7 +192,7 @@ def test_depth_is_bounded() -> None:
     markup = json.dumps(page([{"type": 3, "id": 9, "textContent": "deep"}]))
     div = '{"type":2,"id":9,"tagName":"div","attributes":{},"childNodes":['
     text = '{"type": 3, "id": 9, "textContent": "deep"}'
-    for levels, refused in ((150, False), (250, True), (50_000, True)):
+    for levels, refused in ((250, False), (350, True), (50_000, True)):
         batch = markup.replace(text, div * levels + text + "]}" * levels).encode()
         if refused:
             with pytest.raises(BadMessage):
@@ -346,3 +346,20 @@ def test_no_element_hides_a_property_of_the_document(name: str) -> None:
     changed = increment(0, texts=[], removes=[], adds=[], attributes=[{"id": 9, "attributes": {"name": name}}])
     assert cleaned([changed])[0]["data"]["attributes"][0]["attributes"] == {"name": f"x-{name}"}
     assert '"amount"' in json.dumps(cleaned(page(body)))
+
+
+def test_what_a_copy_leaves_out_is_kept_by_its_codes() -> None:
+    payload = {"nodes": 2, "image": 1, "evil": 5}
+    event = {"type": 5, "timestamp": 1, "data": {"tag": "omitted", "payload": payload}}
+    assert cleaned([event]) == [event | {"data": {"tag": "omitted", "payload": {"nodes": 2, "image": 1}}}]
+    assert cleaned([{"type": 5, "timestamp": 1, "data": {"tag": "other", "payload": payload}}]) == []
+    for wrong in ({"nodes": -1}, {"nodes": "x"}, {"nodes": 1.5}, [1]):
+        with pytest.raises(BadMessage):
+            cleaned([{"type": 5, "timestamp": 1, "data": {"tag": "omitted", "payload": wrong}}])
+
+
+def test_a_page_of_as_many_levels_as_a_kiosk_sends_is_taken() -> None:
+    node: dict[str, Any] = {"type": 3, "id": 1, "textContent": "deep"}
+    for level in range(275):
+        node = {"type": 2, "id": level + 2, "tagName": "div", "attributes": {}, "childNodes": [node]}
+    assert "deep" in json.dumps(cleaned(page([node])))

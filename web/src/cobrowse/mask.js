@@ -77,7 +77,7 @@ new MutationObserver((changes) => {
 }).observe(document, { subtree: true, attributeFilter: ["type"], attributeOldValue: true });
 
 /** @param {Element | null} element */
-function isPlain(element) {
+export function isPlain(element) {
   return element !== null && element.hasAttribute(PLAIN) && !isPassword(element);
 }
 
@@ -99,7 +99,7 @@ export function forget() {
  * @param {Node | null} node
  * @returns {"all" | "stars" | "nothing"}
  */
-function shownAt(node) {
+export function shownAt(node) {
   let stars = false;
   for (let at = /** @type {any} */ (node); at; at = at.assignedSlot ?? at.parentNode ?? at.host ?? null) {
     if (at.nodeType === Node.DOCUMENT_NODE && at !== document) return "nothing";
@@ -152,9 +152,10 @@ function cleanMutation(data, elementOf, idOf) {
   }
   // What was sent before is part of a number now.
   for (const [node, value] of reading.stale(readAs)) {
-    if (told.has(node) || shownAt(node) !== "all") continue;
+    const id = idOf(node);
+    if (id < 0 || told.has(node) || shownAt(node) !== "all") continue;
     reading.sent(node, value);
-    texts.push({ id: idOf(node), value });
+    texts.push({ id, value });
   }
   const attributes = data.attributes
     .filter((/** @type {any} */ one) => shownAt(elementOf(one.id)?.parentNode ?? null) !== "nothing")

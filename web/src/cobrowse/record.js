@@ -1,12 +1,13 @@
 // Records the customer's page with rrweb, masked, and sends it in small batches (link/PROTOCOL.md, "Co-browsing").
 import { record } from "@rrweb/record";
+import { Likeness } from "./likeness.js";
 import { BLOCK_SELECTOR, MASK_SELECTOR, clean, forget, maskInput, starred } from "./mask.js";
 
 /** Batches are at least this far apart. What comes after a pause is sent at once, with what comes in the same breath. */
 const BATCH_MS = 40;
-/** A piece in UTF-16 units, and pieces of a batch. */
+/** A piece in UTF-16 units, and pieces of a batch: a larger one is not taken by a stream. */
 export const PIECE_UNITS = 16_000;
-const MOST_PIECES = 512;
+const MOST_PIECES = 90;
 /** A full picture is taken so often, so that a replay can begin near any moment of a long call. */
 export const PICTURE_MS = 120_000;
 /** The pause before a picture that could not be sent is taken anew. */
@@ -28,6 +29,7 @@ export class PageRecorder {
   #batch = 0;
   #sent = 0;
   #broken = false;
+  #likeness = new Likeness((event) => this.#push(event));
 
   /** @param {(piece: Piece) => boolean} send hands a piece on; false: it was not accepted, the picture is torn */
   constructor(send) {
@@ -41,6 +43,7 @@ export class PageRecorder {
   /** Record from now on, beginning with a full picture; does nothing while recording. */
   start() {
     if (this.#stop) return;
+    this.#likeness.open();
     this.#begin();
     this.#stop = record({
       emit: (event) => this.#take(event),
@@ -50,7 +53,6 @@ export class PageRecorder {
       maskTextSelector: MASK_SELECTOR,
       maskTextFn: starred,
       blockSelector: BLOCK_SELECTOR,
-      inlineImages: true,
       recordCanvas: false,
       collectFonts: false,
       slimDOMOptions: { script: true, comment: true, headMetaSocial: true, headMetaRobots: true, headFavicon: true },
@@ -71,6 +73,9 @@ export class PageRecorder {
   /** Take a full picture as a batch within the epoch: rrweb's ids stay, so who has followed needs nothing of it. */
   #picture() {
     this.#flush();
+    // What was left out is in nobody's copy: only a new epoch can bring it.
+    if (this.#likeness.lacks) return this.snapshot();
+    this.#likeness.begin(false);
     if (!this.#broken) record.takeFullSnapshot(true);
     this.#flush();
   }
@@ -83,6 +88,7 @@ export class PageRecorder {
     this.#stop?.();
     this.#stop = undefined;
     this.#events = [];
+    this.#likeness.close();
     // It would keep every element of this customer's page, with what was typed into it, until the next call.
     record.mirror.reset();
     forget();
@@ -96,15 +102,27 @@ export class PageRecorder {
     this.#batch = 0;
     this.#broken = false;
     this.#events = [];
+    this.#likeness.begin(true);
   }
 
   /** @param {any} event */
   #take(event) {
     if (this.#broken) return;
     const { mirror } = record;
+    this.#likeness.shorten(event);
     const cleaned = clean(event, (id) => /** @type {Element | null} */ (mirror.getNode(id)), (node) => mirror.getId(node));
     if (cleaned === null) return;
-    this.#events.push(cleaned);
+    this.#likeness.states(event, cleaned);
+    this.#likeness.amend(cleaned);
+    this.#push(cleaned);
+    // A full picture begins with two events that belong together.
+    if (event.type !== 4) this.#likeness.declare();
+  }
+
+  /** @param {any} event one that is clean */
+  #push(event) {
+    if (this.#broken) return;
+    this.#events.push(event);
     this.#timer ??= setTimeout(() => this.#flush(), this.#sent + BATCH_MS - performance.now());
   }
 
@@ -117,6 +135,7 @@ export class PageRecorder {
     this.#sent = performance.now();
     const { length: parts } = pieces;
     const batch = this.#batch++;
+    if (parts > MOST_PIECES) this.#likeness.lessen();
     const whole =
       parts <= MOST_PIECES && pieces.every((data, part) => this.send({ epoch: this.#epoch, batch, part, parts, data }));
     if (!whole) this.#tear();

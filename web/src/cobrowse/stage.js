@@ -6,12 +6,15 @@
 // in our page and rebuilds the copy in a second iframe inside it, sandboxed with exactly `allow-same-origin`; both walls
 // hold there too.
 import { Replayer } from "@rrweb/replay";
+import { LAYER, TopLayer } from "./arrange.js";
 import { Lens } from "./lens.js";
+import { Omissions } from "./omissions.js";
 import { whereabouts } from "./whereabouts.js";
 
 export const FRAME_URL = "/cobrowse/frame";
 const META = 4;
 const FULL_SNAPSHOT = 2;
+const INCREMENT = 3;
 /** What is masked on the kiosk: as a box, and as light hatching, over which the eye passes. */
 const MASKED = "[data-visavis-masked] { background: #0b1314 !important; }";
 const HATCHED =
@@ -25,6 +28,28 @@ const SILENT = { log() {}, warn() {} };
  * @returns {any[]}
  */
 export const withoutPictures = (events) => events.filter(({ type }) => type !== META && type !== FULL_SNAPSHOT);
+
+/** Elements of a copy that are open above the page, within shadow trees too. @param {any} root @returns {any[]} */
+function layered(root) {
+  const found = [...root.querySelectorAll(`[${LAYER}]`)];
+  for (const element of root.querySelectorAll("*")) if (element.shadowRoot) found.push(...layered(element.shadowRoot));
+  return found;
+}
+
+/**
+ * Closes the dialogs that a change takes the word `open` from. rrweb takes it away only, and what a modal dialog stood
+ * above stays out of reach.
+ *
+ * @param {any} replayer
+ * @param {any} event
+ */
+function closeDialogs(replayer, { type, data }) {
+  if (type !== INCREMENT || data.source !== 0) return;
+  for (const { id, attributes } of data.attributes) {
+    const node = attributes.open === null ? replayer.getMirror().getNode(id) : null;
+    if (node?.matches("dialog:modal")) node.close();
+  }
+}
 
 export class Stage {
   /** @param {HTMLElement} container positioned element that the copy is fitted into @param {string} title */
@@ -48,6 +73,8 @@ export class Stage {
     /** @type {number | null} */
     this.outlined = null;
     this.loaded = false;
+    this.topLayer = new TopLayer();
+    this.omissions = new Omissions(container, () => this.fit());
     /** Called when the copy is not what the page was: something could not be drawn. */
     this.onFailure = () => {};
     /** Called with the point of the page where the customer is just doing something. */
@@ -92,6 +119,7 @@ export class Stage {
       showWarning: false,
       logger: SILENT,
       ...options,
+      insertStyleRules: [...this.omissions.rules(), ...(options.insertStyleRules ?? [])],
     });
     this.#watch(this.replayer);
     this.replayer.on("resize", (size) => this.resize(/** @type {{width: number, height: number}} */ (size)));
@@ -109,7 +137,9 @@ export class Stage {
       replayer[name] = (/** @type {any[]} */ ...change) => {
         if (this.replayer !== replayer) return;
         try {
+          closeDialogs(replayer, change[0]);
           apply(...change);
+          this.#layers(replayer, change[0]);
         } catch {
           this.onFailure();
         }
@@ -117,7 +147,23 @@ export class Stage {
     }
   }
 
+  /** What was opened above the page, or closed. @param {any} replayer @param {any} event */
+  #layers(replayer, { type, data }) {
+    if (type === FULL_SNAPSHOT) {
+      this.topLayer.reset();
+      this.topLayer.arrange(layered(replayer.iframe.contentDocument));
+      return;
+    }
+    if (data.source !== 0) return;
+    const ids = [
+      ...data.attributes.filter((/** @type {any} */ { attributes }) => LAYER in attributes).map((/** @type {any} */ { id }) => id),
+      ...data.adds.filter((/** @type {any} */ { node }) => node.attributes && LAYER in node.attributes).map((/** @type {any} */ { node }) => node.id),
+    ];
+    if (ids.length) this.topLayer.arrange(ids.map((id) => replayer.getMirror().getNode(id)).filter(Boolean));
+  }
+
   clear() {
+    this.omissions.tell({});
     if (!this.replayer) return;
     this.replayer.destroy();
     this.replayer = null;
@@ -130,6 +176,7 @@ export class Stage {
   destroy() {
     this.observer.disconnect();
     this.clear();
+    this.omissions.remove();
     this.frame.remove();
   }
 
@@ -194,7 +241,8 @@ export class Stage {
   /** Places the copy in its container, whose size may have changed, as the lens says. */
   fit() {
     const { lens } = this;
-    lens.box = { width: this.container.clientWidth, height: this.container.clientHeight };
+    const { clientWidth: width, clientHeight } = this.container;
+    lens.box = { width, height: clientHeight - this.omissions.height };
     if (!lens.ready) return;
     const { scale, corner } = lens;
     Object.assign(this.frame.style, {

@@ -100,6 +100,8 @@ export class CobrowseView extends EventTarget {
     this.stream.lost = true;
     this.stream.parts = [];
     this.stream.waiting = [];
+    // What is still shown is old, until the next epoch.
+    if (this.stage.replayer) this.stage.omissions.tell({ lost: 1 });
     const ask = () => this.dispatchEvent(new CustomEvent("need-snapshot", { detail: { failed } }));
     if (performance.now() - this.failed > AGAIN_MOST_MS) this.failures = 0;
     this.failed = performance.now();
@@ -124,7 +126,9 @@ export class CobrowseView extends EventTarget {
       replayer.startLive(stream.baseline);
     }
     for (const event of events) {
-      if (!stream.lost) this.stage.replayer?.addEvent(this.timed(event));
+      if (stream.lost) return;
+      if (this.stage.omissions.take(event)) continue;
+      this.stage.replayer?.addEvent(this.timed(event));
     }
   }
 

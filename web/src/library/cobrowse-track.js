@@ -172,7 +172,9 @@ export class CobrowseTrack {
         this.#followed = epoch;
       }
       // The line's own time is what counts, and it has come: rrweb shows at once what has the time of its beginning.
-      for (const event of anew ? data : withoutPictures(data)) this.stage.replayer?.addEvent({ ...event, timestamp: 1 });
+      for (const event of anew ? data : withoutPictures(data)) {
+        if (!this.stage.omissions.take(event)) this.stage.replayer?.addEvent({ ...event, timestamp: 1 });
+      }
     }
   }
 }
