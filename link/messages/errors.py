@@ -114,6 +114,12 @@ class Unavailable(VisavisError):
         self.retry_after = retry_after
 
 
+class CannotRecord(Unavailable):
+    """A call could not be recorded just now, and one that is not recorded is not put through."""
+
+    code = "cannot_record"
+
+
 class SlowConsumer(VisavisError):
     """The peer does not read; what waited for it went over the bound."""
 

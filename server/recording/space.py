@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from link.messages.errors import Unavailable
+from link.messages.errors import CannotRecord
 
 FLOOR_PART = 0.05
 
@@ -20,10 +20,10 @@ class DiskFloor:
     bytes: int
 
     async def check(self) -> None:
-        """Raise `Unavailable` when there is too little room for a new recording."""
+        """Raise `CannotRecord` when there is too little room for a new recording."""
         free, total = await asyncio.to_thread(self._room)
         if free < min(self.bytes, total * FLOOR_PART):
-            raise Unavailable("too little free disk space to record a new call")
+            raise CannotRecord("too little free disk space to record a new call")
 
     def _room(self) -> tuple[int, int]:
         path = self.path

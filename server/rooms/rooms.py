@@ -164,7 +164,8 @@ class Rooms:
         """The session of this request, made now unless it exists; durable when this returns.
 
         Raises `WrongState` if the kiosk has another open session or the notice agreed to is not the one in force,
-        `NotFound` for an unknown service, `Unavailable` if a call could not be recorded or kept just now.
+        `NotFound` for an unknown service, `CannotRecord` if a call could not be recorded just now, `Unavailable` if it
+        could not be kept.
         """
         session = session_id(kiosk.id, message.request)
         async with self._opening[kiosk.id]:

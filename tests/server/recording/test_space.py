@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from link.messages.errors import Unavailable
+from link.messages.errors import CannotRecord
 from server.recording.space import DiskFloor
 
 
@@ -16,5 +16,5 @@ async def test_floor_is_the_smaller_of_bytes_and_part(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "statvfs", lambda _: room)
     await DiskFloor(tmp_path, 40 * 4096).check()
     await DiskFloor(tmp_path / "not" / "there" / "yet", 40 * 4096).check()
-    with pytest.raises(Unavailable, match="disk space"):
+    with pytest.raises(CannotRecord, match="disk space"):
         await DiskFloor(tmp_path, 41 * 4096).check()

@@ -57,7 +57,7 @@ async def test_a_disk_below_the_floor_takes_no_new_call_and_says_so(
             assert (await answer(bank, "/health"))[0] == 200
             with pytest.raises(Refused) as caught:
                 await kiosk.call()
-            assert caught.value.code == "unavailable"
+            assert caught.value.code == "cannot_record"
             for _ in range(5):
                 await bank.app[CONDITION].look()
         await eventually(lambda: not reasons(bank), 20)
