@@ -6,33 +6,54 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import ViewportSize, expect
+from playwright.async_api import expect
 
 from link.messages.values import SessionState
 from server.demo_pages import FORM_DATA
 from tests.web.audit import SPEAK
-from tests.web.kiosk.looks import TYPE
+from tests.web.kiosk.looks import SCREENS, TYPE, all_on_screen, each_look
 from tests.web.kiosk.rig import Kiosk, kiosk
 
 pytestmark = pytest.mark.chromium
 
-SCREENS = (
-    ViewportSize(width=1080, height=1920),
-    ViewportSize(width=1920, height=1080),
-    ViewportSize(width=1366, height=768),
-)
 # Of each product: whatever is said of it, and whether all of it can be seen.
 _PRODUCTS = """() => [...document.querySelectorAll(".product")].map((product) => {
   const unseen = (part) => !part.checkVisibility() || part.getBoundingClientRect().height < 10;
   const parts = [...product.querySelectorAll("b, small, .risk")];
   return [product.innerText, parts.filter(unseen).map((part) => part.textContent)];
 })"""
-_BUTTONS = """() => [...document.querySelectorAll("main button")].filter((button) => {
-  if (!button.checkVisibility()) return false;
-  const box = button.getBoundingClientRect();
-  const top = document.elementFromPoint(box.left + box.width / 2, box.bottom - 4);
-  return box.bottom > innerHeight || box.height < 40 || !(top && button.contains(top));
-}).map((button) => button.textContent.trim())"""
+# The one way that is left while the server is away.
+_LOBBY_UNSEEN = """() => {
+  const note = document.querySelector("kiosk-home > .note b");
+  const { top, bottom, height } = note.getBoundingClientRect();
+  return height > 10 && top >= 0 && bottom <= innerHeight ? [] : [note.textContent];
+}"""
+_OVER_THE_EXPERT = """() => {
+  const [a, b] = [".screen-of-call", ".dialog"].map((part) => document.querySelector(part).getBoundingClientRect());
+  const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  return apart ? [] : ["the question lies over the expert"];
+}"""
+# Contrast of an element's edge, or of its ring while it has the keyboard, with what it lies on: (1 = none).
+_EDGES = """(selector) => {
+  const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const light = (colour) => {
+    context.fillStyle = colour;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data]
+      .map((part) => part / 255)
+      .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (one, other) => {
+    const [high, low] = [light(one), light(other)].sort((a, b) => b - a);
+    return (high + 0.05) / (low + 0.05);
+  };
+  return [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()).map((element) => {
+    const style = getComputedStyle(element);
+    const ring = ratio(style.getPropertyValue("--focus-ring").split(" ")[2], "#fff");
+    return [element.name || element.className, Math.min(ratio(style.borderTopColor, style.backgroundColor), ring)];
+  });
+}"""
 _IDLE = """async (changes) => {
   const { idleLimit } = await import("/static/src/kiosk/kiosk.js");
   const state = document.querySelector("kiosk-app").kiosk.state;
@@ -76,6 +97,9 @@ async def test_numbers_are_dots_once_entered_and_shown_by_a_tap(tmp_path: Path) 
         for number in range(4):
             await at.hands.form.locator("fieldset.question").nth(number).locator(".answer").last.click()
         await at.hands.next_step()
+        edges = await at.page.evaluate(_EDGES, ".field input")
+        assert [edge for edge in edges if edge[1] < 3] == []
+        assert len(edges) == 5
         for name in ("identity", "card", "phone", "name"):
             await at.page.locator(f"#field-{name}").press_sequentially(FORM_DATA[name])
             assert not await dotted(at, name), "who types reads what they type"
@@ -113,34 +137,25 @@ async def test_the_idle_rule_of_every_part_of_a_call(tmp_path: Path) -> None:
         await at.page.evaluate("document.querySelector('kiosk-app').kiosk.setIdle(42)")
         question = at.page.get_by_role("alertdialog")
         await expect(question).to_contain_text("42 秒后将结束通话")
+        assert await each_look(at, _OVER_THE_EXPERT) == []
         await question.get_by_role("button", name="继续通话").click()
 
 
 async def test_everything_can_be_pressed_on_every_screen(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
-        for step in ("home", "services", "notice"):
-            if step == "services":
-                await at.page.locator("button.expert").click()
-            if step == "notice":
-                await at.page.locator("kiosk-services .choice").first.click()
-                await at.page.locator("kiosk-notice").wait_for()
-            for screen in SCREENS:
-                await at.page.set_viewport_size(screen)
-                for elderly in (False, True):
-                    await at.page.evaluate(TYPE, elderly)
-                    for language in RISKS:
-                        await at.page.evaluate(SPEAK, language)
-                        found = await at.page.evaluate(_BUTTONS)
-                        if step == "notice" or (not elderly and screen["height"] > 800):
-                            assert found == [], (step, screen, elderly, language)
-            await at.page.set_viewport_size(SCREENS[0])
-            await at.page.evaluate(TYPE, False)
+        await all_on_screen(at)
+        await at.page.locator("button.expert").click()
+        await all_on_screen(at)
+        await at.page.locator("kiosk-services .choice").first.click()
+        await at.page.locator("kiosk-notice").wait_for()
+        await all_on_screen(at)
 
 
 async def test_a_home_page_without_the_server_holds_together_and_sends_to_the_lobby(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         at.agent.stop()
         await expect(at.page.locator("kiosk-home > .note")).to_be_visible()
+        assert await each_look(at, _LOBBY_UNSEEN) == []
         for screen in SCREENS[:2]:
             await at.page.set_viewport_size(screen)
             expert = await at.page.locator("button.expert").bounding_box()
@@ -168,8 +183,28 @@ async def test_the_keyboard_is_never_nowhere(tmp_path: Path) -> None:
         at.office.answer()
         await at.hands.in_call()
         await at.page.wait_for_function(somewhere)
+        # What was pressed goes with its answer.
+        at.office.ask_paper("d1")
+        await at.hands.decline_paper()
+        await expect(at.page.locator("kiosk-paper section")).to_have_count(0)
+        await at.page.wait_for_function(somewhere)
+        await at.hands.open_form()
+        await at.page.wait_for_function(somewhere)
+        await at.page.locator(".call-bar .button.danger").click()
+        await at.page.wait_for_function(somewhere)
         at.office.end()
         await at.page.locator("kiosk-rating").wait_for()
+        await at.page.wait_for_function(somewhere)
+        await at.page.locator("kiosk-rating .actions .quiet").click()
+        await at.page.locator("kiosk-thanks").wait_for()
+        await at.page.wait_for_function(somewhere)
+        await at.page.locator("kiosk-thanks .button").first.click()
+        await at.hands.form.wait_for()
+        await at.page.wait_for_function(somewhere)
+        await at.hands.form.get_by_text("退出办理").click()
+        await at.page.wait_for_function(somewhere)
+        await at.page.get_by_role("button", name="请大堂经理协助").click()
+        await expect(at.page.locator(".help-asked")).to_be_visible()
         await at.page.wait_for_function(somewhere)
 
 

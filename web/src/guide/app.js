@@ -12,6 +12,7 @@ const REASONS = {
   document: msg("Needs help with a paper"),
   technical: msg("The kiosk has a problem"),
   nobody_available: msg("No expert is there just now"),
+  not_recorded: msg("Calls cannot be recorded just now"),
   specialist: msg("The expert asks for somebody"),
 };
 

@@ -5,6 +5,7 @@ import "webawesome";
 import { language, languageEvents, t } from "../i18n.js";
 import { Connection } from "../link/connection.js";
 import { KioskElement } from "./element.js";
+import { keepFocus } from "./focus.js";
 import { IdleTimer } from "./idle.js";
 import { Kiosk, idleLimit, idleWarning } from "./kiosk.js";
 import { showHand } from "./overlay.js";
@@ -19,33 +20,11 @@ import "./screens/home.js";
 import "./screens/notice.js";
 import "./screens/paper.js";
 import "./screens/services.js";
+import "./screens/unrecorded.js";
 import "./screens/waiting.js";
 
 /** Draws the screen that the state asks for. An open form stays the same element through all of them. */
 class KioskApp extends KioskElement {
-  #screen = "";
-
-  /** What had the keyboard may be gone with the screen it stood on: it goes on at the new one's title, never nowhere. */
-  /** @override */
-  updated() {
-    const screen = screenOf(this.state);
-    if (screen === this.#screen) return;
-    const first = this.#screen === "" || this.#screen === "starting";
-    this.#screen = screen;
-    if (first) return;
-    // After the parts of the new screen are drawn.
-    setTimeout(() => {
-      const active = document.activeElement;
-      if (active && active !== document.body && active.checkVisibility()) return;
-      // What is said over the picture goes away by itself.
-      const titles = [...this.querySelectorAll("main :is(h1, h2):not(.veil *)")];
-      const title = /** @type {HTMLElement | undefined} */ (titles.find((element) => element.checkVisibility()));
-      if (!title) return;
-      title.tabIndex = -1;
-      title.focus({ preventScroll: true });
-    });
-  }
-
   /** @override */
   render() {
     const { kiosk, state } = this;
@@ -83,6 +62,8 @@ class KioskApp extends KioskElement {
         return html`<kiosk-services .kiosk=${kiosk}></kiosk-services>`;
       case "notice":
         return html`<kiosk-notice .kiosk=${kiosk}></kiosk-notice>`;
+      case "unrecorded":
+        return html`<kiosk-unrecorded .kiosk=${kiosk}></kiosk-unrecorded>`;
       case "call":
         return html`<kiosk-desk .kiosk=${kiosk}></kiosk-desk>`;
       case "rating":
@@ -109,6 +90,7 @@ const app = /** @type {KioskApp} */ (document.createElement("kiosk-app"));
 app.kiosk = kiosk;
 document.getElementById("kiosk")?.append(app);
 showHand(kiosk);
+keepFocus(app, kiosk);
 
 const idle = new IdleTimer({
   limit: () => idleLimit(kiosk.state, settings.idle_s ?? 90),

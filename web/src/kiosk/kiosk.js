@@ -80,7 +80,9 @@ export class Kiosk extends EventTarget {
       this.#set({ busy: false, view: "home" });
       if (reply.type === "session") this.#takeSession(reply.session);
     } catch (error) {
-      this.#set({ busy: false, error: codeOf(error) });
+      const code = codeOf(error);
+      if (code === "cannot_record") this.#set({ busy: false, view: "unrecorded", brokenOff: false });
+      else this.#set({ busy: false, error: code });
       if (!isLive(this.state.session)) this.capture.stop();
     }
   }
@@ -263,6 +265,7 @@ export class Kiosk extends EventTarget {
       }
     } else {
       this.capture.stop();
+      if (session.end_reason === "recording_failed") return this.#breakOff(session);
       if (!session.specialist) this.#dismiss();
       if (!session.specialist && session.end_reason === "interrupted" && isLive(before)) {
         // Cut off while nobody had the call any more: there is nobody to rate, but somebody who still wants an expert.
@@ -276,6 +279,14 @@ export class Kiosk extends EventTarget {
       this.#hand("point", null);
       this.#hand("highlight", null);
     }
+  }
+
+  /** What cannot be recorded must not go on: there is nobody to rate, but somebody who needs another way. */
+  /** @param {Session} session */
+  #breakOff(session) {
+    this.#leaveEnded();
+    this.#dismiss();
+    this.#set({ view: "unrecorded", brokenOff: true, service: session.service });
   }
 
   #gone() {
@@ -392,7 +403,7 @@ export function idleLimit(state, idle) {
   if (screen === "waiting") return WAITING_WARNING_S + (state.elderly ? 180 : 120);
   if (screen === "rating") return Math.min(idle, 60);
   if (screen === "thanks") return state.form ? Math.min(idle, 60) : null;
-  if (screen === "home" && state.assistance.asked) return Math.max(idle, ASSISTED_S);
+  if ((screen === "home" || screen === "unrecorded") && state.assistance.asked) return Math.max(idle, ASSISTED_S);
   const untouched = screen === "home" && !state.form && !state.elderly && !state.error && language() === "zh-CN";
   return untouched ? null : idle;
 }

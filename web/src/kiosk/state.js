@@ -7,8 +7,8 @@
 /** @typedef {import("../link/messages.js").KioskConfig} KioskConfig */
 /** @typedef {import("../link/connection.js").ConnectionState} ConnectionState */
 
-/** Where the customer is while there is no call. @typedef {"home" | "services" | "notice"} View */
-/** @typedef {"starting" | "home" | "services" | "notice" | "waiting" | "call" | "rating" | "thanks"} Screen */
+/** Where the customer is while there is no call. @typedef {"home" | "services" | "notice" | "unrecorded"} View */
+/** @typedef {"starting" | "home" | "services" | "notice" | "unrecorded" | "waiting" | "call" | "rating" | "thanks"} Screen */
 
 /**
  * @typedef {object} State
@@ -24,6 +24,7 @@
  * @property {{asked: boolean, taken_by: string}} assistance
  * @property {View} view
  * @property {Service | null} service what the customer wants to talk about
+ * @property {boolean} brokenOff a call that was ended because it could not be recorded any more, not one that was refused
  * @property {boolean} form whether a form is open
  * @property {string} step the form's step
  * @property {number} visit counts customers, so that nothing of one is drawn for the next
@@ -60,6 +61,7 @@ export function freshVisit() {
     view: "home",
     /** @type {Service | null} */
     service: null,
+    brokenOff: false,
     form: false,
     step: "start",
     busy: false,

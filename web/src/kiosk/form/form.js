@@ -4,6 +4,7 @@ import { live } from "lit/directives/live.js";
 import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { money } from "../labels.js";
+import { offlineNote } from "../screens/parts.js";
 import { isLive } from "../state.js";
 import { PRODUCTS, QUESTIONS, toleranceOf } from "./catalogue.js";
 import { checkAmount, checkCard, checkIdentity, checkName, checkPassword, checkPhone } from "./checks.js";
@@ -64,6 +65,7 @@ class KioskForm extends KioskElement {
         </ol>
       </header>
       <div class="form-body">${this.#body()}</div>
+      ${this.state.online || this.#step === "done" || isLive(this.state.session) ? nothing : offlineNote()}
       ${this.#step === "done" ? nothing : this.#buttons(index)}
     </form>`;
   }

@@ -45,6 +45,7 @@ class KioskDialogs extends KioskElement {
         html`<button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
           ${t("Go on talking")}
         </button>`,
+        true,
       );
     }
     if (idleLeft !== null) {
@@ -66,9 +67,10 @@ class KioskDialogs extends KioskElement {
    * @param {string} title
    * @param {string} text
    * @param {unknown} buttons
+   * @param {boolean} [beside] whether what goes on is to be seen meanwhile
    */
-  #dialog(icon, title, text, buttons) {
-    return html`<div class="backdrop">
+  #dialog(icon, title, text, buttons, beside = false) {
+    return html`<div class="backdrop" ?data-beside=${beside}>
       <div class="dialog" role="alertdialog" aria-modal="true" aria-labelledby="dialog-title" aria-describedby="dialog-text">
         <span class="seal"><wa-icon name=${icon}></wa-icon></span>
         <h1 id="dialog-title">${title}</h1>

@@ -4,7 +4,7 @@ import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { hasForm } from "../form/catalogue.js";
 import { serviceName } from "../labels.js";
-import { helpButton, offlineNote } from "./parts.js";
+import { helpAsked, helpButton, offlineNote } from "./parts.js";
 
 class KioskHome extends KioskElement {
   /** @override */
@@ -16,6 +16,7 @@ class KioskHome extends KioskElement {
         <h1>${t("Hello. What can we do for you today?")}</h1>
         ${elderly ? nothing : html`<p>${t("You can speak with an expert of the bank by video.")}</p>`}
       </div>
+      ${online ? nothing : offlineNote()}
       <button class="expert" type="button" ?disabled=${!online} @click=${() => this.kiosk.wantExpert()}>
         <span class="expert-icon"><wa-icon name="headset"></wa-icon></span>
         <span class="expert-text">
@@ -24,7 +25,6 @@ class KioskHome extends KioskElement {
         </span>
         <wa-icon class="expert-arrow" name="arrow-right"></wa-icon>
       </button>
-      ${online ? nothing : offlineNote()}
       <section class="services" aria-labelledby="services-title">
         <h2 id="services-title">${t("Or choose a service")}</h2>
         <div class="tiles">
@@ -33,7 +33,7 @@ class KioskHome extends KioskElement {
         </div>
       </section>
       <footer class="home-foot">
-        ${helpButton(this.kiosk, "help")}
+        ${helpAsked(this.kiosk)} ${helpButton(this.kiosk, "help")}
         <p><wa-icon name="shield-check"></wa-icon>${t("Calls with an expert are recorded. You will be asked first.")}</p>
       </footer>
     `;

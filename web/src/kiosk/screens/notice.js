@@ -3,12 +3,12 @@ import { html, nothing } from "lit";
 import { language, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { serviceName } from "../labels.js";
-import { errorNote, offlineNote } from "./parts.js";
+import { errorNote, helpAsked, helpButton, offlineNote } from "./parts.js";
 
 class KioskNotice extends KioskElement {
   /** @override */
   render() {
-    const { config, service, busy, online } = this.state;
+    const { config, service, busy, error, online } = this.state;
     if (!config || !service) return nothing;
     const { notice } = config;
     const text = language() === "en" ? notice.text_en : notice.text_zh;
@@ -26,11 +26,12 @@ class KioskNotice extends KioskElement {
           ${text.split(/\n+/).map((paragraph) => html`<p>${paragraph}</p>`)}
           <p class="version">${t("Notice {version}", { version: notice.version })}</p>
         </div>
-        ${online ? nothing : offlineNote()} ${errorNote(this.kiosk)}
+        ${online ? nothing : offlineNote()} ${errorNote(this.kiosk)} ${error ? helpAsked(this.kiosk) : nothing}
         <div class="actions">
           <button class="button quiet" type="button" ?disabled=${busy} @click=${() => this.kiosk.back()}>
             ${t("Not now")}
           </button>
+          ${error ? helpButton(this.kiosk, "help") : nothing}
           <button class="button primary big" type="button" ?disabled=${busy || !online} @click=${() => void this.kiosk.agree()}>
             <wa-icon name=${busy ? "loader" : "check"}></wa-icon>${t("I agree, continue")}
           </button>

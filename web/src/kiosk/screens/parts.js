@@ -6,27 +6,28 @@ import { isTalking } from "../state.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
+/** That a person of the branch was asked, and who comes. @param {Kiosk} kiosk */
+export function helpAsked({ state }) {
+  const { asked, taken_by: name } = state.assistance;
+  if (!asked) return nothing;
+  return html`<p class="help-asked" role="status">
+    <wa-icon name=${name ? "user-check" : "bell-ring"}></wa-icon>
+    ${name
+      ? t("{name} is coming to you.", { name })
+      : t("Your request is sent; nobody has taken it yet. You can also speak to the lobby staff.")}
+  </p>`;
+}
+
 /**
- * Asks for a person of the branch; says so once one was asked, and who comes.
+ * Asks for a person of the branch, once. A button that reaches nobody is no help: the note that says so sends to the lobby.
  *
  * @param {Kiosk} kiosk
  * @param {string} reason
+ * @param {string} [look] class of the button
  */
-export function helpButton(kiosk, reason) {
-  const { asked, taken_by: name } = kiosk.state.assistance;
-  if (asked) {
-    return html`<p class="help-asked" role="status">
-      <wa-icon name=${name ? "user-check" : "bell-ring"}></wa-icon>
-      ${name
-        ? t("{name} is coming to you.", { name })
-        : t("Your request is sent; nobody has taken it yet. You can also speak to the lobby staff.")}
-    </p>`;
-  }
-  // A button that reaches nobody is no help: the lobby is a few steps away.
-  if (!kiosk.state.online) {
-    return html`<p class="help-direct"><wa-icon name="hand-helping"></wa-icon>${t("Please speak to the lobby staff directly.")}</p>`;
-  }
-  return html`<button class="button quiet" type="button"
+export function helpButton(kiosk, reason, look = "quiet") {
+  if (kiosk.state.assistance.asked || !kiosk.state.online) return nothing;
+  return html`<button class="button ${look}" type="button"
     @click=${() => void kiosk.askForHelp(reason)}>
     <wa-icon name="hand-helping"></wa-icon>${t("Ask the lobby staff")}
   </button>`;
@@ -71,10 +72,14 @@ export function recordingNote(session, { online, silent, trayOpen }) {
   </p>`;
 }
 
+/** The server is away: what is so, and the way that is left. The lobby is a few steps off. */
 export function offlineNote() {
   return html`<div class="note warning" role="status">
     <wa-icon name="wifi-off"></wa-icon>
-    <p>${t("The expert service cannot be reached just now. We keep trying.")}</p>
+    <p>
+      ${t("The expert service cannot be reached just now. We keep trying.")}
+      <b>${t("Please speak to the lobby staff directly.")}</b>
+    </p>
   </div>`;
 }
 

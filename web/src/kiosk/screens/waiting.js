@@ -4,7 +4,7 @@ import { live } from "lit/directives/live.js";
 import { formatDuration, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
 import { serviceName } from "../labels.js";
-import { deviceNote, errorNote, helpButton, offlineNote, recordingNote, wayToServer } from "./parts.js";
+import { deviceNote, errorNote, helpAsked, helpButton, recordingNote, wayToServer } from "./parts.js";
 import { hasForm } from "../form/catalogue.js";
 
 class KioskWaiting extends KioskElement {
@@ -17,7 +17,7 @@ class KioskWaiting extends KioskElement {
 
   /** @override */
   render() {
-    const { session, form, online, elderly } = this.state;
+    const { session, form, elderly } = this.state;
     if (!session) return nothing;
     const ringing = session.state === "ringing";
     return html`
@@ -35,7 +35,7 @@ class KioskWaiting extends KioskElement {
             <p class="lead">${this.#detail(session)}</p>
           </div>
         </div>
-        ${online ? nothing : offlineNote()} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)}
+        ${helpAsked(this.kiosk)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)}
         <p class="waited">
           <wa-icon name="clock"></wa-icon>${t("You have been waiting for {time}", {
             time: formatDuration(this.#elapsed.now(session.waited_s)),
@@ -59,6 +59,8 @@ class KioskWaiting extends KioskElement {
 
   /** @param {import("../state.js").Session} session */
   #headline(session) {
+    // What the server said last is old, and a promise of it none.
+    if (!this.state.online) return t("The connection is interrupted");
     if (session.state === "ringing") return t("An expert is being called");
     if (session.requeued) {
       const next = session.staffed && session.position <= 1;
@@ -71,6 +73,7 @@ class KioskWaiting extends KioskElement {
 
   /** @param {import("../state.js").Session} session */
   #detail(session) {
+    if (!this.state.online) return t("We are restoring it. If it takes longer, please speak to the lobby staff.");
     if (session.state === "ringing") return t("Please stay in front of the screen. It takes a few seconds.");
     if (!session.staffed && session.requeued) {
       return t("No other expert for this is on duty just now. You are called as soon as one comes. Or let the lobby staff help you now.");
