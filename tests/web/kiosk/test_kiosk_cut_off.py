@@ -22,6 +22,7 @@ _CRAMPED = """() => {
   const screen = document.querySelector(".screen-of-call").getBoundingClientRect();
   const plate = document.querySelector(".name-plate").getBoundingClientRect();
   for (const element of document.querySelectorAll(".veil > *")) {
+    if (!element.checkVisibility()) continue;
     const range = document.createRange();
     range.selectNodeContents(element);
     for (const box of element.localName === "wa-icon" ? [element.getBoundingClientRect()] : range.getClientRects()) {
