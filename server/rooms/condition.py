@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from link.messages.errors import CannotRecord, VisavisError
+from link.messages.errors import Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.recording.places import Places
 from server.rooms.recordings import Recordings
@@ -101,7 +101,7 @@ class Condition:
     async def _disk_low(self) -> bool:
         try:
             await self._recordings.floor.check()
-        except CannotRecord:
+        except Unavailable:
             return True
         return False
 
