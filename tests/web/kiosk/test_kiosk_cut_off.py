@@ -100,7 +100,7 @@ async def test_an_expert_who_is_cut_off_is_not_one_who_is_just_coming(tmp_path: 
         await at.sees_expert(5)
         veil = at.page.locator("kiosk-call .veil")
         at.office.update(specialist_connected=False)
-        await at.sees_expert(60)
+        await at.sees_expert(25)
         assert await veil.count() == 0, "the expert is seen and heard"
         at.expert(there=False)
         await expect(veil).to_contain_text("优先为您呼叫其他专家")
