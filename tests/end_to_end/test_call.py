@@ -9,6 +9,7 @@ from server.demo_browser import full_picture, received
 from server.demo_media import SMALL
 from server.demo_pages import FORM_DATA
 from server.demo_stack import Stack
+from tests.big import big
 from tests.end_to_end.conftest import Faces
 
 SECRETS = (FORM_DATA["identity"], FORM_DATA["card"], FORM_DATA["phone"], FORM_DATA["name"])
@@ -95,6 +96,7 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     assert not [secret for secret in (*SECRETS[:3], stack.password) if secret.encode() in kept]
 
 
+@big
 async def test_a_customer_may_leave_the_queue(faces: Faces) -> None:
     await faces.kiosk.want_expert()
     await faces.kiosk.agree()

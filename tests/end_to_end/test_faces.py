@@ -12,6 +12,7 @@ from server.demo_data import GUIDE, SPECIALIST
 from server.demo_pages import log_in
 from server.store import tables
 from server.store.database import Database
+from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces
 
 
@@ -53,6 +54,7 @@ async def test_a_guide_is_called_to_a_customer(faces: Faces, browsers: Browsers)
         await faces.kiosk.page.locator(".help-asked", has_text=GUIDE.name).wait_for()
 
 
+@big
 async def test_a_dropped_connection_of_the_console_loses_and_repeats_nothing(faces: Faces) -> None:
     routes: list[WebSocketRoute] = []
 
@@ -87,6 +89,7 @@ async def test_a_dropped_connection_of_the_console_loses_and_repeats_nothing(fac
     assert rows, "media goes on meanwhile"
 
 
+@big
 async def test_nobody_reaches_a_page_of_another_role(faces: Faces) -> None:
     await faces.specialists.clear_cookies()
     page = await faces.specialists.new_page()

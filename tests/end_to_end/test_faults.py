@@ -17,6 +17,7 @@ from server.demo_media import Media
 from server.demo_pages import ConsolePage, KioskPage
 from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
+from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces, both_faces
 from tests.machine import allow
 
@@ -119,6 +120,7 @@ async def test_a_killed_kiosk_client_comes_back_into_the_call(call: Faces) -> No
     assert "ended" not in kinds
 
 
+@big
 async def test_a_reloaded_kiosk_page_is_still_in_the_call(call: Faces) -> None:
     await call.kiosk.page.reload()
     await call.kiosk.in_call()
@@ -126,6 +128,7 @@ async def test_a_reloaded_kiosk_page_is_still_in_the_call(call: Faces) -> None:
     await call.kiosk.hang_up()
 
 
+@big
 async def test_a_kiosk_without_its_server_says_so_and_recovers(faces: Faces) -> None:
     await faces.stack.kill_server()
     await faces.kiosk.page.locator("kiosk-home button.expert:disabled").wait_for()
@@ -135,6 +138,7 @@ async def test_a_kiosk_without_its_server_says_so_and_recovers(faces: Faces) -> 
     await faces.begin_call()
 
 
+@big
 async def test_two_kiosk_pages_do_not_share_a_call(call: Faces) -> None:
     """The newest page of a kiosk is the one that counts; the call goes on there."""
     second = await call.customers.new_page()

@@ -12,6 +12,7 @@ from playwright.async_api import expect
 
 from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
+from tests.big import big
 from tests.end_to_end.conftest import Faces
 from tests.end_to_end.pictures import Pictures
 from tests.end_to_end.wire import Wire
@@ -104,6 +105,7 @@ async def test_both_pages_say_that_the_customers_network_is_weak(wire: Wire, fac
     assert ("kiosk", "good") in changes
 
 
+@big
 async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wire, faces: Faces) -> None:
     await faces.begin_call()
     await faces.console.say("一")

@@ -19,6 +19,7 @@ from server.demo_data import SUPERVISOR
 from server.demo_pages import FORM_DATA, LibraryPage, log_in
 from server.demo_report import RATES
 from server.demo_stack import Stack
+from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces
 
 TALK_S = 10
@@ -92,6 +93,7 @@ async def test_a_recording_is_replayed_exported_and_proved(call: Faces, tmp_path
     await picture.locator("body").wait_for(state="attached")
 
 
+@big
 async def test_a_running_call_is_watched(call: Faces, browsers: Browsers) -> None:
     async with profile(browsers.customer, screen=CONSOLE_SCREEN) as browser:
         page = await log_in(browser, call.stack.server_url, SUPERVISOR.face, SUPERVISOR.login, call.stack.password)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
+from tests.big import big
 from tests.end_to_end.conftest import Faces
 from tests.end_to_end.wire import Wire
 from tests.machine import allow
@@ -54,6 +55,7 @@ class Words:
         return [(at, text) for at, text in await self.page.evaluate("window.__said")]
 
 
+@big
 async def test_nobody_claims_a_recording_that_is_not_there(wire: Wire, faces: Faces) -> None:
     await faces.begin_call()
     kiosk = Words(faces.kiosk.page, "kiosk-call .recording")

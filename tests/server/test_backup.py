@@ -16,6 +16,7 @@ from server.config import Config
 from server.keys import BLOBS as OPEN_BLOBS
 from server.keys import JOURNAL, VAULT
 from server.replay.verify import Verdict, verify_session
+from tests.big import BIG
 from tests.server.replay.recorded import Archive, record
 from tests.server.rooms.bank import Bank, Party
 from tests.server.rooms.conftest import OpenBank, open_bank
@@ -64,7 +65,7 @@ async def test_a_backup_under_load_restores_whole(tmp_path: Path, open_bank: Ope
         spawn(keep_recording(archive), name="recordings"),
     ]
     try:
-        copies = [tmp_path / "one", tmp_path / "two"]
+        copies = [tmp_path / "one", tmp_path / "two"] if BIG else [tmp_path / "one"]
         for copy in copies:
             told = await good(data, "backup", str(copy))
             assert told["blobs"] == told["new"] > 0

@@ -9,6 +9,7 @@ import pytest
 from server.blobs.blobs import Blobs
 from server.config import Config
 from server.store import Store
+from tests.big import first_of
 from tests.server.test_cli import visavis
 from tests.server.test_serve import serving
 
@@ -25,7 +26,7 @@ async def with_recording(data: Path, where: str) -> None:
         (folder / "000001.open").write_bytes(b"open")
 
 
-@pytest.mark.parametrize("where", ["blobs", "spool"])
+@pytest.mark.parametrize("where", first_of("blobs", "spool"))
 @pytest.mark.parametrize("file", ["empty", "gone"])
 async def test_it_says_what_to_do(tmp_path: Path, where: str, file: str) -> None:
     data = tmp_path / "data"

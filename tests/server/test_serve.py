@@ -21,6 +21,7 @@ from server.demo_browser import FEATURES
 from server.doctor import find_browser
 from server.handlers import cookie
 from server.store import Store
+from tests.big import first_of
 from tests.server.test_cli import ROOT, environment, good, visavis
 
 PASSWORD = "correct horse battery"
@@ -145,7 +146,7 @@ async def test_a_certificate_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.chromium
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("host", first_of("127.0.0.1", "localhost"))
 async def test_chromium_keeps_the_host_cookie_on_plain_loopback(tmp_path: Path, host: str) -> None:
     """The prefix `__Host-` needs `Secure`; Chromium takes loopback for trustworthy and stores and sends it."""
     data = tmp_path / "data"

@@ -14,6 +14,7 @@ from link.messages import server as s
 from link.messages.errors import NotAllowed, Unavailable, WrongState
 from link.messages.values import Document, DocumentState, SessionState
 from server.demo_browser import received
+from tests.big import big
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call
 from tests.web.desk_server import a_queue, a_session
@@ -142,6 +143,7 @@ async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> Non
         await expect(page.locator(".papers .chip")).to_have_text("Accepted")
 
 
+@big
 async def test_nobody_who_holds_is_asked_for_a_paper(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -223,6 +225,7 @@ async def test_a_second_window_and_an_expired_login_are_explained(tmp_path: Path
         await expect(second.get_by_role("alert")).to_contain_text("login has expired")
 
 
+@big
 async def test_a_double_click_is_one_click(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -287,6 +290,7 @@ async def test_every_state_is_usable_by_everybody(tmp_path: Path) -> None:
         assert await faults_everywhere(page) == []
 
 
+@big
 async def test_long_texts_and_double_zoom_leave_everything_in_reach(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from link.messages import client as c
 from link.messages.values import Document, DocumentState, Network, Quality, SessionState
+from tests.big import big
 from tests.machine import allow
 from tests.web.audit import COUNT, SPEAK, faults_everywhere
 from tests.web.console_rig import console, into_call
@@ -37,6 +38,7 @@ def cut_the_customer(desk: Desk) -> None:
         desk._relay.disconnect(desk.leg, slot)
 
 
+@big
 async def test_nothing_is_called_good_beside_a_picture_that_stands(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -134,6 +136,7 @@ _NOTIFY = """() => {
 }"""
 
 
+@big
 async def test_messages_cover_nothing_that_a_call_needs(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -160,6 +163,7 @@ async def test_messages_cover_nothing_that_a_call_needs(tmp_path: Path) -> None:
         assert await page.evaluate(_COVERED, ["console-wrapup", ".right", ".topbar"]) == []
 
 
+@big
 async def test_what_is_said_of_the_network_is_never_cut_off(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -185,6 +189,7 @@ async def test_what_is_said_of_the_network_is_never_cut_off(tmp_path: Path) -> N
         await expect(page.locator(".quality .good")).to_have_text("Good connection")
 
 
+@big
 async def test_a_paper_in_front_hides_no_word_of_the_network(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from link.messages import client as c
 from link.messages.errors import NotAuthenticated, Unavailable
+from tests.big import big
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call
 
@@ -54,6 +55,7 @@ async def test_a_login_that_ends_in_a_call_is_renewed_in_time(tmp_path: Path) ->
         await page.locator("form.wrapup").wait_for()
 
 
+@big
 async def test_a_login_that_ended_with_a_lost_line_leads_back_into_the_call(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

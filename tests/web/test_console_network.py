@@ -13,6 +13,7 @@ from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import Network, Quality
 from server.demo_browser import received
+from tests.big import big
 from tests.web.audit import COUNT, faults, faults_everywhere
 from tests.web.console_rig import console, into_call
 from tests.web.desk_server import TRACKS
@@ -79,6 +80,7 @@ async def test_a_lost_line_and_a_reload_return_into_the_call(tmp_path: Path) -> 
         await expect(page.locator("console-stage .banner.danger")).to_contain_text("kiosk is lost")
 
 
+@big
 async def test_without_any_connection_nobody_says_that_it_records(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -112,6 +114,7 @@ async def beside_the_buttons(page: Page) -> None:
         assert beside or chip["y"] + chip["height"] <= tool["y"], "it covers the buttons"
 
 
+@big
 async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -129,6 +132,7 @@ async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
         await expect(status).to_contain_text("5 tracks")
 
 
+@big
 async def test_a_lost_leg_is_replaced(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         await into_call(desk, person.page)
@@ -139,6 +143,7 @@ async def test_a_lost_leg_is_replaced(tmp_path: Path) -> None:
         assert (await received(person.page, seconds=1)).video_frames > 0
 
 
+@big
 async def test_every_reason_has_its_sentence_and_is_said_once(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

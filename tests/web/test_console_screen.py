@@ -13,6 +13,7 @@ from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import Document, DocumentState
 from server.cobrowse import sanitise
+from tests.big import big
 from tests.web.audit import faults, faults_everywhere
 from tests.web.console_rig import console, into_call
 from tests.web.desk_server import Desk
@@ -242,6 +243,7 @@ MASK = """() => {
 }"""
 
 
+@big
 async def test_size_and_masks_are_kept_and_everything_fits(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

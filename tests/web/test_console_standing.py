@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import Document, DocumentState, Presence
+from tests.big import big, first_of
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call
 from tests.web.desk_server import Desk, a_session
@@ -65,6 +66,7 @@ async def test_save_and_take_calls_does_so_after_a_reload(tmp_path: Path) -> Non
         await expect(page.get_by_role("heading", name="Ready for the next customer")).to_be_visible()
 
 
+@big
 async def test_a_reload_keeps_taking_calls(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
@@ -140,11 +142,11 @@ async def test_a_wrap_up_counts_down_and_can_be_extended(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("reason", "text"),
-    [
+    first_of(
         ("requeued", "The customer is first in line"),
         ("overdue", "What you had entered until then has been saved."),
         (None, "It ended while this page was not connected."),
-    ],
+    ),
 )
 async def test_a_call_that_went_away_says_what_became_of_it(tmp_path: Path, reason: str | None, text: str) -> None:
     async with console(tmp_path) as (desk, person, _):
@@ -162,7 +164,7 @@ async def test_a_call_that_went_away_says_what_became_of_it(tmp_path: Path, reas
         await expect(said).to_have_count(0)
 
 
-@pytest.mark.parametrize("papers", [0, 3, 8])
+@pytest.mark.parametrize("papers", first_of(3, 0, 8))
 async def test_papers_leave_the_chat_room_in_a_small_window(tmp_path: Path, papers: int) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

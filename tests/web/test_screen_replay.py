@@ -14,6 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
 from server.cobrowse import sanitise
+from tests.big import big
 from tests.server.replay.recorded import customers_page
 from tests.web.test_library import library, looking_at, until
 
@@ -100,6 +101,7 @@ async def test_a_seek_loads_from_the_last_picture_only(replayed: tuple[Page, Seg
     assert min(index for index in segments.asked if index > 10) == 180
 
 
+@big
 async def test_what_was_shown_is_followed_over_a_picture_and_forgotten_later(replayed: tuple[Page, Segments]) -> None:
     shown, segments = replayed
     await at(shown, 119_000, "59")

@@ -12,6 +12,7 @@ from link.media.conference import Conference
 from link.media.leg import AUXILIARY, CAMERA, MICROPHONE
 from link.media.matrix import HOLD, MONITOR, TALK, whisper
 from link.media.relay import Relay
+from tests.big import big
 from tests.link.media.parties import Party
 from tests.link.media.test_leaks import held
 
@@ -70,6 +71,7 @@ async def sessions(first: int, count: int) -> None:
         await session(seed)
 
 
+@big
 @pytest.mark.alone
 async def test_sessions_of_six_leave_nothing() -> None:
     """With `VISAVIS_BIG_TESTS=1` it is 175 of them, with 14 legs each: more than a thousand calls' worth."""

@@ -17,6 +17,7 @@ import pytest
 
 from link.media.leg import Leg
 from link.media.relay import Relay
+from tests.big import big
 from tests.link.media.chromium import Browser, browsers
 from tests.link.media.lossy import LossyPath
 from tests.link.media.test_switch import Screen
@@ -94,6 +95,7 @@ def told(what: str, took: list[float]) -> None:
     print(f"{what}: median {median(took) * 1000:.0f}, worst {max(took) * 1000:.0f} ms ({each})")
 
 
+@big
 async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
     async with studio() as it:
         took = await it.many()

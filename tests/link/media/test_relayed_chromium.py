@@ -10,6 +10,7 @@ import pytest
 
 from link.media.leg import Leg
 from link.media.relay import Relay
+from tests.big import first_of
 from tests.link.media.chromium import browsers
 from tests.link.media.coturn import coturn, needs_coturn
 from tests.link.media.test_chromium import PICTURE, SOUND, cross, watch
@@ -26,7 +27,7 @@ RELAY_ONLY = """
 pytestmark = [pytest.mark.alone, pytest.mark.chromium, needs_coturn]
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", first_of("udp", "tcp"))
 async def test_720p_and_sound_through_the_relay(tmp_path: Path, transport: str, no_task_left: None) -> None:
     async with coturn(tmp_path) as turn, browsers() as [page]:
         server = turn.server(transport)

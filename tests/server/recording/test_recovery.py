@@ -18,6 +18,7 @@ from server.recording.segment import SegmentName, pack_lines
 from server.recording.webm import init_segment
 from server.replay.checks import check_accounts
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, decode
+from tests.big import first_of
 from tests.machine import allow
 from tests.server.recording import media
 from tests.server.recording.live import KEY
@@ -49,7 +50,7 @@ def journal(folder: Path) -> list[Event]:
     return [decode(line) for line in (folder / "journal").read_bytes().splitlines()]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", first_of(1, 2))
 async def test_kill_loses_at_most_half_a_second(tmp_path: Path, seed: int) -> None:
     sent = killed_recorder(tmp_path, random.Random(seed).uniform(2.2, 4.5))
     history = journal(tmp_path)

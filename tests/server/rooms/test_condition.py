@@ -20,6 +20,7 @@ from server.keys import CONDITION
 from server.recording.space import DiskFloor
 from server.rooms.condition import LOOK_S, RECORDER_S, Condition
 from server.store.database import sqlite_file
+from tests.big import first_of
 from tests.server.rooms.bank import Bank, eventually
 from tests.server.rooms.conftest import OpenBank
 
@@ -94,7 +95,7 @@ def page_asks_every() -> float:
     return int(found[1]) / 1000
 
 
-@pytest.mark.parametrize("since_look", [0.0, 0.2, 0.49])
+@pytest.mark.parametrize("since_look", first_of(0.49, 0.0, 0.2))
 @pytest.mark.parametrize("harm", ["disk", "database"])
 async def test_whatever_happens_is_on_the_page_within_five_seconds(
     bank: Bank, monkeypatch: pytest.MonkeyPatch, harm: str, since_look: float
@@ -152,7 +153,7 @@ async def test_a_recorder_that_failed_is_a_reason_for_a_minute(bank: Bank) -> No
 
 
 @pytest.mark.parametrize(
-    ("gone", "reason"), [("visavis.sqlite3", "database"), ("blobs", "storage"), ("spool", "storage")]
+    ("gone", "reason"), first_of(("visavis.sqlite3", "database"), ("blobs", "storage"), ("spool", "storage"))
 )
 async def test_a_file_or_folder_that_was_moved_away_is_a_reason(bank: Bank, gone: str, reason: str) -> None:
     """SQLite goes on writing into a file that has no name any more, and what it says is kept is lost with it."""

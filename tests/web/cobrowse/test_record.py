@@ -13,6 +13,7 @@ from playwright.async_api import expect
 from link.messages import client as c
 from link.messages import server as s
 from server.demo_pages import FORM_DATA
+from tests.big import big
 from tests.web.kiosk.rig import Kiosk, kiosk
 
 pytestmark = pytest.mark.chromium
@@ -183,6 +184,7 @@ async def test_no_secret_leaves_the_page(tmp_path: Path) -> None:
         assert masked == {"••••••••"}
 
 
+@big
 async def test_the_picture_can_be_drawn_by_itself(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()

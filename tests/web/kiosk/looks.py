@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import ViewportSize
 
+from tests.big import BIG
 from tests.web.audit import SPEAK, faults, faults_everywhere
 from tests.web.kiosk.rig import Kiosk
 
@@ -73,7 +74,8 @@ async def each_look(at: Kiosk, script: str) -> list[str]:
         await at.page.set_viewport_size(screen)
         for elderly in (True, False):
             await at.page.evaluate(TYPE, elderly)
-            for language in ("en", "zh-CN"):
+            # English in large type needs the most room.
+            for language in ("en", "zh-CN") if BIG else ("en",) if elderly else ("zh-CN",):
                 await at.page.evaluate(SPEAK, language)
                 where = f"{screen['width']} {language} {'elderly ' * elderly}"
                 found += [f"{where}{text}" for text in await at.page.evaluate(script)]
@@ -103,4 +105,4 @@ async def fine_for_everybody(at: Kiosk) -> None:
         await at.page.evaluate(TYPE, elderly)
         await at.page.locator("html.elderly" if elderly else "html:not(.elderly)").wait_for()
         assert await at.page.evaluate(_SMALL, [26, 80] if elderly else [18, 60]) == []
-        assert await faults_everywhere(at.page) == []
+        assert await (faults_everywhere(at.page) if elderly or BIG else faults(at.page)) == []

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from link.messages.values import Network, Quality, SessionState
+from tests.big import big
 from tests.web.audit import SPEAK
 from tests.web.kiosk.looks import TYPE, each_look, fine_for_everybody
 from tests.web.kiosk.rig import Kiosk, kiosk
@@ -70,6 +71,7 @@ async def test_a_call_goes_on_while_only_messages_are_away(tmp_path: Path) -> No
         await expect(at.page.locator("kiosk-call .note.network")).to_have_count(0)
 
 
+@big
 async def test_an_interruption_and_its_end_are_said_once(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
@@ -117,6 +119,7 @@ async def test_an_expert_who_is_cut_off_is_not_one_who_is_just_coming(tmp_path: 
             await expect(desk).to_contain_text("请直接说话")
 
 
+@big
 async def test_who_waits_again_and_is_cut_off_is_told_of_no_recording(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
@@ -130,6 +133,7 @@ async def test_who_waits_again_and_is_cut_off_is_told_of_no_recording(tmp_path: 
         await fine_for_everybody(at)
 
 
+@big
 async def test_beside_a_note_no_line_is_cut_in_half(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()

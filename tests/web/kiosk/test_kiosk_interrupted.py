@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from link.messages import client as c
 from link.messages.values import SessionState
+from tests.big import big
 from tests.web.audit import faults_everywhere
 from tests.web.kiosk.rig import Kiosk, kiosk
 
@@ -36,6 +37,7 @@ async def test_an_interrupted_call_offers_an_expert_again(tmp_path: Path) -> Non
         await ask_again(at)
 
 
+@big
 async def test_also_when_the_specialist_was_lost_before(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
@@ -46,6 +48,7 @@ async def test_also_when_the_specialist_was_lost_before(tmp_path: Path) -> None:
         await ask_again(at)
 
 
+@big
 async def test_a_call_that_ended_as_it_should_offers_none(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()

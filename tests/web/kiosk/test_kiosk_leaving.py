@@ -12,6 +12,7 @@ from link.messages import client as c
 from link.messages import server as s
 from link.messages.errors import Unavailable
 from link.messages.values import SessionState
+from tests.big import big
 from tests.web.audit import faults
 from tests.web.kiosk.rig import Kiosk, kiosk
 
@@ -47,6 +48,7 @@ async def test_the_end_of_a_call_does_not_wait_for_the_server(tmp_path: Path) ->
         await at.hands.home()
 
 
+@big
 async def test_the_end_of_a_call_while_the_kiosk_client_is_gone(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)
@@ -67,6 +69,7 @@ async def test_the_end_of_a_call_while_the_kiosk_client_is_gone(tmp_path: Path) 
         await expect(at.page.locator("button.expert")).to_be_enabled(timeout=30_000)
 
 
+@big
 async def test_skipping_the_stars_is_told(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)
@@ -76,6 +79,7 @@ async def test_skipping_the_stars_is_told(tmp_path: Path) -> None:
         await at.page.locator("kiosk-thanks").wait_for()
 
 
+@big
 async def test_who_waits_again_is_told_of_the_recording(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.wait_for_expert(1)

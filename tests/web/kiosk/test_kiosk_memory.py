@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.demo_pages import FORM_DATA
+from tests.big import big
 from tests.web.kiosk.rig import Kiosk, kiosk
 from tests.web.kiosk.test_kiosk_page import nothing_left
 
@@ -27,6 +28,7 @@ async def in_memory(at: Kiosk, *words: str) -> list[str]:
     return [word for word in words if any(word in text for text in strings)]
 
 
+@big
 async def test_not_even_the_pages_memory_keeps_what_was_typed(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()

@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 from link.media.quality import Reason
 from link.messages.values import Network, Quality, SessionState
+from tests.big import big
 from tests.web.audit import COUNT
 from tests.web.kiosk.looks import TYPE, fine, fine_for_everybody
 from tests.web.kiosk.rig import Kiosk, kiosk
@@ -81,6 +82,7 @@ async def drawn(at: Kiosk, network: str) -> None:
             await asyncio.sleep(0.02)
 
 
+@big
 async def test_every_reason_has_its_sentence_and_is_said_once(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)
@@ -130,6 +132,7 @@ async def test_who_is_not_heard_is_not_said_to_be_recorded(tmp_path: Path) -> No
         await expect(recording).to_contain_text("正在录制")
 
 
+@big
 async def test_the_kiosks_own_leg_lost_is_made_anew(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)

@@ -11,8 +11,9 @@ from playwright.async_api import ViewportSize, expect
 from link.messages import client as c
 from link.messages import server as s
 from link.messages.values import DocumentState, Language, SessionState
+from tests.big import big, first_of
 from tests.kiosk_client.head_office import HeadOffice
-from tests.web.kiosk.looks import TYPE, fine, fine_for_everybody
+from tests.web.kiosk.looks import SCREENS, TYPE, fine, fine_for_everybody
 from tests.web.kiosk.rig import Kiosk, kiosk
 
 pytestmark = pytest.mark.chromium
@@ -167,6 +168,7 @@ async def test_the_form_refuses_what_cannot_be_right(tmp_path: Path) -> None:
         await nothing_left(at)
 
 
+@big
 async def test_long_names_and_texts_hide_nothing(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
@@ -235,7 +237,7 @@ async def test_nobody_on_duty_is_no_dead_end(tmp_path: Path) -> None:
         await nothing_left(at)
 
 
-@pytest.mark.parametrize("screen", [ViewportSize(width=1080, height=1920), ViewportSize(width=1920, height=1080)])
+@pytest.mark.parametrize("screen", first_of(*SCREENS[:2]))
 async def test_english_and_larger_type_at_any_moment(tmp_path: Path, screen: ViewportSize) -> None:
     async with kiosk(tmp_path, screen=screen) as at:
         larger, english = at.page.locator(".bar-button").nth(0), at.page.locator(".bar-button").nth(1)

@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from link.messages import client as c
 from link.messages.values import DocumentState, Network, Quality, SessionState
+from tests.big import big
 from tests.kiosk_client.head_office import HeadOffice
 from tests.web.kiosk.looks import SCREENS, TYPE, all_on_screen
 from tests.web.kiosk.rig import kiosk
@@ -35,6 +36,7 @@ async def test_before_a_call(tmp_path: Path) -> None:
         await all_on_screen(at)
 
 
+@big
 async def test_in_a_call_with_a_weak_network_a_chat_and_a_form(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
@@ -60,6 +62,7 @@ async def test_in_a_call_with_a_weak_network_a_chat_and_a_form(tmp_path: Path) -
             assert box["height"] > 170, "the expert can still be seen"
 
 
+@big
 async def test_a_paper_again_the_end_and_the_stars(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
