@@ -21,7 +21,7 @@ from server.demo_browser import FEATURES
 from server.doctor import find_browser
 from server.handlers import cookie
 from server.store import Store
-from tests.big import first_of
+from tests.big import big, first_of
 from tests.server.test_cli import ROOT, environment, good, visavis
 
 PASSWORD = "correct horse battery"
@@ -75,6 +75,7 @@ async def test_a_real_server_starts_lets_in_and_throws_out(tmp_path: Path) -> No
     assert data.stat().st_mode & 0o077 == 0
 
 
+@big
 async def test_a_second_server_on_the_same_port_says_so(tmp_path: Path) -> None:
     async with serving(tmp_path / "data") as url:
         result = await visavis(tmp_path / "other", "serve", "--port", url.rpartition(":")[2])

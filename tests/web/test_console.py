@@ -209,6 +209,7 @@ async def test_a_call_works_without_camera_and_microphone_and_says_so(tmp_path: 
         assert desk.leg is not None
 
 
+@big
 async def test_a_second_window_and_an_expired_login_are_explained(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, origin):
         second = await person.context.new_page()
@@ -248,6 +249,7 @@ async def test_a_double_click_is_one_click(tmp_path: Path) -> None:
         await expect(page.locator(".viewer-stage img")).to_have_attribute("style", re.compile(r"scale\(1\.5625\)"))
 
 
+@big
 async def test_the_language_is_switched_in_the_middle_of_a_call(tmp_path: Path) -> None:
     async with console(tmp_path, language="zh-CN") as (desk, person, _):
         page = person.page

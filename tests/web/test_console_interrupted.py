@@ -97,6 +97,7 @@ async def test_on_hold_nothing_is_missed_and_the_network_is_still_said(tmp_path:
         await expect(quality).to_contain_text("use a cable")
 
 
+@big
 async def test_what_the_server_said_last_is_old_once_it_is_lost(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

@@ -189,6 +189,7 @@ _FIRST = """() => {
 }"""
 
 
+@big
 async def test_the_first_picture_or_sound_ends_the_connecting(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         await person.page.evaluate(_FIRST)

@@ -51,6 +51,7 @@ async def test_no_more_calls_after_this_one(tmp_path: Path) -> None:
         await expect(page.get_by_role("heading", name="You are not taking calls")).to_be_visible()
 
 
+@big
 async def test_save_and_take_calls_does_so_after_a_reload(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page

@@ -25,7 +25,7 @@ from server.keys import BLOBS, IDENTITY, JOURNAL, STORE, VAULT
 from server.session import events as e
 from server.store.branches import Branch, ServiceRow
 from server.store.people import Grant, Role
-from tests.big import first_of
+from tests.big import big, first_of
 from tests.server.cobrowse.payloads import PAYLOADS, nodes, page
 from tests.server.replay.recorded import SESSION, Archive, customers_page, record, requested
 from tests.web.audit import faults, faults_everywhere
@@ -200,6 +200,7 @@ async def test_a_running_call_is_followed(tmp_path: Path) -> None:
             assert complaints == []
 
 
+@big
 async def test_a_damaged_segment_is_said_and_passed_over(tmp_path: Path) -> None:
     async with library(tmp_path, seconds=10) as made:
         events = [e.decode(entry.payload) for entry in await made.archive.journal.read(SESSION)]

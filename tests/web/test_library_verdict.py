@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from server.demo_browser import PHONE_SCREEN
+from tests.big import big
 from tests.server.replay.recorded import SESSION
 from tests.web.audit import faults_everywhere
 from tests.web.test_library import library, looking_at
@@ -61,6 +62,7 @@ async def test_a_record_is_checked_and_what_was_found_is_said(tmp_path: Path) ->
         assert [complaint for complaint in complaints if "429" not in complaint] == []
 
 
+@big
 async def test_a_running_call_is_checked_when_it_is_over(tmp_path: Path) -> None:
     async with (
         library(tmp_path, seconds=2, finished=False) as made,

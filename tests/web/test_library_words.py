@@ -11,7 +11,7 @@ from link.messages.values import Language
 from server.session import events as e
 from server.store.people import Grant, Role
 from server.store.sessions import Projection
-from tests.big import first_of
+from tests.big import big, first_of
 from tests.server.replay.recorded import STARTED_US, requested
 from tests.web.audit import faults
 from tests.web.test_library import Library, library, looking_at
@@ -55,6 +55,7 @@ async def test_a_customer_who_gave_up_declined_nothing(tmp_path: Path, language:
             assert await shown.locator(".events [title*='aes-256-gcm']").count() == 1
 
 
+@big
 @pytest.mark.parametrize("overdue", first_of(True, False))
 async def test_outcome_and_notes_are_shown(tmp_path: Path, overdue: bool) -> None:
     async with library(tmp_path) as made:

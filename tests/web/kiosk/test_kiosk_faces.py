@@ -10,6 +10,7 @@ from playwright.async_api import expect
 
 from link.messages.values import SessionState
 from server.demo_pages import FORM_DATA
+from tests.big import big
 from tests.web.audit import SPEAK
 from tests.web.kiosk.looks import SCREENS, TYPE, all_on_screen, each_look
 from tests.web.kiosk.rig import Kiosk, kiosk
@@ -141,6 +142,7 @@ async def test_the_idle_rule_of_every_part_of_a_call(tmp_path: Path) -> None:
         await question.get_by_role("button", name="继续通话").click()
 
 
+@big
 async def test_everything_can_be_pressed_on_every_screen(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await all_on_screen(at)
@@ -208,6 +210,7 @@ async def test_the_keyboard_is_never_nowhere(tmp_path: Path) -> None:
         await at.page.wait_for_function(somewhere)
 
 
+@big
 async def test_advice_is_advice_and_each_language_stands_alone(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         home = at.page.locator("kiosk-home")

@@ -126,6 +126,7 @@ async def test_who_walks_away_while_waiting_gives_up_the_place(tmp_path: Path) -
                 await asyncio.sleep(0.05)
 
 
+@big
 async def test_a_question_about_a_paper_gets_the_keyboard(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)

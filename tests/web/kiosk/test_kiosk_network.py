@@ -54,6 +54,7 @@ async def test_a_weak_network_is_said_calmly_in_both_languages(tmp_path: Path) -
         assert at.complaints == []
 
 
+@big
 async def test_a_restarted_server_and_a_lost_leg_are_healed_while_the_page_says_so(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)

@@ -194,6 +194,7 @@ async def test_long_names_and_texts_hide_nothing(tmp_path: Path) -> None:
         await expect(at.page.locator("kiosk-desk .button.primary")).to_be_in_viewport(ratio=1)
 
 
+@big
 async def test_who_taps_twice_means_it_once(tmp_path: Path) -> None:
     async with kiosk(tmp_path, screen=ViewportSize(width=1920, height=1080)) as at:
         await at.page.locator(".bar-button").nth(1).dblclick()
@@ -330,6 +331,7 @@ async def test_a_page_loaded_again_is_in_the_call_again(tmp_path: Path) -> None:
         assert at.agent.call.gateway.server_leg is server_leg, "the server never noticed"
 
 
+@big
 async def test_a_requeued_call_waits_again(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)
@@ -350,6 +352,7 @@ async def test_a_requeued_call_waits_again(tmp_path: Path) -> None:
         await at.sees_expert()
 
 
+@big
 async def test_nobody_there_any_more(tmp_path: Path) -> None:
     async with kiosk(tmp_path, idle_s=60) as at:
         await at.page.clock.install()

@@ -78,6 +78,7 @@ async def test_a_paper_again_the_end_and_the_stars(tmp_path: Path) -> None:
         await all_on_screen(at)
 
 
+@big
 async def test_nobody_is_told_to_talk_whom_nobody_hears(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
