@@ -57,10 +57,18 @@ def base(cache: Path) -> Path:
     if shutil.which("mmdebstrap") is None:
         raise CannotTry("mmdebstrap is not installed: apt-get install mmdebstrap.")
     archive = cache / f"{SUITE}-{'-'.join(PACKAGES)}.tar"
-    if not archive.exists():
+    if not archive.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         sources = [path for path in SETTINGS[:2] if Path(path).exists()]
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE]
+        # Of a name that does not end in .tar it would make a folder.
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--format=tar",
+            "--variant=minbase",
+            f"--include={','.join(PACKAGES)}",
+            SUITE,
+        ]
         done = subprocess.run([*command, f"{archive}.new", *sources], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise CannotTry(f"mmdebstrap failed: {done.stderr.strip()[-500:]}")
