@@ -15,7 +15,8 @@ GOOD = Received(300, 1280, 720, 0.05, 0, 0.0, 0.0)
 def track(name: str, frames: int | None = None) -> dict[str, Any]:
     """A recorded track of 12 s with as many frames as it should have, or with `frames`."""
     kind, usual = ("audio", 600) if name.endswith("microphone") else ("video", 300)
-    return {"name": name, "kind": kind, "seconds": 12.0, "segments": 6, "frames": usual if frames is None else frames}
+    frames = usual if frames is None else frames
+    return {"name": name, "kind": kind, "seconds": 12.0, "segments": 6, "frames": frames, "unsent_s": 0.0}
 
 
 def good() -> Report:
@@ -86,6 +87,27 @@ def test_a_slow_machine_is_no_fault_of_the_call() -> None:
     assert len(report.problems) == 4
 
 
+def test_what_a_starved_browser_did_not_send_is_no_fault_of_the_call() -> None:
+    report = good()
+    report.seconds = 14.0
+    report.tracks[1]["unsent_s"] = 5.0
+    for others in (report.tracks[0], *report.tracks[2:]):
+        others |= {"seconds": 13.5, "frames": others.get("frames", 0) * 9 // 8}
+    report.slowness = 1.0
+    judge(report)
+    assert report.problems == ["kiosk.microphone has only 12.0 s of 14 s"]
+    report.problems.clear()
+    report.slowness = 2.0
+    judge(report)
+    assert report.problems == []
+    # What is missing without a word is a fault on any machine, and so is more than a machine so slow leaves out.
+    report.tracks[1]["unsent_s"] = 0.5
+    judge(report)
+    report.tracks[1] |= {"unsent_s": 9.0, "seconds": 5.0, "frames": 250}
+    judge(report)
+    assert [problem[:20] for problem in report.problems] == ["kiosk.microphone has"] * 2
+
+
 def test_the_picture_that_the_machine_encodes_is_the_one_that_must_come() -> None:
     small = dataclasses.replace(GOOD, width=640, height=360)
     report = dataclasses.replace(good(), picture=(640, 360), why="too slow", kiosk=small, console=small)
@@ -128,13 +150,18 @@ def test_the_journal_tells_of_tracks_papers_and_cobrowsing() -> None:
             ("segment_sealed", {"track": "kiosk.camera", "frames": 60}),
             ("segment_sealed", {"track": "kiosk.camera", "frames": 58}),
             ("segment_sealed", {"track": "cobrowse", "frames": 7}),
+            ("gap_declared", {"track": "kiosk.camera", "start_ms": 100, "end_ms": 350, "reason": "no_media"}),
+            ("gap_declared", {"track": "kiosk.camera", "start_ms": 900, "end_ms": 950, "reason": "held"}),
             ("document_decided", {"document": "unknown", "accepted": True}),
             ("document_stored", stored),
             ("document_decided", {"document": "d1", "accepted": True}),
             ("recording_completed", {"tracks": [{"track": "kiosk.camera", "kind": "video", "recorded_ms": 3900}]}),
         ],
     )
-    assert report.tracks == [{"name": "kiosk.camera", "kind": "video", "seconds": 3.9, "segments": 2, "frames": 118}]
+    [camera] = report.tracks
+    assert camera == {
+        "name": "kiosk.camera", "kind": "video", "seconds": 3.9, "segments": 2, "frames": 118, "unsent_s": 0.25
+    }  # fmt: skip
     assert report.cobrowse_events == 7
     assert report.documents == [
         {"state": "accepted", "sha256": "ab", "size": 9, "media_type": "image/jpeg", "width": 8, "height": 6}
