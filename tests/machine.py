@@ -10,6 +10,7 @@ Bounds that say nothing but "it must come" need none of this: they are generous 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -104,6 +105,18 @@ def allow(seconds: float) -> float:
 def slower() -> float:
     """How many times slower than a quiet machine this one was in this test so far; for times of the processor's."""
     return 1.0 if _machine is None else _machine.since(_machine.begun).slower
+
+
+def throttled() -> int:
+    """How often the quota of this process's control group has stopped all its threads, up to a tenth of a second."""
+    for row in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, name = row.split(":", 2)
+        if controllers == "" or "cpu" in controllers.split(","):
+            folder = Path("/sys/fs/cgroup") / ("cpu" if controllers else "") / name.lstrip("/")
+            with contextlib.suppress(OSError):
+                figures = dict(line.split() for line in (folder / "cpu.stat").read_text().splitlines())
+                return int(figures.get("nr_throttled", 0))
+    return 0
 
 
 def start() -> tuple[subprocess.Popen[bytes], Path]:

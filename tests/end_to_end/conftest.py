@@ -125,7 +125,9 @@ async def template(tmp_path_factory: pytest.TempPathFactory) -> Stack:
 async def stack(tmp_path: Path, template: Stack, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
     """Server and kiosk client on free ports, with demonstration data in a directory of their own."""
     shutil.copytree(template.data, tmp_path / "data")
-    made = Stack(tmp_path / "data", template.port, template.page_port, papers=media.papers)
+    marker = request.node.get_closest_marker("server_options")
+    options = [str(argument) for argument in marker.args] if marker else []
+    made = Stack(tmp_path / "data", template.port, template.page_port, papers=media.papers, server_options=options)
     try:
         async with running(made):
             yield made

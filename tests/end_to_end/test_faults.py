@@ -19,7 +19,7 @@ from server.demo_report import CONTINUOUS
 from server.demo_stack import Stack
 from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces, both_faces
-from tests.machine import allow
+from tests.machine import allow, slower
 
 BACK_S = 30.0
 MOST_LOST_MS = 2000
@@ -72,17 +72,18 @@ async def test_a_killed_server_finds_the_call_again(call: Faces) -> None:
     entries = await call.stack.journal(call.session)
     restarted = [kind for kind, _ in entries].index("node_restarted")
     gaps = [event for kind, event in entries if kind == "gap_declared" and event["reason"] == "restart"]
+    most_ms = MOST_LOST_MS * slower()
     for track in CONTINUOUS:
         sealed = [(at, event) for at, (kind, event) in enumerate(entries) if kind == "segment_sealed"]
         of_track = [(at, event) for at, event in sealed if event["track"] == track]
         before = max(event["end_ms"] for at, event in of_track if at < restarted or event["recovered"])
-        assert killed - before <= MOST_LOST_MS, f"{track} lost {killed - before:.0f} ms of what it had"
+        assert killed - before <= most_ms, f"{track} lost {killed - before:.0f} ms of what it had"
         assert of_track[-1][1]["end_ms"] > answering, f"{track} goes on afterwards"
         declared = [gap for gap in gaps if gap["track"] == track]
         assert declared[0]["start_ms"] == before, f"{track} declares everything from where it was cut"
-        assert declared[0]["end_ms"] - before - (answering - killed) <= MOST_LOST_MS, track
+        assert declared[0]["end_ms"] - before - (answering - killed) <= most_ms, track
         missing = sum(gap["end_ms"] - gap["start_ms"] for gap in declared)
-        assert missing - (together - killed) <= MOST_LOST_MS, f"{track} is recorded again once they see each other"
+        assert missing - (together - killed) <= most_ms, f"{track} is recorded again once they see each other"
     code, output = await call.stack.run_command("verify", call.session)
     assert code == 0, output
 
@@ -111,6 +112,8 @@ async def test_a_dead_specialist_page_gives_the_customer_back_to_the_queue(call:
     await call.kiosk.stop_waiting()
 
 
+# On a starved machine a kiosk client takes longer to start than a lost kiosk has.
+@pytest.mark.server_options("--kiosk-grace-s", 300)
 async def test_a_killed_kiosk_client_comes_back_into_the_call(call: Faces) -> None:
     await call.stack.kill_kiosk()
     await call.stack.start_kiosk()

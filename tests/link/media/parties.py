@@ -214,10 +214,15 @@ class Room:
         return found
 
 
+class Unclear(AssertionError):
+    """A tone came in pieces."""
+
+
 def heard(levels: dict[str, float]) -> set[str]:
     """Whose tone is there; a level between loud and silent is an error."""
     for name, value in levels.items():
-        assert value > LOUD or value < SILENT, f"{name} is neither heard nor silent: {value:.1f} dBFS"
+        if not (value > LOUD or value < SILENT):
+            raise Unclear(f"{name} is neither heard nor silent: {value:.1f} dBFS")
     return {name for name, value in levels.items() if value > LOUD}
 
 

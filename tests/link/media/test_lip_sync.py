@@ -14,6 +14,7 @@ import pytest
 from link.media.frames import EncodedFrame, MediaGap
 from link.media.leg import Leg
 from link.media.relay import Relay
+from tests.big import big
 from tests.link.media.chromium import browsers
 from tests.machine import allow
 
@@ -98,6 +99,7 @@ class Recording:
         ]
 
 
+@big
 async def test_flash_and_beep_are_recorded_together(no_task_left: None) -> None:
     """At the kiosk client, and at the server behind it."""
     async with browsers() as [page]:

@@ -235,11 +235,15 @@ async def test_what_is_said_again_from_elsewhere_moves_nobody(pair: Pair, beside
     path, stranger, transport = beside.path, beside.stranger, beside.transport
     async with pictures(pair):
         await until(lambda: len(path.checks) > 5 and len(path.media) > 50, 30)
+        # Others were sent since, so these are there, however slow the machine is.
+        checks, media = path.checks[-2:], path.media[-3:]
+        so_far = len(path.checks), len(path.media)
+        await until(lambda: len(path.checks) > so_far[0] + 1 and len(path.media) > so_far[1] + 100, 30)
         refused, learnt = transport.refused, len(transport._connection._remote_candidates)
-        for data in path.checks[-4:-2]:  # others were sent since, so these are there
+        for data in checks:
             stranger.says(data)
         for _ in range(40):
-            for data in path.media[-40:-37]:  # delivered long ago
+            for data in media:
                 stranger.says(data)
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from server.documents import BadImage, Reencoder, View, reencode
 from server.serve import SWITCH_S
-from tests.machine import allow, slower
+from tests.machine import allow, slower, throttled
 from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
 from tests.stalls import TRIES, longest_turn
 
@@ -70,10 +70,13 @@ async def test_a_large_picture_holds_nothing_up(threads_as_in_a_server: None) ->
     out = io.BytesIO()
     noise.save(out, "PNG", compress_level=0)
     seen: list[float] = []
+    stopped = throttled()
     while not seen or (seen[-1] >= 0.005 * slower() and len(seen) < TRIES):
         view, held = await longest_turn(Reencoder(timeout_s=60).reencode(out.getvalue()))
         assert len(view.data) > 34_000_000
         seen.append(held)
+    if throttled() != stopped and min(seen) >= 0.005 * slower():
+        pytest.skip("a quota stopped all threads of this process longer than a turn may take")
     assert min(seen) < 0.005 * slower(), seen
 
 

@@ -14,6 +14,7 @@ from link.messages import client as m
 from link.messages.values import Quality, Session
 from server.rooms.watch import Watch
 from server.session import events as e
+from tests.big import big
 from tests.server.rooms.bank import Bank
 from tests.server.rooms.media import Media
 
@@ -29,6 +30,7 @@ def lossy(view: Session) -> bool:
     return of_kiosk(view) in ((Quality.WEAK, "loss"), (Quality.BAD, "loss"))
 
 
+@big
 @pytest.mark.alone
 async def test_loss_and_silence_of_a_kiosk_are_told_to_both_faces(bank: Bank) -> None:
     kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
