@@ -110,13 +110,18 @@ def _clean(text: str) -> str:
 
 
 def _ended(tokens: list[Token]) -> list[Token]:
-    """Close the string that the text ends in, if it does; the parser would write it out as open as it came."""
+    """Close the string or address that the text ends in, if it does; the parser would write it as open as it came."""
     inside = tokens
     while inside:
         while inside and inside[-1].type == "error":
             inside.pop()
         if inside and inside[-1].type == "string":
             inside[-1] = _string(inside[-1], inside[-1].value)
+            break
+        if inside and inside[-1].type == "url":
+            token = inside[-1]
+            written = f"url({tinycss2.serializer.serialize_url(token.value)})"
+            inside[-1] = ast.URLToken(token.source_line, token.source_column, token.value, written)
             break
         inside = _inside(inside[-1]) if inside else []
     return tokens

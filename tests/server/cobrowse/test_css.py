@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import tinycss2
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from link.messages.errors import BadMessage
@@ -177,6 +177,8 @@ def test_random_css_never_leaves_an_address(text: str) -> None:
 
 
 @given(st.lists(st.lists(_PIECES, max_size=6).map("".join), min_size=2, max_size=4))
+@example(["url(#a", "url("])
+@example(["a{b:url(#a", ") url(//evil.example"])
 @settings(max_examples=400, deadline=None)
 def test_random_texts_of_one_element_never_make_an_address_together(texts: list[str]) -> None:
     assert not loading("".join(clean_texts(texts)))
