@@ -21,7 +21,7 @@ import msgspec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from link.media.turn import parse_url
+from link.media.turn_address import parse_url
 from link.messages.values import IceServer
 
 PREFIX = "VISAVIS_"

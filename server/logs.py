@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import structlog
-from aiohttp.http_exceptions import HttpProcessingError
 
 from server.config import Config
 
@@ -39,5 +38,8 @@ def configure_logs(config: Config) -> None:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
+    # Only a server speaks HTTP; the short commands start without it.
+    from aiohttp.http_exceptions import HttpProcessingError
+
     # aiohttp shows what strangers send instead of HTTP, with a trace: nothing to act on, and it may hold anything.
     return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import json
 import mimetypes
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +35,6 @@ _TYPES = {
     ".txt": "text/plain",
 }
 _TEXT = {"text/javascript", "text/css", "application/json", "image/svg+xml", "text/plain"}
-
-
-def icons() -> frozenset[str]:
-    """The names of the icons that pages can show."""
-    text = (WEB / "vendor" / "icons.js").read_text(encoding="utf-8")
-    return frozenset(re.findall(r'"lucide-static/icons/([a-z0-9-]+)\.svg"', text))
 
 
 @dataclass(frozen=True, slots=True)

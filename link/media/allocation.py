@@ -20,7 +20,8 @@ from aioice import stun
 
 from link.media.datagrams import Inbox, Outbox, Target
 from link.media.port import Port
-from link.media.turn import HEAD, HEADER, Deframer, Peeled, RelayUnavailable, Server, parse_url, running_outbox
+from link.media.turn import HEAD, HEADER, Deframer, Peeled, RelayUnavailable, Server, running_outbox
+from link.media.turn_address import parse_url
 from link.tasks import spawn
 
 log = structlog.get_logger()

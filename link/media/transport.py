@@ -31,7 +31,8 @@ from link.media.pairs import Address, forget, nominate, pair_with
 from link.media.port import Port
 from link.media.reach import Reach
 from link.media.srtp import SrtpBuffer
-from link.media.turn import RelayUnavailable, Server, parse_url
+from link.media.turn import RelayUnavailable, Server
+from link.media.turn_address import parse_url
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""What TURN (RFC 8656) looks like on the wire: addresses of servers, and ChannelData around each datagram. Sans-IO.
+"""What TURN (RFC 8656) looks like on the wire: ChannelData around each datagram. Sans-IO.
 
 The packets of a burst are read and written as on a socket of our own, by the same system calls and without a copy: a
 `Peeled` is an inbox whose buffers begin after the four bytes of a header, a `HeadedOutbox` has room for them.
@@ -7,12 +7,10 @@ The packets of a burst are read and written as on a socket of our own, by the sa
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 import weakref
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from aioice import stun
 
@@ -20,37 +18,10 @@ from link.media.datagrams import Inbox, Outbox, Target
 
 HEAD = 4
 HEADER = struct.Struct("!HH")
-_URL = re.compile(r"(stuns?|turns?):(\[[0-9a-fA-F:.]+\]|[^:?\s]+)(?::(\d+))?(?:\?transport=(udp|tcp))?")
 
 
 class RelayUnavailable(ConnectionError):
     """No TURN server gives a relayed address; the message says why, without secrets."""
-
-
-class Address(NamedTuple):
-    """Where a STUN or TURN server is: RFC 7064 and RFC 7065."""
-
-    scheme: str
-    host: str
-    port: int
-    transport: str
-
-    @property
-    def turn(self) -> bool:
-        """Whether it relays."""
-        return self.scheme in ("turn", "turns")
-
-
-def parse_url(url: str) -> Address:
-    """`turn:host:3478?transport=tcp` and its like. Raises `ValueError`."""
-    found = _URL.fullmatch(url)
-    if found is None or not 0 < int(found[3] or 3478) < 65536:
-        raise ValueError("an address such as turn:192.0.2.1:3478?transport=udp is expected")
-    secure = found[1].endswith("s")
-    transport = found[4] or ("tcp" if secure else "udp")
-    if secure and transport == "udp":
-        raise ValueError("TURN over DTLS is not supported: use transport=tcp")
-    return Address(found[1], found[2].strip("[]"), int(found[3] or (5349 if secure else 3478)), transport)
 
 
 @dataclass(frozen=True, slots=True)

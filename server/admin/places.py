@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.admin.desk import AdminError, Desk, check_id, check_name
 from server.store.branches import Branch, ServiceRow
 from server.store.errors import Conflict
-from web.assets import icons
+from web.icons import icons
 
 
 async def add_branch(desk: Desk, branch: str, *, name_zh: str, name_en: str) -> Branch:

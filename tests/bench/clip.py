@@ -94,6 +94,8 @@ def _video(rate: float) -> list[list[bytes]]:
     codec.framerate = Fraction(FPS) * Fraction(rate)
     codec.time_base = 1 / codec.framerate
     codec.bit_rate = bitrate
+    # One, so that the packets are the same whatever the number of cores; several would spin for each other besides.
+    codec.thread_count = 1
     codec.gop_size = 10_000
     codec.options = {
         # A negative number is a fixed speed; a positive one follows how busy the machine is, and so would the packets.
@@ -107,7 +109,7 @@ def _video(rate: float) -> list[list[bytes]]:
         picture = base[index * 2 % 240 : index * 2 % 240 + 720, index * 3 % 160 : index * 3 % 160 + 1280].copy()
         picture[::4] ^= noise.integers(0, 24, picture[::4].shape, dtype=np.uint8)
         frame = av.VideoFrame.from_ndarray(np.repeat(picture[:, :, None], 3, 2), format="rgb24").reformat(
-            format="yuv420p"
+            format="yuv420p", threads=1
         )
         frame.pts = index
         frames += [bytes(packet) for packet in codec.encode(frame)]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from server import demo_data
-from web.assets import icons
+from web.icons import icons
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "web"

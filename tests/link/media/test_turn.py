@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.media.datagrams import Inbox, Target
-from link.media.turn import HEADER, Address, Deframer, HeadedOutbox, Peeled, parse_url
+from link.media.turn import HEADER, Deframer, HeadedOutbox, Peeled
+from link.media.turn_address import Address, parse_url
 
 
 @pytest.mark.parametrize(

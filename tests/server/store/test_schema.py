@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -17,11 +18,31 @@ from server.store import schema
 from server.store.tables import metadata
 
 HEAD = "0004"
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_new_database_gets_every_migration_and_a_current_one_none(database_url: str) -> None:
     assert schema.migrate(database_url) == (None, HEAD)
     assert schema.migrate(database_url) == (HEAD, HEAD)
+
+
+def test_the_newest_file_is_the_end_of_the_chain() -> None:
+    chain = ScriptDirectory(str(schema.MIGRATIONS))
+    assert chain.get_current_head() == schema.newest() == HEAD
+    for revision in chain.walk_revisions():
+        assert Path(revision.path).name.startswith(f"{revision.revision}_"), "its number is read off its name"
+
+
+def test_a_command_on_a_current_database_does_without_the_migrations_library(database_url: str) -> None:
+    schema.migrate(database_url)
+    program = (
+        "import asyncio, sys; from server import cli; from server.store import Store\n"
+        "async def main(): await (await Store.open(sys.argv[1])).close()\n"
+        "asyncio.run(main())\n"
+        "sys.exit(', '.join({'aiohttp', 'alembic', 'aiortc', 'av'} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, database_url], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_migrations_and_the_tables_say_the_same(database_url: str, tmp_path: Path) -> None:
@@ -36,8 +57,7 @@ def test_the_migrations_and_the_tables_say_the_same(database_url: str, tmp_path:
 def test_what_was_there_before_a_migration_is_taken_over(database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "visavis.sqlite3"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptDirectory, "get_current_head", lambda _self: "0001")
-        patch.setattr(command, "upgrade", lambda config, _head, upgrade=command.upgrade: upgrade(config, "0001"))
+        patch.setattr(schema, "newest", lambda: "0001")
         schema.migrate(database_url)
     columns = "kiosk, kiosk_name, branch, branch_zh, branch_en, service, service_zh, service_en, language, requested_us"
     with sqlite3.connect(file) as connection:
