@@ -109,6 +109,7 @@ async def test_a_customer_may_leave_the_queue(faces: Faces) -> None:
     assert "answered" not in kinds(await faces.stack.journal(session))
 
 
+@big
 async def test_a_paper_may_be_refused_by_either_side(call: Faces) -> None:
     await call.console.ask_for_paper()
     await call.kiosk.decline_paper()

@@ -102,6 +102,7 @@ async def test_nobody_reaches_a_page_of_another_role(faces: Faces) -> None:
         assert response.status in (403, 404), path
 
 
+@big
 async def test_a_login_that_ended_in_a_call_is_renewed_on_the_same_page(faces: Faces) -> None:
     routes: list[WebSocketRoute] = []
 

@@ -88,6 +88,7 @@ async def test_a_killed_server_finds_the_call_again(call: Faces) -> None:
     assert code == 0, output
 
 
+@big
 async def test_a_returning_specialist_page_is_back_in_the_call(call: Faces) -> None:
     await call.console.page.close(run_before_unload=False)
     await told(call.stack, call.session, lambda kinds: "participant_lost" in kinds)

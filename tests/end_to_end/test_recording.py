@@ -106,6 +106,7 @@ async def test_a_running_call_is_watched(call: Faces, browsers: Browsers) -> Non
     await call.kiosk.hang_up()
 
 
+@big
 async def test_what_lies_on_the_disk_is_unreadable_and_every_harm_is_found(call: Faces) -> None:
     await asyncio.sleep(3)
     await call.kiosk.hang_up()
