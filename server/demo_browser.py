@@ -171,7 +171,7 @@ async def open_browser(
         yield context
 
 
-async def first_frame_at(page: Page, *, timeout: float = 15) -> float:
+async def first_frame_at(page: Page, *, timeout: float = 60) -> float:
     """Wait for the first decoded picture; return its time in milliseconds since the epoch, to within 40 ms.
 
     Raises:

@@ -83,7 +83,7 @@ class Pictures:
                 await asyncio.sleep(0.02)
         return [min(seen for seen in self._moments(index) if seen > moment) - moment for index in every]
 
-    async def steady(self, pages: int, within: float = 30.0) -> None:
+    async def steady(self, pages: int, within: float = 60.0) -> None:
         """Wait until every page has shown pictures for a second without a pause of 0.5 s."""
         async with asyncio.timeout(within):
             while True:

@@ -30,7 +30,7 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     await faces.begin_call()
 
     # Both see and hear each other, by the browsers' own statistics: the whole picture, and not a smaller one.
-    await asyncio.gather(full_picture(kiosk.page, size=SMALL), full_picture(console.page, size=SMALL))
+    await asyncio.gather(*(full_picture(face.page, size=SMALL, timeout=60) for face in (kiosk, console)))
     seen, shown = await asyncio.gather(received(kiosk.page), received(console.page))
     for media in (seen, shown):
         assert media.video_frames >= 10

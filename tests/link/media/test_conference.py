@@ -161,7 +161,7 @@ async def test_a_switch_of_pictures_is_seen_in_time_and_numbers_go_on(six: Six, 
     assert all(b.sequence == a.sequence + 1 for a, b in pairwise(packets)), "no hole and no repetition"
     for a, b in pairwise(packets):
         passed = (b.arrival - a.arrival) * 90_000
-        assert 0 < b.timestamp - a.timestamp < passed + 9_000, "the clock goes on, neither back nor ahead"
+        assert 0 < b.timestamp - a.timestamp < passed + allow(0.1) * 90_000, "the clock goes on, neither back nor ahead"
 
 
 async def test_a_switch_of_sounds_is_heard_in_time_and_numbers_go_on(six: Six) -> None:
