@@ -34,10 +34,10 @@ async def longest_turn(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
     task = spawn(work, name="work that must not hold the loop")
     descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
     try:
-        longest, before = 0.0, held(os.pread(descriptor, 100, 0))
+        longest, before = 0.0, _now(descriptor)
         while not task.done():
             await asyncio.sleep(0)
-            now = held(os.pread(descriptor, 100, 0))
+            now = _now(descriptor)
             longest = max(longest, now - before)
             before = now
     finally:
@@ -46,6 +46,16 @@ async def longest_turn(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
     return await task, longest
 
 
-def held(schedstat: bytes) -> float:
-    """Seconds on the monotonic clock without those in which the thread was kept from running."""
-    return time.monotonic() - int(schedstat.split()[1]) / 1e9
+def _now(descriptor: int) -> float:
+    # A thread loses its core most easily as it returns from the kernel: then what was read is older than the clock.
+    for _ in range(50):
+        begun = time.monotonic()
+        read = os.pread(descriptor, 100, 0)
+        if time.monotonic() - begun < 0.001:
+            break
+    return held(read, begun)
+
+
+def held(schedstat: bytes, now: float) -> float:
+    """Seconds on the monotonic clock, which says `now`, without those in which the thread was kept from running."""
+    return now - int(schedstat.split()[1]) / 1e9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from server.keys import CONFIG
 from server.recording.space import DiskFloor
 from server.store.database import sqlite_file
 from tests.machine import allow
+from tests.server.rooms.bank import locked
 from tests.web.audit import faults
 from tests.web.test_library import library, looking_at
 
@@ -51,9 +51,8 @@ async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monke
         await expect(notice).to_have_count(0, timeout=40_000)
         file = sqlite_file(made.server.app[CONFIG].database_url)
         assert file is not None
-        other = sqlite3.connect(file, isolation_level=None, timeout=30)
+        other = await locked(file, "EXCLUSIVE")
         try:
-            other.execute("BEGIN EXCLUSIVE")
             await told(shown, "database cannot be written", "database")
             other.execute("ROLLBACK")
         finally:

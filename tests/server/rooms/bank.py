@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import itertools
 import socket
+import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -286,14 +288,28 @@ class Bank:
     async def check(self, session: str) -> Machine:
         """The journal's chain is sound and folds to what the room believes."""
         box = await self.app[READER].box(session)
-        entries = await self.app[JOURNAL].read(session)  # nothing waits from here on: both are of one moment
-        started = entries[0].at_us
-        events = [(unsealed(e.decode(entry.payload), box), (entry.at_us - started) // 1000) for entry in entries]
-        folded = Machine.replay(events, Graces())
-        room = self.rooms.get(session)
-        if room is not None:
-            assert folded.state == room.state
-        return folded
+        end = time.monotonic() + 30
+        while True:
+            entries = await self.app[JOURNAL].read(session)
+            started = entries[0].at_us
+            events = [(unsealed(e.decode(entry.payload), box), (entry.at_us - started) // 1000) for entry in entries]
+            folded = Machine.replay(events, Graces())
+            room = self.rooms.get(session)
+            if room is None or folded.state == room.state:
+                return folded
+            # What was journaled while we read, or is journaled and not yet taken over, is known a moment later.
+            assert time.monotonic() < end, (folded.state, room.state)
+            await asyncio.sleep(0.02)
+
+
+async def locked(database: Path, how: str) -> sqlite3.Connection:
+    """A connection that has begun a transaction, `IMMEDIATE` or `EXCLUSIVE`.
+
+    Waits beside the loop: whoever writes just now may need it to come to an end.
+    """
+    other = sqlite3.connect(database, isolation_level=None, timeout=30, check_same_thread=False)
+    await asyncio.to_thread(other.execute, f"BEGIN {how}")
+    return other
 
 
 async def eventually(condition: Callable[[], bool], within: float = 30.0) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from server.recording.space import DiskFloor
 from server.rooms.condition import LOOK_S, RECORDER_S, Condition
 from server.store.database import sqlite_file
 from tests.big import first_of
-from tests.server.rooms.bank import Bank, eventually
+from tests.server.rooms.bank import Bank, eventually, locked
 from tests.server.rooms.conftest import OpenBank
 
 
@@ -71,20 +70,19 @@ async def test_a_disk_below_the_floor_takes_no_new_call_and_says_so(
 async def test_a_locked_database_is_a_reason_while_it_is_locked(bank: Bank) -> None:
     file = sqlite_file(bank.config.database_url)
     assert file is not None
-    other = sqlite3.connect(file, isolation_level=None)
-    try:
-        with capture_logs() as lines:
-            other.execute("BEGIN EXCLUSIVE")
+    with capture_logs() as lines:
+        other = await locked(file, "EXCLUSIVE")
+        try:
             await eventually(lambda: reasons(bank) == {"database"}, 20)
             status, body = await answer(bank, "/ready")
             assert (status, [one["code"] for one in body["reasons"]]) == (503, ["database"])
             assert (await answer(bank, "/health"))[0] == 200
             other.execute("ROLLBACK")
             await eventually(lambda: not reasons(bank), 20)
-        assert told(lines, "not ready") == [("warning", "database")]
-        assert told(lines, "ready again") == [("warning", "database")]
-    finally:
-        other.close()
+        finally:
+            other.close()
+    assert told(lines, "not ready") == [("warning", "database")]
+    assert told(lines, "ready again") == [("warning", "database")]
 
 
 def page_asks_every() -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 
 import pytest
@@ -29,7 +28,7 @@ from server.session import events as e
 from server.session.state import Recording
 from server.store.people import Role
 from server.store.sessions import SessionQuery
-from tests.server.rooms.bank import Bank, call_request, eventually, hire
+from tests.server.rooms.bank import Bank, call_request, eventually, hire, locked
 from tests.server.rooms.conftest import OpenBank
 
 
@@ -256,9 +255,8 @@ async def test_locked_database_refuses_and_changes_nothing(bank: Bank) -> None:
     session = (await kiosk.call()).id
     await ann.answer()
     await eventually(lambda: bank.rooms.dispatch.queue.calls() == [])
-    lock = sqlite3.connect(bank.config.data / "visavis.sqlite3", isolation_level=None)
+    lock = await locked(bank.config.data / "visavis.sqlite3", "IMMEDIATE")
     try:
-        lock.execute("BEGIN IMMEDIATE")
         for party, message in ((ann, m.Hold(session, held=True)), (other, call_request(request="r9"))):
             with pytest.raises(Refused) as refused:
                 await party.ask(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from server.replay.export import export_session
 from server.replay.manifest import tell
 from server.replay.verify import Verdict, verify_session
 from server.session import events as e
-from tests.server.rooms.bank import Bank, Party, eventually
+from tests.server.rooms.bank import Bank, Party, eventually, locked
 
 WORDS = {
     "chat": "Zebra-7731 is what I call my account",
@@ -125,13 +124,13 @@ async def test_a_call_without_recording_that_has_words_verifies_and_an_altered_o
     app = bank.app
     report = await verify_session(session, journal=app[JOURNAL], blobs=app[BLOBS], vault=app[VAULT])
     assert report.verdict is Verdict.SOUND, report.as_text()
-    file = bank.config.data / "visavis.sqlite3"
-    with sqlite3.connect(file) as connection:
-        where = "WHERE session = ? AND kind = 'chat_sent'"
-        [(payload,)] = connection.execute(f"SELECT payload FROM journal {where}", [session]).fetchall()
-        altered = payload.replace(b'"sealed":"', b'"sealed":"AAAA')
-        connection.execute(f"UPDATE journal SET payload = ? {where}", [altered, session])
-    connection.close()
+    other = await locked(bank.config.data / "visavis.sqlite3", "IMMEDIATE")
+    where = "WHERE session = ? AND kind = 'chat_sent'"
+    [(payload,)] = other.execute(f"SELECT payload FROM journal {where}", [session]).fetchall()
+    altered = payload.replace(b'"sealed":"', b'"sealed":"AAAA')
+    other.execute(f"UPDATE journal SET payload = ? {where}", [altered, session])
+    other.execute("COMMIT")
+    other.close()
     report = await verify_session(session, journal=app[JOURNAL], blobs=app[BLOBS], vault=app[VAULT])
     assert report.verdict is Verdict.BROKEN
     assert {finding.where.rpartition(" ")[0] for finding in report.findings} == {"journal seq", "journal"}
