@@ -172,8 +172,20 @@ SPEAK = """async (language) => {
 }"""
 
 
+# As wide as letters are where a machine has none of the fonts that the pages ask for.
+WIDER = """async (wider) => {
+  const sheet = new CSSStyleSheet();
+  if (wider) sheet.replaceSync(":root, button, select { letter-spacing: 0.07em }");
+  document.adoptedStyleSheets = [sheet];
+  for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
+}"""
+
+
 async def faults_everywhere(page: Page, *screens: ViewportSize) -> list[str]:
-    """Return what is wrong in Chinese and in English, on this screen and on `screens`; the page is left as it was."""
+    """Return what is wrong in Chinese and in English, on this screen and on `screens`; the page is left as it was.
+
+    English on this screen is looked at in wider letters too.
+    """
     own = page.viewport_size
     assert own is not None
     found: list[str] = []
@@ -185,6 +197,10 @@ async def faults_everywhere(page: Page, *screens: ViewportSize) -> list[str]:
         for language in languages if BIG or screen is own else ("en",):
             await page.evaluate(SPEAK, language)
             found += [f"{language} {screen['width']}: {fault}" for fault in await faults(page)]
+            if language == "en" and screen is own:
+                await page.evaluate(WIDER, True)
+                found += [f"wider letters: {fault}" for fault in await faults(page)]
+                await page.evaluate(WIDER, False)
         if await page.evaluate("document.documentElement.lang") != before:
             await page.evaluate(SPEAK, before)
     await page.set_viewport_size(own)
