@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.bench.cobrowse import measure
 from tests.end_to_end.conftest import Faces
+from tests.machine import slower
 
 CHANGES = 40
 
@@ -13,4 +14,4 @@ async def test_what_the_customer_does_shows_as_it_is_done(call: Faces) -> None:
     seen = await measure(call.kiosk.page, call.console.page, CHANGES)
     print(seen)
     assert seen.changes == CHANGES
-    assert seen.missed <= CHANGES // 2
+    assert seen.missed <= min(CHANGES - 1, CHANGES // 2 * slower())

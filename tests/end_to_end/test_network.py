@@ -16,7 +16,7 @@ from tests.big import big
 from tests.end_to_end.conftest import Faces
 from tests.end_to_end.pictures import Pictures
 from tests.end_to_end.wire import Wire
-from tests.machine import allow
+from tests.machine import allow, slower
 
 LOSS = 0.03
 SETTLING_S = 4.0
@@ -75,7 +75,10 @@ async def test_three_percent_loss_freezes_nothing_and_is_recorded(wire: Wire, fa
     # between them all is there.
     # A browser that is starved makes no sound for a moment, which is a gap too, but not one of the network's.
     gaps = [gap for gap in events.get("gap_declared", []) if gap["reason"] != "no_media"]
-    assert [gap for gap in gaps if gap["start_ms"] < over and gap["end_ms"] > begun] == []
+    # Nor does a repair come in time to a browser that is starved for a second: then the next keyframe ends the gap.
+    late_ms = 0 if slower() < 1.5 else allow(1) * 1000
+    between = [gap for gap in gaps if gap["start_ms"] < over and gap["end_ms"] > begun]
+    assert [gap for gap in between if gap["end_ms"] - gap["start_ms"] > late_ms] == []
 
 
 @pytest.mark.skipif(not os.environ.get("VISAVIS_BIG_TESTS"), reason="half a minute: set VISAVIS_BIG_TESTS=1")
