@@ -30,6 +30,7 @@ from link.media import selftest
 from link.messages.errors import VisavisError
 from link.messages.values import Language
 from link.tasks import cancel, spawn
+from link.version import version
 
 log = structlog.get_logger()
 
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("visavis-kiosk", description="The kiosk client of Visavis.")
+    parser.add_argument("--version", action="version", version=f"visavis-kiosk {version()}")
     commands = parser.add_subparsers(dest="command", required=True)
     enrolling = commands.add_parser("enrol", help="make this machine a kiosk, with a one-time code")
     enrolling.add_argument("--server", required=True, metavar="URL", help="address of the Visavis server")

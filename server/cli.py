@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
-from importlib import metadata
-from pathlib import Path
 
 from link.messages.errors import VisavisError
+from link.version import version
 from server import cli_admin, cli_evidence
 from server import config as configuration
 from server.admin import AdminError
@@ -61,14 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     cli_admin.add_commands(commands)
     cli_evidence.add_commands(commands)
     return parser
-
-
-def version() -> str:
-    """The version that is installed, or in a checkout the one that its project file states."""
-    project = Path(__file__).parent.parent / "pyproject.toml"
-    if project.is_file():
-        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
-    return metadata.version("visavis")
 
 
 def _serve(config: Config, _options: argparse.Namespace) -> int:

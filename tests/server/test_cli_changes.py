@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from kiosk_client.__main__ import main as kiosk
+from server.cli import main as server
 from tests.server.test_cli import Command, command
 
 __all__ = ["command"]
@@ -79,11 +82,10 @@ def test_what_cannot_be_changed_is_told_and_changes_nothing(
     assert (bank.good("admin", "person", "list"), bank.good("admin", "kiosk", "list")) == before
 
 
-def test_version(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    from server.cli import main
-
+@pytest.mark.parametrize(("name", "main"), [("visavis", server), ("visavis-kiosk", kiosk)])
+def test_version(name: str, main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     with pytest.raises(SystemExit) as done:
         main(["--version"])
     assert done.value.code == 0
-    assert capsys.readouterr().out == f"visavis {stated}\n"
+    assert capsys.readouterr().out == f"{name} {stated}\n"
