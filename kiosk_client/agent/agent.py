@@ -24,6 +24,7 @@ from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
 from link.messages.client import (
+    CallCheck,
     CallEnd,
     CallRequest,
     ClientMessage,
@@ -141,9 +142,9 @@ class Agent:
                 return await self._forward(body)
 
     async def _forward(self, body: ClientMessage) -> ServerMessage:
+        if isinstance(body, CallCheck | CallRequest) and not self.client.connected:
+            raise Unavailable("the server is not reached")
         if isinstance(body, CallRequest):
-            if not self.client.connected:
-                raise Unavailable("the server is not reached")
             await self._farewell.settle()
         reply = await self.client.request(body)
         if isinstance(reply, SessionUpdate):

@@ -36,6 +36,12 @@ class ClientBase(Struct, frozen=True, forbid_unknown_fields=True, tag_field="typ
     faces: ClassVar[frozenset[Face]] = frozenset()
 
 
+class CallCheck(ClientBase, tag="call_check"):
+    """Whether a call could be recorded just now, before the customer is asked to agree to it. Reply: ``done``."""
+
+    faces = KIOSK_SIDE
+
+
 class CallRequest(ClientBase, tag="call_request"):
     """A customer who has agreed to the recording notice asks for an expert. Reply: ``session``.
 
@@ -282,7 +288,8 @@ class AssistanceTake(ClientBase, tag="assistance_take"):
 
 
 ClientMessage = (
-    CallRequest
+    CallCheck
+    | CallRequest
     | CallEnd
     | Rate
     | FormStep

@@ -69,6 +69,11 @@ class KioskDesk(Party):
     def end(self) -> None:
         self.connected(False)
 
+    async def call_check(self, _: m.CallCheck) -> Reply:
+        self.count("questions before calls", CALLS_PER_S, CALLS_BURST)
+        await self.rooms.check_call()
+        return None
+
     async def call_request(self, message: m.CallRequest) -> Reply:
         self.count("calls", CALLS_PER_S, CALLS_BURST)
         return SessionUpdate(await self.rooms.request_call(self.kiosk, message))
@@ -111,6 +116,7 @@ class KioskDesk(Party):
 
     handlers: ClassVar[dict[type, Handle]] = {
         **Party.handlers,
+        m.CallCheck: call_check,
         m.CallRequest: call_request,
         m.CallEnd: call_end,
         m.Rate: rate,

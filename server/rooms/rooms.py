@@ -160,6 +160,10 @@ class Rooms:
 
     # What kiosks ask for.
 
+    async def check_call(self) -> None:
+        """Raise `CannotRecord` if a call could not be recorded just now."""
+        await self._recordings.floor.check()
+
     async def request_call(self, kiosk: Kiosk, message: CallRequest) -> Session:
         """The session of this request, made now unless it exists; durable when this returns.
 
@@ -196,7 +200,7 @@ class Rooms:
         branch = await self._store.branches.get(kiosk.branch)
         if service is None or not service.active or branch is None:
             raise NotFound("no such service")
-        await self._recordings.floor.check()
+        await self.check_call()
         consent = message.consent
         room = Room(session, Machine(self._graces), Clock(), self._parts)
         self._rooms[session] = room

@@ -251,6 +251,8 @@ class HeadOffice:
                 raise error
             return
         match body:
+            case c.CallCheck():
+                channel.reply(incoming, s.Done())
             case c.CallRequest():
                 if self.session is None or self.session.state is SessionState.ENDED:
                     self.session = self._new_session(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from link.messages import client as m
+from link.messages.errors import CannotRecord
 from link.messages.server import (
     ChatMessage,
     ConsoleConfig,
@@ -19,8 +20,24 @@ from link.messages.server import (
 )
 from link.messages.values import DocumentState, Presence, SessionState
 from link.signaling.client import Refused
+from server.recording.space import DiskFloor
 from server.session import events as e
 from tests.server.rooms.bank import Bank, call_request, eventually
+
+
+async def test_a_call_that_cannot_be_recorded_is_known_before_anybody_agrees(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kiosk = await bank.kiosk("k1")
+    assert await kiosk.ask(m.CallCheck()) == Done()
+
+    async def too_little(_floor: DiskFloor) -> None:
+        raise CannotRecord
+
+    monkeypatch.setattr(DiskFloor, "check", too_little)
+    for asked in (m.CallCheck(), call_request()):
+        with pytest.raises(Refused, match="cannot_record"):
+            await kiosk.ask(asked)
 
 
 async def test_a_whole_call(bank: Bank) -> None:

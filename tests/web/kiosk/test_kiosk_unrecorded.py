@@ -21,6 +21,13 @@ DEVICES = "document.querySelector('kiosk-app').kiosk.capture.devices"
 async def test_who_cannot_be_put_through_is_told_what_to_do_now(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         told = at.page.locator("kiosk-unrecorded")
+        # Known before: nobody is asked to agree to a call that cannot be put through.
+        at.office.errors[c.CallCheck] = CannotRecord()
+        await at.page.locator("button.expert").click()
+        await expect(told.get_by_role("heading", level=1)).to_have_text("暂时无法为您接通专家")
+        await told.get_by_role("button", name="返回首页").click()
+        # Known only when the customer has agreed.
+        del at.office.errors[c.CallCheck]
         at.office.errors[c.CallRequest] = CannotRecord()
         await at.hands.want_expert()
         await at.page.locator("kiosk-notice .button.primary").click()
@@ -32,6 +39,8 @@ async def test_who_cannot_be_put_through_is_told_what_to_do_now(tmp_path: Path) 
         await all_on_screen(at)
         await fine_for_everybody(at)
 
+        await at.page.reload()
+        await expect(told.get_by_role("heading", level=1)).to_have_text("暂时无法为您接通专家")
         await told.get_by_role("button", name="请大堂经理协助").click()
         assert (await at.office.heard(c.AssistanceRequest)).reason == "not_recorded"
         await expect(told).to_contain_text("暂未有人响应")
@@ -53,4 +62,5 @@ async def test_who_cannot_be_put_through_is_told_what_to_do_now(tmp_path: Path) 
         await fine_for_everybody(at)
         await told.get_by_role("button", name="继续填写表单").click()
         await at.hands.form.wait_for()
+        assert await at.page.evaluate("sessionStorage.length") == 0
         assert at.complaints == []

@@ -33,7 +33,7 @@ class KioskApp extends KioskElement {
     const form = state.form && (beside || screen === "home");
     const asked = state.ending || state.idleLeft !== null;
     return html`
-      <kiosk-header ?inert=${asked} .kiosk=${kiosk}></kiosk-header>
+      <kiosk-header role="banner" ?inert=${asked} .kiosk=${kiosk}></kiosk-header>
       <main class=${form ? "with-form" : ""} ?inert=${asked} data-screen=${screen}>
         ${screen === "call"
           ? html`<kiosk-call class="stage" .kiosk=${kiosk}></kiosk-call>`
@@ -91,6 +91,16 @@ app.kiosk = kiosk;
 document.getElementById("kiosk")?.append(app);
 showHand(kiosk);
 keepFocus(app, kiosk);
+
+/** What a page that is loaded again must not lose: that no call can be recorded. Nothing of the customer is kept. */
+const KEPT = "visavis.unrecorded";
+const kept = sessionStorage.getItem(KEPT);
+if (kept) kiosk.tellUnrecorded(JSON.parse(kept));
+kiosk.addEventListener("change", () => {
+  const { view, brokenOff, elderly, service } = kiosk.state;
+  if (view === "unrecorded") sessionStorage.setItem(KEPT, JSON.stringify({ brokenOff, elderly, service }));
+  else sessionStorage.removeItem(KEPT);
+});
 
 const idle = new IdleTimer({
   limit: () => idleLimit(kiosk.state, settings.idle_s ?? 90),

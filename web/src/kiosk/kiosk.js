@@ -54,6 +54,27 @@ export class Kiosk extends EventTarget {
     const chosen = service ?? (services.length === 1 ? services[0] : null);
     this.#request = newId();
     this.#set({ service: chosen, view: chosen ? "notice" : "services", error: null });
+    void this.#checkCall(this.#request);
+  }
+
+  /** Nobody is asked to agree to a call that cannot be put through. @param {string} request of the call that is wanted */
+  async #checkCall(request) {
+    try {
+      await this.connection.request({ type: "call_check" });
+    } catch (error) {
+      const { busy, view } = this.state;
+      if (request !== this.#request || busy || !["services", "notice"].includes(view)) return;
+      if (codeOf(error) === "cannot_record") this.tellUnrecorded({ brokenOff: false });
+    }
+  }
+
+  /**
+   * No call can be recorded: the page says so until the customer moves on.
+   *
+   * @param {Pick<State, "brokenOff"> & Partial<State>} what
+   */
+  tellUnrecorded(what) {
+    this.#set({ ...what, busy: false, view: "unrecorded" });
   }
 
   /** Back to where the customer was. */
@@ -81,7 +102,7 @@ export class Kiosk extends EventTarget {
       if (reply.type === "session") this.#takeSession(reply.session);
     } catch (error) {
       const code = codeOf(error);
-      if (code === "cannot_record") this.#set({ busy: false, view: "unrecorded", brokenOff: false });
+      if (code === "cannot_record") this.tellUnrecorded({ brokenOff: false });
       else this.#set({ busy: false, error: code });
       if (!isLive(this.state.session)) this.capture.stop();
     }
@@ -286,7 +307,7 @@ export class Kiosk extends EventTarget {
   #breakOff(session) {
     this.#leaveEnded();
     this.#dismiss();
-    this.#set({ view: "unrecorded", brokenOff: true, service: session.service });
+    this.tellUnrecorded({ brokenOff: true, service: session.service });
   }
 
   #gone() {

@@ -138,6 +138,11 @@ export interface ClientBase {
   type: "ClientBase";
 }
 
+/** Whether a call could be recorded just now, before the customer is asked to agree to it. Reply: ``done``. */
+export interface CallCheck {
+  type: "call_check";
+}
+
 /** A customer who has agreed to the recording notice asks for an expert. Reply: ``session``. */
 export interface CallRequest {
   type: "call_request";
@@ -585,6 +590,7 @@ export interface Failure {
 }
 
 export type ClientMessage =
+  | CallCheck
   | CallRequest
   | CallEnd
   | Rate
