@@ -51,6 +51,7 @@ SCREENS = (
     ViewportSize(width=1080, height=1920),
     ViewportSize(width=1920, height=1080),
     ViewportSize(width=1366, height=768),
+    ViewportSize(width=1280, height=1024),
 )
 
 # What can be pressed and lies under something else, as a sticky row of buttons over what is scrolled. A paper that is
@@ -70,9 +71,10 @@ _COVERED = """() => [...document.querySelectorAll("button")].filter((button) => 
 async def each_look(at: Kiosk, script: str) -> list[str]:
     """What `script` finds upright and lying, in both languages and sizes of type, and where."""
     found: list[str] = []
-    for screen in SCREENS:
+    for screen in (SCREENS[-1], *SCREENS[:-1]):
         await at.page.set_viewport_size(screen)
-        for elderly in (True, False):
+        # On the narrowest one, ordinary type has as much room as on the one that is lower.
+        for elderly in (True, False) if BIG or screen is not SCREENS[-1] else (True,):
             await at.page.evaluate(TYPE, elderly)
             # English in large type needs the most room.
             for language in ("en", "zh-CN") if BIG else ("en",) if elderly else ("zh-CN",):
