@@ -310,6 +310,7 @@ async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) ->
         await at.hands.in_call()
         await at.page.locator("kiosk-call .veil").wait_for(state="detached")
         await expect(at.page.locator("kiosk-call .note")).to_contain_text("用下方按钮回答")
+        await expect(at.page.locator("kiosk-desk")).not_to_contain_text("拍摄台")
         at.office.ask_paper("d1")
         await expect(at.page.locator("kiosk-paper")).to_contain_text("本机没有拍摄台")
         await at.hands.decline_paper()

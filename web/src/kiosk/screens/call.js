@@ -4,7 +4,7 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
-import { deviceNote, errorNote, mute, networkNote, recordingNote, wayToServer } from "./parts.js";
+import { deviceNote, errorNote, mute, networkNote, recordingNote, unseen, wayToServer } from "./parts.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("Please say that again"), msg("Thank you")];
 const LINES_SHOWN = 4;
@@ -141,7 +141,9 @@ class KioskCall extends KioskElement {
       return this.#curtain("loader", t("Connecting you to the expert"), t("One moment, please."));
     }
     if (!this.kiosk.capture.connected) {
-      return this.#curtain("loader", t("Connecting camera and microphone"), t("One moment, please."));
+      const neither = mute(this.kiosk) && unseen(this.kiosk);
+      const title = neither ? t("Connecting you to the expert") : t("Connecting camera and microphone");
+      return this.#curtain("loader", title, t("One moment, please."));
     }
     return nothing;
   }
@@ -160,7 +162,7 @@ class KioskCall extends KioskElement {
     // Who cannot be heard answers by the buttons, also before anybody wrote.
     if (chat.length === 0 && !mute(this.kiosk)) return nothing;
     return html`<section class="chat" aria-label=${t("Messages")}>
-      <ol aria-live="polite">
+      <ol aria-live="polite" tabindex="0" aria-label=${t("Messages")}>
         ${repeat(
           chat.slice(-LINES_SHOWN),
           ({ id }) => id,

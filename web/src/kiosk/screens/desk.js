@@ -34,7 +34,9 @@ class KioskDesk extends KioskElement {
               ${unseen(this.kiosk) ? t("Just talk. The expert hears you.") : t("Just talk. The expert hears and sees you.")}
             </li>`
           : nothing}
-        <li><wa-icon name="scan-line"></wa-icon>${t("Show papers under the document camera when you are asked.")}</li>
+        ${this.state.documentCamera
+          ? html`<li><wa-icon name="scan-line"></wa-icon>${t("Show papers under the document camera when you are asked.")}</li>`
+          : nothing}
         <li><wa-icon name="mouse-pointer-click"></wa-icon>${t("The expert can point at this screen, but only you can touch it.")}</li>
       </ul>
       ${hasForm(session.service)

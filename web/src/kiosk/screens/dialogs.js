@@ -1,8 +1,31 @@
 // Questions that lie over everything else: end the call? still there?
 import { html, nothing } from "lit";
-import { t } from "../../i18n.js";
+import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { screenOf } from "../state.js";
+
+/**
+ * What happens at the end of the time, by what there is to lose.
+ *
+ * @param {import("../state.js").State} state
+ * @param {import("../state.js").Screen} screen
+ */
+function atTheEnd({ form, assistance }, screen) {
+  if (screen === "waiting") {
+    return form
+      ? msg("In {seconds} seconds you give up your place in line, and everything you entered is erased.")
+      : msg("In {seconds} seconds you give up your place in line.");
+  }
+  if (screen === "call") {
+    return form
+      ? msg("In {seconds} seconds the call ends and everything you entered is erased.")
+      : msg("In {seconds} seconds the call ends.");
+  }
+  if (form) return msg("In {seconds} seconds everything you entered is erased.");
+  return assistance.asked
+    ? msg("In {seconds} seconds your request to the lobby staff is withdrawn.")
+    : msg("In {seconds} seconds this page goes back to the start.");
+}
 
 class KioskDialogs extends KioskElement {
   /** Where the keyboard was before the question, and where it goes after it. @type {Element | null} */
@@ -26,40 +49,42 @@ class KioskDialogs extends KioskElement {
           </button>`,
       );
     }
-    if (idleLeft !== null && screenOf(this.state) === "waiting") {
+    if (idleLeft === null) return nothing;
+    const screen = screenOf(this.state);
+    const text = t(atTheEnd(this.state, screen), { seconds: idleLeft });
+    if (screen === "waiting") {
       return this.#dialog(
         "hourglass",
         t("Are you still there?"),
-        t("In {seconds} seconds you give up your place in line.", { seconds: idleLeft }),
+        text,
         html`<button class="button quiet big" type="button" @click=${this.#stopWaiting}>${t("Stop waiting")}</button>
           <button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
             ${t("I am still waiting")}
           </button>`,
       );
     }
-    if (idleLeft !== null && screenOf(this.state) === "call") {
+    if (screen === "call") {
       return this.#dialog(
         "hourglass",
         t("Are you still there?"),
-        t("In {seconds} seconds the call ends and everything you entered is erased.", { seconds: idleLeft }),
+        text,
         html`<button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
           ${t("Go on talking")}
         </button>`,
         true,
       );
     }
-    if (idleLeft !== null) {
-      return this.#dialog(
-        "hourglass",
-        t("Are you still there?"),
-        t("In {seconds} seconds everything you entered is erased.", { seconds: idleLeft }),
-        html`<button class="button quiet big" type="button" @click=${() => this.kiosk.finish()}>${t("Finish and erase")}</button>
-          <button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
-            ${t("I am still here")}
-          </button>`,
-      );
-    }
-    return nothing;
+    return this.#dialog(
+      "hourglass",
+      t("Are you still there?"),
+      text,
+      html`<button class="button quiet big" type="button" @click=${() => this.kiosk.finish()}>
+          ${this.state.form ? t("Finish and erase") : t("Finish")}
+        </button>
+        <button class="button primary big" type="button" data-first @click=${() => this.kiosk.stay()}>
+          ${t("I am still here")}
+        </button>`,
+    );
   }
 
   /**

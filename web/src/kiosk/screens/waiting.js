@@ -17,18 +17,18 @@ class KioskWaiting extends KioskElement {
 
   /** @override */
   render() {
-    const { session, form, elderly } = this.state;
+    const { session, form, elderly, online } = this.state;
     if (!session) return nothing;
-    const ringing = session.state === "ringing";
+    const ringing = online && session.state === "ringing";
     return html`
       <div class="sheet waiting" data-tone=${session.staffed ? "calm" : "alone"}>
         ${session.recording.length ? recordingNote(session, wayToServer(this.kiosk)) : nothing}
         <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
         <div class="waiting-main">
           <div class="place ${ringing ? "ringing" : ""}" aria-hidden="true">
-            ${ringing || !session.staffed || session.position === 0
-              ? html`<wa-icon name=${ringing ? "phone-call" : session.staffed ? "hourglass" : "users-round"}></wa-icon>`
-              : html`<b>${session.position}</b>`}
+            ${online && !ringing && session.staffed && session.position > 0
+              ? html`<b>${session.position}</b>`
+              : html`<wa-icon name=${this.#sign(session)}></wa-icon>`}
           </div>
           <div class="waiting-text" role="status" aria-live="polite">
             <h1>${this.#headline(session)}</h1>
@@ -58,6 +58,13 @@ class KioskWaiting extends KioskElement {
   }
 
   /** @param {import("../state.js").Session} session */
+  #sign(session) {
+    if (!this.state.online) return "wifi-off";
+    if (session.state === "ringing") return "phone-call";
+    return session.staffed ? "hourglass" : "users-round";
+  }
+
+  /** @param {import("../state.js").Session} session */
   #headline(session) {
     // What the server said last is old, and a promise of it none.
     if (!this.state.online) return t("The connection is interrupted");
@@ -83,7 +90,7 @@ class KioskWaiting extends KioskElement {
     }
     if (session.wait_s === null) return t("We cannot say yet how long it will take. Thank you for your patience.");
     if (session.wait_s < 60) return t("It will take less than a minute.");
-    return t("It will take about {minutes} minutes.", { minutes: Math.ceil(session.wait_s / 60) });
+    return t("It will take about {minutes} minutes.", { minutes: Math.max(2, Math.ceil(session.wait_s / 60)) });
   }
 
   /** @param {import("../state.js").Session} session */
