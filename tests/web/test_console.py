@@ -183,6 +183,9 @@ async def test_escape_declines_and_a_missed_ring_is_said(tmp_path: Path) -> None
         desk.post(s.RingStop("session-2", "timeout"))
         await expect(page.locator("dialog.ring")).to_be_hidden()
         await expect(page.locator(".notice")).to_contain_text("not answered in time")
+        await page.get_by_role("button", name="中文").click()
+        await expect(page.locator(".notice")).to_contain_text("来电未及时接听")
+        await page.get_by_role("button", name="English").click()
         desk.ring(a_session(3))
         await expect(page.locator("wa-button.answer")).to_be_focused()
         desk.failing = WrongState("gone")
@@ -258,6 +261,7 @@ async def test_the_language_is_switched_in_the_middle_of_a_call(tmp_path: Path) 
         await page.get_by_role("button", name="English").click()
         await expect(page.locator("#customer-title")).to_have_text("Wealth advice")
         await expect(page.locator("#chat-title")).to_have_text("Chat")
+        await expect(page.locator("iframe.cobrowse-frame")).to_have_attribute("title", "The customer's screen")
         await expect(page.locator("html")).to_have_attribute("lang", "en")
         assert desk.legs == 1
 

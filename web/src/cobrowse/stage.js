@@ -6,6 +6,7 @@
 // in our page and rebuilds the copy in a second iframe inside it, sandboxed with exactly `allow-same-origin`; both walls
 // hold there too.
 import { Replayer } from "@rrweb/replay";
+import { languageEvents, t } from "../i18n.js";
 import { LAYER, TopLayer } from "./arrange.js";
 import { Lens } from "./lens.js";
 import { Omissions } from "./omissions.js";
@@ -52,12 +53,14 @@ function closeDialogs(replayer, { type, data }) {
 }
 
 export class Stage {
-  /** @param {HTMLElement} container positioned element that the copy is fitted into @param {string} title */
+  /** @param {HTMLElement} container positioned element that the copy is fitted into @param {string} title a message */
   constructor(container, title) {
     this.container = container;
     this.frame = document.createElement("iframe");
     this.frame.className = "cobrowse-frame";
-    this.frame.title = title;
+    this.named = () => (this.frame.title = t(title));
+    this.named();
+    languageEvents.addEventListener("change", this.named);
     this.frame.tabIndex = -1;
     this.frame.setAttribute("sandbox", "allow-same-origin");
     this.frame.setAttribute("credentialless", "");
@@ -174,6 +177,7 @@ export class Stage {
   }
 
   destroy() {
+    languageEvents.removeEventListener("change", this.named);
     this.observer.disconnect();
     this.clear();
     this.omissions.remove();

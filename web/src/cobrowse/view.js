@@ -1,5 +1,5 @@
 // The live copy of the customer's page, as the console sees it.
-import { t } from "../i18n.js";
+import { msg } from "../i18n.js";
 import { Stage, withoutPictures } from "./stage.js";
 
 /**
@@ -31,7 +31,7 @@ export class CobrowseView extends EventTarget {
     this.failed = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.again = undefined;
-    this.stage = new Stage(container, t("The customer's screen"));
+    this.stage = new Stage(container, msg("The customer's screen"));
     this.stage.onFailure = () => this.lose(true);
     this.stage.ready.then(() => this.drain());
   }

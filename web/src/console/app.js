@@ -1,7 +1,7 @@
 // The whole console: which parts are there in which state, what is said at the edges, and the keys.
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { t } from "../i18n.js";
+import { msg, t } from "../i18n.js";
 import { deviceTrouble, troubleSummary } from "./devices.js";
 import { ConsoleElement } from "./element.js";
 import { errorText } from "./labels.js";
@@ -27,7 +27,7 @@ export class ConsoleApp extends ConsoleElement {
     for (const { id, state } of this.state.session?.documents ?? []) {
       if (state !== "stored" || this.#announced.has(id)) continue;
       this.#announced.add(id);
-      this.app.store.notify("info", t("A paper has arrived. Press F4 to look at it."));
+      this.app.store.notify("info", msg("A paper has arrived. Press F4 to look at it."));
     }
   }
 
@@ -36,7 +36,7 @@ export class ConsoleApp extends ConsoleElement {
     const { app } = this;
     const phase = closed ? "closed" : inCall(session) ? "call" : inWrapUp(session) ? "wrapup" : "idle";
     return html`
-      <console-topbar class="topbar" .app=${app}></console-topbar>
+      <console-topbar role="banner" class="topbar" .app=${app}></console-topbar>
       <div class="edges" aria-live="polite">${this.#edge()}</div>
       <div class="console-grid" data-phase=${phase}>
         <aside class="left" aria-label=${t("Availability and waiting customers")}>
@@ -157,7 +157,7 @@ export class ConsoleApp extends ConsoleElement {
       ${this.state.notices.map(
         ({ id, kind, text }) =>
           html`<div class="notice ${kind}">
-            <wa-icon name=${icons[kind]}></wa-icon><span>${text}</span>
+            <wa-icon name=${icons[kind]}></wa-icon><span>${t(text)}</span>
             <button class="icon" aria-label=${t("Close")} @click=${() => this.app.store.dismiss(id)}>
               <wa-icon name="x"></wa-icon>
             </button>

@@ -34,7 +34,7 @@ export class ConsoleDocuments extends ConsoleElement {
 
   /** Put the keyboard on the first paper that can be asked for, or say why there is none. */
   focusAsk() {
-    if (this.#held) this.app.store.notify("info", t(ON_HOLD));
+    if (this.#held) this.app.store.notify("info", ON_HOLD);
     else /** @type {HTMLElement | null} */ (this.querySelector(".ask button"))?.focus();
   }
 

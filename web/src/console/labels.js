@@ -116,7 +116,10 @@ export const presenceLabel = (code) => say(PRESENCES, code);
 /** @param {string} code */
 export const trackLabel = (code) => say(TRACKS, code);
 /** @param {string} code */
-export const errorText = (code) => (ERRORS[code] ? t(ERRORS[code]) : t("Something went wrong. Please try again."));
+export const errorMessage = (code) => ERRORS[code] ?? msg("Something went wrong. Please try again.");
+
+/** @param {string} code */
+export const errorText = (code) => t(errorMessage(code));
 
 /** Why a call ended, as one sentence. @param {Session} session */
 export function endText(session) {

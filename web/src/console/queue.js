@@ -43,7 +43,10 @@ export class ConsoleQueue extends ConsoleElement {
 
   #calls() {
     const { waiting, calls, at, available } = this.state.queue;
-    const since = at ? (performance.now() - at) / 1000 : 0;
+    // What the server said before the connection was lost is old, and before it said anything nobody is known.
+    const known = at !== 0 && this.state.link === "open";
+    if (!known) return this.#unknown();
+    const since = (performance.now() - at) / 1000;
     return html`<section class="queue" aria-labelledby="queue-title">
       <header class="panel-head">
         <h2 id="queue-title">${t("Waiting customers")}</h2>
@@ -61,6 +64,16 @@ export class ConsoleQueue extends ConsoleElement {
       }
       ${waiting > calls.length ? html`<p class="more">${t("and {count} more", { count: waiting - calls.length })}</p>` : nothing}
       <footer><wa-icon name="headset"></wa-icon>${t("Specialists available: {count}", { count: available })}</footer>
+    </section>`;
+  }
+
+  #unknown() {
+    return html`<section class="queue" aria-labelledby="queue-title">
+      <header class="panel-head"><h2 id="queue-title">${t("Waiting customers")}</h2></header>
+      <div class="empty">
+        <wa-icon name="wifi-off"></wa-icon>
+        <p>${t("Not known while there is no connection.")}</p>
+      </div>
     </section>`;
   }
 

@@ -1,7 +1,7 @@
 // What a specialist can do, apart from any DOM: each act sends its message and takes the answer into the store.
 import { LinkError } from "../link/connection.js";
-import { t } from "../i18n.js";
-import { errorText } from "./labels.js";
+import { msg } from "../i18n.js";
+import { errorMessage } from "./labels.js";
 import { inCall } from "./state.js";
 
 /** @typedef {import("../link/connection.js").Connection} Connection */
@@ -131,9 +131,9 @@ export class Desk extends EventTarget {
   #ringStopped(reason) {
     this.dispatchEvent(new CustomEvent("ring-stop", { detail: reason }));
     if (reason === "timeout")
-      this.store.notify("warning", t("The call was not answered in time. You take no calls until you say that you are back."));
+      this.store.notify("warning", msg("The call was not answered in time. You take no calls until you say that you are back."));
     else if (reason === "left" || reason === "lost")
-      this.store.notify("info", t("The customer left before the call was answered."));
+      this.store.notify("info", msg("The customer left before the call was answered."));
   }
 
   /**
@@ -146,7 +146,7 @@ export class Desk extends EventTarget {
       return await this.connection.request(message);
     } catch (error) {
       const code = error instanceof LinkError ? error.code : "internal";
-      this.store.notify("danger", errorText(code));
+      this.store.notify("danger", errorMessage(code));
       return null;
     }
   }
@@ -227,7 +227,7 @@ export class Desk extends EventTarget {
     const reply = await this.#ask({ type: "dispose", session: session.id, outcome, note });
     if (!reply) return false;
     if (this.session?.id === session.id) this.store.apply({ type: "session_gone", reason: null, session: null });
-    this.store.notify("success", t("The outcome has been saved."));
+    this.store.notify("success", msg("The outcome has been saved."));
     return true;
   }
 

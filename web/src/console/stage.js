@@ -1,6 +1,6 @@
 // The middle of the console during a call: the customer's screen, the customer, the document camera, and oneself.
 import { html, nothing } from "lit";
-import { t } from "../i18n.js";
+import { msg, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { emphasise } from "./emphasis.js";
 import { deviceTrouble } from "./devices.js";
@@ -28,7 +28,7 @@ export class ConsoleStage extends ConsoleElement {
   #listen(audio) {
     audio.play().catch((/** @type {DOMException} */ error) => {
       if (error.name !== "NotAllowedError") return;
-      this.app.store.notify("warning", t("Click anywhere to hear the customer."));
+      this.app.store.notify("warning", msg("Click anywhere to hear the customer."));
       addEventListener("pointerdown", () => void audio.play().catch(() => undefined), { once: true });
       addEventListener("keydown", () => void audio.play().catch(() => undefined), { once: true });
     });

@@ -125,7 +125,7 @@ export class Store extends EventTarget {
    * Say something for a few seconds; a `danger` stays until it is closed.
    *
    * @param {Notice["kind"]} kind
-   * @param {string} text
+   * @param {string} text a message, translated where it is shown
    */
   notify(kind, text) {
     const id = ++this.#notices;

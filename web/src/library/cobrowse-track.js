@@ -1,6 +1,6 @@
 // The recorded co-browse track: the customer's page as it was at the clock's time, with the specialist's pointer.
 import { Stage, withoutPictures } from "../cobrowse/stage.js";
-import { t } from "../i18n.js";
+import { msg } from "../i18n.js";
 import { Refused, readText } from "./requests.js";
 import { gapAt, keyframeBefore, positionAt } from "./spans.js";
 
@@ -40,7 +40,7 @@ export class CobrowseTrack {
     this.base = `/api/sessions/${encodeURIComponent(session)}/cobrowse`;
     this.track = track;
     this.clock = clock;
-    this.stage = new Stage(container, t("Customer's screen"));
+    this.stage = new Stage(container, msg("Customer's screen"));
     this.stage.onFailure = () => {
       this.#broken = true;
       this.#followed = null;

@@ -92,7 +92,7 @@ export class LibraryList extends LitElement {
 
   render() {
     return html`
-      <library-topbar class="topbar"></library-topbar>
+      <library-topbar role="banner" class="topbar"></library-topbar>
       <main class="library-main">
         <library-condition></library-condition>
         <div class="library-heading">

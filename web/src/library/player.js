@@ -84,7 +84,7 @@ export class LibraryPlayer extends LitElement {
   render() {
     const { manifest, failure } = this.recording;
     return html`
-      <library-topbar class="topbar"></library-topbar>
+      <library-topbar role="banner" class="topbar"></library-topbar>
       ${manifest ? this.#all() : failure ? this.#failed() : this.#waiting()}
     `;
   }
@@ -130,7 +130,7 @@ export class LibraryPlayer extends LitElement {
         <div class="pictures" data-small=${cameras.length + (screen ? 1 : 0) - 1}>
           ${cameras.map((name) => this.#tile(name, name === large))}
           ${screen ? this.#screen(large === "cobrowse") : nothing}
-          ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${t("Nothing was recorded yet.")}</p>`}
+          ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${isLive(session.state) ? t("Nothing was recorded yet.") : t("Nothing was recorded.")}</p>`}
           <div class="sounds" hidden></div>
         </div>
         <library-panels class="card side" .recording=${this.recording}></library-panels>
