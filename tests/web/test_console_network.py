@@ -59,6 +59,7 @@ async def test_a_lost_line_and_a_reload_return_into_the_call(tmp_path: Path) -> 
         assert desk.channel is not None
         desk.channel._abort()  # a cut line, as the server sees it
         await expect(page.locator(".edges .banner")).to_contain_text("you return into this call by yourself")
+        await expect(page.locator(".queue")).to_contain_text("Not known while there is no connection")
         await page.keyboard.press("n")
         await page.keyboard.type("kept")
         await person.context.set_offline(False)

@@ -72,5 +72,7 @@ async def test_a_guide_knows_when_the_page_is_not_live(tmp_path: Path) -> None:
         assert desk.channel is not None
         desk.channel._abort()  # a cut line, as the server sees it
         await expect(link).to_contain_text("连接已断开")
+        await expect(page.locator(".calls")).to_contain_text("暂时无法获取")
         await person.context.set_offline(False)
         await expect(link).to_contain_text("实时")
+        await expect(page.locator(".calls")).to_contain_text("当前没有客户需要协助")

@@ -125,18 +125,18 @@ async def test_numbers_are_dots_once_entered_and_shown_by_a_tap(tmp_path: Path) 
 async def test_the_idle_rule_of_every_part_of_a_call(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         question = at.page.get_by_role("alertdialog")
-        await asked_again(at, 15)
+        await idle_left(at, 15)
         await expect(question).to_contain_text("15 秒后将返回首页")
-        await asked_again(at, None)
+        await idle_left(at, None)
         await at.page.get_by_role("button", name="请大堂经理协助").click()
         await expect(at.page.locator(".help-asked")).to_be_visible()
-        await asked_again(at, 15)
+        await idle_left(at, 15)
         await expect(question).to_contain_text("15 秒后将取消您的协助请求")
-        await asked_again(at, None)
+        await idle_left(at, None)
         await at.wait_for_expert()
-        await asked_again(at, 42)
+        await idle_left(at, 42)
         await expect(question).to_contain_text("42 秒后将为您取消等候。")
-        await asked_again(at, None)
+        await idle_left(at, None)
         waiting = await at.page.evaluate(_IDLE, {})
         assert isinstance(waiting, int)
         at.office.ring()
@@ -147,17 +147,17 @@ async def test_the_idle_rule_of_every_part_of_a_call(tmp_path: Path) -> None:
         limit = await at.page.evaluate(_IDLE, {})
         assert isinstance(limit, int)
         assert waiting < limit <= 900
-        await asked_again(at, 42)
+        await idle_left(at, 42)
         await expect(question).to_contain_text("42 秒后将结束通话。")
         assert await each_look(at, _OVER_THE_EXPERT) == []
         await expect(question.get_by_role("button", name="继续通话")).to_be_enabled()
-        await asked_again(at, None)
+        await idle_left(at, None)
         await at.hands.open_form()
-        await asked_again(at, 42)
+        await idle_left(at, 42)
         await expect(question).to_contain_text("42 秒后将结束通话，并清除您填写的全部内容。")
 
 
-async def asked_again(at: Kiosk, left: int | None) -> None:
+async def idle_left(at: Kiosk, left: int | None) -> None:
     """Whether somebody is still there is asked, with so many seconds left, or not any more."""
     await at.page.evaluate("(left) => document.querySelector('kiosk-app').kiosk.setIdle(left)", left)
 

@@ -78,7 +78,7 @@ export class GuideApp extends LitElement {
   }
 
   render() {
-    const { kiosks, known, closed } = this.branch;
+    const { kiosks, known, closed, link } = this.branch;
     const called = kiosks.filter(({ assistance }) => assistance);
     return html`
       ${this.#bar()} ${this.#link()}
@@ -97,8 +97,8 @@ export class GuideApp extends LitElement {
                 ${
                   known && !called.length
                     ? html`<div class="quiet-card">
-                        <wa-icon name="circle-check"></wa-icon>
-                        <p>${t("Nobody needs you just now.")}</p>
+                        <wa-icon name=${link === "open" ? "circle-check" : "wifi-off"}></wa-icon>
+                        <p>${link === "open" ? t("Nobody needs you just now.") : t("Not known while there is no connection.")}</p>
                       </div>`
                     : nothing
                 }
