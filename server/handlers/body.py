@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from link.messages.errors import BadMessage, TooLarge, Unavailable
+from link.messages.errors import BadMessage, NotAuthenticated, TooLarge, Unavailable
+from link.tasks import cancel, spawn
+from server.handlers.route import ENDED
 
 SMALL_S: Final = 10.0
 """Within which a body of a few kilobytes must have come."""
@@ -39,19 +42,48 @@ async def hand_on(
     Raises:
         TooLarge: it has, or says that it has, more than `limit` bytes; `take` had at most that.
         Unavailable: it did not come within `within_s` seconds.
+        NotAuthenticated: the access of who sends it ended meanwhile.
     """
     if (request.content_length or 0) > limit:
         raise TooLarge("the body is too large")
     size = 0
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(within_s) as scope, _ending(request.get(ENDED), scope):
             async for chunk in request.content.iter_any():
                 size += len(chunk)
                 if size > limit:
                     raise TooLarge("the body is too large")
                 await take(chunk)
     except TimeoutError as error:
+        check_access(request)
         raise Unavailable("the body did not come in time") from error
+    check_access(request)
+
+
+def check_access(request: web.Request) -> None:
+    """Raise `NotAuthenticated` if the access of who asks has ended since the request came."""
+    ended = request.get(ENDED)
+    if ended is not None and ended.is_set():
+        raise NotAuthenticated("access ended")
+
+
+@asynccontextmanager
+async def _ending(ended: asyncio.Event | None, scope: asyncio.Timeout) -> AsyncIterator[None]:
+    """Let the time of `scope` be over as soon as `ended` is set."""
+    if ended is None:
+        yield
+        return
+    watching = spawn(_end(ended, scope), name="access while a body comes")
+    try:
+        yield
+    finally:
+        await cancel(watching)
+
+
+async def _end(ended: asyncio.Event, scope: asyncio.Timeout) -> None:
+    await ended.wait()
+    if not scope.expired():
+        scope.reschedule(asyncio.get_running_loop().time())
 
 
 async def read_form(request: web.Request, limit: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ from server.blobs.container import Broken
 from server.blobs.vault import NoKey
 from server.documents import MAX_BYTES, check_digest
 from server.documents.digest import read_digest
-from server.handlers.body import hand_on
+from server.handlers.body import check_access, hand_on
 from server.handlers.route import KIOSK, PERSON, Allow, Foreign, Route
 from server.identity import Person, Role
 from server.keys import AUDIT, JOURNAL, PAPERS, ROOMS, STORE
@@ -36,6 +36,7 @@ async def deliver(request: web.Request) -> web.StreamResponse:
         RateLimited: too many are on their way, for this paper, from this kiosk or to this server.
         Unprocessable: the bytes have another digest than the header says, or are no image that is taken.
         WrongState: nobody agreed to it, or another paper was delivered for it.
+        NotAuthenticated: the kiosk was revoked meanwhile.
     """
     kiosk, rooms = request[KIOSK].id, request.app[ROOMS]
     session, document = request.match_info["session"], request.match_info["document"]
@@ -60,6 +61,7 @@ async def deliver(request: web.Request) -> web.StreamResponse:
             paper = await papers.keep(delivery, expected.hex())
     event = e.DocumentStored(document=document, **asdict(paper))
     try:
+        check_access(request)
         await rooms.document_stored(kiosk, session, event)
     except BaseException:
         await papers.discard(paper)
@@ -107,7 +109,7 @@ async def _find(request: web.Request, session: str, document: str) -> e.Document
 
 def may_look(person: Person, branch: str, specialist: str | None) -> bool:
     """True for the session's own specialist and for supervisors of its branch."""
-    return person.may(Role.SUPERVISOR, branch) or (person.id == specialist and Role.SPECIALIST in person.roles)
+    return person.may(Role.SUPERVISOR, branch) or (person.id == specialist and person.may(Role.SPECIALIST, branch))
 
 
 def _receipt(stored: e.DocumentStored, *, status: int) -> web.Response:

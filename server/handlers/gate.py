@@ -14,7 +14,7 @@ from server.handlers.doorstep import DOORSTEP
 from server.handlers.ledger import refuses
 from server.handlers.origin import check_origin, is_upgrade
 from server.handlers.refusals import refuse, wants_page
-from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Handler, Kind
+from server.handlers.route import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Handler, Kind
 from server.keys import IDENTITY
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ async def _admit(request: web.Request) -> None:
         raise BadMessage("no WebSocket here")
     check_origin(request, needed=allow.needs_origin)
     if allow.kind is Kind.DEVICE:
-        request[KIOSK] = await request.app[IDENTITY].device(_bearer(request))
+        request[KIOSK], request[ENDED] = await request.app[IDENTITY].device(_bearer(request))
     elif allow.kind is Kind.PERSON:
         await _admit_person(request, allow)
     if allow.kind in (Kind.DEVICE, Kind.PERSON):
@@ -87,7 +87,7 @@ async def _admit_person(request: web.Request, allow: Allow) -> None:
         raise NotAuthenticated("no login")
     authenticated = await request.app[IDENTITY].authenticate(token)
     request[PERSON], request[LOGIN] = authenticated.person, authenticated.login
-    request[LOGIN_ENDS_US] = authenticated.ends_us
+    request[LOGIN_ENDS_US], request[ENDED] = authenticated.ends_us, authenticated.ended
     if authenticated.renewed is not None:
         request[RENEWED] = authenticated.renewed
     if not authenticated.person.roles & allow.roles:

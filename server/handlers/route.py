@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,8 @@ PERSON: web.RequestKey[Person] = web.RequestKey("person", Person)
 LOGIN: web.RequestKey[str] = web.RequestKey("login", str)
 LOGIN_ENDS_US: web.RequestKey[int] = web.RequestKey("login_ends_us", int)
 KIOSK: web.RequestKey[Kiosk] = web.RequestKey("kiosk", Kiosk)
+ENDED: web.RequestKey[asyncio.Event] = web.RequestKey("ended", asyncio.Event)
+"""Set when the access of who asks ends or changes, from before it was looked at."""
 
 
 class Foreign(NotFound):
@@ -44,7 +47,7 @@ class Allow:
 
     `PUBLIC` is anybody with a browser, `MACHINE` a program that has no identity yet (it sends no Origin), `NOBODY` what
     a route without a declaration gets. A handler for people finds `request[PERSON]` and `request[LOGIN]`, one for
-    devices `request[KIOSK]`; which branch's objects they may touch, the handler checks.
+    devices `request[KIOSK]`, both `request[ENDED]`; which branch's objects they may touch, the handler checks.
     """
 
     kind: Kind

@@ -12,9 +12,9 @@ from server.handlers.console_desk import ConsoleDesk
 from server.handlers.desk import Desk
 from server.handlers.guide_desk import GuideDesk
 from server.handlers.kiosk_desk import KioskDesk
-from server.handlers.route import KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
+from server.handlers.route import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Role
-from server.keys import HOST, IDENTITY, ROOMS
+from server.keys import HOST, ROOMS
 
 DESKS: Final[dict[Face, type[Desk]]] = {Face.KIOSK: KioskDesk, Face.CONSOLE: ConsoleDesk, Face.GUIDE: GuideDesk}
 
@@ -23,21 +23,19 @@ async def kiosk_socket(request: web.Request) -> web.StreamResponse:
     """A kiosk client's stream."""
     kiosk = request[KIOSK]
     request.app[ADMISSION].enter(kiosk.id, urgent=request.app[ROOMS].of_kiosk(kiosk.id) is not None)
-    revoked = request.app[IDENTITY].watch(kiosk.id)
     return await request.app[HOST].serve(
-        request, Face.KIOSK, kiosk.id, lambda channel: KioskDesk(request.app, channel, kiosk).run(revoked)
+        request, Face.KIOSK, kiosk.id, lambda channel: KioskDesk(request.app, channel, kiosk).run(request[ENDED])
     )
 
 
 async def console_socket(request: web.Request) -> web.StreamResponse:
     """A specialist's stream."""
     person, ends_us = request[PERSON], request[LOGIN_ENDS_US]
-    revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
     return await request.app[HOST].serve(
         request,
         Face.CONSOLE,
         person.id,
-        lambda channel: ConsoleDesk(request.app, channel, person).run(revoked, ends_us),
+        lambda channel: ConsoleDesk(request.app, channel, person).run(request[ENDED], ends_us),
         access=request[LOGIN],
     )
 
@@ -45,12 +43,11 @@ async def console_socket(request: web.Request) -> web.StreamResponse:
 async def guide_socket(request: web.Request) -> web.StreamResponse:
     """A guide's stream."""
     person, ends_us = request[PERSON], request[LOGIN_ENDS_US]
-    revoked = request.app[IDENTITY].watch(person.id, request[LOGIN])
     return await request.app[HOST].serve(
         request,
         Face.GUIDE,
         person.id,
-        lambda channel: GuideDesk(request.app, channel, person).run(revoked, ends_us),
+        lambda channel: GuideDesk(request.app, channel, person).run(request[ENDED], ends_us),
         access=request[LOGIN],
     )
 

@@ -29,6 +29,14 @@ class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sub: str | None = None
 
 
+def named(token: str) -> str:
+    """The id of the kiosk that this assertion says it is of, which proves nothing yet. Raises `NotAuthenticated`."""
+    name = read_header(token).get("kid")
+    if not isinstance(name, str) or not 0 < len(name) <= 64:
+        raise NotAuthenticated("no such kiosk")
+    return name
+
+
 class Assertions:
     """Checks assertions and uses them up."""
 
@@ -47,8 +55,7 @@ class Assertions:
             NotAuthenticated: it was not made by an enrolled kiosk for this server, or was used before.
             Unavailable: that it was used cannot be kept.
         """
-        name = read_header(token).get("kid")
-        kiosk = await self._find(name) if isinstance(name, str) and 0 < len(name) <= 64 else None
+        kiosk = await self._find(named(token))
         if kiosk is None or not kiosk.enrolled or kiosk.public_key is None:
             raise NotAuthenticated("no such kiosk")
         key = Ed25519PublicKey.from_public_bytes(kiosk.public_key)

@@ -10,7 +10,7 @@ import structlog
 
 from link.messages.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
 from server.identity.access import Access
-from server.identity.assertions import Assertions
+from server.identity.assertions import Assertions, named
 from server.identity.attempts import Attempts
 from server.identity.devices import Devices
 from server.identity.enrolment import use_code
@@ -35,12 +35,14 @@ ADDRESS_S = 30.0
 class Authenticated:
     """A person with a valid login, which ends at `ends_us` (unix).
 
+    `ended` is set when their access ends or changes, as of before it was looked at: what ends meanwhile is not missed.
     `renewed` is a new token for the cookie when the old one grew stale.
     """
 
     person: Person
     login: str
     ends_us: int
+    ended: asyncio.Event
     renewed: str | None = None
 
 
@@ -160,6 +162,7 @@ class Identity:
             NotAuthenticated: the token is not valid, or its login was ended or the person blocked.
         """
         read = self.tokens.read(token)
+        ended = self.watch(read.person, read.login)
         login = await self._store.logins.get(read.login)
         if login is None or login.person != read.person or login.revoked or login.expires_us <= now_us():
             raise NotAuthenticated("the login has ended")
@@ -167,7 +170,7 @@ class Identity:
         if person is None or not person.active:
             raise NotAuthenticated("the login has ended")
         renewed = self.tokens.issue(person.id, login.id) if self.tokens.stale(read) else None
-        return Authenticated(person, login.id, login.expires_us, renewed)
+        return Authenticated(person, login.id, login.expires_us, ended, renewed)
 
     async def log_out(self, person: Person, login: str) -> None:
         """End one login, and every live connection made with it."""
@@ -175,13 +178,14 @@ class Identity:
         self.access.changed(login)
         await self._audit.record(f"person:{person.id}", "logout", f"login:{login}")
 
-    async def device(self, token: str) -> Kiosk:
-        """The kiosk that made this assertion.
+    async def device(self, token: str) -> tuple[Kiosk, asyncio.Event]:
+        """The kiosk that made this assertion, and what is set when its access ends, as of before it was looked at.
 
         Raises:
             NotAuthenticated: it is not valid, was used before, or the kiosk is revoked.
         """
-        return await self._assertions.check(token)
+        ended = self.watch(named(token))
+        return await self._assertions.check(token), ended
 
     async def enrol(self, code: str, public_key: str, address: str) -> Kiosk:
         """Use a one-time code up: its kiosk is known by `public_key` (base64url) from now on.

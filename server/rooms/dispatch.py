@@ -107,6 +107,11 @@ class Dispatch:
         one = self.queue.specialists.get(person)
         return SessionGone() if one is None or one.lost is None else one.lost
 
+    def serves(self, person: str, branch: str) -> bool:
+        """Whether the specialist may take calls of this branch, as of when their page came."""
+        one = self.queue.specialists.get(person)
+        return one is not None and one.serves(branch)
+
     def presence_of(self, person: str) -> Presence:
         """What the specialist is doing."""
         one = self.queue.specialists.get(person)

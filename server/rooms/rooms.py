@@ -134,10 +134,12 @@ class Rooms:
         return None if room is None else room.state.phase
 
     def of_specialist(self, person: str) -> Room | None:
-        """The session that this specialist talks in or has still to dispose of."""
+        """The session that this specialist talks in, and may, or has still to dispose of."""
         session = self.dispatch.session_of(person)
         room = self._rooms.get(session or "")
-        return room if room is not None and room.state.specialist == person else None
+        if room is None or room.state.specialist != person:
+            return None
+        return None if room.state.open and not self._serves(person, room.state) else room
 
     def kiosks_room(self, kiosk: str, session: str) -> Room:
         """This kiosk's own room. Raises `NotFound` for any other."""
@@ -274,7 +276,22 @@ class Rooms:
             languages=person.languages,
             branches=person.branches(Role.SPECIALIST),
         )
+        self._end_foreign_call(person.id)
         self.specialist_connected(person.id, True)
+
+    def _serves(self, person: str, state: State) -> bool:
+        return state.request is not None and self.dispatch.serves(person, state.request.branch)
+
+    def _end_foreign_call(self, person: str) -> None:
+        """Take a call from a specialist who may serve its branch no more, as if they were gone for good."""
+        room = self._rooms.get(self.dispatch.session_of(person) or "")
+
+        def leave(state: State) -> Iterable[e.Event]:
+            foreign = state.specialist == person and state.open and not self._serves(person, state)
+            return [e.Requeued("not_allowed")] if foreign else []
+
+        if room is not None:
+            room.post(make=leave)
 
     def specialist_connected(self, person: str, connected: bool, *, cut: bool = False) -> None:
         """The connection of the specialist's page came or went. A ring is lost at once, a call after its grace.

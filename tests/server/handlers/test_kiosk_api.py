@@ -32,7 +32,7 @@ async def test_the_kiosk_client_enrols_and_is_known(world: World, tmp_path: Path
     device = await enrol(world.origin, code.lower().replace("-", " "), tmp_path)
     assert device.enrolment.kiosk == "north-1"
     assert device.enrolment.name == "一号机"
-    kiosk = await world.app[IDENTITY].device(load(tmp_path).assertion())
+    kiosk, _ = await world.app[IDENTITY].device(load(tmp_path).assertion())
     assert kiosk.id == "north-1"
     actions = [(entry.actor, entry.action) for entry in await world.app[AUDIT].read()]
     assert actions[-1] == ("kiosk:north-1", "kiosk.enrolled")

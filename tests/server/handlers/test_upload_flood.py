@@ -10,11 +10,12 @@ from kiosk_client.agent.upload import Uploader
 from kiosk_client.devices.document_camera import Still
 from link.tasks import spawn
 from server.documents.allowance import PER_KIOSK, PER_PAPER
-from server.keys import PAPERS
+from server.documents.papers import Delivery, Paper
+from server.keys import IDENTITY, PAPERS, STORE
 from server.rooms.room import Room
 from tests.server.documents.pictures import paper
 from tests.server.handlers.conftest import World
-from tests.server.handlers.test_documents import digest, files, in_call
+from tests.server.handlers.test_documents import digest, files, in_call, put
 
 PIECE = os.urandom(1024 * 1024)
 
@@ -81,3 +82,26 @@ async def test_many_papers_of_one_kiosk_and_a_good_one_afterwards(world: World) 
     await asyncio.gather(*uploads)
     await asyncio.wait_for(good, 30)
     assert room.state.stored["d0"].media_type == "image/jpeg"
+
+
+async def test_an_upload_ends_with_the_access_of_its_kiosk(world: World) -> None:
+    """Also one that comes no further, and one that is complete but not yet stored."""
+    room = await in_call(world, "d1", "d2")
+    flood = Flood(world, room)
+    stalled = spawn(flood.upload("d1"), name="stalled")
+    async with asyncio.timeout(30):
+        while not world.app[PAPERS].allowance._bytes:
+            await asyncio.sleep(0)
+    keep = world.app[PAPERS].keep
+
+    async def revoked_meanwhile(delivery: Delivery, sha256: str) -> Paper:
+        stored = await keep(delivery, sha256)
+        await world.app[STORE].kiosks.revoke("north-1")
+        await world.app[IDENTITY].access.announce("north-1")
+        return stored
+
+    world.app[PAPERS].keep = revoked_meanwhile  # type: ignore[method-assign]
+    assert (await put(world, room, paper(), document="d2"))[0] == 401
+    assert await asyncio.wait_for(stalled, 30) == 401
+    assert files(world) == []
+    assert room.state.stored == {}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from link.messages import client as m
 from link.messages.errors import NotAuthenticated
-from link.messages.values import Face
+from link.messages.server import SessionGone
+from link.messages.values import Face, Presence, SessionState
+from link.signaling.client import Refused
+from server.identity.spent import Used
 from server.keys import HOST, IDENTITY
 from server.rooms.stage import Stage as Legs
 from server.session import events as e
+from server.store.people import Grant, Person, Role
 from tests.big import first_of
-from tests.server.rooms.bank import Bank, eventually, log_in
+from tests.server.rooms.bank import Bank, eventually, hire, log_in
 from tests.server.rooms.test_media import Stage, call
 
 __all__ = ["call"]
@@ -143,3 +148,65 @@ async def test_an_offer_that_is_answered_after_the_end_opens_nothing(call: Stage
         await seats(call).open(e.SPECIALIST, "late", await leg.offer(), ended)
     assert e.SPECIALIST not in seats(call)._seats
     await leg.close()
+
+
+async def test_access_that_ends_while_it_is_looked_at_lets_nobody_stay(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The login is read as good, then it ends, and only then the socket opens."""
+    people, logins = bank.store.people, bank.store.logins
+    get = people.get
+
+    async def ends_meanwhile(person: str) -> Person | None:
+        found = await get(person)
+        monkeypatch.setattr(people, "get", get)
+        told = bank.app[IDENTITY].watch(person)
+        await logins.revoke_person(person)
+        await told.wait()
+        return found
+
+    monkeypatch.setattr(people, "get", ends_meanwhile)
+    ann = await bank.page(await hire(bank.store, "ann"))
+    await eventually(lambda: ann.client.refusal is not None and not bank.app[HOST]._channels)
+    assert people.get == get, "it was let in as far as that"
+
+
+async def test_a_kiosk_that_is_revoked_while_it_comes_does_not_stay(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assertions = bank.store.assertions
+    add, revoked = assertions.add, asyncio.Event()
+
+    async def revoked_meanwhile(used: Sequence[Used], *, ended_us: int | None = None) -> None:
+        await add(used, ended_us=ended_us)
+        monkeypatch.setattr(assertions, "add", add)
+        await bank.store.kiosks.revoke("k1")
+        await bank.app[IDENTITY].access.announce("k1")
+        revoked.set()
+
+    monkeypatch.setattr(assertions, "add", revoked_meanwhile)
+    kiosk = await bank.kiosk("k1")
+    await asyncio.wait_for(revoked.wait(), 20)
+    await eventually(lambda: kiosk.client.refusal is not None and not bank.app[HOST]._channels)
+
+
+async def test_a_call_of_a_branch_that_is_theirs_no_more_goes_to_somebody_else(bank: Bank) -> None:
+    kiosk = await bank.kiosk("k1", "east")
+    ann, bob = await bank.specialist("ann", branch="east"), await bank.specialist("bob", branch="east")
+    await bob.ask(m.SetPresence(available=False))
+    session = (await kiosk.call()).id
+    await ann.answer()
+    person = await bank.store.people.by_login("ann")
+    assert person is not None
+    ann.skip()
+    await bank.store.people.set_grants(person.id, frozenset({Grant(Role.SPECIALIST, "west")}))
+    await bank.store.logins.announce(person.id)
+    await kiosk.state(SessionState.WAITING)
+    await ann.hear(SessionGone, lambda gone: gone.session == session)
+    with pytest.raises(Refused, match="no such session"):
+        await ann.client.request(m.ChatSend("c1", session, "hello"))
+    assert await bank.presence("ann") is Presence.AWAY
+    await bob.available()
+    assert (await bob.answer()).id == session
+    assert "not_allowed" in [event.reason for event in await bank.journal(session) if isinstance(event, e.Requeued)]
+    await bank.check(session)
