@@ -98,6 +98,7 @@ class Stranger:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.setblocking(False)
+        self.port: int = self._socket.getsockname()[1]
 
     def says(self, data: bytes) -> None:
         self._socket.sendto(data, self.target)
@@ -301,6 +302,30 @@ async def test_media_that_somebody_sends_on_moves_nobody(pair: Pair, beside: Bes
         path.diverted = None
         await asyncio.sleep(0.3)
         assert beside.stayed
+
+
+@pytest.mark.alone
+async def test_a_far_end_does_not_move_to_where_nobody_may_be(pair: Pair, beside: Beside) -> None:
+    """By a check with its password and a nomination, and by all its media: there is neither an answer nor a question."""
+    path, stranger, transport = beside.path, beside.stranger, beside.transport
+    transport._reach._services = frozenset({stranger.port})
+    far = pair.offerer._transport._connection
+    async with pictures(pair):
+        await until(lambda: len(path.media) > 10)
+        request = far.build_request(pair.offerer._transport._pair, nominate=True)
+        request.add_message_integrity(str(far.remote_password).encode())
+        stranger.says(bytes(request))
+        path.diverted, sent = [], 0
+        while sent < 30:
+            await until(lambda: bool(path.diverted))
+            for data in path.diverted:
+                stranger.says(data)
+            sent += len(path.diverted)
+            path.diverted.clear()
+        path.diverted = None
+        await more(pair, up=True, down=True)
+    assert stranger.heard() == []
+    assert beside.stayed
 
 
 # --- what an answer is worth ------------------------------------------------------------------------------------------
