@@ -40,6 +40,12 @@ def configure_logs(config: Config) -> None:
 def _is_ours(record: logging.LogRecord) -> bool:
     # Only a server speaks HTTP; the short commands start without it.
     from aiohttp.http_exceptions import HttpProcessingError
+    from aiohttp.web import RequestPayloadError
 
-    # aiohttp shows what strangers send instead of HTTP, with a trace: nothing to act on, and it may hold anything.
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+    # aiohttp shows what strangers send instead of HTTP, with a trace: nothing to act on, and it may hold anything. Nor
+    # is who leaves in the middle of something.
+    error = record.exc_info[1] if record.exc_info else None
+    left = isinstance(error, ConnectionError) or (
+        isinstance(error, RuntimeError) and str(error) == "Connection closed."
+    )
+    return not (left or isinstance(error, HttpProcessingError | RequestPayloadError))

@@ -41,7 +41,8 @@ async def hand_on(
 
     Raises:
         TooLarge: it has, or says that it has, more than `limit` bytes; `take` had at most that.
-        Unavailable: it did not come within `within_s` seconds.
+        Unavailable: it did not come within `within_s` seconds, or the client has gone.
+        BadMessage: it is not what its headers say (RFC 9110 section 8.4, RFC 9112 section 7.1).
         NotAuthenticated: the access of who sends it ended meanwhile.
     """
     if (request.content_length or 0) > limit:
@@ -54,6 +55,13 @@ async def hand_on(
                 if size > limit:
                     raise TooLarge("the body is too large")
                 await take(chunk)
+    except web.RequestPayloadError as error:
+        raise BadMessage("the body cannot be read") from error
+    except (ConnectionError, RuntimeError) as error:
+        # aiohttp says RuntimeError where the connection went while nobody read.
+        if request.transport is not None:
+            raise
+        raise Unavailable("the client has gone") from error
     except TimeoutError as error:
         check_access(request)
         raise Unavailable("the body did not come in time") from error

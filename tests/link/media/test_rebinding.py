@@ -306,7 +306,7 @@ async def test_media_that_somebody_sends_on_moves_nobody(pair: Pair, beside: Bes
 
 @pytest.mark.alone
 async def test_a_far_end_does_not_move_to_where_nobody_may_be(pair: Pair, beside: Beside) -> None:
-    """By a check with its password and a nomination, and by all its media: there is neither an answer nor a question."""
+    """By a check with its password and a nomination, and by all its media: neither answer nor question comes."""
     path, stranger, transport = beside.path, beside.stranger, beside.transport
     transport._reach._services = frozenset({stranger.port})
     far = pair.offerer._transport._connection
