@@ -17,7 +17,7 @@ from server.handlers.route import LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Person, Role
 from server.identity.devices import LIFE_S
 from server.keys import CONFIG, IDENTITY
-from server.store.stamps import now_us
+from server.store.stamps import steady_us
 from web.pages import render
 
 FORM_BYTES = 8192
@@ -107,7 +107,7 @@ async def me(request: web.Request) -> web.StreamResponse:
 
 def ends_s(request: web.Request) -> int:
     """Seconds until this login ends, whatever its person does."""
-    return max(0, (request[LOGIN_ENDS_US] - now_us()) // 1_000_000)
+    return max(0, (request[LOGIN_ENDS_US] - steady_us()) // 1_000_000)
 
 
 def home(person: Person) -> str:

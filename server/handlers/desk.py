@@ -29,7 +29,7 @@ from server.rooms.lobby import Lobby
 from server.rooms.room import Room
 from server.rooms.rooms import Rooms
 from server.session import events as e
-from server.store.stamps import now_us
+from server.store.stamps import steady_us
 
 log = structlog.get_logger()
 
@@ -122,7 +122,7 @@ class Desk:
             self.connected(connected)
 
     async def _end_when(self, revoked: asyncio.Event, ends_us: int | None) -> None:
-        wait_s = None if ends_us is None else max(0.0, (ends_us - now_us()) / 1e6)
+        wait_s = None if ends_us is None else max(0.0, (ends_us - steady_us()) / 1e6)
         while not revoked.is_set():
             try:
                 async with asyncio.timeout(wait_s):

@@ -23,7 +23,7 @@ from server.journal.audit import NOBODY
 from server.store import Store
 from server.store.kiosks import Kiosk
 from server.store.people import Person
-from server.store.stamps import now_us
+from server.store.stamps import steady_us
 
 log = structlog.get_logger()
 
@@ -164,7 +164,7 @@ class Identity:
         read = self.tokens.read(token)
         ended = self.watch(read.person, read.login)
         login = await self._store.logins.get(read.login)
-        if login is None or login.person != read.person or login.revoked or login.expires_us <= now_us():
+        if login is None or login.person != read.person or login.revoked or login.expires_us <= steady_us():
             raise NotAuthenticated("the login has ended")
         person = await self._store.people.get(read.person)
         if person is None or not person.active:

@@ -5,7 +5,6 @@ The token only says which login this is; whether the login is still good is aske
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,11 +13,18 @@ import msgspec
 
 from link.messages.errors import NotAuthenticated
 from server.identity.tokens import decode
+from server.store.stamps import steady_us
 
 ALGORITHM = "HS256"
 ISSUER = "visavis"
 AUDIENCE = "visavis:people"
 TYPE = "visavis-login+jwt"
+AHEAD_S = 5
+"""How far the clock of the process that issued a token may be ahead of ours."""
+
+
+def _steady_s() -> float:
+    return steady_us() / 1e6
 
 
 class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +49,7 @@ class LoginToken:
 class LoginTokens:
     """Signs and checks login tokens with one key of 32 bytes."""
 
-    def __init__(self, key: bytes, *, life_s: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, key: bytes, *, life_s: int, clock: Callable[[], float] = _steady_s) -> None:
         self._key = key
         self.life_s = life_s
         self._clock = clock
@@ -65,7 +71,7 @@ class LoginTokens:
         sound = (
             claims.iss == ISSUER
             and claims.aud == AUDIENCE
-            and claims.iat <= now < claims.exp
+            and claims.iat - AHEAD_S <= now < claims.exp
             and claims.exp - claims.iat == self.life_s
         )
         if not sound:

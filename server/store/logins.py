@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 
 from server.store import tables
 from server.store.database import Database
-from server.store.stamps import new_id, now_us
+from server.store.stamps import new_id, now_us, steady_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Logins:
     async def add(self, person: str, *, address: str, hours: float) -> Login:
         """Begin a login that ends by itself after `hours`."""
         now = now_us()
-        login = Login(new_id(), person, now, now + int(hours * 3_600_000_000), revoked=False)
+        login = Login(new_id(), person, now, steady_us() + int(hours * 3_600_000_000), revoked=False)
         values = {
             "id": login.id,
             "person": person,

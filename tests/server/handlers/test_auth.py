@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from http.cookies import SimpleCookie
 from urllib.parse import quote
 
@@ -135,6 +136,18 @@ async def test_a_stale_cookie_is_renewed_by_any_request(world: World, monkeypatc
     monkeypatch.setattr(identity.tokens, "_clock", lambda: real() + 901)
     async with world.ask("GET", "/api/me", headers=headers) as response:
         assert response.status == 401
+
+
+async def test_a_login_lasts_as_long_whatever_the_wall_clock_is_set_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers, wall_ns = await world.as_person("guide.north"), time.time_ns
+    for jump_s in (3600, -3600, 3 * 86_400):
+        monkeypatch.setattr("time.time_ns", lambda jump_s=jump_s: wall_ns() + jump_s * 10**9)
+        monkeypatch.setattr("time.time", lambda jump_s=jump_s: wall_ns() / 1e9 + jump_s)
+        async with world.ask("GET", "/api/me", headers=headers) as response:
+            assert response.status == 200
+            assert 3500 < (await response.json())["ends_s"] <= 3600
 
 
 @pytest.mark.parametrize("role", list(Role))
