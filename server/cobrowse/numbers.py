@@ -10,15 +10,19 @@ from typing import Final, NamedTuple
 from server.cobrowse import patterns as p
 
 STARS = p.STARS
-JOINED, CELL = 0, 1
-"""How a text follows the one before it: in the same line, or in the next box or cell."""
+JOINED, CELL, END = 0, 1, 2
+"""How a text follows the one before it: in the same line, in the next box or cell, or in another part of the page."""
 MOST_FOURS: Final = 5
+PHONE: Final = (3, 4, 4)
+"""The usual groups of a telephone number."""
 
 _GAP: Final = f"[{p.UNSEEN}]*(?:(?:[{p.BLANKS}]+(?![{p.BLANKS}])|[{p.SEPARATORS}])[{p.UNSEEN}]*){{0,{p.BETWEEN}}}"
 _RUN: Final = re.compile(f"[0-9](?:{_GAP}[0-9])*[xX×]?")
 _CELL: Final = re.compile(f"[0-9](?:[{p.UNSEEN}]*(?:[{p.BLANKS}\\-][{p.UNSEEN}]*)?[0-9])*[xX]?")
 _GROUP: Final = re.compile(f"[{p.BLANKS}\\-]")
-_EDGE: Final = re.compile(f"[{p.BLANKS}{p.UNSEEN}]*")
+_EDGE: Final = re.compile(f"[{p.BLANKS}{p.UNSEEN}{p.SEPARATORS}]*")
+_APART: Final = re.compile(rf"[0-9]+(?:[\W_]{{1,{p.MOST_APART}}}[0-9]+){{2,}}[xX]?")
+_FIGURES: Final = re.compile("[0-9]+[xX]?")
 _WORTH: Final = re.compile("[0-9]")
 _BREAK: Final = re.compile(f"[^0-9xX×{p.UNSEEN}{p.BLANKS}{p.SEPARATORS}]")
 _OTHER: Final = re.compile("[^0-9]+")
@@ -29,6 +33,10 @@ _DASH: Final = re.compile(f"[{p.DASHES}]")
 _ORDINARY: Final = re.compile("|".join(p.ORDINARY))
 _DATE: Final = re.compile("|".join(p.DATES))
 _ORDINARY_GAP: Final = re.compile(p.ORDINARY_GAP)
+_ROW: Final = re.compile(p.ROW)
+_IN_ROW: Final = re.compile("[ ,]+")
+_CODE: Final = re.compile(p.CODE)
+_CODE_BEFORE: Final = re.compile(p.CODE_BEFORE)
 _HOUR: Final = re.compile(p.HOUR)
 _SHAPES: Final = [(shape, re.compile(shape.begins)) for shape in p.SHAPES]
 _PROVINCES: Final = frozenset(p.PROVINCES)
@@ -39,6 +47,14 @@ class Run(NamedTuple):
 
     text: str
     digits: str
+
+
+class _Cell(NamedTuple):
+    """A line of nothing but digits, by its number, and how it follows the one before."""
+
+    number: int
+    bare: str
+    joint: int
 
 
 class Cut(NamedTuple):
@@ -84,22 +100,51 @@ def hide(texts: Sequence[str], joints: Sequence[int]) -> list[str]:
         return list(texts)
     lines = _lines(read, joints)
     cuts: dict[int, list[Cut]] = {}
-    cells: list[tuple[int, str]] = []
-    for number, (_, line) in enumerate(lines):
-        for run in _RUN.finditer(line):
-            if is_number(Run(run[0], digits_of(run[0]))):
-                cuts.setdefault(number, []).append(Cut(run.start(), run.end(), True))
+    cells: list[_Cell] = []
+    joint = JOINED
+    for number, (first, line) in enumerate(lines):
+        if found := _joined([*_runs(line), *_apart(line)]):
+            cuts[number] = found
+        joint = max(joint, joints[first])
         start = _EDGE.match(line).end()  # type: ignore[union-attr]
         if start == len(line):
             continue
         cell = _CELL.match(line, start)
         if cell and _EDGE.fullmatch(line, cell.end()):
-            cells.append((number, cell[0]))
+            cells.append(_Cell(number, cell[0], joint))
         else:
             _cut_cells(cells, lines, cuts)
             cells = []
+        joint = JOINED
     _cut_cells(cells, lines, cuts)
     return _without(texts, lines, cuts) if cuts else list(texts)
+
+
+def _runs(line: str) -> Iterator[Cut]:
+    for run in _RUN.finditer(line):
+        before = line[max(0, run.start() - 8) : run.start()]
+        if is_number(Run(run[0], digits_of(run[0])), before):
+            yield Cut(run.start(), run.end(), True)
+
+
+def _apart(line: str) -> Iterator[Cut]:
+    """Numbers that are known by their form, whatever signs stand between their groups."""
+    for row in _APART.finditer(line):
+        found = list(_FIGURES.finditer(row[0]))
+        groups = [digits_of(group[0]) for group in found]
+        for start, end in numbers_in(groups, [END] * len(groups)):
+            yield Cut(row.start() + found[start].start(), row.start() + found[end - 1].end(), True)
+
+
+def _joined(cuts: list[Cut]) -> list[Cut]:
+    """Cuts in their order, those that meet as one."""
+    whole: list[Cut] = []
+    for cut in sorted(cuts):
+        if whole and cut.start < whole[-1].end:
+            whole[-1] = whole[-1]._replace(end=max(whole[-1].end, cut.end))
+        else:
+            whole.append(cut)
+    return whole
 
 
 def _lines(texts: Sequence[str], joints: Sequence[int]) -> list[tuple[int, str]]:
@@ -108,14 +153,23 @@ def _lines(texts: Sequence[str], joints: Sequence[int]) -> list[tuple[int, str]]
     return [(start, "".join(texts[start:end])) for start, end in pairwise([*starts, len(texts)])]
 
 
-def is_number(run: Run) -> bool:
-    """Whether digits in one line are a number that may not be seen."""
-    return len(run.digits.rstrip("X")) >= p.LONG and not is_ordinary(run.text)
+def is_number(run: Run, before: str = "") -> bool:
+    """Whether digits in one line are a number that may not be seen; `before` is what stands in front of them."""
+    if len(run.digits.rstrip("X")) < p.LONG or is_ordinary(run.text):
+        return False
+    return not (_CODE.fullmatch(run.text) and _CODE_BEFORE.search(before))
+
+
+def _is_row(text: str) -> bool:
+    """Whether numbers side by side go up."""
+    return bool(_ROW.fullmatch(text)) and all(a < b for a, b in pairwise(map(int, _IN_ROW.split(text))))
 
 
 def is_ordinary(text: str) -> bool:
     """Whether a run is nothing but dates, years and amounts."""
     plain = _DASH.sub("-", _BLANK.sub(" ", _PLAIN.sub("", text)))
+    if _is_row(plain):
+        return True
     at = 0
     if hour := _HOUR.match(plain):
         gap = _ORDINARY_GAP.match(plain, hour.end())
@@ -135,35 +189,41 @@ def is_ordinary(text: str) -> bool:
     return dated and hour is not None and hour.end() == len(plain)
 
 
-def _cut_cells(cells: list[tuple[int, str]], lines: list[tuple[int, str]], cuts: dict[int, list[Cut]]) -> None:
+def _cut_cells(cells: list[_Cell], lines: list[tuple[int, str]], cuts: dict[int, list[Cut]]) -> None:
     """Cut cells side by side that hold nothing but digits, where together they are a number."""
     if len(cells) < 2:
         return
     groups: list[str] = []
     owners: list[int] = []
-    for number, bare in cells:
-        for group in _GROUP.split(bare):
+    joints: list[int] = []
+    for cell in cells:
+        for at, group in enumerate(_GROUP.split(cell.bare)):
             groups.append(digits_of(group))
-            owners.append(number)
-    for start, end in numbers_in(groups):
+            owners.append(cell.number)
+            joints.append(JOINED if at else cell.joint)
+    for start, end in numbers_in(groups, joints):
         for number in sorted(set(owners[start:end])):
-            whole = Cut(0, len(lines[number][1]), number == owners[start])
-            cuts.setdefault(number, []).insert(0, whole)
+            cuts[number] = [Cut(0, len(lines[number][1]), number == owners[start])]
 
 
-def numbers_in(groups: Sequence[str]) -> list[tuple[int, int]]:
-    """Which stretches of groups of digits, each in a cell or part of one, are a number: from and behind which group."""
+def numbers_in(groups: Sequence[str], joints: Sequence[int]) -> list[tuple[int, int]]:
+    """Which stretches of groups of digits, each in a cell or part of one, are a number: from and behind which group.
+
+    `joints` says how each group follows the one before. Beyond the end of another thing only a number whose form is
+    known goes on.
+    """
+    ended = END in joints[1:]
     found = []
     at = 0
     while at < len(groups):
-        end = _singles(groups, at) or _shaped(groups, at)
+        end = _singles(groups, joints, at) or _shaped(groups, at, ended=ended)
         if end:
             found.append((at, end))
         at = end or at + 1
     return found
 
 
-def _singles(groups: Sequence[str], start: int) -> int:
+def _singles(groups: Sequence[str], joints: Sequence[int], start: int) -> int:
     """The end of a row of `LONG_CELLS` single digits or more that do not just count, or 0."""
     if len(groups[start]) != 1:
         return 0
@@ -171,18 +231,29 @@ def _singles(groups: Sequence[str], start: int) -> int:
     while end < len(groups) and len(groups[end]) == 1:
         end += 1
     counting = all((int(b) - int(a)) % 10 == 1 for a, b in pairwise(groups[start:end]))
-    return end if end - start >= p.LONG_CELLS and not counting else 0
+    if end - start < p.LONG_CELLS or counting:
+        return 0
+    return end if END not in joints[start + 1 : end] or shape_of("".join(groups[start:end]), PHONE) else 0
 
 
-def _shaped(groups: Sequence[str], start: int) -> int:
+def _shaped(groups: Sequence[str], start: int, *, ended: bool) -> int:
     """The end of the groups that are a known number together, or 0: in usual groups, or all that there are."""
-    for end in _ends(groups, start):
-        if shape_of("".join(groups[start:end]), tuple(len(group) for group in groups[start:end])):
+    for end in _ends(groups, start, ended=ended):
+        part = groups[start:end]
+        if not _is_even(part) and shape_of("".join(part), tuple(map(len, part))):
             return end
     return 0
 
 
-def _ends(groups: Sequence[str], start: int) -> Iterator[int]:
+def _is_even(groups: Sequence[str]) -> bool:
+    """Whether groups are round figures, or go up or down by the same step: amounts, years and codes do."""
+    if all(group.endswith("00") for group in groups):
+        return True
+    values = [int(group.rstrip("X")) for group in groups]
+    return len(groups) > 2 and len({b - a for a, b in pairwise(values)}) == 1 and not groups[-1].endswith("X")
+
+
+def _ends(groups: Sequence[str], start: int, *, ended: bool) -> Iterator[int]:
     """Where a number that begins with this group may end: fours and a rest, a known grouping, or everything."""
     end = start
     while end < len(groups) and len(groups[end]) == 4 and end - start < MOST_FOURS:
@@ -195,7 +266,7 @@ def _ends(groups: Sequence[str], start: int) -> Iterator[int]:
         end = start + len(widths)
         if end <= len(groups) and all(len(groups[start + at]) == width for at, width in enumerate(widths)):
             yield end
-    if start == 0 and 1 < len(groups) <= p.MOST_DIGITS:
+    if not ended and start == 0 and 1 < len(groups) <= p.MOST_DIGITS:
         yield len(groups)
 
 
@@ -231,7 +302,6 @@ def _without(texts: Sequence[str], lines: list[tuple[int, str]], cuts: dict[int,
         first = lines[number][0]
         behind = lines[number + 1][0] if number + 1 < len(lines) else len(texts)
         line = "".join(texts[first:behind])
-        found = found[:1] if found[0].end == len(line) and found[0].start == 0 else found
         begin = which = 0
         for index in range(first, behind):
             end = begin + len(texts[index])

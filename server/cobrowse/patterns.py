@@ -22,13 +22,19 @@ LONG_CELLS: Final = 11
 """So many boxes or cells in a row with one digit each are one number."""
 MOST_DIGITS: Final = 19
 """No number of a card has more."""
+MOST_APART: Final = 8
+"""At most so many signs of any kind, no letters or figures, stand between two groups of a number that is known by its form."""
 
 
 def _digits() -> str:
     """Every decimal digit of Unicode and what else reads as one, in rows of ten from nought to nine."""
     decimal = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) == "Nd"]
-    others = "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉⓪①②③④⑤⑥⑦⑧⑨⓿❶❷❸❹❺❻❼❽❾〇一二三四五六七八九零一二三四五六七八九"
-    return "".join(decimal) + others
+    others = (
+        *("⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉", "⓪①②③④⑤⑥⑦⑧⑨", "⓿❶❷❸❹❺❻❼❽❾", "⓪⓵⓶⓷⓸⓹⓺⓻⓼⓽", "🄋➀➁➂➃➄➅➆➇➈", "🄌➊➋➌➍➎➏➐➑➒"),
+        *("⓪⑴⑵⑶⑷⑸⑹⑺⑻⑼", "🄀⒈⒉⒊⒋⒌⒍⒎⒏⒐", "🄁🄂🄃🄄🄅🄆🄇🄈🄉🄊", "〇〡〢〣〤〥〦〧〨〩"),
+        *("〇一二三四五六七八九", "零幺二三四五六七八九", "零壹贰叁肆伍陆柒捌玖", "零壹貳參肆伍陸柒捌玖"),
+    )
+    return "".join((*decimal, *others))
 
 
 DIGITS: Final = _digits()
@@ -53,15 +59,32 @@ DATES: Final = (
     rf"{_YEAR}/{_MONTH}/{_DAY}(?![0-9])",
     rf"{_YEAR}\.{_MONTH}\.{_DAY}(?![0-9])",
     rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?![0-9])",
+    rf"{_DAY}-{_DAY}-{_YEAR}(?![0-9])",
+    rf"{_DAY}/{_DAY}/{_YEAR}(?![0-9])",
+    rf"{_DAY}\.{_DAY}\.{_YEAR}(?![0-9])",
     rf"{_YEAR}(?![0-9])",
 )
 AMOUNTS: Final = (
     r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}(?:\.[0-9]{1,4})?(?![0-9]|,[0-9]{3})",
+    r"[1-9][0-9]{0,2}(?:[. ][0-9]{3}){1,3},[0-9]{1,4}(?![0-9])",
     r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,4}(?![0-9])",
+    r"[0-9]\.[0-9]{5,8}(?![0-9])",
 )
-ORDINARY: Final = (*DATES, *AMOUNTS)
+_BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+OTHERS: Final = (
+    r"[48]00[- ]?[0-9]{3}[- ]?[0-9]{4}(?![0-9])",
+    r"[48]00[- ][0-9]{2}[- ]95[0-9]{3}(?![0-9])",
+    rf"(?:{_BYTE}\.){{3}}{_BYTE}(?![0-9])",
+)
+"""Numbers of companies that anybody may call, and addresses of computers."""
+ORDINARY: Final = (*OTHERS, *DATES, *AMOUNTS)
 ORDINARY_GAP: Final = r"[ ]+(?:[-/|][ ]+)?|[-|]|,[ ]+"
 """Between two ordinary things; blanks of all kinds are one here, and dashes too."""
+ROW: Final = r"(?:0|[1-9][0-9]{0,2})(?:[ ,]+(?:0|[1-9][0-9]{0,2})){4,}"
+"""Small numbers side by side; ordinary where each is greater than the one before."""
+CODE_BEFORE: Final = "(?:^|[^A-Za-z])[A-Z]{2,6}-?$"
+CODE: Final = "(?:19|20)[0-9]{2}-?[0-9]{5,8}"
+"""A year and a serial number behind letters: orders and products are called so."""
 HOUR: Final = "[0-9]{1,2}(?![0-9])"
 """May stand before or after a row of dates: the half of a time that a colon cuts off."""
 DASHES: Final = "\\-\u2010-\u2015\u2212\uff0d~～"
@@ -128,7 +151,7 @@ INLINE: Final = _words(
 ENDS: Final = _words(
     """
     tr table thead tbody tfoot caption section article main nav aside header footer form fieldset dialog ul ol dl hr
-    html head body title svg button select h1 h2 h3 h4 h5 h6 figure figcaption details summary
+    html head body title button select h1 h2 h3 h4 h5 h6 figure figcaption details summary
     """
 )
 """Elements before, within and after which another thing begins: no number goes on beyond their edges."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,18 @@ def shadow(inside: str) -> str:
     return f"<template data-of>{inside}</template>"
 
 
+def fields(parts: Sequence[str], extra: str = "", between: str = "") -> str:
+    return between.join(f"<input data-cobrowse-plain {extra} value='{part}'>" for part in parts)
+
+
+def typed(parts: Sequence[str]) -> str:
+    """Types the parts into the fields, one after the other."""
+    return f"for (const [at, part] of {list(parts)!r}.entries()) await type(made.querySelectorAll('input')[at], part);"
+
+
+FOURS = [CARD[at : at + 4] for at in range(0, len(CARD), 4)]
+DIGIT_CLASSES = "<style>" + "".join(f".d{digit}::before{{content:'{digit}'}}" for digit in "0123456789") + "</style>"
+INPUT = "dispatchEvent(new InputEvent('input', { bubbles: true, composed: true }))"
 ESCAPED = "\\36\\32 \\32 \\32 021234567890128"
 LINE = "\n        "
 ONE_BY_ONE = f"for (const digit of '{CARD}')"
@@ -216,6 +228,75 @@ LEAKS: dict[str, tuple[str, str]] = {
             f"await settle(); document.title = '{CARD}'; await settle(); document.title = 'x';"
         ),
     ),
+    "plain fields side by side": (
+        (
+            f"<div>{fields(FOURS)}</div><p>{fields(FOURS, between=' - ')}</p><p>{fields(CARD)}</p>"
+            f"<p>{fields(['138', '0013', '8000'], 'type=tel')}</p><p>{fields(['110105', '19491231', '002X'])}</p>"
+            f"<table><tr><td>{fields(FOURS, '', '<td>')}</table><p>{fields(['6222'])}021234567890128</p>"
+            f"<p><textarea data-cobrowse-plain>6222</textarea>{fields(['0212'], 'type=button')}34567890128</p>"
+        ),
+        "",
+    ),
+    "plain fields that are made for parts": (
+        f"<p>{fields([''] * 5, 'maxlength=4')}</p>",
+        typed(FOURS),
+    ),
+    "plain fields that are set": (
+        f"<p>{fields([''] * 5)}</p>",
+        f"for (const [at, part] of {FOURS!r}.entries()) made.querySelectorAll('input')[at].value = part; await settle();",
+    ),
+    "plain choices": (
+        "".join(f"<select data-cobrowse-plain><option data-cobrowse-plain>{part}</select>" for part in FOURS),
+        "",
+    ),
+    "parts of the page one below the other": (
+        (
+            f"{spans(CARD, 4, 'h2')}{spans(CARD, 4, 'section')}{spans(CARD, 1, 'article')}<div>{spans(CARD, 4, 'button')}</div>"
+            f"<table><tr><td>{'<tr><td>'.join(FOURS)}</table><p>{'<svg></svg>'.join(FOURS)}</p>"
+        ),
+        "",
+    ),
+    "what nobody sees between the parts": (
+        f"<style>.no{{display:none}}</style><p>{'<i hidden>and</i>'.join(FOURS)}</p><p>{'<b class=no>and</b>'.join(FOURS)}</p>",
+        (
+            "made.querySelectorAll('i').forEach((one) => one.remove()); made.querySelectorAll('b').forEach((one) => "
+            "one.remove()); await settle();"
+        ),
+    ),
+    "what style sheets put before and after": (
+        (
+            f"{DIGIT_CLASSES}<style>.m::before{{content:'6222'}}.m::after{{content:'7890128'}}.n::before{{content:attr(data-n)}}"
+            f"</style><p>{''.join(f'<i class=d{digit}></i>' for digit in CARD)}</p><p class=m>02123456</p>"
+            f"<p>{''.join(f'<i class=n data-n={part}></i>' for part in FOURS)}</p>"
+        ),
+        "",
+    ),
+    "a password before it is on the page": (
+        f"<input type=password data-cobrowse-plain value={WORD}><p></p>",
+        (
+            "const one = document.createElement('input'); one.type = 'password'; "
+            f"one.setAttribute('data-cobrowse-plain', ''); one.value = '{WORD}'; one.type = 'text'; find('p').append(one);"
+            "const two = find('input').cloneNode(true); two.setAttribute('type', 'text'); find('p').append(two);"
+            "find('p').append(one.cloneNode()); find('input').removeAttribute('type'); await settle();"
+            f"for (const one of made.querySelectorAll('input')) one.{INPUT}; await settle();"
+        ),
+    ),
+    "secrets by their look, their purpose and their container": (
+        (
+            f"<style>.z{{-webkit-text-security:disc}}</style><input class=z data-cobrowse-plain value={WORD}>"
+            f"<input data-cobrowse-plain autocomplete='section-a cc-csc' value={WORD}>"
+            f"<div data-cobrowse-mask><input data-cobrowse-plain value={WORD}></div>"
+        ),
+        f"for (const one of made.querySelectorAll('input')) one.{INPUT}; find('.z').className = ''; await settle();",
+    ),
+    "a password that is spelt": (
+        f"<input type=password value={WORD}><p></p>",
+        f"find('p').textContent = '{' '.join(WORD)}'; await settle();",
+    ),
+    "a number of an attribute that grows": (
+        "<input id=a><p></p>",
+        f"await type(find('#a'), '{CARD}', (value) => find('p').style.setProperty('--v', value));",
+    ),
     "a title in parts": ("<p>a</p>", f"document.title = 'Card {CARD[:9]}'; await settle(); document.title = 'x';"),
 }
 
@@ -237,6 +318,30 @@ SHOWN: dict[str, tuple[str, str, list[str]]] = {
         ),
         "find('p').append(' of 365'); await settle();",
         ["12", "10", "1024 pages", " of 365"],
+    ),
+    "fields with figures": (
+        (
+            f"<p>{fields(['2026', '11', '23'], '', ' - ')}</p><p>{fields(['14', '30', '05'], 'maxlength=2', ':')}</p>"
+            f"<p>{fields(['20000', '50000'])}</p><p>{fields(['365', '200000'])}</p><p>{fields(['', '', ''])}</p>"
+        ),
+        "for (const [at, part] of ['3000', '6000', '12'].entries()) await type(find('p:last-child').children[at], part);",
+        ["2026", "23", "14", "05", "20000", "50000", "365", "200000", "3000", "6000", "12"],
+    ),
+    "figures one below the other": (
+        (
+            f"<table><tr><td>{'<tr><td>'.join('354521543545')}</table><div>{spans('5829103746', 1, 'button')}</div>"
+            f"<section>1200</section><section>3400</section><section>5600</section><section>7800</section>"
+        ),
+        "",
+        ["5829103746"[0], "1200", "7800"],
+    ),
+    "generated figures": (
+        (
+            "<style>.s{counter-increment:s}.s::before{content:counter(s) '. '}.c::after{content:' 24h'}.y::after{content:'2026'}"
+            "</style><p class=s>a</p><p class=c>b</p><p class=y>c</p><ol start=120><li>d</ol>"
+        ),
+        "",
+        [" 24h", "2026", "counter(s)", '"start":"120"'],
     ),
     "an amount and what it comes to": (
         "<input id=a data-cobrowse-plain><p></p><b></b><em></em>",

@@ -56,7 +56,8 @@ export function guardCss(text, guard) {
     const clean = guardCss(whole, guard);
     if (clean !== whole) return clean;
   }
-  const clean = text.replace(TOKEN, (token, ...rest) => {
+  const counted = unseen.has(null) ? text.replace(COUNTED, (numbers) => numbers.replace(/\d+/g, "0")) : text;
+  const clean = counted.replace(TOKEN, (token, ...rest) => {
     const kind = rest.at(-1);
     if (kind.strings) return strings(token, guard);
     if (kind.url) return address(token, guard);
@@ -74,6 +75,18 @@ export function guardCss(text, guard) {
   return clean;
 }
 
+/** Strings of `content` that are parts of a number; null stands for counters. @type {Set<string | null>} */
+const unseen = new Set();
+const COUNTED = /(?<=counter-(?:reset|set|increment)\s*:)[^;}]*/gi;
+
+/** @param {(string | null)[]} contents */
+export const hideContents = (contents) => contents.forEach((one) => unseen.add(one));
+export const unseenContents = () => unseen.size;
+export const forgetContents = () => unseen.clear();
+
+/** Whether an attribute's value is what a style sheet shows as a part of a number. @param {string} value */
+export const isUnseen = (value) => value.length > 2 && unseen.has(value);
+
 /** What is known has to be looked at again: another secret is known. */
 export const forgetSheets = () => known.clear();
 
@@ -87,6 +100,7 @@ function wide(token, guard) {
 function strings(token, guard) {
   const parts = [...token.matchAll(STRING)].map(([part]) => read(part.slice(1, part.length > 1 && part.endsWith(part.charAt(0)) ? -1 : undefined)));
   const plain = parts.join("");
+  if (unseen.size > 0 && (unseen.has(plain) || parts.some((part) => part !== "" && unseen.has(part)))) return quoted(STARS, token, plain);
   if (/^\s*(?:data:|https?:)/i.test(plain)) return quoted(inlineImage(plain, guard), token, plain);
   return quoted(guard(plain), token, plain);
 }
@@ -99,7 +113,7 @@ function integers(token, guard) {
   const groups = token.match(/\d+/g) ?? [];
   const digits = groups.join("");
   const row = groups.length > 1 && digits.length > LONGEST_ROW && isNumber({ text: token, digits });
-  const long = groups.some((group) => group.length > LONGEST_INTEGER || (group.length < LONG && guard(group) !== group));
+  const long = groups.some((group) => group.length > LONGEST_INTEGER || guard(group.slice(0, LONG - 1)) !== group.slice(0, LONG - 1));
   return row || long ? token.replace(/\d+/g, "0") : token;
 }
 
@@ -146,6 +160,7 @@ export function guardStyle(style, guard) {
   return Object.fromEntries(
     Object.entries(style).map(([name, value]) => {
       const key = guard(name) === name ? name : `--${STARS}`;
+      if (unseen.has(null) && name.startsWith("counter-")) return [key, "none"];
       if (Array.isArray(value)) return [key, value.map((one) => (typeof one === "string" ? guardCss(one, guard) : one))];
       return [key, typeof value === "string" ? guardCss(value, guard) : value];
     }),

@@ -1,9 +1,9 @@
 // What may leave the kiosk in a recorded event. Unmasking is explicit (`data-cobrowse-plain`); everything else is masked,
 // blocked or left out here, before it is sent, whatever the page's authors forget.
-import { guardCss, guardSheet, guardStyle, inlineImage } from "./css.js";
+import { forgetContents, guardCss, guardSheet, guardStyle, inlineImage, isUnseen } from "./css.js";
 import { JOINED, hide } from "./numbers.js";
 import { GEOMETRY, STARS } from "./patterns.js";
-import { Reading } from "./reading.js";
+import { Reading, textOf } from "./reading.js";
 import { Secrets } from "./secrets.js";
 
 export { STARS };
@@ -30,6 +30,10 @@ export const MASK_SELECTOR = `[${MASK}], option:not([${PLAIN}])`;
 
 /** Attributes that can repeat what a person typed, where nobody looks. */
 const LEAKY = /^(?:title|alt|placeholder|value|label|content|srcdoc|ping|aria-.+|data-.+)$/i;
+/** Attributes that say what may be seen: what was sent before is taken back by another picture. */
+const MARKS = [PLAIN, BLOCK, MASK, "contenteditable"];
+/** Attributes by which a text between two others comes or goes. */
+const PLACES = ["class", "style", "hidden", "value", "placeholder", "maxlength"];
 /** Our own attributes that style sheets need. */
 const OURS = new Set([PLAIN, BLOCK, MASK, "data-screen", "data-tone", "data-state"]);
 const INPUTS = new Set(["input", "textarea", "select"]);
@@ -61,14 +65,22 @@ export function maskInput(text, element) {
 /** What was a password once stays one, whatever a button makes of its type. @type {WeakSet<Node>} */
 const passwords = new WeakSet();
 /** What says that an input is for a password even while it shows it. */
-const SECRET = /^(?:current-password|new-password|one-time-code)$/i;
+const SECRET = /(?:^|\s)(?:current-password|new-password|one-time-code|cc-number|cc-csc)(?:\s|$)/i;
 
 /** @param {Element | null} element */
 function isPassword(element) {
   if (!element) return false;
-  const secret = element.getAttribute("type")?.toLowerCase() === "password" || SECRET.test(element.getAttribute("autocomplete") ?? "");
+  if (passwords.has(element)) return true;
+  const secret =
+    element.getAttribute("type")?.toLowerCase() === "password" || SECRET.test(element.getAttribute("autocomplete") ?? "") || isDotted(element);
   if (secret) passwords.add(element);
-  return passwords.has(element);
+  return secret;
+}
+
+/** Whether a field whose value may be seen is drawn with dots all the same. @param {Element} element */
+function isDotted(element) {
+  if (!(element instanceof HTMLInputElement) || !element.hasAttribute(PLAIN) || !element.isConnected) return false;
+  return (/** @type {any} */ (getComputedStyle(element)).webkitTextSecurity ?? "none") !== "none";
 }
 
 // Also of what was one before anything was recorded: the page is watched from its beginning.
@@ -76,19 +88,55 @@ new MutationObserver((changes) => {
   for (const { target, oldValue } of changes) if (oldValue?.toLowerCase() === "password") passwords.add(target);
 }).observe(document, { subtree: true, attributeFilter: ["type"], attributeOldValue: true });
 
+// And of what was one before it was on the page, in whatever shadow tree.
+const remember = (/** @type {any} */ input) => input.getAttribute("type")?.toLowerCase() === "password" && passwords.add(input);
+const typed = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "type");
+Object.defineProperty(HTMLInputElement.prototype, "type", {
+  ...typed,
+  set(value) {
+    remember(this);
+    typed?.set?.call(this, value);
+  },
+});
+for (const name of /** @type {const} */ (["setAttribute", "removeAttribute", "setAttributeNode", "removeAttributeNode", "cloneNode"])) {
+  const original = /** @type {any} */ (HTMLInputElement.prototype)[name];
+  /** @type {any} */ (HTMLInputElement.prototype)[name] = function change(/** @type {any[]} */ ...given) {
+    remember(this);
+    const result = original.apply(this, given);
+    if (name === "cloneNode" && passwords.has(this)) passwords.add(result);
+    return result;
+  };
+}
+
 /** @param {Element | null} element */
 export function isPlain(element) {
-  return element !== null && element.hasAttribute(PLAIN) && !isPassword(element);
+  return element !== null && element.hasAttribute(PLAIN) && !isPassword(element) && shownAt(element.parentNode) === "all";
 }
 
 const secrets = new Secrets(isPlain, isPassword);
 const hiding = `${BLOCK_SELECTOR},${MASK_SELECTOR}`;
-let reading = new Reading(secrets, (element) => element.matches(hiding));
+/** @type {(() => void) | undefined} */
+let pictured;
+const read = () => new Reading(secrets, (element) => element.matches(hiding), () => pictured?.());
+let reading = read();
+/** What changes with an event that was cleaned, besides what it says. @type {any[]} */
+let besides = [];
+
+/** Whom to ask for another picture when only that takes back what was sent. @param {() => void} ask */
+export function onTooMuch(ask) {
+  pictured = ask;
+}
+
+/** Events that belong behind the one that was cleaned last. */
+export const following = () => besides.splice(0);
 
 /** Nothing of this customer is known any more: nothing is recorded. */
 export function forget() {
   secrets.forget();
-  reading = new Reading(secrets, (element) => element.matches(hiding));
+  forgetContents();
+  reading.forget();
+  reading = read();
+  besides = [];
 }
 
 /**
@@ -127,12 +175,40 @@ export function clean(event, elementOf, idOf) {
   if (type === 3 && typeof data.id === "number" && shownAt(elementOf(data.id)) === "nothing") return null;
   if (type === 3 && data.source === 5) {
     // rrweb leaves some kinds of inputs alone; here none is.
-    secrets.refresh();
-    const text = isPlain(elementOf(data.id)) ? guard(data.text) : starred(data.text);
-    return { ...event, data: { ...data, text } };
+    return { ...event, data: { ...data, text: cleanInput(elementOf(data.id), data.text, idOf) } };
   }
   if (type === 3 && [8, 13, 15].includes(data.source)) return { ...event, data: guardSheet(data, guard) };
   return cleanStrings(event);
+}
+
+/** What may be sent of a field's value, read with what stands beside it. @param {Element | null} field @param {string} text @param {(node: Node) => number} idOf */
+function cleanInput(field, text, idOf) {
+  const readAs = reading.around(field ? [field] : []);
+  const known = field && readAs.get(field);
+  const value = field && isPlain(field) ? (known !== undefined && textOf(field) === text ? known : chosenValue(field, readAs) ?? guard(text)) : starred(text);
+  if (field && known !== undefined) reading.sent(field, value);
+  const texts = takeBack(readAs, new Set([field]), idOf);
+  if (texts.length > 0) besides.push({ type: 3, timestamp: Date.now(), data: { source: 0, texts, attributes: [], removes: [], adds: [] } });
+  return value;
+}
+
+/**
+ * What was sent before of texts, and is part of a number now; fields are told of in events of their own.
+ *
+ * @param {Map<Node, string>} readAs
+ * @param {Set<Node | null>} told
+ * @param {(node: Node) => number} idOf
+ */
+function takeBack(readAs, told, idOf) {
+  const texts = [];
+  for (const [node, value] of reading.stale(readAs)) {
+    const id = idOf(node);
+    if (id < 0 || told.has(node) || shownAt(node) !== "all") continue;
+    reading.sent(node, value);
+    if (!(node instanceof Element)) texts.push({ id, value });
+    else if (isPlain(node)) besides.push({ type: 3, timestamp: Date.now(), data: { source: 5, id, text: /** @type {any} */ (node).value ? value : "", isChecked: false } });
+  }
+  return texts;
 }
 
 /**
@@ -150,16 +226,11 @@ function cleanMutation(data, elementOf, idOf) {
     if (shown === "nothing") continue;
     texts.push(text.value === null ? text : { ...text, value: cleanText(node, text.value, readAs, isStyle(node), shown === "stars") });
   }
-  // What was sent before is part of a number now.
-  for (const [node, value] of reading.stale(readAs)) {
-    const id = idOf(node);
-    if (id < 0 || told.has(node) || shownAt(node) !== "all") continue;
-    reading.sent(node, value);
-    texts.push({ id, value });
-  }
+  texts.push(...takeBack(readAs, told, idOf));
   const attributes = data.attributes
     .filter((/** @type {any} */ one) => shownAt(elementOf(one.id)?.parentNode ?? null) !== "nothing")
-    .map((/** @type {any} */ one) => cleanChange(one, elementOf(one.id)));
+    .map((/** @type {any} */ one) => cleanChange(one, elementOf(one.id), readAs));
+  if (data.attributes.some((/** @type {any} */ one) => MARKS.some((name) => name in one.attributes))) pictured?.();
   const adds = [];
   for (const add of data.adds) {
     const parent = elementOf(add.parentId);
@@ -179,6 +250,10 @@ function cleanMutation(data, elementOf, idOf) {
 function changedIn(data, nodeOf) {
   /** @type {(Node | null)[]} */
   const found = data.texts.map((/** @type {any} */ text) => nodeOf(text.id));
+  for (const { id, attributes } of data.attributes) {
+    const element = /** @type {Element | null} */ (nodeOf(id));
+    if (element && PLACES.some((name) => name in attributes) && isSmall(element)) found.push(element);
+  }
   const left = data.adds.map((/** @type {any} */ add) => add.node);
   for (let node = left.pop(); node; node = left.pop()) {
     if (node.type === 3 || node.type === 4 || node.type === 2) found.push(nodeOf(node.id));
@@ -186,6 +261,9 @@ function changedIn(data, nodeOf) {
   }
   return found.filter((node) => node !== null);
 }
+
+/** @param {Element} element */
+const isSmall = ({ children }) => children.length < 3 && [...children].every((child) => !child.firstElementChild);
 
 /**
  * @param {Node | null} node
@@ -232,10 +310,11 @@ function cleanNode(node, elementOf, readAs, inStyle = false, stars = false) {
     const secret = isPassword(real) || String(node.attributes.type).toLowerCase() === "password";
     const plain = PLAIN in node.attributes && !secret;
     const hidden = stars || MASK in node.attributes || (node.tagName === "option" && !(PLAIN in node.attributes));
+    const open = real ? isPlain(real) : plain && !stars;
     return {
       ...node,
       tagName: guard(node.tagName) === node.tagName ? node.tagName : "span",
-      attributes: { ...cleanAttributes(node.attributes, node.tagName, plain, node.isSVG), ...chosen(real, plain) },
+      attributes: { ...cleanAttributes(node.attributes, node.tagName, open, node.isSVG), ...chosen(real, open), ...fieldOf(real, open, readAs) },
       childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, readAs, style, hidden)),
     };
   }
@@ -247,6 +326,33 @@ function cleanNode(node, elementOf, readAs, inStyle = false, stars = false) {
     return { ...node, childNodes: node.childNodes.map((/** @type {any} */ child) => cleanNode(child, elementOf, readAs, false, stars)) };
   }
   return node;
+}
+
+/** Stars for a choice whose words are part of a number. @param {Element | null} element @param {Map<Node, string>} readAs */
+function chosenValue(element, readAs) {
+  const option = element instanceof HTMLSelectElement ? element.selectedOptions[0] : element;
+  if (!(option instanceof HTMLOptionElement)) return undefined;
+  const text = option.firstChild;
+  const known = text ? readAs.get(text) : undefined;
+  return known === undefined || known === text?.textContent ? undefined : STARS;
+}
+
+/**
+ * What a field shows, as it is read with what stands beside it.
+ *
+ * @param {Element | null} field
+ * @param {boolean} open
+ * @param {Map<Node, string>} readAs
+ */
+function fieldOf(field, open, readAs) {
+  const chosen = chosenValue(field, readAs);
+  if (chosen !== undefined) return { value: chosen };
+  const known = field && open ? readAs.get(field) : undefined;
+  if (!field || known === undefined) return {};
+  reading.sent(field, known);
+  const { value, placeholder } = /** @type {HTMLInputElement} */ (field);
+  if (value) return { value: known };
+  return placeholder ? { placeholder: known } : {};
 }
 
 /**
@@ -269,13 +375,19 @@ function chosen(element, plain) {
 /**
  * @param {any} change
  * @param {Element | null} element
+ * @param {Map<Node, string>} readAs
  */
-function cleanChange(change, element) {
+function cleanChange(change, element, readAs) {
   const tag = element?.tagName.toLowerCase() ?? "";
-  return {
-    ...change,
-    attributes: cleanAttributes(change.attributes, tag, isPlain(element), element instanceof SVGElement),
-  };
+  const plain = isPlain(element);
+  const attributes = cleanAttributes(change.attributes, tag, plain, element instanceof SVGElement);
+  if (plain && ("value" in attributes || "placeholder" in attributes)) {
+    // Which of the two is seen, and whether it is that which was typed, only the field itself knows.
+    delete attributes.value;
+    delete attributes.placeholder;
+    Object.assign(attributes, fieldOf(element, plain, readAs));
+  }
+  return { ...change, attributes };
 }
 
 /**
@@ -290,6 +402,11 @@ function cleanAttributes(attributes, tag, plain, drawing = false) {
   for (const [name, value] of Object.entries(attributes)) {
     const leaky = LEAKY.test(name) && !OURS.has(name);
     if (guard(name) !== name) continue;
+    if (name === "start" && !/^-?\d{1,3}$/.test(String(value))) continue;
+    if (typeof value === "string" && isUnseen(value)) {
+      kept[name] = STARS;
+      continue;
+    }
     if (name === "style" || name === "_cssText") {
       kept[name] = guardStyle(value, guard);
     } else if (name === "rr_dataURL" || typeof value !== "string") {

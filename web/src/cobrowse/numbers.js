@@ -1,13 +1,18 @@
 // Numbers that may not be seen, in one text or over several that are read as one (server/cobrowse/numbers.py does the same).
 import {
-  AMOUNTS, BETWEEN, BLANKS, CURRENCY_AFTER, CURRENCY_BEFORE, DASHES, DATES, DIGITS, GROUPS, HOUR, IDENTITY_CHECKS, IDENTITY_WEIGHTS,
-  LONG, LONG_CELLS, MOST_DIGITS, ORDINARY, ORDINARY_GAP, PROVINCES, SEPARATORS, SHAPES, STARS, UNSEEN,
+  AMOUNTS, BETWEEN, BLANKS, CODE, CODE_BEFORE, CURRENCY_AFTER, CURRENCY_BEFORE, DASHES, DATES, DIGITS, GROUPS, HOUR, IDENTITY_CHECKS, IDENTITY_WEIGHTS,
+  LONG, LONG_CELLS, MOST_APART, MOST_DIGITS, ORDINARY, ORDINARY_GAP, PROVINCES, ROW, SEPARATORS, SHAPES, STARS, UNSEEN,
 } from "./patterns.js";
 
-/** How a text follows the one before it: in the same line, or in the next box or cell. */
+/** How a text follows the one before it: in the same line, in the next box or cell, or in another part of the page. */
 export const JOINED = 0;
 export const CELL = 1;
+export const END = 2;
 const MOST_FOURS = 5;
+const FOURS = [4, 4, 4, 4, 4];
+const MOBILE = /^(?:86)?1[3-9]/;
+/** The usual groups of a telephone number. */
+const PHONE = [3, 4, 4];
 
 /** The second half of a digit beyond U+FFFF, after the first became one of ASCII's: so lengths stay. */
 const HALF = "\uffff";
@@ -15,7 +20,10 @@ const GAP = `[${UNSEEN}]*(?:(?:[${BLANKS}]+(?![${BLANKS}])|[${SEPARATORS}])[${UN
 const RUN = new RegExp(`[0-9]${HALF}?(?:${GAP}[0-9]${HALF}?)*[xX×]?`, "g");
 const ONE_CELL = new RegExp(`[0-9]${HALF}?(?:[${UNSEEN}]*(?:[${BLANKS}\\-][${UNSEEN}]*)?[0-9]${HALF}?)*[xX]?`, "y");
 const GROUP = new RegExp(`[${BLANKS}\\-]`);
-const EDGE = new RegExp(`[${BLANKS}${UNSEEN}]*`, "y");
+const EDGE = new RegExp(`[${BLANKS}${UNSEEN}${SEPARATORS}]*`, "y");
+const FIGURE = `[0-9]${HALF}?`;
+const APART = new RegExp(`(?:${FIGURE})+(?:[^\\p{L}\\p{N}${HALF}]{1,${MOST_APART}}(?:${FIGURE})+){2,}[xX]?`, "gu");
+const FIGURES = new RegExp(`(?:${FIGURE})+[xX]?`, "g");
 const HIDDEN = new RegExp(`[${UNSEEN}${HALF}]+`, "g");
 const BLANK = new RegExp(`[${BLANKS}]`, "g");
 const DASH = new RegExp(`[${DASHES}]`, "g");
@@ -24,8 +32,12 @@ const DATE = new RegExp(DATES.join("|"), "y");
 const AMOUNT = new RegExp(`^(?:${AMOUNTS.join("|")})$`);
 const UNIT_GAP = new RegExp(ORDINARY_GAP, "y");
 const HALF_A_TIME = new RegExp(HOUR, "y");
+const IN_ORDER = new RegExp(`^${ROW}$`);
+const A_CODE = new RegExp(`^${CODE}$`);
+const BEFORE_CODE = new RegExp(CODE_BEFORE);
 const BEFORE = new RegExp(CURRENCY_BEFORE, "i");
 const AFTER = new RegExp(CURRENCY_AFTER, "i");
+const CARD = new RegExp(`^${SHAPES.find(({ check }) => check === "luhn")?.begins}`);
 const KNOWN = SHAPES.map((shape) => ({ ...shape, begin: new RegExp(`^${shape.begins}`) }));
 
 /** @type {Map<string, string>} */
@@ -41,15 +53,16 @@ const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}]`, "gu");
  */
 /**
  * Who else is asked. `run` and `cells` say whether digits that are no number by themselves may not be seen all the same;
- * `spans` names other parts of a line.
+ * `texts` are the numbers of the texts that the groups are in. `spans` names other parts of a line.
  *
  * @typedef {{
  *   run?: (run: Run, number: boolean) => boolean,
- *   cells?: (groups: string[], first: number, found: boolean) => boolean,
+ *   cells?: (groups: string[], texts: number[], found: boolean) => boolean,
  *   spans?: (line: string) => [number, number][],
  * }} Judge
  */
 /** @typedef {{first: number, text: string}} Line */
+/** A line of nothing but digits, and how it follows the one before. @typedef {{number: number, bare: string, joint: number}} Cell */
 /** @typedef {{start: number, end: number, stars: boolean}} Cut */
 
 /** The text with every digit as ASCII writes it; its length stays. @param {string} text */
@@ -76,15 +89,19 @@ export function hide(texts, joints, judge = {}) {
   const lines = linesOf(read, joints);
   /** @type {Map<number, Cut[]>} */
   const cuts = new Map();
-  /** @type {[number, string][]} */
+  /** @type {Cell[]} */
   let cells = [];
+  let joint = JOINED;
   lines.forEach(({ first, text: line }, number) => {
     const found = runsOf(line, first, joints, texts, judge);
     if (found.length > 0) cuts.set(number, found);
     EDGE.lastIndex = 0;
     EDGE.test(line);
     const start = EDGE.lastIndex;
-    if (start === line.length) return;
+    if (start === line.length) {
+      joint = Math.max(joint, joints[first] ?? JOINED);
+      return;
+    }
     ONE_CELL.lastIndex = start;
     const cell = ONE_CELL.exec(line);
     if (cell) {
@@ -92,10 +109,12 @@ export function hide(texts, joints, judge = {}) {
       EDGE.test(line);
     }
     if (cell && EDGE.lastIndex === line.length) {
-      cells.push([number, cell[0]]);
+      cells.push({ number, bare: cell[0], joint: Math.max(joint, joints[first] ?? JOINED) });
+      joint = JOINED;
     } else {
       cutCells(cells, lines, cuts, judge);
       cells = [];
+      joint = JOINED;
     }
   });
   cutCells(cells, lines, cuts, judge);
@@ -123,12 +142,28 @@ function runsOf(line, first, joints, texts, judge) {
     // The text in which the run begins.
     while (behind + (texts[at]?.length ?? 0) <= start && joints[at + 1] === JOINED) behind += texts[at++]?.length ?? 0;
     const run = { text, digits: digitsOf(text), line, start, end: start + text.length, first: at };
-    const number = isNumber(run);
+    const number = isNumber(run, line.slice(Math.max(0, start - 8), start));
     if (judge.run?.(run, number) || number) cuts.push({ start, end: run.end, stars: true });
     RUN.lastIndex = next; // whoever was asked may have read something too
   }
+  cuts.push(...apart(line));
   for (const [start, end] of judge.spans?.(line) ?? []) cuts.push({ start, end, stars: true });
   return joined(cuts);
+}
+
+/** Numbers that are known by their form, whatever signs stand between their groups. @param {string} line @returns {Cut[]} */
+function apart(line) {
+  /** @type {Cut[]} */
+  const cuts = [];
+  for (const { 0: text, index } of line.matchAll(APART)) {
+    const found = [...text.matchAll(FIGURES)];
+    const groups = found.map(([group]) => digitsOf(group));
+    for (const [from, to] of numbersIn(groups, groups.map(() => END))) {
+      const last = /** @type {RegExpExecArray} */ (found[to - 1]);
+      cuts.push({ start: index + /** @type {RegExpExecArray} */ (found[from]).index, end: index + last.index + last[0].length, stars: true });
+    }
+  }
+  return cuts;
 }
 
 /** Cuts in their order, those that meet as one. @param {Cut[]} cuts */
@@ -159,12 +194,26 @@ function linesOf(texts, joints) {
   return lines.map(({ first, parts }) => ({ first, text: parts.join("") }));
 }
 
-/** Whether digits in one line are a number that may not be seen. @param {{text: string, digits: string}} run */
-export const isNumber = ({ text, digits }) => digits.replace("X", "").length >= LONG && !isOrdinary(text);
+/**
+ * Whether digits in one line are a number that may not be seen; `before` is what stands in front of them.
+ *
+ * @param {{text: string, digits: string}} run
+ * @param {string} [before]
+ */
+export const isNumber = ({ text, digits }, before = "") =>
+  digits.replace("X", "").length >= LONG && !isOrdinary(text) && !(A_CODE.test(text) && BEFORE_CODE.test(before));
+
+/** Whether numbers side by side go up. @param {string} text */
+function isRow(text) {
+  if (!IN_ORDER.test(text)) return false;
+  const values = text.split(/[ ,]+/).map(Number);
+  return values.every((value, at) => at === 0 || value > /** @type {number} */ (values[at - 1]));
+}
 
 /** Whether a run is nothing but dates, years and amounts. @param {string} text */
 export function isOrdinary(text) {
   const plain = seen(text).replace(BLANK, " ").replace(DASH, "-");
+  if (isRow(plain)) return true;
   /** @param {RegExp} pattern @param {number} at */
   const behind = (pattern, at) => {
     pattern.lastIndex = at;
@@ -190,7 +239,7 @@ export const isAmount = ({ text, line, start, end }) =>
   AMOUNT.test(text) || BEFORE.test(line.slice(Math.max(0, start - 8), start)) || AFTER.test(line.slice(end, end + 8));
 
 /**
- * @param {[number, string][]} cells
+ * @param {Cell[]} cells
  * @param {Line[]} lines
  * @param {Map<number, Cut[]>} cuts
  * @param {Judge} judge
@@ -201,15 +250,17 @@ function cutCells(cells, lines, cuts, judge) {
   const groups = [];
   /** @type {number[]} */
   const owners = [];
-  for (const [number, bare] of cells) {
-    for (const group of bare.split(GROUP)) {
+  /** @type {number[]} */
+  const joints = [];
+  for (const { number, bare, joint } of cells) {
+    for (const [at, group] of bare.split(GROUP).entries()) {
       groups.push(digitsOf(group));
       owners.push(number);
+      joints.push(at ? JOINED : joint);
     }
   }
-  let stretches = numbersIn(groups);
-  const first = lines[/** @type {number} */ (owners[0])]?.first ?? 0;
-  if (judge.cells?.(groups, first, stretches.length > 0)) stretches = [[0, groups.length]];
+  let stretches = numbersIn(groups, joints);
+  if (judge.cells?.(groups, owners.map((number) => lines[number]?.first ?? 0), stretches.length > 0)) stretches = [[0, groups.length]];
   for (const [start, end] of stretches) {
     for (const number of new Set(owners.slice(start, end))) {
       const length = lines[number]?.text.length ?? 0;
@@ -219,15 +270,18 @@ function cutCells(cells, lines, cuts, judge) {
 }
 
 /**
- * Which stretches of groups of digits, each in a cell or part of one, are a number: from and behind which group.
+ * Which stretches of groups of digits, each in a cell or part of one, are a number: from and behind which group. Beyond
+ * the end of another thing only one whose form is known is.
  *
  * @param {string[]} groups
+ * @param {number[]} joints how each follows the one before
  */
-export function numbersIn(groups) {
+export function numbersIn(groups, joints) {
+  const ended = joints.indexOf(END, 1) > 0;
   /** @type {[number, number][]} */
   const found = [];
   for (let at = 0; at < groups.length; ) {
-    const end = singles(groups, at) || shaped(groups, at);
+    const end = singles(groups, joints, at) || shaped(groups, at, ended);
     if (end) found.push([at, end]);
     at = end || at + 1;
   }
@@ -238,16 +292,20 @@ export function numbersIn(groups) {
  * The end of a row of `LONG_CELLS` single digits or more that do not just count, or 0.
  *
  * @param {string[]} groups
+ * @param {number[]} joints
  * @param {number} start
  */
-function singles(groups, start) {
+function singles(groups, joints, start) {
   let end = start;
   let counting = true;
+  let ended = false;
   while (end < groups.length && groups[end]?.length === 1) {
     counting &&= end === start || (Number(groups[end]) - Number(groups[end - 1]) + 10) % 10 === 1;
+    ended ||= end > start && joints[end] === END;
     end += 1;
   }
-  return end - start >= LONG_CELLS && !counting ? end : 0;
+  if (end - start < LONG_CELLS || counting) return 0;
+  return !ended || shapeOf(groups.slice(start, end).join(""), PHONE) ? end : 0;
 }
 
 /**
@@ -255,20 +313,40 @@ function singles(groups, start) {
  *
  * @param {string[]} groups
  * @param {number} start
+ * @param {boolean} ended whether the end of another thing lies between some of them
  */
-function shaped(groups, start) {
-  for (const end of ends(groups, start)) {
+function shaped(groups, start, ended) {
+  for (const end of ends(groups, start, ended)) {
     const part = groups.slice(start, end);
-    if (shapeOf(part.join(""), part.map(({ length }) => length))) return end;
+    if (!isEven(part) && shapeOf(part.join(""), part.map(({ length }) => length))) return end;
   }
   return 0;
+}
+
+/** Whether groups are the beginning of a card, identity or telephone number. @param {string[]} groups */
+export function begins(groups) {
+  const digits = groups.join("");
+  const last = groups.length - 1;
+  if (digits.length < LONG || isEven(groups) || isEven(groups.slice(0, -1))) return false;
+  const fits = (/** @type {number[]} */ widths) =>
+    last < widths.length && groups.every(({ length }, at) => (at < last ? length === widths[at] : length <= (widths[at] ?? 0)));
+  if (fits(FOURS)) return last > 1 && CARD.test(digits);
+  return GROUPS.some((widths) => fits(widths) && (widths[0] === 6 ? PROVINCES.includes(Number(digits.slice(0, 2))) : MOBILE.test(digits)));
+}
+
+/** Whether groups are round figures, or go up or down by the same step: amounts, years and codes do. @param {string[]} groups */
+function isEven(groups) {
+  if (groups.every((group) => group.endsWith("00"))) return true;
+  const step = Number(groups[1]) - Number(groups[0]);
+  return groups.length > 2 && groups.every((group, at) => at === 0 || Number(group) - Number(groups[at - 1]) === step);
 }
 
 /**
  * @param {string[]} groups
  * @param {number} start
+ * @param {boolean} ended
  */
-function* ends(groups, start) {
+function* ends(groups, start, ended) {
   let end = start;
   while (groups[end]?.length === 4 && end - start < MOST_FOURS) {
     end += 1;
@@ -278,7 +356,7 @@ function* ends(groups, start) {
   for (const widths of GROUPS) {
     if (widths.every((width, at) => groups[start + at]?.length === width)) yield start + widths.length;
   }
-  if (start === 0 && groups.length > 1 && groups.length <= MOST_DIGITS) yield groups.length;
+  if (!ended && start === 0 && groups.length > 1 && groups.length <= MOST_DIGITS) yield groups.length;
 }
 
 /**

@@ -1,11 +1,10 @@
 // Reads the page as the eye does: over the borders of elements, slots and shadow trees. A number in four spans is a number.
 // What the copy leaves out is not read: a page of 80,000 cells takes no longer than what is shown of it.
 import { hooks } from "@rrweb/record";
-import { CELL, JOINED, breaks, hide, isAmount, isOrdinary } from "./numbers.js";
-import { ENDS, INLINE } from "./patterns.js";
+import { Generated, GeneratedText, hideGenerated } from "./generated.js";
+import { CELL, END, JOINED, begins, breaks, hide, isAmount, isOrdinary, plainDigits } from "./numbers.js";
+import { ENDS, GROUPS, INLINE, LONG_CELLS, STARS } from "./patterns.js";
 
-/** Where another thing begins: no number goes on beyond it. */
-const END = 2;
 /** So many texts are looked at to each side of one that changed, and nodes on the way to them. */
 const NEAR = 64;
 const NODES = 1500;
@@ -15,14 +14,42 @@ const MANY = 300;
 const STEP = 2;
 const GROUP = 4;
 const KEPT = 8;
+/** Fields that take so many characters hold parts of a number, where they stand side by side. */
+const SHORT = 8;
+/** So many texts that nobody sees may stand between two parts of a number, and so often it is asked whether one is seen. */
+const UNSEEN = 4;
+const LOOKS = 200;
 const NO_TEXT = new Set(["style", "script", "noscript", "template", "textarea"]);
 
 /** @typedef {{runs: string[], hidden: string[]}} Past */
-/** A text, an edge, or what may not be read. @typedef {Node | number | null} Step */
+/** A text, a field, an edge, or what may not be read. @typedef {Node | GeneratedText | number | null} Step */
 /** @typedef {(step: Step) => boolean} Take */
 
 /** @param {Node} node */
 const isText = (node) => node.nodeType === Node.TEXT_NODE || node.nodeType === Node.CDATA_SECTION_NODE;
+
+/** Fields that show what is in them as it is. @param {any} node @returns {node is HTMLInputElement | HTMLTextAreaElement} */
+const isField = (node) =>
+  node instanceof HTMLTextAreaElement ||
+  (node instanceof HTMLInputElement && !["checkbox", "radio", "file", "image", "color", "range", "hidden"].includes(node.type));
+
+/** What is seen of a text, or of a field. @param {Node | GeneratedText} node */
+export function textOf(node) {
+  if (node instanceof GeneratedText) return node.text;
+  return isField(node) ? node.value || node.placeholder : (node.textContent ?? "");
+}
+
+/** Whether nobody sees a text. @param {Node | GeneratedText | null | undefined} text */
+function isUnseen(text) {
+  const element = text instanceof Node && isText(text) ? above(text) : null;
+  if (!(element instanceof Element)) return false;
+  if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return true;
+  const { width, height } = element.getBoundingClientRect();
+  return width <= 1 || height <= 1;
+}
+
+const DIGIT_FIRST = /^[^\p{L}\p{N}]*[0-9]/u;
+const DIGIT_LAST = /[0-9][^\p{L}\p{N}]*$/u;
 
 /** @param {Element} element */
 const edgeOf = ({ localName }) => (ENDS.has(localName) ? END : INLINE.has(localName) ? JOINED : CELL);
@@ -41,6 +68,7 @@ function childrenOf(node) {
 
 /** What is shown beside a node within the same parent. @param {any} node @param {boolean} forward @returns {Node | null} */
 function beside(node, forward) {
+  if (node instanceof HTMLOptionElement && !node.closest("select")?.matches("[size], [multiple]")) return null; // one of them is seen
   const slot = node.assignedSlot;
   const next = forward ? "nextSibling" : "previousSibling";
   let at = node[next];
@@ -55,28 +83,40 @@ export class Reading {
   /** What stood in a box before. @type {WeakMap<Node, Past>} */
   #past = new WeakMap();
   #budget = 0;
+  #looks = 0;
+  /** Where the page's style sheets are. @type {Set<Document | ShadowRoot>} */ #roots = new Set([document]);
 
   /**
    * @param {import("./secrets.js").Secrets} secrets
    * @param {(element: Element) => boolean} isHidden whether nothing, or only stars, may be seen of an element's texts
+   * @param {() => void} more told when what was sent before is part of a number, and only another picture takes it back
    */
-  constructor(secrets, isHidden) {
+  constructor(secrets, isHidden, more) {
     this.secrets = secrets;
     this.isHidden = isHidden;
+    this.more = more;
+    this.generated = new Generated(() => this.page(document));
+  }
+
+  forget() {
+    this.generated.forget();
   }
 
   /** What may be sent of each text of the page. @param {Node} root */
   page(root) {
     const found = new Map();
     this.secrets.refresh();
+    this.#looks = LOOKS;
+    this.#roots = new Set([document]);
     this.#learn(root);
+    this.generated.read(this.#roots);
     let segment = new Segment();
     const flush = () => {
       this.#judge(segment, found, false);
       segment = new Segment();
     };
     this.#within(root, true, (step) => {
-      if (step === END) flush();
+      if (step === END && !segment.open) flush();
       else segment.push(step);
       return false;
     });
@@ -92,14 +132,15 @@ export class Reading {
   around(changed) {
     this.secrets.refresh();
     for (const node of changed) if (node instanceof Element) this.#learn(node);
-    if (changed.length > MANY) return this.page(document);
+    if (changed.length > MANY || this.generated.changed(this.#roots)) return this.page(document);
+    this.#looks = LOOKS;
     /** @type {Map<Node, string>} */
     const found = new Map();
     /** @type {Set<Node>} */
     const done = new Set();
     for (const node of changed) {
       if (!node.isConnected) continue;
-      if (isText(node)) this.#read(node, found, done);
+      if (isText(node) || this.#isOpen(node)) this.#read(node, found, done);
       else this.#readSome(node, found, done);
     }
     return found;
@@ -118,7 +159,7 @@ export class Reading {
   stale(found) {
     return [...found].filter(([node, text]) => {
       const before = this.#sent.get(node);
-      return before !== undefined && before !== text && text !== node.textContent;
+      return before !== undefined && before !== text && (text !== textOf(node) || isField(node));
     });
   }
 
@@ -147,7 +188,7 @@ export class Reading {
     const texts = segment.nodes;
     const from = before.whole ? 0 : NEAR / 2;
     const to = behind.whole ? texts.length : texts.length - NEAR / 2;
-    texts.slice(from, Math.max(from, to)).forEach((node) => node && done.add(node));
+    texts.slice(from, Math.max(from, to)).forEach((node) => node instanceof Node && done.add(node));
     done.add(text);
   }
 
@@ -162,11 +203,18 @@ export class Reading {
     const steps = [];
     let texts = 0;
     let whole = true;
+    let open = isBare(textOf(text));
+    const edge = forward ? DIGIT_LAST : DIGIT_FIRST;
+    let digits = edge.test(plainDigits(textOf(text)));
     this.#outwards(text, forward, (step) => {
-      if (step === END) return true;
+      if (step === END && !open) return true;
       steps.push(step);
       if (typeof step === "number") return false;
-      if (step === null || breaks(step.textContent ?? "")) return true;
+      if (step === null) return true;
+      const shown = textOf(step);
+      if (breaks(shown) && !(digits && this.#isUnseen(step))) return true;
+      open ||= isBare(shown);
+      digits ||= edge.test(plainDigits(shown));
       whole = ++texts < NEAR;
       return !whole;
     });
@@ -207,14 +255,21 @@ export class Reading {
     if (isText(node)) return take(node);
     if (!(node instanceof Element)) return [...node.childNodes].some((child) => this.#within(child, forward, take));
     this.#budget -= 1;
+    if (node instanceof HTMLInputElement && node.type === "hidden") return false;
     const edge = edgeOf(node);
     if (take(edge)) return true;
     if (this.isHidden(node)) {
       if (take(null)) return true;
+    } else if (this.#isOpen(node)) {
+      if (take(node)) return true;
     } else if (!NO_TEXT.has(node.localName)) {
-      const children = childrenOf(node);
+      const { before, after } = this.generated.of(node) ?? {};
+      const [first, last] = forward ? [before, after] : [after, before];
+      if (first && take(first)) return true;
+      const children = node instanceof HTMLSelectElement && !node.matches("[size], [multiple]") ? [...node.selectedOptions] : childrenOf(node);
       if (!forward) children.reverse();
       for (const child of children) if (this.#within(child, forward, take)) return true;
+      if (last && take(last)) return true;
       for (const child of node.shadowRoot ? node.childNodes : []) {
         if (/** @type {any} */ (child).assignedSlot) continue;
         if (take(END) || this.#within(child, forward, take) || take(END)) return true;
@@ -239,9 +294,21 @@ export class Reading {
       if (at instanceof Element) {
         this.secrets.learn(at);
         if (at.shadowRoot) roots.push(at.shadowRoot);
+      } else if (at instanceof ShadowRoot) {
+        this.#roots.add(at);
       }
       for (let child = at.firstElementChild; child; child = child.nextElementSibling) roots.push(child);
     }
+  }
+
+  /** Whether what stands in a field is sent. @param {any} node @returns {node is HTMLInputElement | HTMLTextAreaElement} */
+  #isOpen(node) {
+    return isField(node) && this.secrets.isPlain(node);
+  }
+
+  /** @param {Node | GeneratedText | null | undefined} text */
+  #isUnseen(text) {
+    return this.#looks-- > 0 && isUnseen(text);
   }
 
   /**
@@ -249,9 +316,57 @@ export class Reading {
    * @param {Map<Node, string>} found
    * @param {boolean} live whether something has just changed
    */
-  #judge({ texts, joints, nodes }, found, live) {
+  #judge(segment, found, live) {
+    if (!segment.hasDigits && !this.secrets.hasWords) {
+      for (const [at, node] of segment.nodes.entries()) if (node instanceof Node) found.set(node, segment.texts[at] ?? "");
+      return;
+    }
+    const split = splitFields(segment);
+    for (const at of split) segment.texts[at] = "#";
+    this.#hide(segment, found, live);
+    const seen = this.#without(segment);
+    if (seen) this.#hide(seen, found, live, true);
+    for (const at of split) {
+      const node = segment.nodes[at];
+      if (node instanceof HTMLInputElement) found.set(node, node.value ? STARS : node.placeholder);
+    }
+  }
+
+  /** The segment without texts between digits that nobody sees, null where there are none. @param {Segment} segment */
+  #without({ texts, joints, nodes }) {
+    const plain = texts.map(plainDigits);
+    /** @type {Set<number>} */
+    const gone = new Set();
+    let last = -1;
+    for (let at = 0; at < plain.length; at += 1) {
+      const text = plain[at] ?? "";
+      if (/^\s*$/.test(text)) continue;
+      const between = at - last - 1;
+      if (last >= 0 && between > 0 && between <= 2 * UNSEEN && DIGIT_FIRST.test(text)) {
+        const words = [...Array(between).keys()].map((one) => last + 1 + one).filter((one) => /\S/.test(plain[one] ?? ""));
+        if (words.length > 0 && words.length <= UNSEEN && words.every((one) => this.#isUnseen(nodes[one]))) for (const one of words) gone.add(one);
+      }
+      if (DIGIT_LAST.test(text)) last = at;
+    }
+    if (gone.size === 0) return null;
+    const seen = new Segment();
+    texts.forEach((_, at) => {
+      seen.push(joints[at] ?? JOINED);
+      if (!gone.has(at)) seen.push(nodes[at] ?? null);
+    });
+    return seen;
+  }
+
+  /**
+   * @param {Segment} segment
+   * @param {Map<Node, string>} found
+   * @param {boolean} live
+   * @param {boolean} [again] whether only what is hidden now counts
+   */
+  #hide({ texts, joints, nodes }, found, live, again = false) {
     const boxOf = (/** @type {number} */ at) => {
-      let box = nodes[at] ? above(/** @type {Node} */ (nodes[at])) : null;
+      const node = nodes[at];
+      let box = node instanceof GeneratedText ? node.element : node ? above(node) : null;
       while (box instanceof Element && edgeOf(box) === JOINED) box = above(box);
       return box;
     };
@@ -266,18 +381,25 @@ export class Reading {
         if (number) this.secrets.hide(digits);
         return hidden;
       },
-      cells: (groups, first, number) => {
+      cells: (groups, owners, number) => {
         const digits = groups.join("");
-        const box = above(boxOf(first) ?? document);
+        const box = above(boxOf(owners[0] ?? 0) ?? document);
         const single = groups.every(({ length }) => length === 1);
-        const hidden = number || this.secrets.repeats({ text: digits, digits }) || (single && this.#grows(box, digits, live));
+        const begun = begins(groups) && owners.every((at) => isField(nodes[at]));
+        const hidden = number || begun || this.secrets.repeats({ text: digits, digits }) || (single && this.#grows(box, digits, live));
         if (single) this.#keep(box, digits, hidden);
         if (number && single) this.secrets.hide(digits);
         return hidden && !number;
       },
       spans: (line) => this.secrets.spans(line),
     });
-    nodes.forEach((node, at) => node && found.set(node, left[at] ?? ""));
+    let more = false;
+    nodes.forEach((node, at) => {
+      const text = left[at] ?? "";
+      if (node instanceof GeneratedText) more = (text !== node.text && hideGenerated(node)) || more;
+      else if (node && (!again || text !== texts[at])) found.set(node, text);
+    });
+    if (more) this.more();
   }
 
   /**
@@ -308,11 +430,42 @@ export class Reading {
   }
 }
 
+/** Not only of ASCII; what is no digit after all costs time, and nothing else. */
+const DIGIT = /[0-9\u0080-\uffff]/;
+
+/** Whether a text is nothing but digits. @param {string} text */
+const isBare = (text) => DIGIT.test(text) && !breaks(text) && /[0-9]/.test(plainDigits(text));
+
+/** Fields side by side that are made for the parts of a number, by their lengths. @param {Segment} segment */
+function splitFields({ nodes, texts }) {
+  /** @type {number[]} */
+  const found = [];
+  /** @type {number[]} */
+  let row = [];
+  const flush = () => {
+    const widths = row.map((at) => /** @type {HTMLInputElement} */ (nodes[at]).maxLength);
+    const even = widths.slice(0, -1).every((width) => width === widths[0]) && (widths.at(-1) ?? 0) <= (widths[0] ?? 0);
+    const usual = GROUPS.some((group) => group.length === widths.length && group.every((width, at) => width === widths[at]));
+    const enough = widths.reduce((sum, width) => sum + width, 0) >= LONG_CELLS;
+    if (row.length > 2 && enough && (even || usual)) found.push(...row);
+    row = [];
+  };
+  nodes.forEach((node, at) => {
+    if (node instanceof HTMLInputElement && node.maxLength > 0 && node.maxLength <= SHORT) row.push(at);
+    else if (node instanceof HTMLElement || breaks(texts[at] ?? "")) flush();
+  });
+  flush();
+  return found;
+}
+
 /** Texts in the order of reading, and how each follows the one before. */
 class Segment {
   /** @type {string[]} */ texts = [];
   /** @type {number[]} */ joints = [];
-  /** @type {(Node | null)[]} */ nodes = [];
+  /** @type {(Node | GeneratedText | null)[]} */ nodes = [];
+  /** Whether the last text is nothing but digits: a number may go on in another part of the page. */
+  open = false;
+  hasDigits = false;
   #joint = JOINED;
 
   /** @param {Step} step */
@@ -321,7 +474,10 @@ class Segment {
       this.#joint = Math.max(this.#joint, step);
       return;
     }
-    this.texts.push(step ? (step.textContent ?? "") : "#");
+    const text = step ? textOf(step) : "#";
+    if (/\S/.test(text)) this.open = isBare(text);
+    this.hasDigits ||= DIGIT.test(text);
+    this.texts.push(text);
     this.joints.push(this.#joint);
     this.nodes.push(step);
     this.#joint = JOINED;

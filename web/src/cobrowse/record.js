@@ -1,7 +1,7 @@
 // Records the customer's page with rrweb, masked, and sends it in small batches (link/PROTOCOL.md, "Co-browsing").
 import { record } from "@rrweb/record";
 import { Likeness } from "./likeness.js";
-import { BLOCK_SELECTOR, MASK_SELECTOR, clean, forget, maskInput, starred } from "./mask.js";
+import { BLOCK_SELECTOR, MASK_SELECTOR, clean, following, forget, maskInput, onTooMuch, starred } from "./mask.js";
 
 /** Batches are at least this far apart. What comes after a pause is sent at once, with what comes in the same breath. */
 const BATCH_MS = 40;
@@ -25,6 +25,8 @@ export class PageRecorder {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #repair;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #pictures;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retracting;
+  #retracted = -AGAIN_MS;
   #epoch = "";
   #batch = 0;
   #sent = 0;
@@ -44,6 +46,7 @@ export class PageRecorder {
   start() {
     if (this.#stop) return;
     this.#likeness.open();
+    onTooMuch(() => this.#retract());
     this.#begin();
     this.#stop = record({
       emit: (event) => this.#take(event),
@@ -85,6 +88,8 @@ export class PageRecorder {
     this.#flush();
     clearTimeout(this.#repair);
     clearInterval(this.#pictures);
+    clearTimeout(this.#retracting);
+    this.#retracting = undefined;
     this.#stop?.();
     this.#stop = undefined;
     this.#events = [];
@@ -111,10 +116,13 @@ export class PageRecorder {
     const { mirror } = record;
     this.#likeness.shorten(event);
     const cleaned = clean(event, (id) => /** @type {Element | null} */ (mirror.getNode(id)), (node) => mirror.getId(node));
+    if (cleaned !== null) {
+      this.#likeness.states(event, cleaned);
+      this.#likeness.amend(cleaned);
+      this.#push(cleaned);
+    }
+    for (const more of following()) this.#push(more);
     if (cleaned === null) return;
-    this.#likeness.states(event, cleaned);
-    this.#likeness.amend(cleaned);
-    this.#push(cleaned);
     // A full picture begins with two events that belong together.
     if (event.type !== 4) this.#likeness.declare();
   }
@@ -139,6 +147,16 @@ export class PageRecorder {
     const whole =
       parts <= MOST_PIECES && pieces.every((data, part) => this.send({ epoch: this.#epoch, batch, part, parts, data }));
     if (!whole) this.#tear();
+  }
+
+  /** What was sent may not be seen any more: a new epoch, soon, and not again and again. */
+  #retract() {
+    if (!this.#stop || this.#broken) return;
+    this.#retracting ??= setTimeout(() => {
+      this.#retracting = undefined;
+      this.#retracted = performance.now();
+      if (!this.#broken) this.snapshot();
+    }, Math.max(0, this.#retracted + AGAIN_MS - performance.now()));
   }
 
   /** Something is missing: the rest of this epoch is worth nothing, so a new one follows after a pause. */

@@ -166,6 +166,9 @@ export class Secrets {
     for (const { 0: word, index } of line.matchAll(/\S{4,}/g)) {
       if (this.#words.match(word) || this.#startsInside(word)) found.push([index, index + word.length]);
     }
+    for (const { 0: letters, index } of line.matchAll(/(?<!\S)(?:\S\s){3,}\S(?!\S)/g)) {
+      if (this.#words.match(letters.replace(/\s/g, ""))) found.push([index, index + letters.length]);
+    }
     return found;
   }
 
