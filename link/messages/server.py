@@ -167,6 +167,15 @@ class CobrowseBatch(ServerBase, tag="cobrowse"):
     data: Piece
 
 
+class CobrowseStale(ServerBase, tag="cobrowse_stale"):
+    """What the console shows of the customer's page is not current: what came could not be passed on.
+
+    Another picture is asked for; the next epoch begins with it.
+    """
+
+    session: Id
+
+
 class TakeSnapshot(ServerBase, tag="take_snapshot"):
     """The page takes a full rrweb snapshot now, as the start of a new epoch."""
 
@@ -217,6 +226,7 @@ ServerMessage = (
     | LegAnswer
     | LegLost
     | CobrowseBatch
+    | CobrowseStale
     | TakeSnapshot
     | PointAt
     | HighlightNode

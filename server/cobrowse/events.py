@@ -23,8 +23,9 @@ from server.cobrowse.reading import Reading
 EVENTS = 20_000
 OMITTED = "omitted"
 """rrweb's custom event of this tag declares what the copy leaves out, each time all of it: ``{code: count}``."""
-OMISSIONS = ("nodes", "depth", "text", "style", "image")
-"""Parts of a page that are too large or too deep, long texts and style sheets that were cut, images nobody may read."""
+OMISSIONS = ("nodes", "depth", "text", "style", "image", "background")
+"""Parts of a page that are too large or too deep, long texts and style sheets that were cut, images nobody may read,
+and those that style sheets ask for."""
 Fields = dict[str, Any]
 
 _decoder = msgspec.json.Decoder(list[dict[str, Any]])

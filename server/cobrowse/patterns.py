@@ -23,7 +23,7 @@ LONG_CELLS: Final = 11
 MOST_DIGITS: Final = 19
 """No number of a card has more."""
 MOST_APART: Final = 8
-"""At most so many signs of any kind, no letters or figures, stand between two groups of a number that is known by its form."""
+"""At most so many signs, no letters or figures, stand between two groups of a number that is known by its form."""
 
 
 def _digits() -> str:

@@ -41,7 +41,10 @@ EXIT_CODES = {Verdict.SOUND: 0, Verdict.BROKEN: 1, Verdict.UNUSABLE: 2}
 
 @dataclass(slots=True)
 class Report:
-    """What was checked and what was found. `running`: the session is not ended yet, so more will come."""
+    """What was checked and what was found. `running`: the session is not ended yet, so more will come.
+
+    `left_out` is the most that the copy of the customer's page did not show, by kind: that is no fault of the record.
+    """
 
     session: str
     verdict: Verdict = Verdict.SOUND
@@ -51,6 +54,7 @@ class Report:
     documents: int = 0
     bytes: int = 0
     head: str = ""
+    left_out: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -68,6 +72,7 @@ class Report:
             f"session   {self.session}{' (still running)' if self.running else ''}",
             f"journal   {self.entries} entries, head {self.head or '-'}",
             f"recording {self.segments} segments, {self.documents} documents, {self.bytes} bytes",
+            *([f"copy      leaves out {_counts(self.left_out)}"] if self.left_out else []),
             *(f"{self.verdict.upper():<9} {finding.where}: {finding.problem}" for finding in self.findings),
             f"verdict   {self.verdict}",
         ]
@@ -100,6 +105,9 @@ async def verify_session(
         report.findings += check_row(timed, head)
     report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
+    for event in events:
+        if isinstance(event, e.CopyIncomplete):
+            report.left_out |= event.left_out
     report.findings += check_accounts(events)
     if any(isinstance(event, e.RecordingStarted | e.DocumentStored) or is_sealed(event) for event in events):
         if vault is None:
@@ -116,6 +124,10 @@ async def verify_session(
             return _unusable(report, "blobs", error.message)
     report.verdict = Verdict.BROKEN if report.findings else Verdict.SOUND
     return report
+
+
+def _counts(left_out: dict[str, int]) -> str:
+    return ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
 
 
 def _hex(value: object) -> str:

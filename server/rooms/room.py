@@ -101,6 +101,7 @@ class Room:
             self.tape.cobrowse,
             self._request_snapshot,
             self.tape.interrupt,
+            lambda left_out: self.post(e.CopyIncomplete(left_out)),
         )
 
     @property

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
 
 from link.messages.client import CobrowsePiece
 from link.messages.errors import VisavisError
-from link.messages.server import CobrowseBatch, HighlightNode, PointAt, ServerMessage
+from link.messages.server import CobrowseBatch, CobrowseStale, HighlightNode, PointAt, ServerMessage
 from server.rooms.rates import Bucket
 
 log = structlog.get_logger()
@@ -23,17 +24,47 @@ INLINE: Final = 1024
 BYTES_PER_S: Final = 512 * 1024
 BYTES_BURST: Final = 8 * 1024 * 1024
 POINTS_PER_S: Final = 30.0
+AGAIN_S: Final = 1.0
+AGAIN_MOST_S: Final = 60.0
+"""A page whose pictures are refused one after the other is asked for the next after a pause, each twice as long."""
+CALM_S: Final = 120.0
+"""After so long without a loss the next is the first again."""
+CUSTOM: Final = 5
 PICTURE: Final = [4, 2]
 """What a full picture is in rrweb's types of events: `Meta` and `FullSnapshot`."""
 Sanitise = Callable[[bytes], bytes]
 """Checks and cleans a JSON array of rrweb events; raises VisavisError or ValueError for what cannot be shown."""
 
 
+class _Data(msgspec.Struct):
+    payload: dict[str, int] = {}
+
+
 class _Event(msgspec.Struct):
     type: int
+    data: _Data
 
 
 _events: Final = msgspec.json.Decoder(list[_Event]).decode
+
+
+class _Clean(NamedTuple):
+    """A batch sanitised, whether it begins with a full picture, its parts, and what it says to leave out at most."""
+
+    data: bytes
+    picture: bool
+    parts: list[str]
+    left_out: dict[str, int]
+
+
+class Timer(Protocol):
+    """What can be called off."""
+
+    def cancel(self) -> None: ...
+
+
+def _later(pause_s: float, work: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(pause_s, work)
 
 
 class Record(Protocol):
@@ -53,10 +84,15 @@ class Share:
         record: Record,
         take_snapshot: Callable[[], None],
         gap: Callable[[str], None],
+        leave_out: Callable[[dict[str, int]], None],
+        *,
+        later: Callable[[float, Callable[[], None]], Timer] = _later,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`sanitise` makes the cleaner of an epoch, which may remember its batches.
 
-        `gap` is told when the record has a hole from now on until the next whole picture, and its reason.
+        `gap` is told when the record has a hole from now on until the next whole picture, and its reason. `leave_out`
+        is told the most that the copy has left out so far, by code, when there is something new or twice as much of it.
         """
         self._session = session
         self._new_sanitise = sanitise
@@ -65,6 +101,13 @@ class Share:
         self._record = record
         self._take_snapshot = take_snapshot
         self._gap = gap
+        self._leave_out = leave_out
+        self._later = later
+        self._now = now
+        self._again: Timer | None = None
+        self._failures = 0
+        self._failed_at = 0.0
+        self._left_out: dict[str, int] = {}
         self._forwarding = False
         self._recording = False
         self._epoch = ""
@@ -80,15 +123,13 @@ class Share:
         """Pass on what comes, or drop it. What was dropped is made up for by a new snapshot."""
         self._forwarding = on
         if not on:
-            self._reset("")
-            self._lost = ""
+            self._end()
 
     def record(self, on: bool) -> None:
         """Whether a recorder is there; without one, nothing is passed on."""
         self._recording = on
         if not on:
-            self._reset("")
-            self._lost = ""
+            self._end()
 
     def interrupt(self, reason: str) -> None:
         """What comes next may not continue what came so far: a gap of the record for this reason."""
@@ -104,6 +145,7 @@ class Share:
         if not self._shared:
             return
         if piece.epoch != self._epoch and piece.batch == 0 and piece.part == 0:
+            self._call_off()
             self._reset(piece.epoch)
         if (piece.epoch, piece.batch, piece.part) != (self._epoch, self._batch, len(self._parts)):
             self._lose(piece.epoch, "loss")
@@ -118,15 +160,16 @@ class Share:
         text, epoch, batch = "".join(self._parts), self._epoch, self._batch
         self._parts, self._size, self._batch = [], 0, self._batch + 1
         try:
-            clean, picture, parts = await self._clean(text)
+            clean = await self._clean(text)
         except (VisavisError, UnicodeEncodeError, ValueError):
             self._lose(epoch, "refused")
             return
         # Held or ended while the batch was checked.
         if self._shared:
-            self._record("rrweb", clean, epoch=epoch, keyframe=batch == 0 or picture)
-            for part, data in enumerate(parts):
-                self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(parts), data))
+            self._record("rrweb", clean.data, epoch=epoch, keyframe=batch == 0 or clean.picture)
+            for part, data in enumerate(clean.parts):
+                self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(clean.parts), data))
+            self._note(clean.left_out)
 
     def refresh(self, *, failed: bool = False) -> bool:
         """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked.
@@ -154,31 +197,69 @@ class Share:
         self._record("highlight", msgspec.json.encode({"node": node}))
         return HighlightNode(self._session, node)
 
-    async def _clean(self, text: str) -> tuple[bytes, bool, list[str]]:
-        """The batch sanitised, whether it begins with a full picture, and its parts.
-
-        Off the event loop when that takes long.
-        """
+    async def _clean(self, text: str) -> _Clean:
+        """Sanitise a batch, off the event loop when that takes long."""
         if len(text) <= INLINE:
             return _look_through(self._sanitise, text)
         return await asyncio.to_thread(_look_through, self._sanitise, text)
 
+    def _note(self, left_out: dict[str, int]) -> None:
+        """Say what the copy leaves out, so seldom that the number of times is bounded by the size of the counts."""
+        known = self._left_out
+        if any(count > 0 and count >= 2 * known.get(code, 0) for code, count in left_out.items()):
+            self._left_out = {code: max(known.get(code, 0), left_out.get(code, 0)) for code in {**known, **left_out}}
+            self._leave_out({code: count for code, count in self._left_out.items() if count})
+
     def _lose(self, epoch: str, reason: str) -> None:
-        """Show no more of this epoch, declare the gap of the record, and ask once for another."""
+        """Show no more of this epoch, declare the gap of the record, and ask for another, after ever longer pauses."""
         self.interrupt(reason)
+        shown = bool(self._epoch)
         self._reset("")
-        if epoch != self._lost and self.refresh():
-            self._lost = epoch
-            log.info("co-browsing epoch lost", session=self._session, reason=reason)
+        if epoch == self._lost:
+            return
+        self._lost = epoch
+        if self._now() - self._failed_at > CALM_S:
+            self._failures = 0
+        self._failures += 1
+        self._failed_at = self._now()
+        log.info("co-browsing epoch lost", session=self._session, reason=reason, times=self._failures)
+        if shown:
+            self._tell_specialist(CobrowseStale(self._session))
+        if self._failures > 1 or not self.refresh():
+            self._ask_in(min(AGAIN_MOST_S, AGAIN_S * 2 ** (self._failures - 1)))
+
+    def _ask_in(self, pause_s: float) -> None:
+        self._call_off()
+        self._again = self._later(pause_s, self._ask)
+
+    def _ask(self) -> None:
+        self._again = None
+        if self._shared and not self._epoch and not self.refresh():
+            self._ask_in(AGAIN_S)
+
+    def _call_off(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+    def _end(self) -> None:
+        self._call_off()
+        self._reset("")
+        self._lost = ""
 
     def _reset(self, epoch: str) -> None:
         self._epoch, self._batch, self._parts, self._size = epoch, 0, [], 0
         self._sanitise = self._new_sanitise()
 
 
-def _look_through(sanitise: Sanitise, text: str) -> tuple[bytes, bool, list[str]]:
+def _look_through(sanitise: Sanitise, text: str) -> _Clean:
     clean = sanitise(text.encode())
-    return clean, [event.type for event in _events(clean)[:2]] == PICTURE, _parts(clean.decode())
+    events = _events(clean)
+    left_out: dict[str, int] = {}
+    for event in events:
+        if event.type == CUSTOM:
+            left_out |= {code: max(count, left_out.get(code, 0)) for code, count in event.data.payload.items()}
+    return _Clean(clean, [event.type for event in events[:2]] == PICTURE, _parts(clean.decode()), left_out)
 
 
 def _parts(text: str) -> list[str]:

@@ -63,7 +63,9 @@ class Tape:
     def interrupt(self, reason: str) -> None:
         """The co-browse track has a gap from now on until the next keyframe."""
         if self._recorder is not None:
-            self._recorder.track(COBROWSE, COBROWSE).interrupt(reason, self._room.clock.now_ms())
+            track, now_ms = self._recorder.track(COBROWSE, COBROWSE), self._room.clock.now_ms()
+            track.expect(now_ms)  # where nothing of the page was ever fit to be shown, that is missing too
+            track.interrupt(reason, now_ms)
 
     def start(self) -> None:
         """Begin, or go on after a restart. If that is impossible the session ends: an unrecorded call must not be.

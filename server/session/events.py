@@ -174,6 +174,15 @@ class TrackSummary(Struct, frozen=True):
     segments: int
 
 
+class CopyIncomplete(EventBase, frozen=True):
+    """The copy of the customer's page does not show all of it: the most that was left out so far, by kind.
+
+    Kinds are those of `server.cobrowse.events.OMISSIONS`. It happens when there is a new kind, or twice as much of one.
+    """
+
+    left_out: dict[str, int]
+
+
 class RecordingCompleted(EventBase, frozen=True):
     """Everything is sealed; the completeness statement of each track."""
 
@@ -349,6 +358,7 @@ Event = (
     | TrackStarted
     | SegmentSealed
     | GapDeclared
+    | CopyIncomplete
     | RecordingCompleted
     | ParticipantLost
     | ParticipantReturned

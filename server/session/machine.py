@@ -264,6 +264,11 @@ class Machine:
         self._recording()
         yield from ()
 
+    @_on(e.CopyIncomplete, OPEN, ENDED)
+    def _copy_incomplete(self, event: e.CopyIncomplete) -> Step:
+        self._set(left_out={**self.state.left_out, **event.left_out})
+        yield from ()
+
     @_on(e.RecordingCompleted, ENDED)
     def _recording_completed(self, _event: e.RecordingCompleted) -> Step:
         self._recording()

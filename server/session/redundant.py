@@ -45,6 +45,10 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
         case e.QualityChanged(participant=participant, quality=quality, reason=reason):
             known = next((n for n in state.network if n.participant == participant), None)
             return (known.quality, known.reason) == (quality, reason) if known else quality == "good"
+        case e.CopyIncomplete(left_out=left_out):
+            # Twice as much is news; after a restart nobody else knows what was said.
+            known_most = state.left_out
+            return all(count < 2 * known_most.get(kind, 0) for kind, count in left_out.items())
         case e.ParticipantLost(participant=participant):
             return participant in state.lost
         case e.ParticipantReturned(participant=participant):

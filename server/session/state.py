@@ -62,6 +62,7 @@ class State:
     timers: frozenset[str] = frozenset()
     recording: Recording = Recording.NONE
     tracks: tuple[RecordedTrack, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
     documents: tuple[Document, ...] = ()
     stored: dict[str, DocumentStored] = field(default_factory=dict)
     chat: tuple[Chat, ...] = ()

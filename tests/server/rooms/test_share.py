@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
 from link.messages import client as m
-from link.messages.server import CobrowseBatch, HighlightNode, PointAt, ServerMessage, TakeSnapshot
+from link.messages.server import CobrowseBatch, CobrowseStale, HighlightNode, PointAt, ServerMessage, TakeSnapshot
 from link.messages.values import SessionState
 from server.cobrowse import Sanitiser, sanitise
 from server.replay.checks import check_accounts
+from server.rooms.rates import Bucket
 from server.rooms.share import MAX_BATCH, UNITS, Share
 from server.session import events as e
 from tests.server.replay.recorded import customers_page
@@ -40,7 +42,20 @@ class Screen:
         self.kept: list[tuple[str, bytes, bool]] = []
         self.holes: list[str] = []
         self.snapshots = 0
-        self.share = Share("s", Sanitiser, self.told.append, self.keep, self.snapshot, self.holes.append)
+        self.left_out: list[dict[str, int]] = []
+        self.pauses: list[tuple[float, Callable[[], None]]] = []
+        self.time = 1000.0
+        self.share = Share(
+            "s",
+            Sanitiser,
+            self.told.append,
+            self.keep,
+            self.snapshot,
+            self.holes.append,
+            self.left_out.append,
+            later=self.later,
+            now=lambda: self.time,
+        )
         self.share.forward(True)
         self.share.record(True)
 
@@ -49,6 +64,13 @@ class Screen:
 
     def snapshot(self) -> None:
         self.snapshots += 1
+
+    def later(self, pause_s: float, work: Callable[[], None]) -> Screen:
+        self.pauses.append((pause_s, work))
+        return self
+
+    def cancel(self) -> None:
+        self.pauses.append((0.0, lambda: None))
 
     async def send(self, *parts: m.CobrowsePiece) -> None:
         for part in parts:
@@ -123,6 +145,47 @@ async def test_what_is_lost_is_a_hole_in_the_record_once(part: m.CobrowsePiece, 
     assert screen.holes == ["disconnected", reason]
     screen.share.interrupt("disconnected")
     assert len(screen.holes) == 2, "nothing is shared"
+
+
+async def test_a_page_that_is_refused_again_and_again_is_asked_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bucket, "take", lambda *_: True)
+    screen = Screen()
+    for number in range(9):
+        await screen.send(*pieces('[{"type": 99}]', epoch=f"e{number}"))
+        # What goes on of the lost epoch changes nothing.
+        await screen.send(*pieces(moves(), epoch=f"e{number}", batch=1))
+        asked = screen.snapshots
+        assert sum(isinstance(message, CobrowseStale) for message in screen.told) == number + 1
+        if number:
+            screen.pauses[-1][1]()
+            assert screen.snapshots == asked + 1
+    assert [pause for pause, _ in screen.pauses if pause] == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert screen.holes == ["refused"] * 9
+    assert not screen.kept
+    # What comes by itself meanwhile is asked for no more, and after a calm the next loss is the first again.
+    await screen.send(*pieces('[{"type": 99}]', epoch="f"))
+    await screen.send(*pieces(moves(), epoch="g"))
+    assert screen.pauses[-1][0] == 0
+    screen.time += 1000
+    asked = screen.snapshots
+    await screen.send(*pieces("[1, 2", epoch="g", batch=1))
+    assert screen.snapshots == asked + 1
+    screen.share.record(False)
+    assert screen.pauses[-1][0] == 0
+
+
+async def test_what_the_copy_leaves_out_is_told_when_there_is_more_of_it() -> None:
+    screen = Screen()
+
+    def omitted(**counts: int) -> str:
+        return msgspec.json.encode(
+            [{"type": 5, "timestamp": 5, "data": {"tag": "omitted", "payload": counts}}]
+        ).decode()
+
+    told = [{}, {"image": 1}, {"image": 1, "nodes": 3}, {"image": 1}, {}, {"nodes": 5}, {"nodes": 6, "secret": 7}]
+    for batch, counts in enumerate(told):
+        await screen.send(*pieces(omitted(**counts), batch=batch))
+    assert screen.left_out == [{"image": 1}, {"image": 1, "nodes": 3}, {"image": 1, "nodes": 6}]
 
 
 async def test_what_could_not_be_drawn_is_declared_and_asked_for_again() -> None:

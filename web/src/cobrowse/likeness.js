@@ -1,5 +1,6 @@
 // What rrweb does not see, and a copy needs to look like the page: added to events that are clean already (mask.js).
 import { record } from "@rrweb/record";
+import { Backgrounds } from "./backgrounds.js";
 import { Extent } from "./extent.js";
 import { asText, isStiff } from "./fields.js";
 import { Images } from "./images.js";
@@ -16,6 +17,8 @@ const TAIL = /[\p{Nd}\s\p{Cf}\p{Pd}\u2212.,·・‧•/_|\\]+$/u;
 const TAIL_UNITS = 200;
 /** Attributes whose change is looked at here. */
 const IMAGE = ["src", "srcset", "sizes"];
+/** After a change the page is looked at for pictures of its style sheets, not more often than this. */
+const LOOK_MS = 500;
 /** rrweb's custom event that says what a copy leaves out. */
 const OMITTED = "omitted";
 
@@ -28,6 +31,9 @@ export class Likeness {
   /** Texts and style sheets that were cut, in the epoch. @type {Map<number, "text" | "style">} */ #cut = new Map();
   /** Hosts of shadow trees with style sheets that the copy has had. @type {WeakSet<Element>} */ #hosts = new WeakSet();
   #declared = "";
+  #backgrounds = new Backgrounds((element, attributes) => this.#tell(element, attributes));
+  /** Shadow trees that the copy has. @type {Set<ShadowRoot>} */ #roots = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #look;
 
   /** @param {(event: any) => void} push takes an event that is clean */
   constructor(push) {
@@ -47,6 +53,10 @@ export class Likeness {
 
   close() {
     onLayer(null);
+    clearTimeout(this.#look);
+    this.#look = undefined;
+    this.#backgrounds.forget();
+    this.#roots.clear();
     this.#images.close();
     this.extent.close();
     forget();
@@ -58,6 +68,8 @@ export class Likeness {
     this.#declared = "";
     if (!anew) return;
     this.extent.plan();
+    this.#roots.clear();
+    this.#backgrounds.forget();
     this.#cut.clear();
     this.#hosts = new WeakSet();
   }
@@ -95,11 +107,22 @@ export class Likeness {
       this.#read(document);
       this.#node(data.node);
       this.#stand(data.node);
+      this.#lookLater();
     } else if (type === 3 && data.source === 0) {
       this.#mutation(data);
     } else if (type === 3 && [8, 15].includes(data.source)) {
       this.#readAll(nodeOf(data.id)?.shadowRoot ?? document);
+      this.#lookLater();
     }
+  }
+
+  #lookLater() {
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
+      for (const root of this.#roots) if (!root.isConnected) this.#roots.delete(root);
+      this.#backgrounds.scan([document, ...this.#roots], true);
+      this.declare();
+    }, LOOK_MS);
   }
 
   /** Declares what the copy leaves out, if that is not what was declared last. */
@@ -113,6 +136,7 @@ export class Likeness {
       else this.#cut.delete(id);
     }
     if (this.#images.refused) count("image", this.#images.refused);
+    if (this.#backgrounds.count) count("background", this.#backgrounds.count);
     const declared = JSON.stringify(counts);
     if (declared === this.#declared || (declared === "{}" && this.#declared === "")) return;
     this.#declared = declared;
@@ -149,7 +173,10 @@ export class Likeness {
     if (node.type !== 2) return;
     const real = nodeOf(node.id);
     this.#element(node, real);
-    if (real?.shadowRoot) this.#read(real.shadowRoot);
+    if (real?.shadowRoot) {
+      this.#roots.add(real.shadowRoot);
+      this.#read(real.shadowRoot);
+    }
     for (const child of node.childNodes) this.#node(child);
   }
 
@@ -168,7 +195,7 @@ export class Likeness {
   /** @param {any} node @param {any} real */
   #element(node, real) {
     if (!(real instanceof Element)) return;
-    const states = { ...statesOf(real), ...layerOf(real) };
+    const states = { ...statesOf(real), ...layerOf(real), ...this.#backgrounds.of(real) };
     const image = real instanceof HTMLImageElement;
     if ((Object.keys(states).length || image) && shownAt(real) === "nothing") return;
     Object.assign(node.attributes, states);
@@ -192,6 +219,7 @@ export class Likeness {
     sheets ||= data.texts.some((/** @type {any} */ { id }) => nodeOf(id)?.parentElement?.tagName === "STYLE");
     for (const change of data.attributes) this.#change(change, nodeOf(change.id));
     this.extent.place(data);
+    this.#lookLater();
     if (sheets) this.#readAll(document);
   }
 

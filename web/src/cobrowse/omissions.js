@@ -10,6 +10,7 @@ export function omissionWords(counts) {
   if (counts.lost) words.push(t("This is not the newest: what came could not be shown. The customer's screen is asked for again."));
   if (counts.nodes || counts.depth) words.push(t("Part of this page is too large to be shown; a striped area stands for it."));
   if (counts.image) words.push(t("Pictures that cannot be shown: {count}. A grey box stands for each.", { count: counts.image }));
+  if (counts.background) words.push(t("Background pictures and symbols that cannot be shown: {count}.", { count: counts.background }));
   if (counts.text) words.push(t("A very long text is shown only in part."));
   if (counts.style) words.push(t("Part of this page may look different: a style sheet is too long."));
   return words;
@@ -63,8 +64,10 @@ export class Omissions {
     const stripes = "repeating-linear-gradient(45deg, #eef2f4 0 12px, #dde3e6 12px 24px)";
     const text = JSON.stringify(t("Too large to be shown"));
     return [
-      `[data-cobrowse-omitted]:not(img) { box-sizing: border-box; background: ${stripes} !important; outline: 2px dashed #5b6b75; outline-offset: -2px; vertical-align: top; }`,
-      `[data-cobrowse-omitted]:not(img)::before { content: ${text}; display: inline-block; position: sticky; top: 0; margin: 8px; padding: 4px 10px; background: #fff; color: #1f2a30; font: 600 16px/1.4 sans-serif; }`,
+      ":where([data-cobrowse-omitted=background]) { background-color: #8c99a1; }",
+      "[data-cobrowse-omitted=background] { outline: 1px dashed #5b6b75; outline-offset: -1px; }",
+      `[data-cobrowse-omitted]:not(img, [data-cobrowse-omitted=background]) { box-sizing: border-box; background: ${stripes} !important; outline: 2px dashed #5b6b75; outline-offset: -2px; vertical-align: top; }`,
+      `[data-cobrowse-omitted]:not(img, [data-cobrowse-omitted=background])::before { content: ${text}; display: inline-block; position: sticky; top: 0; margin: 8px; padding: 4px 10px; background: #fff; color: #1f2a30; font: 600 16px/1.4 sans-serif; }`,
       "img[data-cobrowse-omitted] { outline: 2px dashed #5b6b75; outline-offset: -2px; }",
     ];
   }

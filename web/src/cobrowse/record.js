@@ -10,8 +10,11 @@ export const PIECE_UNITS = 16_000;
 const MOST_PIECES = 90;
 /** A full picture is taken so often, so that a replay can begin near any moment of a long call. */
 export const PICTURE_MS = 120_000;
-/** The pause before a picture that could not be sent is taken anew. */
+/** The pause before a picture that could not be sent is taken anew: twice as long each time, up to the longest. */
 const AGAIN_MS = 1000;
+const AGAIN_MOST_MS = 30_000;
+/** More events than these are no batch: the server takes 20,000. */
+const MOST_EVENTS = 5000;
 
 /** @typedef {{epoch: string, batch: number, part: number, parts: number, data: string}} Piece */
 
@@ -30,6 +33,7 @@ export class PageRecorder {
   #epoch = "";
   #batch = 0;
   #sent = 0;
+  #torn = 0;
   #broken = false;
   #likeness = new Likeness((event) => this.#push(event));
 
@@ -131,6 +135,8 @@ export class PageRecorder {
   #push(event) {
     if (this.#broken) return;
     this.#events.push(event);
+    if (this.#events.length >= MOST_EVENTS) this.#flush();
+    if (this.#broken || this.#events.length === 0) return;
     this.#timer ??= setTimeout(() => this.#flush(), this.#sent + BATCH_MS - performance.now());
   }
 
@@ -146,7 +152,9 @@ export class PageRecorder {
     if (parts > MOST_PIECES) this.#likeness.lessen();
     const whole =
       parts <= MOST_PIECES && pieces.every((data, part) => this.send({ epoch: this.#epoch, batch, part, parts, data }));
-    if (!whole) this.#tear();
+    // Less of the page is tried soon; the same again, ever later.
+    if (!whole) this.#tear(parts > MOST_PIECES ? AGAIN_MS : Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** this.#torn++));
+    else if (batch > 0) this.#torn = 0;
   }
 
   /** What was sent may not be seen any more: a new epoch, soon, and not again and again. */
@@ -160,11 +168,11 @@ export class PageRecorder {
   }
 
   /** Something is missing: the rest of this epoch is worth nothing, so a new one follows after a pause. */
-  #tear() {
+  #tear(/** @type {number} */ pause) {
     this.#broken = true;
     this.#events = [];
     clearTimeout(this.#repair);
-    this.#repair = setTimeout(() => this.snapshot(), AGAIN_MS);
+    this.#repair = setTimeout(() => this.snapshot(), pause);
   }
 }
 

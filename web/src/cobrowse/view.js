@@ -94,6 +94,14 @@ export class CobrowseView extends EventTarget {
     if (message.batch !== 0 || message.part !== 0) this.lose();
   }
 
+  /** What is shown is not current, and the server has asked for another picture. */
+  stale() {
+    this.stream.lost = true;
+    this.stream.parts = [];
+    this.stream.waiting = [];
+    this.stage.omissions.tell({ lost: 1 });
+  }
+
   /** @param {boolean} [failed] the batch came, and could not be drawn */
   lose(failed = false) {
     if (this.stream.lost) return;

@@ -35,6 +35,7 @@ export class ConsoleScreen extends ConsoleElement {
   #following = true;
   /** @type {import("./screen-settings.js").ScreenSettings} */ #settings = readSettings("");
   #cobrowse = (/** @type {Event} */ event) => this.#view?.piece(/** @type {CustomEvent} */ (event).detail);
+  #stale = () => this.#view?.stale();
   #reset = () => this.#view?.reset();
 
   get #person() {
@@ -54,12 +55,14 @@ export class ConsoleScreen extends ConsoleElement {
     this.#settings = readSettings(this.#person);
     this.#following = this.#settings.follow;
     this.app.desk.addEventListener("cobrowse", this.#cobrowse);
+    this.app.desk.addEventListener("cobrowse-stale", this.#stale);
     this.app.desk.addEventListener("cobrowse-reset", this.#reset);
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     this.app.desk.removeEventListener("cobrowse", this.#cobrowse);
+    this.app.desk.removeEventListener("cobrowse-stale", this.#stale);
     this.app.desk.removeEventListener("cobrowse-reset", this.#reset);
     this.#view?.destroy();
     this.#view = null;

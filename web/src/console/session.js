@@ -91,6 +91,9 @@ export class Desk extends EventTarget {
           this.dispatchEvent(new CustomEvent("cobrowse", { detail: message }));
         }
         break;
+      case "cobrowse_stale":
+        if (message.session === this.session?.id) this.dispatchEvent(new Event("cobrowse-stale"));
+        break;
       case "presence":
         this.#presence(message);
         break;

@@ -1,4 +1,5 @@
 // Words for what a journal holds. A code that is not known is shown as it is.
+import { omissionWords } from "../cobrowse/omissions.js";
 import { language, msg, t } from "../i18n.js";
 
 /** @type {Record<string, string>} */
@@ -38,6 +39,7 @@ const MOMENTS = {
   leg_connected: ["plug-zap", msg("Media connected: {participant}")],
   leg_closed: ["unplug", msg("Media connection ended: {participant} ({reason})")],
   quality_changed: ["gauge", msg("Network of {participant}: {quality} ({reason})")],
+  copy_incomplete: ["triangle-alert", msg("The copy of the customer's screen leaves something out")],
   recording_started: ["circle-dot", msg("Recording started")],
   participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
   participant_returned: ["wifi", msg("Connection restored: {participant}")],
@@ -143,6 +145,7 @@ export const momentIcon = (kind) => MOMENTS[kind]?.[0] ?? "circle";
 export function momentText({ kind, data }) {
   if (kind === "document_answered" && data.agreed === false) return t("The customer did not agree to show it");
   if (kind === "document_decided" && !data.accepted) return t("The paper was rejected: {reason}", { reason: data.reason });
+  if (kind === "copy_incomplete") return omissionWords(data.left_out).join(" ");
   if (kind === "quality_changed" && data.quality === "good")
     return t("Network of {participant}: good again", { participant: participantLabel(data.participant) });
   const text = MOMENTS[kind]?.[1];

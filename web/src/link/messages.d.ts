@@ -476,6 +476,12 @@ export interface CobrowseBatch {
   data: string;
 }
 
+/** What the console shows of the customer's page is not current: what came could not be passed on. */
+export interface CobrowseStale {
+  type: "cobrowse_stale";
+  session: string;
+}
+
 /** The page takes a full rrweb snapshot now, as the start of a new epoch. */
 export interface TakeSnapshot {
   type: "take_snapshot";
@@ -637,6 +643,7 @@ export type ServerMessage =
   | LegAnswer
   | LegLost
   | CobrowseBatch
+  | CobrowseStale
   | TakeSnapshot
   | PointAt
   | HighlightNode
