@@ -266,6 +266,14 @@ def _ends(groups: Sequence[str], start: int, *, ended: bool) -> Iterator[int]:
         end = start + len(widths)
         if end <= len(groups) and all(len(groups[start + at]) == width for at, width in enumerate(widths)):
             yield end
+    total, long = 0, False  # beside what is hidden for its length
+    for at in range(start, len(groups)):
+        total += len(groups[at])
+        long = long or len(groups[at]) >= p.LONG
+        if total > p.MOST_DIGITS:
+            break
+        if long and at > start:
+            yield at + 1
     if not ended and start == 0 and 1 < len(groups) <= p.MOST_DIGITS:
         yield len(groups)
 

@@ -255,12 +255,8 @@ class Machine:
         yield from ()
 
     @_on(e.SegmentSealed, OPEN, ENDED)
-    def _segment_sealed(self, _event: e.SegmentSealed) -> Step:
-        self._recording()
-        yield from ()
-
     @_on(e.GapDeclared, OPEN, ENDED)
-    def _gap_declared(self, _event: e.GapDeclared) -> Step:
+    def _accounted_for(self, _event: e.SegmentSealed | e.GapDeclared) -> Step:
         self._recording()
         yield from ()
 

@@ -202,6 +202,21 @@ def test_an_interrupted_screen_is_a_gap_until_the_next_whole_picture(tmp_path: P
     assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms) == (5900, 2400, 3500)
 
 
+def test_a_screen_of_which_nothing_was_fit_to_be_shown_is_a_gap(tmp_path: Path) -> None:
+    writer = TrackWriter("cobrowse", "cobrowse")
+    writer.expect(400)
+    writer.interrupt("refused", 400)
+    writer.expect(900)
+    writer.interrupt("refused", 900)
+    track = cutter(tmp_path, "cobrowse")
+    out = track.take(writer.take(), 1000) + track.finish(6000)
+    assert [(end, reason) for _, end, reason in gaps(out)][-1] == (6000, "refused")
+    assert sum(end - start for start, end, _ in gaps(out)) == 5600
+    assert track.state is not None
+    summary = track.state.summary("cobrowse")
+    assert (summary.expected_ms, summary.gap_ms, summary.segments) == (5600, 5600, 0)
+
+
 def test_full_disk_loses_only_what_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     track = cutter(tmp_path)
     out = track.take(pictures(0, 400), 400)

@@ -113,6 +113,7 @@ async def record(
     await archive.add(
         session, 2500, e.ChatSent("c1", "specialist", "请把证件放到摄像头下 <b>"), e.StepChanged("amount")
     )
+    await archive.add(session, 2600, e.CopyIncomplete({"image": 1}), e.CopyIncomplete({"image": 2, "nodes": 1}))
     await archive.add(session, 3000, e.DocumentRequested("d1", "id_card", ""), e.DocumentAnswered("d1", agreed=True))
     await archive.add(session, 3500, await _paper(archive, key), e.DocumentDecided("d1", accepted=True))
     if finished:

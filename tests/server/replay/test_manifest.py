@@ -51,6 +51,8 @@ async def test_moments_are_what_people_understand(archive: Archive) -> None:
     kinds = [moment.kind for moment in told.moments]
     assert kinds[:4] == ["session_requested", "consent_given", "offered", "answered"]
     assert {"chat_sent", "document_stored", "ended", "rated", "disposed"} <= set(kinds)
+    told_out = [moment.data for moment in told.moments if moment.kind == "copy_incomplete"]
+    assert told_out[-1] == {"left_out": {"image": 2, "nodes": 1}}
     assert not {"segment_sealed", "timer_fired", "gap_declared"} & set(kinds)
     chat = next(moment for moment in told.moments if moment.kind == "chat_sent")
     assert chat.at_ms == 2500

@@ -53,6 +53,8 @@ async def test_untouched_recording_is_sound(tmp_path: Path, suite: str) -> None:
     assert (report.verdict, report.exit_code, report.running) == (Verdict.SOUND, 0, False)
     assert report.segments >= 17
     assert report.documents == 1
+    assert report.left_out == {"image": 2, "nodes": 1}
+    assert "copy      leaves out image (2), nodes (1)" in report.as_text()
     assert report.as_text().endswith("verdict   sound")
     assert json.loads(report.as_json())["verdict"] == "sound"
 

@@ -361,6 +361,16 @@ def test_whose_network_is_weak_is_shown_until_it_is_good_again() -> None:
     book.folds()
 
 
+def test_what_a_copy_leaves_out_is_news_when_it_is_twice_as_much() -> None:
+    book = talking()
+    book.said(e.CopyIncomplete({"image": 2}))
+    assert book.machine.redundant(e.CopyIncomplete({"image": 3}))
+    assert not book.machine.redundant(e.CopyIncomplete({"image": 3, "nodes": 1}))
+    book.said(e.CopyIncomplete({"image": 4}))
+    assert book.state.left_out == {"image": 4}
+    book.folds()
+
+
 def test_a_lost_leg_is_bad_until_another_is_connected() -> None:
     book = talking()
     book.post(e.LegOpened("kiosk", "l1"))

@@ -243,7 +243,10 @@ LEAKS: dict[str, tuple[str, str]] = {
     ),
     "plain fields that are set": (
         f"<p>{fields([''] * 5)}</p>",
-        f"for (const [at, part] of {FOURS!r}.entries()) made.querySelectorAll('input')[at].value = part; await settle();",
+        (
+            f"for (const [at, part] of {FOURS!r}.entries()) made.querySelectorAll('input')[at].value = part; "
+            "await settle();"
+        ),
     ),
     "plain choices": (
         "".join(f"<select data-cobrowse-plain><option data-cobrowse-plain>{part}</select>" for part in FOURS),
@@ -251,13 +254,17 @@ LEAKS: dict[str, tuple[str, str]] = {
     ),
     "parts of the page one below the other": (
         (
-            f"{spans(CARD, 4, 'h2')}{spans(CARD, 4, 'section')}{spans(CARD, 1, 'article')}<div>{spans(CARD, 4, 'button')}</div>"
-            f"<table><tr><td>{'<tr><td>'.join(FOURS)}</table><p>{'<svg></svg>'.join(FOURS)}</p>"
+            f"{spans(CARD, 4, 'h2')}{spans(CARD, 4, 'section')}{spans(CARD, 1, 'article')}"
+            f"<div>{spans(CARD, 4, 'button')}</div><table><tr><td>{'<tr><td>'.join(FOURS)}</table>"
+            f"<p>{'<svg></svg>'.join(FOURS)}</p>"
         ),
         "",
     ),
     "what nobody sees between the parts": (
-        f"<style>.no{{display:none}}</style><p>{'<i hidden>and</i>'.join(FOURS)}</p><p>{'<b class=no>and</b>'.join(FOURS)}</p>",
+        (
+            f"<style>.no{{display:none}}</style><p>{'<i hidden>and</i>'.join(FOURS)}</p>"
+            f"<p>{'<b class=no>and</b>'.join(FOURS)}</p>"
+        ),
         (
             "made.querySelectorAll('i').forEach((one) => one.remove()); made.querySelectorAll('b').forEach((one) => "
             "one.remove()); await settle();"
@@ -275,8 +282,9 @@ LEAKS: dict[str, tuple[str, str]] = {
         f"<input type=password data-cobrowse-plain value={WORD}><p></p>",
         (
             "const one = document.createElement('input'); one.type = 'password'; "
-            f"one.setAttribute('data-cobrowse-plain', ''); one.value = '{WORD}'; one.type = 'text'; find('p').append(one);"
-            "const two = find('input').cloneNode(true); two.setAttribute('type', 'text'); find('p').append(two);"
+            f"one.setAttribute('data-cobrowse-plain', ''); one.value = '{WORD}'; one.type = 'text'; "
+            "find('p').append(one); const two = find('input').cloneNode(true); two.setAttribute('type', 'text'); "
+            "find('p').append(two);"
             "find('p').append(one.cloneNode()); find('input').removeAttribute('type'); await settle();"
             f"for (const one of made.querySelectorAll('input')) one.{INPUT}; await settle();"
         ),
@@ -324,7 +332,10 @@ SHOWN: dict[str, tuple[str, str, list[str]]] = {
             f"<p>{fields(['2026', '11', '23'], '', ' - ')}</p><p>{fields(['14', '30', '05'], 'maxlength=2', ':')}</p>"
             f"<p>{fields(['20000', '50000'])}</p><p>{fields(['365', '200000'])}</p><p>{fields(['', '', ''])}</p>"
         ),
-        "for (const [at, part] of ['3000', '6000', '12'].entries()) await type(find('p:last-child').children[at], part);",
+        (
+            "const row = find('p:last-child').children;"
+            "for (const [at, part] of ['3000', '6000', '12'].entries()) await type(row[at], part);"
+        ),
         ["2026", "23", "14", "05", "20000", "50000", "365", "200000", "3000", "6000", "12"],
     ),
     "figures one below the other": (
@@ -337,8 +348,8 @@ SHOWN: dict[str, tuple[str, str, list[str]]] = {
     ),
     "generated figures": (
         (
-            "<style>.s{counter-increment:s}.s::before{content:counter(s) '. '}.c::after{content:' 24h'}.y::after{content:'2026'}"
-            "</style><p class=s>a</p><p class=c>b</p><p class=y>c</p><ol start=120><li>d</ol>"
+            "<style>.s{counter-increment:s}.s::before{content:counter(s) '. '}.c::after{content:' 24h'}"
+            ".y::after{content:'2026'}</style><p class=s>a</p><p class=c>b</p><p class=y>c</p><ol start=120><li>d</ol>"
         ),
         "",
         [" 24h", "2026", "counter(s)", '"start":"120"'],

@@ -69,7 +69,6 @@ export class Likeness {
     if (!anew) return;
     this.extent.plan();
     this.#roots.clear();
-    this.#backgrounds.forget();
     this.#cut.clear();
     this.#hosts = new WeakSet();
   }

@@ -307,7 +307,7 @@ function cleanNode(node, elementOf, readAs, inStyle = false, stars = false) {
   }
   if (node.type === 2) {
     const style = node.tagName === "style";
-    const secret = isPassword(real) || String(node.attributes.type).toLowerCase() === "password";
+    const secret = node.tagName === "input" && (isPassword(real) || String(node.attributes.type).toLowerCase() === "password");
     const plain = PLAIN in node.attributes && !secret;
     const hidden = stars || MASK in node.attributes || (node.tagName === "option" && !(PLAIN in node.attributes));
     const open = real ? isPlain(real) : plain && !stars;

@@ -356,6 +356,15 @@ function* ends(groups, start, ended) {
   for (const widths of GROUPS) {
     if (widths.every((width, at) => groups[start + at]?.length === width)) yield start + widths.length;
   }
+  // Beside what is hidden for its length.
+  let long = false;
+  for (let total = 0, at = start; at < groups.length; at += 1) {
+    const { length } = /** @type {string} */ (groups[at]);
+    total += length;
+    long ||= length >= LONG;
+    if (total > MOST_DIGITS) break;
+    if (long && at > start) yield at + 1;
+  }
   if (!ended && start === 0 && groups.length > 1 && groups.length <= MOST_DIGITS) yield groups.length;
 }
 
