@@ -199,6 +199,31 @@ async def test_a_copy_that_fails_says_so_and_asks_for_a_new_one(tmp_path: Path) 
         await it.sees(f"({words}).startsWith('This is not the newest')")
         await it.page.evaluate("window.recorder.snapshot()")
         await it.sees(words, "")
+        # So it does when the server has refused what came, and asks for another by itself.
+        await it.page.evaluate("window.view.stale()")
+        await it.sees(f"({words}).startsWith('This is not the newest')")
+        await it.page.evaluate("window.recorder.snapshot()")
+        await it.sees(words, "")
+        # Pictures of style sheets: those that are not written out in them are marked, in changes and in pictures.
+        await it.change(
+            "window.sheet.replaceSync(`.a { background: url(/static/images/visavis.svg) } .b::before { content: '';"
+            "mask-image: url(/x.png) } .c { list-style-image: image-set(url(/x.png) 1x) } "
+            ".d { border-image: url(/x.png) 1 }"
+            ".e { background: url(data:image/gif;base64,R0lGODlhAQABAAAAACw=) } "
+            ".f { background: linear-gradient(red, blue) }"
+            ".g { display: none; background: url(/x.png) }`);"
+            "made.innerHTML = [...'abcdefg'].map((name) => `<p class=${name}>${name}</p>`).join('');"
+        )
+        marked = "[...copy.querySelectorAll('[data-cobrowse-omitted=background]')].map((one) => one.className).join('')"
+        await it.sees(marked, "abcd")
+        await it.sees(words, "Background pictures and symbols that cannot be shown: 4.")
+        await it.page.evaluate("window.recorder.snapshot()")
+        await it.sees(marked, "abcd")
+        assert it.declared() == {"background": 4}
+        await it.change("made.querySelector('.a').remove(); made.querySelector('.b').className = '';")
+        await it.sees(marked, "cd")
+        await it.sees(words, "Background pictures and symbols that cannot be shown: 2.")
+        await it.page.screenshot(path=tmp_path / "backgrounds.png")
 
 
 STATES_CSS = """
