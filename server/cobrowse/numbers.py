@@ -212,34 +212,48 @@ def numbers_in(groups: Sequence[str], joints: Sequence[int]) -> list[tuple[int, 
     `joints` says how each group follows the one before. Beyond the end of another thing only a number whose form is
     known goes on.
     """
+    singles = _singles(groups, joints)
     ended = END in joints[1:]
     found = []
     at = 0
     while at < len(groups):
-        end = _singles(groups, joints, at) or _shaped(groups, at, ended=ended)
+        end = singles[at] or _shaped(groups, joints, at, ended=ended)
         if end:
             found.append((at, end))
         at = end or at + 1
     return found
 
 
-def _singles(groups: Sequence[str], joints: Sequence[int], start: int) -> int:
-    """The end of a row of `LONG_CELLS` single digits or more that do not just count, or 0."""
-    if len(groups[start]) != 1:
-        return 0
-    end = start
-    while end < len(groups) and len(groups[end]) == 1:
-        end += 1
-    counting = all((int(b) - int(a)) % 10 == 1 for a, b in pairwise(groups[start:end]))
-    if end - start < p.LONG_CELLS or counting:
-        return 0
-    return end if END not in joints[start + 1 : end] or shape_of("".join(groups[start:end]), PHONE) else 0
+def _singles(groups: Sequence[str], joints: Sequence[int]) -> list[int]:
+    """For each group the end of the row of single digits that begins with it and does not just count, or 0."""
+    found = [0] * len(groups)
+    end, counting, cells, ended = 0, True, False, False
+    for at in range(len(groups) - 1, -1, -1):
+        if len(groups[at]) != 1:
+            continue
+        if at + 1 < len(groups) and len(groups[at + 1]) == 1:
+            counting = counting and (int(groups[at + 1]) - int(groups[at])) % 10 == 1
+            cells = cells or joints[at + 1] == CELL
+            ended = ended or joints[at + 1] == END
+        else:
+            end, counting, cells, ended = at + 1, True, False, False
+        length = end - at
+        if length < p.LONG_CELLS or counting or (ended and (cells or length > p.MOST_DIGITS)):
+            continue
+        if not ended or shape_of("".join(groups[at:end]), PHONE):
+            found[at] = end
+    return found
 
 
-def _shaped(groups: Sequence[str], start: int, *, ended: bool) -> int:
-    """The end of the groups that are a known number together, or 0: in usual groups, or all that there are."""
+def _shaped(groups: Sequence[str], joints: Sequence[int], start: int, *, ended: bool) -> int:
+    """The end of the groups that are a known number together, or 0: in usual groups, or all that there are.
+
+    The rows of a table are not read on into the next; what is in one column is.
+    """
     for end in _ends(groups, start, ended=ended):
-        part = groups[start:end]
+        part, within = groups[start:end], joints[start + 1 : end]
+        if END in within and CELL in within:
+            continue
         if not _is_even(part) and shape_of("".join(part), tuple(map(len, part))):
             return end
     return 0

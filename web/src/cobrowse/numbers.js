@@ -277,11 +277,12 @@ function cutCells(cells, lines, cuts, judge) {
  * @param {number[]} joints how each follows the one before
  */
 export function numbersIn(groups, joints) {
+  const single = singles(groups, joints);
   const ended = joints.indexOf(END, 1) > 0;
   /** @type {[number, number][]} */
   const found = [];
   for (let at = 0; at < groups.length; ) {
-    const end = singles(groups, joints, at) || shaped(groups, at, ended);
+    const end = single[at] || shaped(groups, joints, at, ended);
     if (end) found.push([at, end]);
     at = end || at + 1;
   }
@@ -289,35 +290,46 @@ export function numbersIn(groups, joints) {
 }
 
 /**
- * The end of a row of `LONG_CELLS` single digits or more that do not just count, or 0.
+ * For each group the end of the row of `LONG_CELLS` single digits or more that begins with it and does not just count, or 0.
+ *
+ * @param {string[]} groups
+ * @param {number[]} joints
+ */
+function singles(groups, joints) {
+  const found = groups.map(() => 0);
+  let end = 0;
+  let counting = true;
+  let [cells, ended] = [false, false];
+  for (let at = groups.length - 1; at >= 0; at -= 1) {
+    if (groups[at]?.length !== 1) continue;
+    if (groups[at + 1]?.length === 1) {
+      counting &&= (Number(groups[at + 1]) - Number(groups[at]) + 10) % 10 === 1;
+      cells ||= joints[at + 1] === CELL;
+      ended ||= joints[at + 1] === END;
+    } else {
+      [end, counting, cells, ended] = [at + 1, true, false, false];
+    }
+    const length = end - at;
+    if (length < LONG_CELLS || counting || (ended && (cells || length > MOST_DIGITS))) continue;
+    if (!ended || shapeOf(groups.slice(at, end).join(""), PHONE)) found[at] = end;
+  }
+  return found;
+}
+
+/**
+ * The end of the groups that are a known number together, or 0: in usual groups, or all that there are. The rows of a
+ * table are not read on into the next; what is in one column is.
  *
  * @param {string[]} groups
  * @param {number[]} joints
  * @param {number} start
- */
-function singles(groups, joints, start) {
-  let end = start;
-  let counting = true;
-  let ended = false;
-  while (end < groups.length && groups[end]?.length === 1) {
-    counting &&= end === start || (Number(groups[end]) - Number(groups[end - 1]) + 10) % 10 === 1;
-    ended ||= end > start && joints[end] === END;
-    end += 1;
-  }
-  if (end - start < LONG_CELLS || counting) return 0;
-  return !ended || shapeOf(groups.slice(start, end).join(""), PHONE) ? end : 0;
-}
-
-/**
- * The end of the groups that are a known number together, or 0: in usual groups, or all that there are.
- *
- * @param {string[]} groups
- * @param {number} start
  * @param {boolean} ended whether the end of another thing lies between some of them
  */
-function shaped(groups, start, ended) {
+function shaped(groups, joints, start, ended) {
   for (const end of ends(groups, start, ended)) {
     const part = groups.slice(start, end);
+    const within = joints.slice(start + 1, end);
+    if (within.includes(END) && within.includes(CELL)) continue;
     if (!isEven(part) && shapeOf(part.join(""), part.map(({ length }) => length))) return end;
   }
   return 0;
