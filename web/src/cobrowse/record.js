@@ -167,8 +167,8 @@ export class PageRecorder {
     }, Math.max(0, this.#retracted + AGAIN_MS - performance.now()));
   }
 
-  /** Something is missing: the rest of this epoch is worth nothing, so a new one follows after a pause. */
-  #tear(/** @type {number} */ pause) {
+  /** Something is missing: the rest of this epoch is worth nothing, so a new one follows after a pause. @param {number} pause */
+  #tear(pause) {
     this.#broken = true;
     this.#events = [];
     clearTimeout(this.#repair);
