@@ -16,9 +16,11 @@ from kiosk_client.devices.document_camera import Still
 from link.messages.client import CallRequest
 from link.messages.errors import Unavailable
 from link.messages.values import Consent, DocumentState, Language
+from server.handlers.documents import may_look
 from server.keys import AUDIT, CONFIG, JOURNAL, NOTICE, ROOMS, STORE
 from server.rooms.room import Room
 from server.session import events as e
+from server.store.people import Grant, Person, Role
 from tests.server.documents.pictures import paper, png_of_size
 from tests.server.handlers.conftest import World
 
@@ -246,3 +248,13 @@ async def test_the_kiosk_clients_uploader_delivers_and_understands_refusals(worl
     assert room.state.stored["d1"].sha256 == hashlib.sha256(good).hexdigest()
     with pytest.raises(UploadFailed, match="unprocessable"):
         await uploader.put(room.session, "d2", Still(b"no image", "image/jpeg"))
+
+
+def test_a_specialist_looks_only_as_long_as_the_branch_is_theirs() -> None:
+    def specialist(*branches: str) -> Person:
+        grants = frozenset(Grant(Role.SPECIALIST, branch) for branch in branches)
+        return Person("p1", "ann", "Ann", (), (), grants, active=True)
+
+    for branches, may in ((("east",), True), (("west", "east"), True), (("*",), True), (("west",), False), ((), False)):
+        assert may_look(specialist(*branches), "east", "p1") is may
+    assert not may_look(specialist("east"), "east", "p2")
