@@ -4,7 +4,7 @@ A file is JSON lines, one an entry: `at_ms` on the timeline, `event` (the payloa
 the fields of the session's view that differ from those after the entry before. `wandered-*` are random walks of the
 machine; the others are of calls in real browsers, whose written texts stay sealed.
 
-    python -m tests.server.session.old_journals walks 40
+    python -m tests.server.session.old_journals walks 32 40
     python -m tests.server.session.old_journals calls visavis.sqlite3 …
 
 add to the folder. A file that is there is never written again: it says what was true when it was made.
@@ -144,6 +144,9 @@ _WALK: tuple[Walk, ...] = (
         else None
     ),
     lambda chance, state, _new: (
+        e.CopyIncomplete({"image": chance.randint(1, 9)}) if state.tracks and chance.random() < 0.5 else None
+    ),
+    lambda chance, state, _new: (
         e.GapDeclared(state.tracks[0].name, 2000, 2040, "no_media") if state.tracks and chance.random() < 0.5 else None
     ),
     lambda chance, state, _new: (
@@ -176,7 +179,7 @@ def _keep(name: str, entries: Entries) -> None:
 def _main(what: str, *given: str) -> None:
     FOLDER.mkdir(exist_ok=True)
     if what == "walks":
-        for seed in range(int(given[0])):
+        for seed in range(*map(int, given)):
             _keep(f"wandered-{seed:02}", wandered(seed))
         return
     for database in given:
