@@ -38,6 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_BESIDE] = machine.start()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _BESIDE in config.stash:
+        seen = machine.Machine(config.stash[_BESIDE][1])
+        terminalreporter.write_line(machine.told(seen.samples(), os.cpu_count() or 1))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _BESIDE in config.stash:
         machine.stop(*config.stash[_BESIDE])

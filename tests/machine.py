@@ -75,6 +75,10 @@ class Machine:
 
     def since(self, moment: float) -> Load:
         """The load since a moment of the monotonic clock."""
+        return load_of(self.samples(moment), os.cpu_count() or 1)
+
+    def samples(self, moment: float = 0.0) -> list[Sample]:
+        """What was seen since a moment of the monotonic clock, as far as it is kept."""
         (count,) = _HEADER.unpack_from(self._memory)
         found: list[Sample] = []
         for index in range(count - 1, max(-1, count - KEPT), -1):
@@ -82,7 +86,18 @@ class Machine:
             if sample.at < moment:
                 break
             found.append(sample)
-        return load_of(found[::-1], os.cpu_count() or 1)
+        return found[::-1]
+
+
+def told(samples: list[Sample], cores: int) -> str:
+    """For whoever compares times: what the machine was like, in one line."""
+    if not samples:
+        return "machine: not looked at"
+    core, load = WORK_S / min(sample.work_s for sample in samples), load_of(samples, cores)
+    return (
+        f"machine: {cores} cores, each {core:.2f} as fast as where bounds were measured; with all that wanted them "
+        f"{load.slower:.1f} times slower, and stopped for {load.stall_s:.2f} s at most"
+    )
 
 
 _machine: Machine | None = None

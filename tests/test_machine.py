@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -52,6 +53,16 @@ def test_one_stop_of_the_machine_is_allowed_once() -> None:
     assert load.stall_s == pytest.approx(0.3 + WORK_S)
     assert load.allow(0.1) == pytest.approx(0.1 * load.slower + load.stall_s)
     assert load.slower < 1.2
+
+
+def test_what_a_run_says_of_its_machine() -> None:
+    found = samples(work=2 * WORK_S, running=6)
+    found[3] = found[3]._replace(late_s=0.3)
+    line = machine.told(found, 2)
+    assert line.startswith("machine: 2 cores, each 0.50 as fast ")
+    assert re.search(r"(\d+\.\d) times slower", line)[1] == f"{load_of(found, 2).slower:.1f}"  # type: ignore[index]
+    assert line.endswith("stopped for 0.30 s at most")
+    assert "not looked at" in machine.told([], 2)
 
 
 def test_time_is_never_lost_altogether() -> None:
