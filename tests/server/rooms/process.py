@@ -42,7 +42,7 @@ class Process:
         command = ["serve", "--data", str(self.config.data), "--port", str(self.port)]
         command += ["--minimum-free-mb", "0", "--log-level", "info"]
         self._process = await asyncio.create_subprocess_exec(sys.executable, "-m", "server", *command, cwd=ROOT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await self._listening():
                 assert self._process.returncode is None
                 await asyncio.sleep(0.05)
@@ -58,7 +58,10 @@ class Process:
             await party.stop()
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
-            await self._process.wait()
+            try:
+                await asyncio.wait_for(self._process.wait(), 20)
+            except TimeoutError:  # one that waits for a disk, in a test that failed before it let it go on
+                await self.kill()
         self._kept.close()
 
     async def _listening(self) -> bool:

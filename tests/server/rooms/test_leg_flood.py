@@ -21,7 +21,7 @@ async def offered(party: Party, session: str, offer: str) -> Counter[str]:
 
     async def one(number: int) -> str:
         try:
-            await party.client.request(LegOffer(session, f"flood{number}", offer))
+            await party.client.request(LegOffer(session, f"flood{number}", offer), timeout=60)
         except Refused as error:
             return error.code
         return "answered"
