@@ -79,9 +79,12 @@ async def test_a_killed_server_finds_the_call_again(call: Faces) -> None:
         before = max(event["end_ms"] for at, event in of_track if at < restarted or event["recovered"])
         assert killed - before <= most_ms, f"{track} lost {killed - before:.0f} ms of what it had"
         assert of_track[-1][1]["end_ms"] > answering, f"{track} goes on afterwards"
-        declared = [gap for gap in gaps if gap["track"] == track]
-        assert declared[0]["start_ms"] == before, f"{track} declares everything from where it was cut"
-        assert declared[0]["end_ms"] - before - (answering - killed) <= most_ms, track
+        # A disk that is behind may have kept the beginning of a segment and not the end of the one before: two gaps.
+        declared = sorted((gap for gap in gaps if gap["track"] == track), key=lambda gap: gap["start_ms"])
+        assert killed - declared[0]["start_ms"] <= most_ms, f"{track} lost more than it had not written yet"
+        assert any(gap["start_ms"] == before for gap in declared), f"{track} declares everything from where it was cut"
+        cut = next(gap for gap in declared if gap["start_ms"] == before)
+        assert cut["end_ms"] - before - (answering - killed) <= most_ms, track
         missing = sum(gap["end_ms"] - gap["start_ms"] for gap in declared)
         assert missing - (together - killed) <= most_ms, f"{track} is recorded again once they see each other"
     code, output = await call.stack.run_command("verify", call.session)
