@@ -149,7 +149,10 @@ async def test_a_replaced_leg_is_on_hold_as_the_old_one_was(tmp_path: Path, no_t
         stage.resume()
         stage.forward(True)
         await three.hear({CUSTOMER: {ANN, BOSS}, ANN: {CUSTOMER, BOSS}, BOSS: {CUSTOMER, ANN}})
-    assert three.bench.frames("kiosk.microphone") > held
+        # What a starved machine delivers late was said while the call was held, and is not recorded.
+        async with asyncio.timeout(60):
+            while three.bench.frames("kiosk.microphone") <= held:
+                await three.room.flow(5)
     held_gaps = three.bench.held("kiosk.microphone")
     assert held_gaps, "what was held is declared, also across the two legs"
     assert held_gaps[-1][1] - held_gaps[0][0] > 2000
