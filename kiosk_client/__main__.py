@@ -26,9 +26,9 @@ from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import SourceError, make_loop
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.key import link, read_or_make_key
-from link.media import selftest
-from link.messages.errors import VisavisError
-from link.messages.values import Language
+from link.protocol.errors import VisavisError
+from link.protocol.values import Language
+from link.rtc.transport import library_check
 from link.tasks import cancel, spawn
 from link.version import version
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "enrol":
             return uvloop.run(_enrol(config, configuration.server_url(options.server), options.code))
         return uvloop.run(_run(config, options))
-    except (IdentityError, SourceError, VisavisError, selftest.Incompatible, OSError) as error:
+    except (IdentityError, SourceError, VisavisError, library_check.Incompatible, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
         return FAILED
     except (ConfigError, ValueError) as error:
@@ -98,7 +98,7 @@ async def _enrol(config: Config, server: str, code: str) -> int:
 
 
 async def _run(config: Config, options: argparse.Namespace) -> int:
-    selftest.check()
+    library_check.check()
     device = identity.load(config.data)
     loop = None
     if options.headless:

@@ -1,4 +1,4 @@
-"""The busiest modules of `link.media` as machine code, made of the same source by mypyc, where somebody has made it.
+"""The busiest modules of `link.rtc` as machine code, made of the same source by mypyc, where somebody has made it.
 
 `./dev compile` makes it, once; every process started after that uses it, unless its environment has
 `VISAVIS_COMPILED=0`. It lies in a folder that is named after what the sources say, the interpreter and the machine, so
@@ -20,21 +20,22 @@ ROOT = Path(__file__).parent.parent
 PLACE = ROOT / ".cache" / "compiled"
 # What runs for each packet. Not what subclasses, or what foreign code calls back (asyncio's protocols, cffi).
 MODULES = (
-    "link/media/arrival.py",
-    "link/media/clock.py",
-    "link/media/copies.py",
-    "link/media/estimate.py",
-    "link/media/flow.py",
-    "link/media/frames.py",
-    "link/media/ingress.py",
-    "link/media/keyframes.py",
-    "link/media/repair.py",
-    "link/media/rtp.py",
-    "link/media/slot.py",
-    "link/media/srtp.py",
-    "link/media/tap.py",
-    "link/media/ticker.py",
-    "link/media/vp8.py",
+    "link/rtc/congestion/delay_based.py",
+    "link/rtc/congestion/minimum_filter.py",
+    "link/rtc/tracks/arrival.py",
+    "link/rtc/tracks/audio_redundancy.py",
+    "link/rtc/tracks/capture_clock.py",
+    "link/rtc/tracks/demuxer.py",
+    "link/rtc/tracks/depacketizer.py",
+    "link/rtc/tracks/forwarded_track.py",
+    "link/rtc/tracks/frame_reader.py",
+    "link/rtc/tracks/keyframe_requests.py",
+    "link/rtc/tracks/nack.py",
+    "link/rtc/tracks/published_track.py",
+    "link/rtc/transport/srtp.py",
+    "link/rtc/transport/ticker.py",
+    "link/rtc/wire/rtp.py",
+    "link/rtc/wire/vp8.py",
 )
 
 
@@ -47,7 +48,7 @@ def folder() -> Path:
 
 
 def use(path: list[str]) -> bool:
-    """Have the modules of the package `link.media`, whose `__path__` this is, found as machine code; whether they are.
+    """Have the modules of the package `link.rtc`, whose `__path__` this is, found as machine code; whether they are.
 
     Warns where there is machine code of other sources, or where it is wanted (`VISAVIS_COMPILED=1`) and there is none.
     """
@@ -60,5 +61,13 @@ def use(path: list[str]) -> bool:
             warnings.warn("there is no machine code of these sources: run ./dev compile", stacklevel=2)
         return False
     sys.path.append(str(made))  # what the modules share is a module of its own there
-    path.insert(0, str(made / "link" / "media"))
+    path.insert(0, str(made / "link" / "rtc"))
     return True
+
+
+def use_below(path: list[str], package: str) -> None:
+    """The same for a package inside `link.rtc`: where the one above finds machine code, so does it."""
+    above, _, name = package.rpartition(".")
+    places = sys.modules[above].__path__
+    if len(places) > 1:
+        path.insert(0, str(Path(places[0]) / name))

@@ -11,23 +11,10 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from link.rate_limit import Rates
 from link.signaling.host import Host
-from server.blobs.blobs import Blobs
-from server.blobs.vault import open_vault, read_or_make_site_key
-from server.bus import LocalBus
-from server.cobrowse import Sanitiser
-from server.config import Config
-from server.documents import Papers
-from server.handlers import auth, documents, health, kiosk_api, library, pages, sockets
-from server.handlers.address import counted_at_the_door
-from server.handlers.admission import ADMISSION, Admission
-from server.handlers.doorstep import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
-from server.handlers.gate import gate
-from server.handlers.route import PERMISSIONS, Allow, Permissions, Route, add_routes
-from server.identity import Identity
-from server.journal import Audit, Journal
-from server.journal.tally import Tally
-from server.keys import (
+from server.api import documents, fleet, health, library, login, pages, sockets
+from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
     BUS,
@@ -48,17 +35,30 @@ from server.keys import (
     TALLY,
     VAULT,
 )
-from server.notice import load_notice
+from server.api.http.client_address import counted_at_the_door
+from server.api.http.connection_guard import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
+from server.api.http.kiosk_admission import ADMISSION, Admission
+from server.api.http.middleware import gate
+from server.api.http.routes import PERMISSIONS, Allow, Permissions, Route, add_routes
+from server.blobs.blobs import Blobs
+from server.blobs.vault import open_vault, read_or_make_site_key
+from server.bus import LocalBus
+from server.calls.ice_servers import IceServers, leg_maker
+from server.calls.readiness import Condition
+from server.calls.recorder_factory import Recordings
+from server.calls.registry import Rooms
+from server.cobrowse import Sanitiser
+from server.config import Config
+from server.documents import Papers
+from server.evidence.reader import Reader
+from server.evidence.verify_runs import Proofs, verifier
+from server.identity import Identity
+from server.journal import Audit, Journal
+from server.journal.tally import Tally
 from server.recording.places import Places
 from server.recording.space import DiskFloor
-from server.replay.proofs import Proofs, verifier
-from server.replay.reader import Reader
-from server.rooms.condition import Condition
-from server.rooms.legs import IceServers, leg_maker
-from server.rooms.lobby import Lobby
-from server.rooms.rates import Rates
-from server.rooms.recordings import Recordings
-from server.rooms.rooms import Rooms
+from server.recording_notice import load_notice
+from server.routing.assistance import Lobby
 from server.session.machine import Graces
 from server.store import Store, modes
 from server.store.database import sqlite_file
@@ -69,9 +69,9 @@ from web.assets import serve_asset
 
 SHUTDOWN_S = 5.0
 ROUTES = [
-    *auth.ROUTES,
+    *login.ROUTES,
     *pages.ROUTES,
-    *kiosk_api.ROUTES,
+    *fleet.ROUTES,
     *documents.ROUTES,
     *health.ROUTES,
     *sockets.ROUTES,

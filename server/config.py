@@ -21,8 +21,8 @@ import msgspec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from link.media.turn_address import parse_url
-from link.messages.values import IceServer
+from link.protocol.values import IceServer
+from link.rtc.transport.turn_address import parse_url
 
 PREFIX = "VISAVIS_"
 NAME = 40

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from link.media import selftest
+from link.rtc.transport import library_check
 from server.app import listening, make_app
 from server.config import Config
 
@@ -33,10 +33,10 @@ def serve(config: Config) -> None:
         OSError: the address is taken, a certificate cannot be read, or another server works in the data directory.
         server.blobs.vault.SiteKeyError: the site's key is missing, or not the one that recordings were made with.
         ValueError: the recording notice cannot be used, or the database is empty and recordings are there.
-        link.messages.errors.Unavailable: the database cannot be opened.
-        link.media.selftest.Incompatible: a media library is not the one this program was written for.
+        link.protocol.errors.Unavailable: the database cannot be opened.
+        link.rtc.transport.library_check.Incompatible: a media library is not the one this program was written for.
     """
-    selftest.check()
+    library_check.check()
     os.umask(0o077)  # whatever is written is for this account only
     tune()
     with _alone_in(config.data):

@@ -17,7 +17,7 @@ from playwright.async_api import expect
 
 from tests import machine
 
-# Before anything of link.media is imported, and for the processes that tests start.
+# Before anything of link.rtc is imported, and for the processes that tests start.
 os.environ.setdefault("VISAVIS_COMPILED", "0")
 
 _configure = structlog.configure

@@ -63,7 +63,7 @@ def test_the_commands_are_declared(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (declared,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
     text = archive.read(declared).decode()
-    assert "visavis = server.cli:main" in text
+    assert "visavis = server.cli.main:main" in text
     assert "visavis-kiosk = kiosk_client.__main__:main" in text
 
 

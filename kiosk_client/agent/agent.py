@@ -15,15 +15,15 @@ import structlog
 
 from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
-from kiosk_client.agent.farewell import Farewell
-from kiosk_client.agent.hearing import Hearing
+from kiosk_client.agent.call_end_retry import Farewell
 from kiosk_client.agent.identity import Identity
-from kiosk_client.agent.mirror import LIVE, Mirror
+from kiosk_client.agent.media_monitor import Hearing
 from kiosk_client.agent.page_pieces import PagePieces
+from kiosk_client.agent.state_cache import LIVE, Mirror
 from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
-from link.messages.client import (
+from link.protocol.client import (
     CallCheck,
     CallEnd,
     CallRequest,
@@ -36,9 +36,9 @@ from link.messages.client import (
     LegOffer,
     Rate,
 )
-from link.messages.errors import ClockOff, NotFound, SlowConsumer, Unavailable, VisavisError
-from link.messages.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
-from link.messages.values import Session, SessionState
+from link.protocol.errors import ClockOff, NotFound, SlowConsumer, Unavailable, VisavisError
+from link.protocol.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
+from link.protocol.values import Session, SessionState
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
 

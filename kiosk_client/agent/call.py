@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kiosk_client.agent.document_capture import Deliver, Papers
 from kiosk_client.agent.gateway import Check, Gateway, Post, Request
-from kiosk_client.agent.mirror import TALKING
-from kiosk_client.agent.papers import Deliver, Papers
+from kiosk_client.agent.state_cache import TALKING
 from kiosk_client.agent.tray import Tray
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
-from link.media.flow import Flow
-from link.media.reach import Network
-from link.media.relay import Injection
-from link.messages.client import DocumentAnswer, DocumentFailed
-from link.messages.values import Session
+from link.protocol.client import DocumentAnswer, DocumentFailed
+from link.protocol.values import Session
+from link.rtc.relay import Injection
+from link.rtc.tracks.published_track import Flow
+from link.rtc.transport.permitted_addresses import Network
 from link.tasks import cancel, spawn
 
 

@@ -8,11 +8,11 @@ import secrets
 import structlog
 
 from kiosk_client.agent.agent import Agent
-from kiosk_client.agent.mirror import LIVE, TALKING
-from link.messages.client import CallEnd, CallRequest, ClientMessage, DocumentAnswer, Rate
-from link.messages.errors import NotFound, Unavailable, VisavisError
-from link.messages.server import KioskConfig, ServerMessage, SessionGone, SessionUpdate
-from link.messages.values import Consent, DocumentState, Language, Session
+from kiosk_client.agent.state_cache import LIVE, TALKING
+from link.protocol.client import CallEnd, CallRequest, ClientMessage, DocumentAnswer, Rate
+from link.protocol.errors import NotFound, Unavailable, VisavisError
+from link.protocol.server import KioskConfig, ServerMessage, SessionGone, SessionUpdate
+from link.protocol.values import Consent, DocumentState, Language, Session
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()

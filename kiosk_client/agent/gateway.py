@@ -16,14 +16,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from kiosk_client.agent.addresses import is_ours
-from link.media.description import InvalidDescription
-from link.media.flow import Flow
-from link.media.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
-from link.media.reach import Network, Reach
-from link.media.relay import Relay
-from link.messages.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
-from link.messages.errors import InvalidMedia, Unavailable, VisavisError
-from link.messages.server import LegAnswer, LegServers, ServerMessage
+from link.protocol.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
+from link.protocol.errors import InvalidMedia, Unavailable, VisavisError
+from link.protocol.server import LegAnswer, LegServers, ServerMessage
+from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
+from link.rtc.relay import Relay
+from link.rtc.tracks.published_track import Flow
+from link.rtc.transport.permitted_addresses import Network, Reach
+from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from link.messages.client import ClientMessage, CobrowsePiece
+from link.protocol.client import ClientMessage, CobrowsePiece
 from link.signaling.stream import Stream
 
 WINDOW_BYTES: Final = 512 * 1024

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import structlog
 
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
-from kiosk_client.devices.station import Publish, Station
-from link.messages.values import DocumentState, Session, SessionState
+from kiosk_client.devices.document_camera_track import Publish, Station
+from link.protocol.values import DocumentState, Session, SessionState
 from link.tasks import spawn
 
 log = structlog.get_logger()

@@ -13,10 +13,10 @@ from aiohttp import hdrs, web
 from kiosk_client.agent.agent import Agent
 from kiosk_client.page.guard import KEY, guard
 from kiosk_client.page.key import remember
-from link.messages.client import CallEnd, CobrowsePiece
-from link.messages.errors import VisavisError
-from link.messages.server import ServerMessage
-from link.messages.values import Face
+from link.protocol.client import CallEnd, CobrowsePiece
+from link.protocol.errors import VisavisError
+from link.protocol.server import ServerMessage
+from link.protocol.values import Face
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 from link.tasks import cancel, spawn

@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
-from link.messages import codec
-from link.messages.client import ClientMessage
-from link.messages.errors import BadMessage, Closed, NotAllowed, RateLimited, VisavisError
-from link.messages.frames import VERSION, Failure, Hello, Say, Tell, Welcome
-from link.messages.server import ServerMessage
-from link.messages.values import Face
+from link.protocol import codec
+from link.protocol.client import ClientMessage
+from link.protocol.errors import BadMessage, Closed, NotAllowed, RateLimited, VisavisError
+from link.protocol.frames import VERSION, Failure, Hello, Say, Tell, Welcome
+from link.protocol.server import ServerMessage
+from link.protocol.values import Face
 from link.signaling.endpoint import Endpoint, Socket
 
 log = structlog.get_logger()

@@ -14,10 +14,10 @@ from typing import Final
 import aiohttp
 import structlog
 
-from link.messages import codec
-from link.messages.client import ClientMessage
-from link.messages.errors import BadMessage, ClockOff, Closed, NotAuthenticated, Unavailable, VisavisError
-from link.messages.frames import (
+from link.protocol import codec
+from link.protocol.client import ClientMessage
+from link.protocol.errors import BadMessage, ClockOff, Closed, NotAuthenticated, Unavailable, VisavisError
+from link.protocol.frames import (
     FRAME_BYTES,
     SUBPROTOCOL,
     TIME_HEADER,
@@ -30,7 +30,7 @@ from link.messages.frames import (
     Tell,
     Welcome,
 )
-from link.messages.server import ServerMessage
+from link.protocol.server import ServerMessage
 from link.signaling.endpoint import CLOSING, Endpoint
 from link.signaling.stream import Stream
 from link.tasks import cancel, spawn

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType
 
-from link.messages import codec
-from link.messages.errors import SlowConsumer, TooLarge, VisavisError
-from link.messages.frames import Ack, Bye, Ping, Pong
+from link.protocol import codec
+from link.protocol.errors import SlowConsumer, TooLarge, VisavisError
+from link.protocol.frames import Ack, Bye, Ping, Pong
 from link.signaling.stream import KEEP_BYTES, Stream
 from link.tasks import cancel, spawn
 

@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 from aiohttp import WSMsgType, web
 
-from link.messages import codec
-from link.messages.errors import (
+from link.protocol import codec
+from link.protocol.errors import (
     BadMessage,
     Replaced,
     Unavailable,
@@ -19,8 +19,8 @@ from link.messages.errors import (
     VisavisError,
     closing_code,
 )
-from link.messages.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Bye, Hello
-from link.messages.values import Face
+from link.protocol.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Bye, Hello
+from link.protocol.values import Face
 from link.signaling.channel import Channel
 from link.tasks import cancel, spawn
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from link.messages.errors import BadMessage, SlowConsumer
+from link.protocol.errors import BadMessage, SlowConsumer
 
 KEEP_BYTES = 1024 * 1024
 KEEP_FRAMES = 8192

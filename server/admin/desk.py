@@ -38,7 +38,7 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
     """Open the store, and bring its schema up to date, for one command.
 
     Raises:
-        link.messages.errors.Unavailable: the database cannot be opened.
+        link.protocol.errors.Unavailable: the database cannot be opened.
     """
     store = await Store.open(config.database_url)
     passwords = Passwords()

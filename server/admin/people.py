@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from link.messages.values import Language
+from link.protocol.values import Language
 from server.admin.desk import AdminError, Desk, check_id, check_login, check_name
 from server.identity.passwords import WeakPassword, check_strength
 from server.store.errors import Conflict

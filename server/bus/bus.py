@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from link.messages.server import ServerMessage
+from link.protocol.server import ServerMessage
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import tinycss2
 from tinycss2 import ast
 
-from link.messages.errors import BadMessage
+from link.protocol.errors import BadMessage
 from server.cobrowse.numbers import JOINED, hide, mask_numbers
 
 SPLIT: Final = "/* rr_split */"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from link.messages.errors import BadMessage
+from link.protocol.errors import BadMessage
 from server.cobrowse.css import clean_css, clean_sheet
 from server.cobrowse.nodes import Sheets, clean_added, clean_attributes, clean_document, string, whole
 from server.cobrowse.numbers import mask_numbers

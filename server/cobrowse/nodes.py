@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from link.messages.errors import BadMessage
+from link.protocol.errors import BadMessage
 from server.cobrowse.clobber import harmless_name
 from server.cobrowse.css import SPLIT, clean_css, clean_sheet, clean_texts, is_inline_image
 from server.cobrowse.numbers import mask_numbers

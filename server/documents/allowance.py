@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from link.messages.errors import RateLimited
+from link.protocol.errors import RateLimited
 
 PER_PAPER: Final = 3
 """A kiosk client delivers one at a time; what a broken connection left behind may still be there beside it."""

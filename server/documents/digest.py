@@ -7,7 +7,7 @@ import binascii
 import hmac
 import re
 
-from link.messages.errors import BadMessage, Unprocessable
+from link.protocol.errors import BadMessage, Unprocessable
 
 # A dictionary of RFC 8941 with byte sequences; other algorithms than SHA-256 are left unread.
 _SHA_256 = re.compile(r"(?:^|,)[ \t]*sha-256[ \t]*=[ \t]*:([A-Za-z0-9+/]*={0,2}):[ \t]*(?=,|$)")

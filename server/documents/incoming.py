@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.blobs.container import CHUNK_BYTES
 from server.blobs.vault import SessionKey
 

@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 import structlog
 
-from link.messages.errors import Unprocessable
+from link.protocol.errors import Unprocessable
 
 log = structlog.get_logger()
 

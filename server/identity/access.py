@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import structlog
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from link.tasks import cancel, spawn
 from server.store.logins import Logins
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from link.messages.errors import ClockOff, NotAuthenticated
+from link.protocol.errors import ClockOff, NotAuthenticated
 from server.identity.spent import Spent
 from server.identity.tokens import decode, read_header
 from server.store.kiosks import Kiosk

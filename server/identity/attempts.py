@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from link.messages.errors import RateLimited
+from link.protocol.errors import RateLimited
 
 KEYS = 20_000
 """Most keys that are remembered; the longest unused is forgotten."""

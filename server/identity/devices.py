@@ -13,7 +13,7 @@ from collections.abc import Callable
 import jwt
 import msgspec
 
-from link.messages.errors import NotAuthenticated
+from link.protocol.errors import NotAuthenticated
 from server.identity.tokens import decode
 
 ALGORITHM = "HS256"

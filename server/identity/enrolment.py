@@ -10,7 +10,7 @@ import secrets
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from link.messages.errors import NotAuthenticated, Unprocessable
+from link.protocol.errors import NotAuthenticated, Unprocessable
 from server.store.kiosks import Enrolment, Kiosks
 from server.store.stamps import now_us
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from link.messages.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
+from link.protocol.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
 from server.identity.access import Access
 from server.identity.assertions import Assertions, named
 from server.identity.attempts import Attempts

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from link.tasks import cancel, spawn
 from server.store.kiosks import Kiosk
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import jwt
 import msgspec
 
-from link.messages.errors import NotAuthenticated
+from link.protocol.errors import NotAuthenticated
 from server.identity.tokens import decode
 from server.store.stamps import steady_us
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from link.messages.errors import NotAuthenticated, Unavailable
+from link.protocol.errors import NotAuthenticated, Unavailable
 
 REMEMBERED: Final = 200_000
 """Most used assertions that are remembered; beyond it new ones are refused until old ones have ended."""

@@ -9,7 +9,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from link.messages.errors import NotAuthenticated
+from link.protocol.errors import NotAuthenticated
 
 LONGEST = 2048
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from link.messages.errors import RateLimited, Unavailable
+from link.protocol.errors import RateLimited, Unavailable
 
 AT_ONCE: Final = 2
 WAITING: Final = 32

@@ -4,7 +4,7 @@ A session's state, its replay and its evidence are all read from here (docs/evid
 """
 
 from server.journal.audit import Audit, AuditEntry
-from server.journal.chain import Entry, entry_hash, readable, verify_chain
+from server.journal.hash_chain import Entry, entry_hash, readable, verify_chain
 from server.journal.journal import Head, Journal, Unreadable
 
 __all__ = ["Audit", "AuditEntry", "Entry", "Head", "Journal", "Unreadable", "entry_hash", "readable", "verify_chain"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import insert, select
 
-from server.journal.chain import ORIGIN, digest, number, of_types
+from server.journal.hash_chain import ORIGIN, digest, number, of_types
 from server.store import Store, tables
 from server.store.stamps import now_us
 

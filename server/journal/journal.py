@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from link.messages.errors import Unavailable, VisavisError
-from server.journal.chain import ORIGIN, Entry, entry_hash, readable
+from link.protocol.errors import Unavailable, VisavisError
+from server.journal.hash_chain import ORIGIN, Entry, entry_hash, readable
 from server.store import Store, tables
 from server.store.sessions import Projection, project
 from server.store.stamps import now_us

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from link.tasks import cancel, spawn
 from server.journal.audit import NOBODY, Audit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from link.media.frames import EncodedFrame, MediaGap
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.recording.segment import SegmentName
 from server.session.events import GapDeclared, TrackStarted
 

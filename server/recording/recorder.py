@@ -19,7 +19,7 @@ from typing import Protocol
 
 import structlog
 
-from link.messages.errors import Unavailable, VisavisError
+from link.protocol.errors import Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken

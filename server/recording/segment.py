@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import zstandard
 
-from link.media import opus
+from link.rtc.wire import opus
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
 from server.recording.webm import BadWebm, CutOff, clusters, read_clusters, whole_blocks

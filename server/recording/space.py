@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from link.messages.errors import CannotRecord
+from link.protocol.errors import CannotRecord
 
 FLOOR_PART = 0.05
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from link.media.frames import EncodedFrame, MediaGap
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
 from server.recording.items import Closed, Dropped, Expect, Item, Line, Outcome, Pause, Resume, Standing, WantKeyframe

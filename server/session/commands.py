@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from link.messages.values import Chat
+from link.protocol.values import Chat
 from server.session.events import Event
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import structlog
 from msgspec.structs import replace as amend
 
-from link.messages.values import Chat, Document, DocumentState, Network, Quality, RecordedTrack, SessionState
+from link.protocol.values import Chat, Document, DocumentState, Network, Quality, RecordedTrack, SessionState
 from server.session import commands as c
 from server.session import events as e
+from server.session.errors import IllegalEvent, NoConsent, StaleLeg, StaleTimer
 from server.session.graces import Graces as Graces
-from server.session.illegal import IllegalEvent, NoConsent, StaleLeg, StaleTimer
-from server.session.redundant import redundant
+from server.session.idempotency import redundant
 from server.session.state import OPEN, TALKING, LegState, Recording, State, visible
 from server.session.table import _TABLE as _TABLE
 from server.session.table import Step

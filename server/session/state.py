@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from link.messages.values import (
+from link.protocol.values import (
     Chat,
     Document,
     DocumentState,

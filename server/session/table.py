@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from link.messages.values import SessionState
+from link.protocol.values import SessionState
 from server.session.commands import Command
 
 Step = Iterator[Command]

@@ -1,7 +1,7 @@
 """The database: who and what exists, and what happened, as typed rows out of SQLAlchemy Core.
 
 :class:`Store` opens it, brings its schema up to date and holds one repository for each noun. SQLite (WAL,
-``synchronous=FULL``) is the default and needs nothing. Everything here raises :class:`link.messages.errors.Unavailable`
+``synchronous=FULL``) is the default and needs nothing. Everything here raises :class:`link.protocol.errors.Unavailable`
 when the database is locked, full or gone, and never blocks the event loop.
 """
 

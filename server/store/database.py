@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -129,7 +129,7 @@ class _failures:  # noqa: N801 - reads as a statement
         if isinstance(error, IntegrityError):
             return
         if isinstance(error, DBAPIError | PoolTimeout | sqlite3.Error | OSError):
-            # Per call this is information: that it is so is a warning of `server.rooms.condition`, once.
+            # Per call this is information: that it is so is a warning of `server.calls.readiness`, once.
             log.info("database unavailable", error=type(error).__name__, reason=_reason(error))
             raise Unavailable("the database is not available") from error
 

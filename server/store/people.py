@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from link.messages.values import Language
+from link.protocol.values import Language
 from server.store import tables
 from server.store.database import Database
 from server.store.errors import Conflict

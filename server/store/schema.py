@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.store.database import BUSY_S, sqlite_file
 from server.store.modes import make_private
 

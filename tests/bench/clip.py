@@ -17,7 +17,7 @@ import av
 import numpy as np
 from aioice import ice
 
-from link.media.vp8 import packetise
+from link.rtc.wire.vp8 import packetise
 
 SECONDS = 4
 FPS = 30

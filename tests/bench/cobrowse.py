@@ -16,11 +16,11 @@ from statistics import quantiles
 
 from playwright.async_api import Page
 
-from server.demo_browser import KIOSK_SCREEN, first_frame_at, open_browser
-from server.demo_data import SPECIALIST
-from server.demo_media import prepare
-from server.demo_pages import ConsolePage, KioskPage, log_in
-from server.demo_stack import ROOT, Stack, free_port, running
+from demo.browser import KIOSK_SCREEN, first_frame_at, open_browser
+from demo.fixtures import SPECIALIST
+from demo.page_objects import ConsolePage, KioskPage, log_in
+from demo.processes import ROOT, Stack, free_port, running
+from demo.synthetic_media import prepare
 
 CHANGES = 100
 

@@ -20,9 +20,9 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent.identity import Enrolment, Identity
-from link.messages import codec
-from link.messages.frames import Ack, Bye, Ping, Pong
-from link.messages.server import ServerMessage
+from link.protocol import codec
+from link.protocol.frames import Ack, Bye, Ping, Pong
+from link.protocol.server import ServerMessage
 from link.signaling.client import Client, Refused
 from link.tasks import spawn
 from server.serve import raise_descriptors

@@ -22,13 +22,13 @@ from pathlib import Path
 import msgspec
 from pylibsrtp import Policy, Session
 
-from link.media.flow import Flow
-from link.media.rtp import HEADER, parse_rtp
-from link.media.slot import Slot
-from link.media.srtp import SrtpBuffer
-from link.messages.client import CobrowsePiece
-from link.messages.codec import decode_client, encode
-from link.messages.frames import Say
+from link.protocol.client import CobrowsePiece
+from link.protocol.codec import decode_client, encode
+from link.protocol.frames import Say
+from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.tracks.published_track import Flow
+from link.rtc.transport.srtp import SrtpBuffer
+from link.rtc.wire.rtp import HEADER, parse_rtp
 from server.blobs.container import ContainerWriter, open_container
 from server.blobs.suite import SUITES
 from server.journal import Journal

@@ -18,12 +18,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from link.media.clock import ntp_time
-from link.media.description import ABS_SEND_TIME, parse_candidate
-from link.media.port import Port
-from link.media.rtp import build_cname, build_receiver_report, build_sender_report, parse_rtp
-from link.media.srtp import SrtpBuffer, SrtpError
-from link.media.transport import Transport
+from link.rtc.tracks.capture_clock import ntp_time
+from link.rtc.transport.ice_dtls import Transport
+from link.rtc.transport.srtp import SrtpBuffer, SrtpError
+from link.rtc.transport.udp_socket import Port
+from link.rtc.wire.rtp import build_cname, build_receiver_report, build_sender_report, parse_rtp
+from link.rtc.wire.sdp import ABS_SEND_TIME, parse_candidate
 from tests.bench.clip import Clip, media_host
 
 AUDIO_TYPE, VIDEO_TYPE, RTX_TYPE = 111, 96, 97

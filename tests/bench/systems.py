@@ -19,8 +19,8 @@ from typing import Any
 import structlog
 import uvloop
 
-from link.media.leg import Leg
-from link.media.relay import Relay
+from link.rtc.leg import Leg
+from link.rtc.relay import Relay
 from server.blobs.blobs import Blobs
 from server.blobs.suite import DEFAULT, SUITES
 from server.blobs.vault import SessionKey

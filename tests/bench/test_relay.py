@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from link import compiled
-from link.media import opus
+from link.rtc.wire import opus
 from tests.bench import janus, relay
 from tests.bench.chart import Panel, Series, chart
 from tests.bench.clip import RATES, clip

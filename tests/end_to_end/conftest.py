@@ -19,11 +19,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext
 from playwright.async_api import Error as PlaywrightError
 
-from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, launched, profile
-from server.demo_data import SPECIALIST, SUPERVISOR
-from server.demo_media import Media, prepare
-from server.demo_pages import ConsolePage, KioskPage, LibraryPage, log_in
-from server.demo_stack import ROOT, Stack, free_port, running
+from demo.browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, launched, profile
+from demo.fixtures import SPECIALIST, SUPERVISOR
+from demo.page_objects import ConsolePage, KioskPage, LibraryPage, log_in
+from demo.processes import ROOT, Stack, free_port, running
+from demo.synthetic_media import Media, prepare
 from server.journal import Journal
 from server.store import Store
 from tests.end_to_end.wire import Wire

@@ -10,8 +10,8 @@ from typing import Any
 
 from playwright.async_api import Page
 
+from demo.browser import inbound
 from link.tasks import cancel, spawn
-from server.demo_browser import inbound
 
 _TOLD = ("packetsReceived", "packetsLost", "nackCount", "pliCount", "keyFramesDecoded", "framesReceived")
 

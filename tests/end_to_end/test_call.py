@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from server.demo_browser import full_picture, received
-from server.demo_media import SMALL
-from server.demo_pages import FORM_DATA
-from server.demo_stack import Stack
+from demo.browser import full_picture, received
+from demo.page_objects import FORM_DATA
+from demo.processes import Stack
+from demo.synthetic_media import SMALL
 from tests.big import big
 from tests.end_to_end.conftest import Faces
 

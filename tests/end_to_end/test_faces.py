@@ -7,9 +7,9 @@ import asyncio
 from playwright.async_api import WebSocketRoute
 from sqlalchemy import update
 
-from server.demo_browser import PHONE_SCREEN, first_frame_at, inbound, profile
-from server.demo_data import GUIDE, SPECIALIST
-from server.demo_pages import log_in
+from demo.browser import PHONE_SCREEN, first_frame_at, inbound, profile
+from demo.fixtures import GUIDE, SPECIALIST
+from demo.page_objects import log_in
 from server.store import tables
 from server.store.database import Database
 from tests.big import big

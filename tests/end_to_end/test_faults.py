@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import Page
 
-from server.demo_browser import CONSOLE_SCREEN, KIOSK_SCREEN, inbound, launched, profile
-from server.demo_data import SPECIALIST
-from server.demo_media import Media
-from server.demo_pages import ConsolePage, KioskPage
-from server.demo_report import CONTINUOUS
-from server.demo_stack import Stack
+from demo.browser import CONSOLE_SCREEN, KIOSK_SCREEN, inbound, launched, profile
+from demo.fixtures import SPECIALIST
+from demo.page_objects import ConsolePage, KioskPage
+from demo.processes import Stack
+from demo.report import CONTINUOUS
+from demo.synthetic_media import Media
 from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces, both_faces
 from tests.machine import allow, slower

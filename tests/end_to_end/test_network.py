@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from server.demo_report import CONTINUOUS
-from server.demo_stack import Stack
+from demo.processes import Stack
+from demo.report import CONTINUOUS
 from tests.big import big
 from tests.end_to_end.conftest import Faces
 from tests.end_to_end.pictures import Pictures

@@ -14,11 +14,11 @@ from typing import Any
 
 import av
 
-from server.demo_browser import CONSOLE_SCREEN, profile
-from server.demo_data import SUPERVISOR
-from server.demo_pages import FORM_DATA, LibraryPage, log_in
-from server.demo_report import RATES
-from server.demo_stack import Stack
+from demo.browser import CONSOLE_SCREEN, profile
+from demo.fixtures import SUPERVISOR
+from demo.page_objects import FORM_DATA, LibraryPage, log_in
+from demo.processes import Stack
+from demo.report import RATES
 from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces
 from tests.machine import allow, slower

@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from link.messages.frames import FRAME_BYTES, SUBPROTOCOL
+from link.protocol.frames import FRAME_BYTES, SUBPROTOCOL
 from link.tasks import cancel, spawn
-from tests.link.media.lossy import LossyPath
+from tests.link.rtc.lossy import LossyPath
 
 _OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "sec-websocket-key", "sec-websocket-version"}
 _OF_ONE_HOP |= {"sec-websocket-extensions", "sec-websocket-protocol", "content-length"}

@@ -21,12 +21,10 @@ from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kiosk_client.agent.identity import Enrolment, Identity
-from link.media.leg import Leg
-from link.media.relay import Relay
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import NotFound, VisavisError, WrongState
-from link.messages.values import (
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import NotFound, VisavisError, WrongState
+from link.protocol.values import (
     Chat,
     Document,
     DocumentState,
@@ -37,6 +35,8 @@ from link.messages.values import (
     Session,
     SessionState,
 )
+from link.rtc.leg import Leg
+from link.rtc.relay import Relay
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from kiosk_client.__main__ import FAILED, OK, USAGE, main
-from link.messages import client as c
+from link.protocol import client as c
 from tests.kiosk_client.head_office import HeadOffice, opened
 
 ROOT = Path(__file__).parent.parent.parent

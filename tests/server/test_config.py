@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from link.messages.values import IceServer
+from link.protocol.values import IceServer
 from server.blobs.suite import SUITES
 from server.config import SUITES as CONFIGURED_SUITES
 from server.config import Config, ConfigError, add_flags, load, options

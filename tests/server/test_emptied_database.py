@@ -10,7 +10,7 @@ from server.blobs.blobs import Blobs
 from server.config import Config
 from server.store import Store
 from tests.big import first_of
-from tests.server.test_cli import visavis
+from tests.server.cli.test_commands import visavis
 from tests.server.test_serve import serving
 
 

@@ -16,13 +16,13 @@ import pytest
 from playwright.async_api import async_playwright
 
 from certs.make import make_server_certificate
+from demo.browser import FEATURES
+from demo.doctor import find_browser
+from server.api.http import cookies
 from server.config import Config
-from server.demo_browser import FEATURES
-from server.doctor import find_browser
-from server.handlers import cookie
 from server.store import Store
 from tests.big import big, first_of
-from tests.server.test_cli import ROOT, environment, good, visavis
+from tests.server.cli.test_commands import ROOT, environment, good, visavis
 
 PASSWORD = "correct horse battery"
 
@@ -162,7 +162,7 @@ async def test_chromium_keeps_the_host_cookie_on_plain_loopback(tmp_path: Path, 
         await page.locator("input[name=password]").fill(PASSWORD)
         await page.locator("button[type=submit]").click()
         await page.wait_for_url(f"{url}/guide")
-        [kept] = [one for one in await context.cookies() if one.get("name") == cookie.NAME]
+        [kept] = [one for one in await context.cookies() if one.get("name") == cookies.NAME]
         assert kept.get("httpOnly")
         assert kept.get("secure")
         assert kept.get("sameSite") == "Strict"

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from link.messages import client as c
+from link.protocol import client as c
 from link.signaling.host import Host
 from tests.web.desk_server import Desk, a_session, running
 from tests.web.people import Person, at_desk

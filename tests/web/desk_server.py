@@ -17,13 +17,11 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from link.media.leg import Leg
-from link.media.relay import Relay
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import NotFound, VisavisError, WrongState
-from link.messages.server import ServerMessage
-from link.messages.values import (
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import NotFound, VisavisError, WrongState
+from link.protocol.server import ServerMessage
+from link.protocol.values import (
     Chat,
     Document,
     DocumentState,
@@ -37,9 +35,11 @@ from link.messages.values import (
     SessionState,
     WaitingCall,
 )
+from link.rtc.leg import Leg
+from link.rtc.relay import Relay
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
-from server.handlers.pages import cobrowse_frame
+from server.api.pages import cobrowse_frame
 from web import pages
 
 WEALTH = Service("wealth", "理财咨询", "Wealth advice", "piggy-bank")

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
-from server.demo_browser import CONSOLE_SCREEN, launched, profile
-from server.demo_media import AUDIO_RATE, write_wav
+from demo.browser import CONSOLE_SCREEN, launched, profile
+from demo.synthetic_media import AUDIO_RATE, write_wav
 
 # Chromium says this for every look that the test itself takes into the scriptless frames of the customer's screen.
 _EXPECTED = ("allow-scripts",)

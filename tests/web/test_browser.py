@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
-from server.demo_browser import open_browser
-from server.demo_media import write_wav
+from demo.browser import open_browser
+from demo.synthetic_media import write_wav
 from web import pages
 
 pytestmark = pytest.mark.chromium

@@ -13,10 +13,10 @@ from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import NotFound, VisavisError
-from link.messages.values import Chat, Face
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import NotFound, VisavisError
+from link.protocol.values import Chat, Face
 from link.signaling.channel import Channel, Incoming
 from link.signaling.host import Host
 from tests.web.people import at_desk

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import ViewportSize, expect
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import NotAllowed, Unavailable, WrongState
-from link.messages.values import Document, DocumentState, SessionState
-from server.demo_browser import received
+from demo.browser import received
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import NotAllowed, Unavailable, WrongState
+from link.protocol.values import Document, DocumentState, SessionState
 from tests.big import big
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call

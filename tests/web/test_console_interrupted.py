@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from link.messages import client as c
-from link.messages.values import Document, DocumentState, Network, Quality, SessionState
+from link.protocol import client as c
+from link.protocol.values import Document, DocumentState, Network, Quality, SessionState
 from tests.big import big
 from tests.machine import allow
 from tests.web.audit import COUNT, SPEAK, faults_everywhere

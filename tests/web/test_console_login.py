@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from link.messages import client as c
-from link.messages.errors import NotAuthenticated, Unavailable
+from link.protocol import client as c
+from link.protocol.errors import NotAuthenticated, Unavailable
 from tests.big import big
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call

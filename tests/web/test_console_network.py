@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from link.media.quality import Reason
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.values import Network, Quality
-from server.demo_browser import received
+from demo.browser import received
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.values import Network, Quality
+from link.rtc.quality import Reason
 from tests.big import big
 from tests.web.audit import COUNT, faults, faults_everywhere
 from tests.web.console_rig import console, into_call

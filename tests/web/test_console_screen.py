@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.values import Document, DocumentState
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.values import Document, DocumentState
 from server.cobrowse import sanitise
 from tests.big import big
 from tests.web.audit import faults, faults_everywhere

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.values import Document, DocumentState, Presence
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.values import Document, DocumentState, Presence
 from tests.big import big, first_of
 from tests.web.audit import faults_everywhere
 from tests.web.console_rig import console, into_call

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import Unavailable
-from link.messages.values import KioskStatus, SessionState
+from demo.browser import PHONE_SCREEN
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import Unavailable
+from link.protocol.values import KioskStatus, SessionState
 from link.signaling.host import Host
-from server.demo_browser import PHONE_SCREEN
 from tests.web.audit import faults_everywhere
 from tests.web.desk_server import Desk, running
 from tests.web.people import at_desk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from server import demo_data
+from demo import fixtures
 from web.icons import icons
 
 ROOT = Path(__file__).parent.parent.parent
@@ -40,7 +40,7 @@ def test_every_icon_of_a_page_is_bundled() -> None:
 
 
 def test_every_icon_of_a_service_is_bundled() -> None:
-    assert {service.icon for service in demo_data.SERVICES} <= bundled()
+    assert {service.icon for service in fixtures.SERVICES} <= bundled()
 
 
 def test_every_bundled_icon_exists_once() -> None:

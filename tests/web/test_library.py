@@ -15,19 +15,19 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, ViewportSize, expect
 
-from link.messages.values import Language
+from demo.browser import CONSOLE_SCREEN, PHONE_SCREEN
+from link.protocol.values import Language
+from server.api.http import cookies
+from server.api.http.app_keys import BLOBS, IDENTITY, JOURNAL, STORE, VAULT
 from server.app import make_app
 from server.cobrowse import sanitise
 from server.config import Config
-from server.demo_browser import CONSOLE_SCREEN, PHONE_SCREEN
-from server.handlers import cookie
-from server.keys import BLOBS, IDENTITY, JOURNAL, STORE, VAULT
 from server.session import events as e
 from server.store.branches import Branch, ServiceRow
 from server.store.people import Grant, Role
 from tests.big import big, first_of
 from tests.server.cobrowse.payloads import PAYLOADS, nodes, page
-from tests.server.replay.recorded import SESSION, Archive, customers_page, record, requested
+from tests.server.evidence.recorded import SESSION, Archive, customers_page, record, requested
 from tests.web.audit import faults, faults_everywhere
 from tests.web.people import at_desk
 
@@ -83,7 +83,7 @@ async def looking_at(
 ) -> AsyncIterator[tuple[Page, list[str]]]:
     """A page of the supervisor's, and everything its browser complains about or asks elsewhere."""
     async with at_desk(folder, screen=screen, devices=False) as person:
-        login = {"name": cookie.NAME, "value": made.token, "url": made.base.replace("http://", "https://")}
+        login = {"name": cookies.NAME, "value": made.token, "url": made.base.replace("http://", "https://")}
         kept: Any = {**login, "secure": True, "httpOnly": True, "sameSite": "Strict"}
         await person.context.add_cookies([kept])
         ours = (made.base, "data:", "blob:", "about:")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from link.messages.errors import Unavailable
-from server.keys import CONFIG
+from link.protocol.errors import Unavailable
+from server.api.http.app_keys import CONFIG
 from server.recording.space import DiskFloor
 from server.store.database import sqlite_file
 from tests.machine import allow
-from tests.server.rooms.bank import locked
+from tests.server.calls.bank import locked
 from tests.web.audit import faults
 from tests.web.test_library import library, looking_at
 

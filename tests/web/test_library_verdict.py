@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Route, expect
 
-from server.demo_browser import PHONE_SCREEN
+from demo.browser import PHONE_SCREEN
 from tests.big import big
-from tests.server.replay.recorded import SESSION
+from tests.server.evidence.recorded import SESSION
 from tests.web.audit import faults_everywhere
 from tests.web.test_library import library, looking_at
 

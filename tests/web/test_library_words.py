@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages.values import Language
+from link.protocol.values import Language
 from server.session import events as e
 from server.store.people import Grant, Role
 from server.store.sessions import Projection
 from tests.big import big, first_of
-from tests.server.replay.recorded import STARTED_US, requested
+from tests.server.evidence.recorded import STARTED_US, requested
 from tests.web.audit import faults
 from tests.web.test_library import Library, library, looking_at
 

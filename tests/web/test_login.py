@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from demo.browser import PHONE_SCREEN
 from link.signaling.host import Host
-from server.demo_browser import PHONE_SCREEN
 from tests.web.audit import faults
 from tests.web.desk_server import Desk, running
 from tests.web.people import at_desk

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Request, Route, expect
 
-from server.handlers import cookie, pages
+from server.api import pages
+from server.api.http import cookies
 from tests.server.cobrowse.payloads import nodes, page
 from tests.web.test_library import library, looking_at, until
 
@@ -102,7 +103,7 @@ async def test_no_cookie_goes_from_a_copy_even_without_its_policy(
 ) -> None:
     """The server sees what is asked, and that it does not know who asks."""
     asked: list[bool] = []
-    real = cookie.read_login
+    real = cookies.read_login
 
     def read(request: web.Request) -> str | None:
         token = real(request)
@@ -110,7 +111,7 @@ async def test_no_cookie_goes_from_a_copy_even_without_its_policy(
             asked.append(token is not None)
         return token
 
-    monkeypatch.setattr(cookie, "read_login", read)
+    monkeypatch.setattr(cookies, "read_login", read)
     monkeypatch.setattr(pages, "FRAME_POLICY", {"frame-ancestors": "'self'", "img-src": "*", "style-src": "*"})
     async with library(tmp_path, seconds=1) as made, looking_at(made, "/library", tmp_path) as (shown, _):
         await expect(shown.locator("tbody tr")).to_have_count(1)

@@ -15,7 +15,7 @@ from playwright.async_api import Page, Route, expect
 
 from server.cobrowse import sanitise
 from tests.big import big
-from tests.server.replay.recorded import customers_page
+from tests.server.evidence.recorded import customers_page
 from tests.web.test_library import library, looking_at, until
 
 pytestmark = pytest.mark.chromium

@@ -28,9 +28,9 @@ from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
 from kiosk_client.config import Config
 from kiosk_client.devices.loops import make_loop
-from link.media.leg import LegState
-from link.messages import client as c
-from link.messages.values import Consent, Language
+from link.protocol import client as c
+from link.protocol.values import Consent, Language
+from link.rtc.leg import LegState
 from link.tasks import cancel, spawn
 from tests.kiosk_client.head_office import HeadOffice, enrolled
 

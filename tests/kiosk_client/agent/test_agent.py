@@ -12,17 +12,17 @@ import pytest
 from PIL import Image
 
 from kiosk_client.agent import agent as agent_module
-from kiosk_client.agent import farewell, page_pieces
+from kiosk_client.agent import call_end_retry, page_pieces
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
 from kiosk_client.agent.customer import Customer
 from kiosk_client.config import Config
 from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import MediaLoop, make_loop
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import NotFound, Unavailable, VisavisError
-from link.messages.values import Consent, DocumentState, Language, SessionState
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import NotFound, Unavailable, VisavisError
+from link.protocol.values import Consent, DocumentState, Language, SessionState
 from link.tasks import cancel, spawn
 from tests.kiosk_client.head_office import HeadOffice, enrolled, opened
 
@@ -210,9 +210,9 @@ async def test_leaving_while_the_server_is_away_is_told_when_it_is_back() -> Non
 async def test_the_customer_leaves_at_once_whatever_the_server_says(
     error: VisavisError | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(farewell, "LEAVE_S", 0.3)
-    monkeypatch.setattr(farewell, "ANSWER_S", 0.3)
-    monkeypatch.setattr(farewell, "RETRY_S", (0.1,))
+    monkeypatch.setattr(call_end_retry, "LEAVE_S", 0.3)
+    monkeypatch.setattr(call_end_retry, "ANSWER_S", 0.3)
+    monkeypatch.setattr(call_end_retry, "RETRY_S", (0.1,))
     office = HeadOffice()
     async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, _):
         await talking(office, agent)

@@ -13,11 +13,11 @@ from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
 from kiosk_client.agent.identity import Enrolment, Identity
 from kiosk_client.config import Config
-from link.messages.errors import ClockOff
-from link.messages.server import PageStatus, ServerMessage
+from link.protocol.errors import ClockOff
+from link.protocol.server import PageStatus, ServerMessage
 from link.tasks import cancel, spawn
-from tests.server.rooms.bank import Bank, enrol, eventually
-from tests.server.rooms.conftest import open_bank
+from tests.server.calls.bank import Bank, enrol, eventually
+from tests.server.calls.conftest import open_bank
 
 __all__ = ["open_bank"]
 

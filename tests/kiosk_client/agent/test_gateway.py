@@ -9,13 +9,13 @@ import pytest
 
 from kiosk_client.agent import gateway as module
 from kiosk_client.agent.gateway import Gateway
-from link.media.leg import Leg, LegState
-from link.messages.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
-from link.messages.errors import Unavailable
-from link.messages.server import LegAnswer, LegServers, ServerMessage
-from link.messages.values import IceServer
-from tests.link.media.lossy import LossyPath
-from tests.link.media.test_leg import until
+from link.protocol.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
+from link.protocol.errors import Unavailable
+from link.protocol.server import LegAnswer, LegServers, ServerMessage
+from link.protocol.values import IceServer
+from link.rtc.leg import Leg, LegState
+from tests.link.rtc.lossy import LossyPath
+from tests.link.rtc.test_leg import until
 from tests.machine import allow
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk_client.agent.page_pieces import MAX_PENDING, WINDOW_BYTES, PagePieces
-from link.messages.client import ClientMessage, CobrowsePiece
+from link.protocol.client import ClientMessage, CobrowsePiece
 from link.signaling.stream import Stream
 
 UNITS = 16_000

@@ -15,10 +15,10 @@ from kiosk_client.agent.call import Equipment
 from kiosk_client.agent.tray import Tray, TrayClosed
 from kiosk_client.devices.document_camera import FolderCamera, open_camera
 from kiosk_client.devices.loops import MediaLoop, make_loop
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import Unavailable, VisavisError
-from link.messages.values import Document, DocumentState, Language, Session, SessionState
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import Unavailable, VisavisError
+from link.protocol.values import Document, DocumentState, Language, Session, SessionState
 from tests.kiosk_client.agent.test_agent import Ears, hears_media, running, talking
 from tests.kiosk_client.head_office import WEALTH, HeadOffice, amend, opened
 

@@ -6,7 +6,7 @@ import pytest
 
 from kiosk_client.agent.upload import Uploader, UploadFailed
 from kiosk_client.devices.document_camera import Still
-from link.messages.values import Document, DocumentState, Language, Session, SessionState
+from link.protocol.values import Document, DocumentState, Language, Session, SessionState
 from tests.kiosk_client.head_office import WEALTH, HeadOffice, enrolled, opened
 
 STILL = Still(bytes(range(256)) * 400, "image/jpeg")

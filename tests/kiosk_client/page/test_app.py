@@ -10,8 +10,8 @@ import pytest
 
 from kiosk_client.agent.agent import Agent
 from kiosk_client.page.app import PageSettings, make_page, served
-from link.messages import client as c
-from link.messages import server as s
+from link.protocol import client as c
+from link.protocol import server as s
 from link.signaling.client import Client, Refused
 from link.tasks import cancel, spawn
 

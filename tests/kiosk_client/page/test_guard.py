@@ -15,9 +15,9 @@ from kiosk_client.agent.identity import Enrolment, Identity
 from kiosk_client.config import Config
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.guard import allowed_host, allowed_origin
-from link.messages import codec
-from link.messages.frames import SUBPROTOCOL, VERSION, Hello, Tell, Welcome
-from link.messages.server import PageStatus
+from link.protocol import codec
+from link.protocol.frames import SUBPROTOCOL, VERSION, Hello, Tell, Welcome
+from link.protocol.server import PageStatus
 
 
 @asynccontextmanager

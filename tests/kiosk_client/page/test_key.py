@@ -17,7 +17,7 @@ from kiosk_client.agent.identity import Enrolment, Identity
 from kiosk_client.config import Config
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.key import COOKIE, link, read_or_make_key
-from link.messages.frames import SUBPROTOCOL
+from link.protocol.frames import SUBPROTOCOL
 
 SECRET = "the-key-of-this-kiosk"
 GUESSES = ("", "x", SECRET[:-1], SECRET + "x", SECRET.upper(), "ключ", "%00", "*")

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
-from link.messages import client as say
-from link.messages import server as tell
-from link.messages.errors import Unavailable, WrongState
-from link.messages.server import ServerMessage
-from link.messages.values import Chat, Face
+from link.protocol import client as say
+from link.protocol import server as tell
+from link.protocol.errors import Unavailable, WrongState
+from link.protocol.server import ServerMessage
+from link.protocol.values import Chat, Face
 from link.signaling.channel import Channel
 from link.signaling.client import Client, Refused
 from link.signaling.host import Host

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from link.messages.server import ServerMessage
-from link.messages.values import Face
+from link.protocol.server import ServerMessage
+from link.protocol.values import Face
 from link.signaling.channel import Channel
 from link.signaling.client import BACKOFF, EAGER_PAUSE, RETRY_MOST, TOLD_SPREAD, Client, Refused, _retry_after
 from link.signaling.host import Host

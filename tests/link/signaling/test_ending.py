@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from link.messages.frames import SUBPROTOCOL, VERSION
-from link.messages.values import Face
+from link.protocol.frames import SUBPROTOCOL, VERSION
+from link.protocol.values import Face
 from link.signaling.channel import Channel
 from link.signaling.host import Host
 from tests.link.signaling.test_channel import until

@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from link.messages.frames import SUBPROTOCOL
+from link.protocol.frames import SUBPROTOCOL
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
 from tests.link.signaling.test_channel import Caller, Peers, chat, say_hello

@@ -13,8 +13,8 @@ import uvloop
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from link.messages.server import ServerMessage
-from link.messages.values import Face
+from link.protocol.server import ServerMessage
+from link.protocol.values import Face
 from link.signaling.channel import Channel
 from link.signaling.client import EAGER_EVERY, EAGER_PAUSE, Client
 from link.signaling.host import Host

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.messages.errors import BadMessage, SlowConsumer
+from link.protocol.errors import BadMessage, SlowConsumer
 from link.signaling.stream import Stream
 
 

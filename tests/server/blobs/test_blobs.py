@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.blobs.blobs import Blobs, Missing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from link.messages.server import Done, ServerMessage, SessionGone
+from link.protocol.server import Done, ServerMessage, SessionGone
 from server.bus import Bus, LocalBus, kiosk_topic, person_topic, session_topic
 
 

@@ -13,7 +13,7 @@ import tinycss2
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from link.messages.errors import BadMessage
+from link.protocol.errors import BadMessage
 from server.cobrowse import css
 from server.cobrowse.css import MOST, clean_css, clean_sheet, clean_texts
 

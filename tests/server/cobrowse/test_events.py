@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.messages.errors import BadMessage
+from link.protocol.errors import BadMessage
 from server.cobrowse import Sanitiser, sanitise
 from server.cobrowse.numbers import STARS, mask_numbers
 from tests.server.cobrowse.payloads import PAYLOADS, element, nodes, page

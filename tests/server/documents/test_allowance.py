@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from link.messages.errors import RateLimited
+from link.protocol.errors import RateLimited
 from server.documents.allowance import Allowance
 
 

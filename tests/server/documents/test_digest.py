@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from link.messages.errors import BadMessage, Unprocessable
+from link.protocol.errors import BadMessage, Unprocessable
 from server.documents import check_digest
 from server.documents.digest import read_digest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.blobs.container import CHUNK_BYTES, Broken
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey

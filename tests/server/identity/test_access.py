@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.identity import Access
 from server.store import Store
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from link.messages.errors import RateLimited
+from link.protocol.errors import RateLimited
 from server.identity.attempts import KEYS, QUIET_S, Attempts
 
 

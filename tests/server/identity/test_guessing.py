@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from link.messages.errors import NotAuthenticated, RateLimited
-from link.messages.values import Language
+from link.protocol.errors import NotAuthenticated, RateLimited
+from link.protocol.values import Language
 from server.identity import Identity
 from server.identity.passwords import Passwords
 from server.journal import Audit

@@ -7,13 +7,13 @@ from collections.abc import Collection
 
 import pytest
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from link.tasks import spawn
 from server.identity import known_kiosks
 from server.identity.known_kiosks import KEEP_S, KnownKiosks
 from server.store import Store
 from server.store.kiosks import Kiosk
-from tests.server.rooms.bank import eventually, furnish
+from tests.server.calls.bank import eventually, furnish
 
 
 class Table:

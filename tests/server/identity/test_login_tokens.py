@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from link.messages.errors import NotAuthenticated
+from link.protocol.errors import NotAuthenticated
 from server.identity.login_tokens import AUDIENCE, ISSUER, TYPE, LoginTokens
 from tests.machine import allow
 from tests.server.identity.hostile import hmac_sign, hostile_tokens, token

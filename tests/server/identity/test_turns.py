@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from link.messages.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
+from link.protocol.errors import NotAuthenticated, RateLimited, Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.identity import Identity
 from server.identity.passwords import Passwords
@@ -18,7 +18,7 @@ from server.identity.turns import AT_ONCE, PER_SOURCE, WAITING, Turns
 from server.journal import Audit
 from server.store import Store
 from server.store.people import Grant, Role
-from tests.server.rooms.bank import eventually
+from tests.server.calls.bank import eventually
 
 
 class Work:

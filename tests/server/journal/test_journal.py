@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from link.tasks import cancel, spawn
 from server.journal import Head, Journal, Unreadable, verify_chain
 from server.journal.journal import PAGE

@@ -13,7 +13,7 @@ from server.journal import Audit
 from server.journal.lost import lost_sessions
 from server.session import events as e
 from server.store.sessions import Projection
-from tests.server.replay.recorded import Archive, requested
+from tests.server.evidence.recorded import Archive, requested
 
 
 @pytest_asyncio.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.journal import Audit
 from server.journal import tally as module
 from server.journal.tally import NAMED, READING_S, REFUSALS_S, ROWS_EACH, ROWS_IN_ALL, Tally

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from link.media.frames import EncodedFrame
+from link.rtc.tracks.depacketizer import EncodedFrame
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey

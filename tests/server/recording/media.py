@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from link.media.frames import EncodedFrame
+from link.rtc.tracks.depacketizer import EncodedFrame
 
 
 @functools.cache

@@ -11,12 +11,12 @@ import pytest
 
 from link.tasks import spawn
 from server.blobs.blobs import Blobs
+from server.evidence.integrity_checks import check_accounts
 from server.recording import track as track_module
 from server.recording.items import Closed, Expect
 from server.recording.recovery import recover
 from server.recording.segment import SegmentName, facts
 from server.recording.webm import Block, clusters
-from server.replay.checks import check_accounts
 from server.session.events import Event, GapDeclared, SegmentSealed, TrackStarted
 from tests.server.recording import media
 from tests.server.recording.test_recorder import Bench

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from link.media.frames import EncodedFrame, MediaGap
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.recording.segment import kind_of
-from tests.link.media.timeline import START, Event, Leap, Pause, Stall, Timeline
+from tests.link.rtc.timeline import START, Event, Leap, Pause, Stall, Timeline
+from tests.server.evidence.recorded import Archive
 from tests.server.recording.test_whole_calls import HISTORIES, STEP_MS, History, captured, run
-from tests.server.replay.recorded import Archive
 
 GROUPS = 2
 TRACKS = {"sound": ("kiosk.microphone", "audio"), "picture": ("kiosk.camera", "video")}

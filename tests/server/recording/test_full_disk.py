@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from link.media.frames import EncodedFrame
-from link.media.relay import Relay
+from link.rtc.relay import Relay
+from link.rtc.tracks.depacketizer import EncodedFrame
 from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
@@ -25,8 +25,8 @@ from server.blobs.vault import SessionKey
 from server.recording.recorder import Recorder
 from server.recording.segment import SegmentName
 from server.session.events import Event, GapDeclared, SegmentSealed
-from tests.link.media.test_leaks import held
-from tests.link.media.test_leg import Camera, Pair, until
+from tests.link.rtc.test_leaks import held
+from tests.link.rtc.test_leg import Camera, Pair, until
 from tests.machine import allow
 
 MEGABYTE = 1 << 20

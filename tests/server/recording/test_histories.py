@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from link.media.frames import EncodedFrame, MediaGap
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from link.tasks import cancel
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
+from server.evidence.integrity_checks import check_accounts, check_segment
 from server.recording import track as track_module
 from server.recording.recorder import Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
-from server.replay.checks import check_accounts, check_segment
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed
 
 HISTORIES = int(os.environ.get("VISAVIS_HISTORIES", "60"))

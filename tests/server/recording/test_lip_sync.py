@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from link.media.control import Control
-from link.media.description import Media
-from link.media.flow import CLOCK_RATES, Flow
-from link.media.frames import EncodedFrame
-from link.media.ingress import Ingress
-from link.media.rtp import Rtp, SenderReport, parse_rtcp, parse_rtp
-from link.media.slot import Slot
-from link.media.tap import Tap
+from link.rtc.rtcp_session import Control
+from link.rtc.tracks.demuxer import Ingress
+from link.rtc.tracks.depacketizer import EncodedFrame
+from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.tracks.frame_reader import Tap
+from link.rtc.tracks.published_track import CLOCK_RATES, Flow
+from link.rtc.wire.rtp import Rtp, SenderReport, parse_rtcp, parse_rtp
+from link.rtc.wire.sdp import Media
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording.track import Cutter

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from link.media.frames import EncodedFrame
-from link.messages.errors import Unavailable, VisavisError
+from link.protocol.errors import Unavailable, VisavisError
+from link.rtc.tracks.depacketizer import EncodedFrame
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from server.blobs.blobs import Blobs
+from server.evidence.integrity_checks import check_accounts
 from server.recording.recovery import discard_spool, recover
 from server.recording.segment import SegmentName, pack_lines
 from server.recording.webm import init_segment
-from server.replay.checks import check_accounts
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, decode
 from tests.big import first_of
 from tests.machine import allow

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from link.media.flow import Flow
-from link.media.relay import Relay
+from link.rtc.relay import Relay
+from link.rtc.tracks.published_track import Flow
 from server.recording.items import Closed, Outcome
 from server.recording.track import TrackWriter
 from server.session.events import GapDeclared

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from server.evidence.verify import verify_session
 from server.recording.recorder import Recorder
-from server.replay.verify import verify_session
 from server.session import events as e
+from tests.server.evidence.recorded import SESSION, Archive, requested
 from tests.server.recording import media
-from tests.server.replay.recorded import SESSION, Archive, requested
 
 SLOW_S = 0.12
 CALL_S = 4

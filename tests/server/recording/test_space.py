@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from link.messages.errors import CannotRecord
+from link.protocol.errors import CannotRecord
 from server.recording.space import DiskFloor
 
 

@@ -12,7 +12,7 @@ from server.blobs.vault import SessionKey
 from server.recording.items import Closed, Outcome
 from server.recording.track import Cutter, TrackWriter
 from server.session.events import GapDeclared
-from tests.link.media.timeline import START, Event, Leap, Pause, Stall, Timeline
+from tests.link.rtc.timeline import START, Event, Leap, Pause, Stall, Timeline
 
 KEY = SessionKey("s1", SUITES["aes-256-gcm"], bytes(32))
 KINDS = {"sound": "audio", "picture": "video"}

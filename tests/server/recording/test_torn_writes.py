@@ -9,10 +9,10 @@ import pytest
 
 from server.blobs.blobs import Blobs
 from server.blobs.container import CHUNK_BYTES, HEADER_BYTES
+from server.evidence.integrity_checks import check_accounts, check_segment
 from server.recording.recovery import Recovered, recover
 from server.recording.segment import CODECS, SegmentName, pack_lines
 from server.recording.webm import Block, clusters
-from server.replay.checks import check_accounts, check_segment
 from server.session.events import Event, GapDeclared, SegmentSealed, TrackStarted
 from tests.server.recording.live import KEY
 

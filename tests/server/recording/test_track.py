@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.media.frames import EncodedFrame, MediaGap
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording import track as track_module

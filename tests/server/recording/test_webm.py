@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.media.frames import EncodedFrame
+from link.rtc.tracks.depacketizer import EncodedFrame
 from server.recording.webm import MAX_BLOCK_OFFSET, BadWebm, Block, clusters, element, init_segment, read_clusters
 from tests.server.recording import media
 

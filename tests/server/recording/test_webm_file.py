@@ -7,7 +7,7 @@ import io
 import av
 import pytest
 
-from link.media.frames import EncodedFrame
+from link.rtc.tracks.depacketizer import EncodedFrame
 from server.recording.webm import EBML, BadWebm, Block, clusters, init_segment
 from server.recording.webm_file import WebmFile
 from tests.server.recording import media

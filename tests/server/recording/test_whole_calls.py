@@ -22,11 +22,14 @@ from typing import Any
 
 import pytest
 
-from link.media.frames import EncodedFrame, MediaGap
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from link.tasks import cancel
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
+from server.evidence.integrity_checks import check_accounts, check_segment
+from server.evidence.reader import open_segment
+from server.evidence.verify import Report, verify_session
 from server.recording import recorder as recorder_module
 from server.recording import track as track_module
 from server.recording.items import Closed
@@ -34,9 +37,6 @@ from server.recording.recorder import Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.segment import COBROWSE, kind_of
 from server.recording.webm import read_clusters
-from server.replay.checks import check_accounts, check_segment
-from server.replay.reader import open_segment
-from server.replay.verify import Report, verify_session
 from server.session.events import (
     Answered,
     Disposed,
@@ -53,7 +53,7 @@ from server.session.events import (
     Closed as SessionClosed,
 )
 from server.store.sessions import Projection
-from tests.server.replay.recorded import STARTED_US, Archive, requested
+from tests.server.evidence.recorded import STARTED_US, Archive, requested
 
 HISTORIES = int(os.environ.get("VISAVIS_HISTORIES", "48"))
 GROUPS = 4

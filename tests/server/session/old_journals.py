@@ -23,7 +23,7 @@ import msgspec
 
 from server.journal import Journal
 from server.session import events as e
-from server.session.illegal import IllegalEvent
+from server.session.errors import IllegalEvent
 from server.session.machine import Graces, Machine
 from server.session.state import State, view
 from server.store import Store

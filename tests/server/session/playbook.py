@@ -6,10 +6,10 @@ import difflib
 
 import pytest
 
+from server.session import admission
 from server.session import commands as c
 from server.session import events as e
-from server.session import today
-from server.session.illegal import IllegalEvent
+from server.session.errors import IllegalEvent
 from server.session.machine import Graces, Machine
 from server.session.state import State
 
@@ -64,7 +64,7 @@ class Playbook:
         """`event` is illegal now and changes nothing."""
         before = self.state
         with pytest.raises(error):
-            today.ask(self.state, event)
+            admission.ask(self.state, event)
             self.machine.handle(event, self.at_ms)
         assert self.state == before
         return self
@@ -74,7 +74,7 @@ class Playbook:
         pending, out = [event], list[c.Command]()
         while pending:
             current = pending.pop(0)
-            today.ask(self.state, current)
+            admission.ask(self.state, current)
             commands = self.machine.handle(current, self.at_ms)
             self.journal.append((e.decode(e.encode(current)), self.at_ms))
             out += [command for command in commands if not isinstance(command, c.Follow)]

@@ -6,10 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from link.messages.values import SessionState
+from link.protocol.values import SessionState
 from server.session import commands as c
 from server.session import events as e
-from server.session.illegal import IllegalEvent
+from server.session.errors import IllegalEvent
 from server.session.machine import Machine
 from server.session.state import QUEUEING, TALKING, Recording
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook

@@ -7,11 +7,11 @@ from typing import get_args
 import pytest
 from msgspec import structs
 
-from link.media.quality import NetworkQuality, Reason
-from link.messages.values import Chat, DocumentState, Network, Quality, RecordedTrack, SessionState
+from link.protocol.values import Chat, DocumentState, Network, Quality, RecordedTrack, SessionState
+from link.rtc.quality import NetworkQuality, Reason
 from server.session import commands as c
 from server.session import events as e
-from server.session.illegal import IllegalEvent, NoConsent, StaleLeg, StaleTimer
+from server.session.errors import IllegalEvent, NoConsent, StaleLeg, StaleTimer
 from server.session.machine import _TABLE, Graces, Machine
 from server.session.state import Recording, view
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook, ended, ringing, talking, waiting

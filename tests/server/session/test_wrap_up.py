@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from link.messages.values import SessionState
+from link.protocol.values import SessionState
 from server.session import commands as c
 from server.session import events as e
 from server.session.graces import Graces

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.store import Store, database, tables
 from server.store.branches import Branch
 from server.store.data_keys import DataKeys

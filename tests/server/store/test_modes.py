@@ -9,9 +9,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
+from server.api.http.app_keys import STORE
 from server.app import make_app
 from server.config import Config
-from server.keys import STORE
 from server.store import Store
 from server.store.branches import Branch
 from server.store.modes import enforce_database, enforce_folder

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.store.recent import Recent
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from link.messages.values import Language
+from link.protocol.values import Language
 from server.journal import Journal
 from server.store import Store
 from server.store.branches import Branch, ServiceRow

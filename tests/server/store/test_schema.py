@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from link.messages.errors import Unavailable
+from link.protocol.errors import Unavailable
 from server.store import schema
 from server.store.tables import metadata
 

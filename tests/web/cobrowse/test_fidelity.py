@@ -12,7 +12,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
-from link.messages.errors import BadMessage
+from link.protocol.errors import BadMessage
 from server.app import make_app
 from server.cobrowse import Sanitiser
 from server.config import Config

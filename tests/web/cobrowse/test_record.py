@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from link.messages import client as c
-from link.messages import server as s
-from server.demo_pages import FORM_DATA
+from demo.page_objects import FORM_DATA
+from link.protocol import client as c
+from link.protocol import server as s
 from tests.big import big
 from tests.web.kiosk.rig import Kiosk, kiosk
 

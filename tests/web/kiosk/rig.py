@@ -13,15 +13,15 @@ from typing import Any
 from PIL import Image
 from playwright.async_api import BrowserContext, Page, ViewportSize
 
+from demo.browser import KIOSK_SCREEN
+from demo.page_objects import KioskPage
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
 from kiosk_client.config import Config
 from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.page.app import PageSettings, make_page, served
-from link.messages import client as c
+from link.protocol import client as c
 from link.tasks import cancel, spawn
-from server.demo_browser import KIOSK_SCREEN
-from server.demo_pages import KioskPage
 from tests.kiosk_client.head_office import HeadOffice, enrolled, opened
 from tests.web.people import at_desk
 

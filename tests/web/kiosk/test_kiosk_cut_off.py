@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages.values import Network, Quality, SessionState
+from link.protocol.values import Network, Quality, SessionState
 from tests.big import big
 from tests.web.audit import SPEAK
 from tests.web.kiosk.looks import TYPE, each_look, fine_for_everybody

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages.values import SessionState
-from server.demo_pages import FORM_DATA
+from demo.page_objects import FORM_DATA
+from link.protocol.values import SessionState
 from tests.big import big
 from tests.web.audit import SPEAK
 from tests.web.kiosk.looks import SCREENS, TYPE, all_on_screen, each_look

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages import client as c
-from link.messages.values import SessionState
+from link.protocol import client as c
+from link.protocol.values import SessionState
 from tests.big import big
 from tests.web.audit import faults_everywhere
 from tests.web.kiosk.rig import Kiosk, kiosk

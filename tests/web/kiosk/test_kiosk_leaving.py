@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.errors import Unavailable
-from link.messages.values import SessionState
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.errors import Unavailable
+from link.protocol.values import SessionState
 from tests.big import big
 from tests.web.audit import faults
 from tests.web.kiosk.rig import Kiosk, kiosk

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.demo_pages import FORM_DATA
+from demo.page_objects import FORM_DATA
 from tests.big import big
 from tests.web.kiosk.rig import Kiosk, kiosk
 from tests.web.kiosk.test_kiosk_page import nothing_left

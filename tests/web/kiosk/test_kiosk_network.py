@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.media.quality import Reason
-from link.messages.values import Network, Quality, SessionState
+from link.protocol.values import Network, Quality, SessionState
+from link.rtc.quality import Reason
 from tests.big import big
 from tests.web.audit import COUNT
 from tests.web.kiosk.looks import TYPE, fine, fine_for_everybody

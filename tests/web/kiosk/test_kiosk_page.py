@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import ViewportSize, expect
 
-from link.messages import client as c
-from link.messages import server as s
-from link.messages.values import DocumentState, Language, SessionState
+from link.protocol import client as c
+from link.protocol import server as s
+from link.protocol.values import DocumentState, Language, SessionState
 from tests.big import big, first_of
 from tests.kiosk_client.head_office import HeadOffice
 from tests.web.kiosk.looks import SCREENS, TYPE, fine, fine_for_everybody

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages import client as c
-from link.messages.values import DocumentState, Network, Quality, SessionState
+from link.protocol import client as c
+from link.protocol.values import DocumentState, Network, Quality, SessionState
 from tests.big import big
 from tests.kiosk_client.head_office import HeadOffice
 from tests.web.kiosk.looks import SCREENS, TYPE, all_on_screen

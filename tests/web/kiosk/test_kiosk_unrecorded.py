@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.messages import client as c
-from link.messages.errors import CannotRecord
-from link.messages.values import SessionState
+from link.protocol import client as c
+from link.protocol.errors import CannotRecord
+from link.protocol.values import SessionState
 from tests.web.kiosk.looks import all_on_screen, fine_for_everybody
 from tests.web.kiosk.rig import kiosk
 

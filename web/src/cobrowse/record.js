@@ -1,4 +1,4 @@
-// Records the customer's page with rrweb, masked, and sends it in small batches (link/PROTOCOL.md, "Co-browsing").
+// Records the customer's page with rrweb, masked, and sends it in small batches (link/protocol/PROTOCOL.md, "Co-browsing").
 import { record } from "@rrweb/record";
 import { Likeness } from "./likeness.js";
 import { BLOCK_SELECTOR, MASK_SELECTOR, clean, following, forget, maskInput, onTooMuch, starred } from "./mask.js";

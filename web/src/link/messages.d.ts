@@ -1,4 +1,4 @@
-// Generated from link/messages by `python -m link.messages.generate`. Do not edit.
+// Generated from link/protocol by `python -m link.protocol.generate`. Do not edit.
 
 export type Language = "zh-CN" | "en";
 

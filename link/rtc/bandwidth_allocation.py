@@ -1,0 +1,252 @@
+"""Who may send how much over one leg: what each end tells the other (REMB), and what comes of what it hears. Sans-IO.
+
+A browser has one congestion controller for all it sends, so it is told one sum. Between two ends of ours each video is
+told for itself: a REMB with exactly one media SSRC is about that stream, any other about the whole leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from link.rtc.congestion.loss_based import FREE, Excess
+from link.rtc.tracks.demuxer import Ingress, Source
+from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.wire.rtp import Remb, build_remb
+
+REMB_LIFE = 10.0
+MIN_REMB = 150_000
+_LOWER = 0.97
+DRAIN = 0.7
+"""The share of what a path carries that is asked for while a queue stands, so that it does not stand for long."""
+STANDING = 0.1
+"""Seconds that a queue takes."""
+AMPLE = 1_500_000
+"""Bits per second of one video, from which on there is room for packets that may not be needed."""
+BELIEVED_FOR = 3.0
+"""Seconds that a browser's word counts after the last sign that bears it out; twice as long each time that the next
+sign comes while there is more room again."""
+BELIEVED_MOST = 24.0
+_GROWTH, _FASTER, _GROWTH_MOST = 1.08, 0.14, 1.5  # in a second, and more in each second that it goes on
+_HALF = 0.65
+_USED = 1.5
+_MEASURES = 1.0
+_MEASURES_LEAST = 0.05
+_DIVIDES = 0.5
+"""Seconds after which shares are looked at anew because somebody else sends, and not because there is more or less."""
+DRAINED = 0.2
+"""Seconds of pictures that may wait on our side before less is asked for."""
+_ANY = FREE
+
+
+def divide(total: int, limits: Sequence[int]) -> list[int]:
+    """Shares of `total` for streams that take at most `limits`, in bit/s; 0 is no limit, in either.
+
+    No share is over its limit and their sum is not over the total. What limited streams leave, the others share alike.
+    """
+    if not total:
+        return list(limits)
+    shares = [0] * len(limits)
+    rest = total
+    narrowest_first = sorted(range(len(limits)), key=lambda index: limits[index] or total)
+    for place, index in enumerate(narrowest_first):
+        fair = rest // (len(limits) - place)
+        shares[index] = min(limits[index] or fair, fair)
+        rest -= shares[index]
+    return shares
+
+
+class Upstream:
+    """What the far end is told that it may send: our estimate of the path, or less if those who watch take less."""
+
+    def __init__(self, ssrc: int, ingress: Ingress) -> None:
+        self._ssrc = ssrc
+        self._ingress = ingress
+        self._told: dict[int, int] = {}  # by media SSRC; -1 for the whole leg
+        self._excess = Excess()
+        self.trusted = False
+
+    @property
+    def estimate(self) -> int:
+        """Bits per second that the path carries, as far as its delay and its loss tell."""
+        return min(self._ingress.estimator.estimate, self._excess.ceiling)
+
+    def observe(self, now: float, rtt: float) -> None:
+        """Once a second: look at what was lost."""
+        ingress = self._ingress
+        self._excess.observe(*ingress.counts(), ingress.estimator.incoming, now, rtt)
+
+    def lowered(self, now: float) -> bool:
+        """Whether the far end has to hear at once."""
+        return any(bitrate < _LOWER * self._told.get(key, 0) for key, bitrate in self._limits(now).items())
+
+    def packets(self, now: float) -> list[bytes]:
+        """The REMBs to send now; none while no video comes. The one for the whole leg is the last."""
+        self._told = limits = self._limits(now)
+        every = [source.ssrc for source in self._videos() if source.ssrc >= 0]
+        if self.trusted and len(every) == 1:
+            every = []
+        return [build_remb(self._ssrc, bitrate, [ssrc] if ssrc >= 0 else every) for ssrc, bitrate in limits.items()]
+
+    def _videos(self) -> Iterable[Source]:
+        return (source for source in self._ingress.sources() if source.flow.kind == "video")
+
+    def _limits(self, now: float) -> dict[int, int]:
+        active = [source for source in self._videos() if source.flow.active(now)]
+        if not active:
+            return {}
+        estimate = self.estimate
+        if self._ingress.estimator.queue > STANDING:
+            estimate = int(DRAIN * estimate)
+        watched = [min(estimate, source.flow.limit() or estimate) for source in active]
+        limits = {}
+        if self.trusted:
+            limits = {source.ssrc: each for source, each in zip(active, watched, strict=True) if source.ssrc >= 0}
+        limits[-1] = max(MIN_REMB, min(estimate, sum(watched)))
+        return limits
+
+
+class Downstream:
+    """What the videos that we send may take: of the whole leg's figure a share each, and no more than its own."""
+
+    def __init__(self) -> None:
+        self.available = 0  # bit/s of the whole leg as the far end last said, 0 while unknown
+        self.limit = 0  # the same as far as it is believed
+        self.room = 0  # bit/s for pictures and what is sent of them again, 0 while there is no limit
+        self.sending = 0.0  # bit/s of media, at present
+        self._available_at = float("-inf")
+        self._own: dict[int, tuple[int, float]] = {}
+        self._excess = Excess()
+        self._believed_until = float("-inf")
+        self._believed_for = BELIEVED_FOR
+        self._following = False
+        self._measured = float("-inf")
+        self._divided = 0, False  # what the shares are of
+        self._divided_at = float("-inf")
+        self._shared = float("-inf")
+        self._sent: dict[int, int] = {}  # bytes, by SSRC
+        self._rates: dict[int, float] = {}
+        self._before = 0, 0, 0  # packets expected and received, and bytes sent again, a second ago
+        self._observed = float("-inf")
+
+    @property
+    def usual_loss(self) -> float:
+        """The share of packets that the path loses whatever is sent, as far as that is known."""
+        return self._excess.usual
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the far end says that it can take less than we send, or just did: then the path is worth a look."""
+        return 0 < self.available < self.sending or self._following
+
+    @property
+    def halved(self) -> bool:
+        """Whether the far end says that it can take little more than half of what we send."""
+        return 0 < self.available < _HALF * self.sending
+
+    def heard(self, remb: Remb, slots: dict[int, Slot], now: float, *, trusted: bool) -> None:
+        """The far end says what it can take."""
+        self._divided_at = float("-inf")
+        if trusted and len(remb.ssrcs) == 1:
+            if remb.ssrcs[0] in slots:
+                self._own[remb.ssrcs[0]] = remb.bitrate, now
+            return
+        self.available = remb.bitrate
+        self._available_at = now
+        self._measure(slots.values(), now)
+
+    def observe(self, slots: Iterable[Slot], now: float, rtt: float) -> None:
+        """Once a second: look at what a browser reports lost of pictures.
+
+        Not of sound: browsers report it seldom, in lumps, and what of it was sent again is not lost in them. Among
+        pictures that were lost all the time such a lump looked as if less had mended it.
+        """
+        slots = [slot for slot in slots if slot.kind == "video"]
+        expected = sum(slot.expected for slot in slots)
+        received = sum(slot.received for slot in slots)
+        again = sum(slot.bytes_again for slot in slots)
+        more, came = expected - self._before[0], received - self._before[1]
+        repairs = (again - self._before[2]) * 8 / max(0.1, min(2.0, now - self._observed))
+        self._before, self._observed = (expected, received, again), now
+        carried = (self.sending + repairs) * (min(1.0, max(0, came) / more) if more > 0 else 1.0)
+        self._excess.observe(expected, received, int(carried), now, rtt)
+
+    def share(
+        self,
+        slots: Iterable[Slot],
+        now: float,
+        *,
+        sign: bool,
+        full: bool = False,
+        trusted: bool = False,
+        waiting: float = 0.0,
+    ) -> None:
+        """Tell each video that is fed how much it may take.
+
+        `sign`: something else says that the path carries less, and a browser's word counts (that of a `trusted` far end
+        always does). `full`: a queue stands before the path. `waiting`: seconds of pictures that
+        wait on our side.
+        """
+        slots = list(slots)
+        elapsed = min(1.0, now - self._shared)
+        self._shared = now
+        if full or now - self._measured >= _MEASURES:
+            self._measure(slots, now)
+        if now - self._available_at > REMB_LIFE:
+            self.available = 0
+        self._believe(now, elapsed, sign=sign, trusted=trusted)
+        limit = min(self.limit or _ANY, _ANY if trusted else self._excess.ceiling)
+        limit = limit if limit < _ANY else 0
+        self.room = limit
+        if (full or waiting > DRAINED) and not trusted:
+            limit = int(DRAIN * limit)
+        same = limit, full
+        if same == self._divided and now - self._divided_at < _DIVIDES:
+            return  # this runs ten times a second for every leg
+        self._divided, self._divided_at = same, now
+        videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
+        for slot in slots:
+            if slot.kind == "audio":
+                slot.narrow = full  # what is lost of sound now, a second copy would only push out of the queue as well
+        own = [self._of(slot, now) if trusted else 0 for slot in videos]
+        for slot, share in zip(videos, divide(limit, own), strict=True):
+            slot.available = share
+            # Ends of ours name a figure always, a browser is believed only where there is a reason.
+            slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
+
+    def _measure(self, slots: Iterable[Slot], now: float) -> None:
+        elapsed = min(2.0, now - self._measured)
+        if elapsed < _MEASURES_LEAST:
+            return
+        self._measured = now
+        for slot in slots:
+            sent = slot.bytes - self._sent.get(slot.ssrc, slot.bytes)
+            self._sent[slot.ssrc] = slot.bytes
+            before = self._rates.get(slot.ssrc, 0.0)
+            self._rates[slot.ssrc] = before + min(1.0, 2 * elapsed) * (sent * 8 / elapsed - before)
+        self.sending = sum(self._rates.values())
+
+    def _believe(self, now: float, elapsed: float, *, sign: bool, trusted: bool) -> None:
+        """How far the far end's word counts: while there is a sign, and for some time.
+
+        Then there is more and more room, the faster the longer nothing speaks against it, until a sign comes again or
+        there is room enough. A browser that is sent little says for long that it can take little.
+        """
+        if sign:
+            if self.limit and now >= self._believed_until:
+                self._believed_for = min(BELIEVED_MOST, 2 * self._believed_for)
+            self._believed_until = now + self._believed_for
+        self._following = not trusted and (sign or self.limit > 0)
+        if trusted or now < self._believed_until:
+            self.limit = self.available
+        elif self.limit:
+            growth = _GROWTH
+            if self.limit < _USED * self.sending:  # else nothing speaks against it because nothing tries it
+                growth = min(_GROWTH_MOST, _GROWTH + _FASTER * (now - self._believed_until))
+            self.limit = max(self.available, int(self.limit * growth**elapsed))
+            if self.limit > 2 * AMPLE:
+                self.limit = 0
+                self._believed_for = BELIEVED_FOR
+
+    def _of(self, slot: Slot, now: float) -> int:
+        bitrate, at = self._own.get(slot.ssrc, (0, 0.0))
+        return bitrate if now - at <= REMB_LIFE else 0

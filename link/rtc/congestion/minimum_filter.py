@@ -1,0 +1,27 @@
+"""The smallest of what came lately: the fastest arrival, the shortest round trip. Sans-IO."""
+
+from __future__ import annotations
+
+_WINDOW_S = 10.0  # how long a value is remembered at least (twice at most): two windows alternate
+
+
+class MinimumFilter:
+    """The smallest value of the last 10 to 20 s."""
+
+    __slots__ = ("_current", "_previous", "_until", "value")
+
+    def __init__(self) -> None:
+        self.value = float("inf")
+        self._current = self._previous = float("inf")
+        self._until = 0.0
+
+    def add(self, value: float, now: float) -> None:
+        if now >= self._until:
+            self._previous = self._current if self._until else value
+            self._current = value
+            self._until = now + _WINDOW_S
+            self.value = min(value, self._previous)
+        elif value < self._current:
+            self._current = value
+            if value < self.value:
+                self.value = value

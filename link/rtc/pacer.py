@@ -1,0 +1,115 @@
+"""Pictures that wait here while a queue stands on the path, instead of in it. Sans-IO.
+
+What is sent into a full path is delayed, and then dropped, by something that does not know a picture from a voice: the
+sound waits as long as the pictures before it, and each picture that misses a packet stands until that has been asked
+for and has gone through the same queue. So from when a queue is seen until it is gone, pictures leave at the rate that
+the path is believed to carry. Sound is never held.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from link.rtc.tracks.forwarded_track import Slot
+
+MOST = 2.0
+"""Seconds that pictures wait at most: with more of them there is less time between two."""
+MOST_BYTES = 1 << 20
+"""Bytes that wait at most, of a far end that floods us; it is more than any browser sends in that time."""
+_BURST = 0.04
+"""Seconds of the rate that may leave at once: twice as long as from one release to the next."""
+_QUICKENS = 2.0  # in a second
+_HEADERS = 70
+"""Bytes of IP, UDP, SRTP and RTP that go with each payload."""
+_STAMPED = 20
+"""Bytes of a header with abs-send-time, whose last three it is."""
+
+
+class Pace:
+    """That of one leg. `hurry` asks for `release` to be called every 20 ms for as long as it returns True."""
+
+    def __init__(self, send: Callable[[bytes, bytes], None], hurry: Callable[[], None]) -> None:
+        """What leaves goes to `send(header, payload)`."""
+        self._send = send
+        self.hurry = hurry
+        self._slots: list[Slot] = []
+        self._again: frozenset[bytes] = frozenset()
+        self._held: deque[tuple[bytes, bytes]] = deque()
+        self._repairs: dict[bytes, tuple[bytes, bytes]] = {}  # somebody waits for these already; by what they repair
+        self._size = 0  # bytes that wait
+        self._rate = 0
+        self._quickened = 0.0
+        self._left = self._at = 0.0  # bytes that may leave, and as of when
+
+    @property
+    def holding(self) -> bool:
+        """Whether something is held back at present."""
+        return self._rate > 0
+
+    @property
+    def waiting(self) -> float:
+        """Seconds that what waits takes at the present rate."""
+        return self._size * 8 / self._rate if self._rate else 0.0
+
+    def hold(self, rate: int, slots: Iterable[Slot], now: float) -> None:
+        """From now on let the pictures of these slots leave at `rate` bit/s."""
+        if not self._rate:
+            self._slots = [slot for slot in slots if slot.kind == "video"]
+            self._again = frozenset(slot.rtx_ssrc.to_bytes(4, "big") for slot in self._slots)
+            self._left, self._at = 0.0, now
+            for slot in self._slots:
+                slot.detour(self._take)
+            self.hurry()
+        self._rate, self._quickened = rate, now
+
+    def quicken(self, rate: int, now: float) -> None:
+        """There is no queue any more: let what waits leave at `rate` at least, and faster and faster.
+
+        A browser that gets little for some seconds says that it can take little.
+        """
+        elapsed = min(1.0, now - self._quickened)
+        self._quickened = now
+        self._rate = max(rate, int(self._rate * _QUICKENS**elapsed))
+
+    def let_go(self, now: float) -> None:
+        """The path is free: what waits leaves, and nothing is held any more."""
+        for slot in self._slots:
+            slot.detour(None)
+        self._slots = []
+        while self._repairs or self._held:
+            self._leave(now)
+        self._rate = self._size = 0
+
+    def release(self, now: float) -> bool:
+        """Let leave what may; whether to call again soon."""
+        if not self._rate:
+            return False
+        rate = max(self._rate / 8, self._size / MOST)
+        self._left = min(self._left + (now - self._at) * rate, max(_BURST * rate, 1.0))
+        self._at = now
+        while self._left > 0 and (self._repairs or self._held):
+            self._left -= self._leave(now)
+        return True
+
+    def _take(self, header: bytes, payload: bytes) -> None:
+        ssrc = header[8:12]
+        if ssrc not in self._again:
+            self._held.append((header, payload))
+        elif (repaired := ssrc + payload[:2]) not in self._repairs:  # who waits asks again and again
+            self._repairs[repaired] = header, payload
+        else:
+            return
+        self._size += len(payload) + _HEADERS
+        while self._size > MOST_BYTES:
+            self._leave(self._at)
+
+    def _leave(self, now: float) -> int:
+        repairs = self._repairs
+        header, payload = repairs.pop(next(iter(repairs))) if repairs else self._held.popleft()
+        size = len(payload) + _HEADERS
+        self._size -= size
+        if len(header) == _STAMPED:  # the time for which it waited here is none of the path's
+            header = header[:-3] + (int(now * 262144.0) & 0xFFFFFF).to_bytes(3, "big")
+        self._send(header, payload)
+        return size

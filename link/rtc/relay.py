@@ -1,0 +1,58 @@
+"""Who gets which track: connects flows to slots of legs, and to taps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from link.rtc.leg import Leg
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
+from link.rtc.tracks.frame_reader import Tap
+from link.rtc.tracks.local_track import Injection
+from link.rtc.tracks.published_track import Flow
+
+__all__ = ["Injection", "Relay", "Tap"]
+
+
+class Relay:
+    """Connects flows to slots. Synchronous; call it on the event loop."""
+
+    def connect(self, flow: Flow, leg: Leg, slot: str) -> None:
+        """Feed `slot` of `leg` from `flow` instead of what fed it before.
+
+        `slot` is one of the names this leg sends: `DOWN_SLOTS` as answerer, `UP_SLOTS` as offerer. Sequence numbers and
+        timestamps go on without a jump; a video starts with the next keyframe, which is requested. May be called
+        before the leg is connected. Nothing happens when the slot is fed by `flow` already, or the leg is closed.
+        Raises `ValueError` for an unknown slot or the wrong kind.
+        """
+        target = leg.slots.get(slot)
+        if target is None or target.kind != flow.kind:
+            raise ValueError(f"{slot!r} does not take {flow.kind}")
+        if not leg.closed and target.flow is not flow:
+            target.attach(flow, time.monotonic())
+
+    def disconnect(self, leg: Leg, slot: str) -> None:
+        """Stop feeding `slot`; it stays negotiated and silent. Does nothing if nothing feeds it."""
+        target = leg.slots.get(slot)
+        if target is None:
+            raise ValueError(f"unknown slot {slot!r}")
+        target.detach()
+
+    def tap(
+        self,
+        flow: Flow,
+        sink: Callable[[EncodedFrame], None],
+        on_gap: Callable[[MediaGap], None],
+        *,
+        keyframe_interval: float = 10.0,
+        on_standing: Callable[[float], None] | None = None,
+    ) -> Tap:
+        """Read whole frames of `flow` in order, after repair, beginning with a keyframe.
+
+        `sink` and `on_gap` are called on the event loop, must be quick (hand over, do not write files) and must not
+        raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never).
+
+        `on_standing` hears until when the last picture was seen, where its sender makes few: it was there all the time,
+        and nothing of it is missing.
+        """
+        return Tap(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing)

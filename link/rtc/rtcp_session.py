@@ -1,0 +1,273 @@
+"""The RTCP of one leg: reports, round-trip time, bandwidth, and what each side asks of the other. Sans-IO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from link.rtc.bandwidth_allocation import STANDING, Downstream, Upstream
+from link.rtc.congestion.round_trip import RoundTrips
+from link.rtc.pacer import Pace
+from link.rtc.tracks.capture_clock import PeerClock, ntp_time
+from link.rtc.tracks.demuxer import Ingress, Source
+from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.tracks.published_track import Flow
+from link.rtc.wire.rtp import (
+    KeyframeRequest,
+    Nack,
+    ReceiverReport,
+    Remb,
+    Report,
+    Rtcp,
+    SenderReport,
+    build_cname,
+    build_nack,
+    build_pli,
+    build_receiver_report,
+)
+
+REPORT_EVERY = 1.0
+MUCH_LOSS = 0.1
+_CHECK_EVERY = 0.05  # at most
+_KNOWN = 0.5
+"""Seconds for which a round trip is known that was measured, while it counts."""
+_HEARS = 0.1
+_WITHOUT_LOSS = 0.5
+_PASSES = 0.05  # in a tick
+_HELD = 0.75
+"""The share of what the far end says it can take at which pictures leave while a queue stands."""
+_LEAST = 100_000
+
+
+class Control:
+    """Speaks RTCP for the slots and the sources of one leg. `send` takes one plain compound packet."""
+
+    def __init__(self, ssrc: int, cname: str, ingress: Ingress, send: Callable[[bytes], None]) -> None:
+        self._ssrc = ssrc
+        self._cname = build_cname(ssrc, cname)
+        self._ingress = ingress
+        self._send = send
+        self._slots: dict[int, Slot] = {}
+        self._peer = PeerClock()
+        self._round_trips = RoundTrips()
+        self._upstream = Upstream(ssrc, ingress)
+        self._downstream = Downstream()
+        self._trusted = False
+        self._reported = float("-inf")
+        self._checked = float("-inf")
+        self._nacked = float("-inf")
+        self.pace: Pace | None = None  # where pictures wait that the path does not carry
+        self.check: Callable[[float], None] | None = None  # asks the far end for a sign; `measured` when it comes
+
+    def open(self, slots: Sequence[Slot], *, trusted: bool) -> None:
+        """The leg is connected and sends these slots. `trusted`: the far end's REMB is of our own making."""
+        self._trusted = self._upstream.trusted = trusted
+        self._slots = {slot.ssrc: slot for slot in slots}
+        for source in self._ingress.sources():
+            source.flow.on_nack = self._nacker(source)
+            source.flow.on_keyframe = self._keyframe_asker(source)
+
+    def receives(self, flow: Flow) -> None:
+        """This flow is one of those that come from the far end."""
+        flow.accompany(self._peer)
+
+    def heard(self, now: float) -> None:
+        """Anything at all was last heard at `now`."""
+        self._peer.heard(now)
+
+    @property
+    def rtt(self) -> float:
+        """Seconds there and back, smoothed; 0.0 while unknown."""
+        return self._round_trips.value
+
+    @property
+    def available(self) -> int:
+        """Bits per second that the far end last said this leg can carry away from us; 0 while unknown."""
+        return self._downstream.available
+
+    @property
+    def estimate(self) -> int:
+        """Bits per second that the far end may send, as far as the path is concerned."""
+        return self._upstream.estimate
+
+    @property
+    def limit(self) -> int:
+        """The same as far as it is believed."""
+        return self._downstream.limit
+
+    def _nacker(self, source: Source) -> Callable[[list[int]], None]:
+        return lambda sequences: self._send(build_nack(self._ssrc, source.ssrc, sequences))
+
+    def _keyframe_asker(self, source: Source) -> Callable[[], None]:
+        def ask() -> None:
+            if source.ssrc >= 0:
+                self._send(pli := build_pli(self._ssrc, source.ssrc))
+                if source.flow.repaired or source.flow.lost:
+                    # So may this be, and the next one is due half a second later. Two at once count for one.
+                    self._send(pli)
+
+        return ask
+
+    # --- from the far end ---------------------------------------------------------------------------------------------
+
+    def handle(self, items: Sequence[Rtcp], now: float) -> None:
+        for item in items:
+            match item:
+                case Nack(media, sequences):
+                    if slot := self._slots.get(media):
+                        self._nacked = now
+                        slot.nack(sequences, now, self.rtt)
+                case KeyframeRequest(media):
+                    if slot := self._slots.get(media):
+                        slot.keyframe_requested(now, self.rtt, joiner=self._trusted)
+                case ReceiverReport(_, reports):
+                    self._take_reports(reports, now)
+                case SenderReport():
+                    self._take_sender_report(item, now)
+                case Remb():
+                    self._downstream.heard(item, self._slots, now, trusted=self._trusted)
+                    self._look(now)
+                    if self.pace is not None and self._downstream.doubted:
+                        self.pace.hurry()
+                case _:
+                    pass
+
+    def _take_sender_report(self, item: SenderReport, now: float) -> None:
+        self._take_reports(item.reports, now)
+        source = self._ingress.by_ssrc(item.ssrc)
+        if source is None:
+            return
+        source.last_sr = item.ntp >> 16 & 0xFFFFFFFF
+        source.last_sr_at = now
+        if source.flow.highest >= 0:
+            clock, stamp, ntp_seconds = source.flow.clock, source.flow.unwrap(item.rtp), item.ntp / 4294967296.0
+            self._peer.observe(ntp_seconds, now, clock.beside(stamp, ntp_seconds, self._peer), clock)
+            clock.report(stamp, item.ntp, self._peer)
+
+    def _take_reports(self, reports: Sequence[Report], now: float) -> None:
+        for report in reports:
+            slot = self._slots.get(report.ssrc)
+            if slot is None:
+                continue
+            slot.reported(report)
+            if report.last_sr:
+                passed = ((ntp_time(now) >> 16) - report.last_sr - report.delay) & 0xFFFFFFFF
+                if passed < 10 << 16:
+                    self._measured(passed / 65536, now)
+
+    def measured(self, rtt: float, now: float) -> None:
+        """A check of the path has come back after `rtt` seconds."""
+        self._measured(rtt, now, check=True)
+
+    def _measured(self, rtt: float, now: float, *, check: bool = False) -> None:
+        self._round_trips.add(rtt, now, check=check)
+        for source in self._ingress.sources():
+            source.flow.rtt = self.rtt
+
+    # --- to the far end -----------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Called every 100 ms: reports once a second, a lower bandwidth at once."""
+        trips = self._round_trips
+        # What waits on the way to us is no reason to send less; an answer may have been in that queue a while ago.
+        trips.elsewhere = max(self._ingress.estimator.queue, trips.elsewhere - _PASSES)
+        self._divide(now)
+        self._look(now)
+        if now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            self._report(now)
+        elif self._upstream.lowered(now):
+            self._send(b"".join(self._upstream.packets(now)))
+
+    def release(self, now: float) -> bool:
+        """Let pictures leave that waited. Called every 20 ms while it returns True: some wait, or there is a doubt."""
+        pace = self.pace
+        if pace is None:
+            return False
+        if not pace.holding and self._downstream.doubted:
+            self._look(now)
+            if self._round_trips.queue(now) or self._swamped(now):
+                self._divide(now)  # not only in the next tick: a queue grows fast
+        return pace.release(now) or self._downstream.doubted
+
+    def _divide(self, now: float) -> None:
+        """What each picture may take; and who has to wait."""
+        trips, downstream, pace = self._round_trips, self._downstream, self.pace
+        full = trips.long(now) or (downstream.doubted and (trips.queue(now) or self._swamped(now)))
+        trips.eased(full, now)
+        waiting = pace.waiting if pace is not None else 0.0
+        sign = full or self._lossy()
+        downstream.share(
+            self._slots.values(),
+            now,
+            sign=sign,
+            full=full,
+            trusted=self._trusted,
+            waiting=waiting,
+        )
+        if pace is None:
+            return
+        if full and downstream.room:
+            pace.hold(max(_LEAST, int(_HELD * downstream.room)), self._slots.values(), now)
+        elif pace.holding:
+            if downstream.room and waiting > 0:
+                pace.quicken(downstream.room, now)
+            else:
+                pace.let_go(now)
+
+    def _swamped(self, now: float) -> bool:
+        """Whether the far end gets half of what it is sent, and we hear it while our checks do not come back.
+
+        Not where packets are lost, for then checks are too: who asks for some again does not wait for them in a queue.
+        """
+        if now - self._nacked < _WITHOUT_LOSS or now - self._ingress.heard >= _HEARS or not self._downstream.halved:
+            return False
+        return self._round_trips.overdue(now) and not self._lossy()
+
+    def _report(self, now: float) -> None:
+        reports = [
+            report
+            for source in self._ingress.sources()
+            if (report := source.report(now, _missed_by_listeners(source), after_repair=not self._trusted)) is not None
+        ]
+        self._upstream.observe(now, self.rtt)
+        if not self._trusted:
+            self._downstream.observe(self._slots.values(), now, self.rtt)
+        parts = [build_receiver_report(self._ssrc, reports), self._cname]
+        for slot in self._slots.values():
+            sent = slot.sender_report(now)
+            if sent is not None:
+                parts.append(sent)
+        parts += self._upstream.packets(now)
+        self._send(b"".join(parts))
+
+    def _look(self, now: float) -> None:
+        """Where the far end wants less than it gets, see whether there is a queue; and how long one is that we see.
+
+        And how long the path is while something is asked for again: who takes it for a longer one asks too seldom, and
+        where much is lost, so are the reports that tell.
+        """
+        wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING or self._unsure(now)
+        if self.check is not None and wanted and now - self._checked >= _CHECK_EVERY:
+            self._checked = now
+            self._round_trips.asked(now)
+            self.check(now)
+
+    def _unsure(self, now: float) -> bool:
+        if now - self._round_trips.measured < _KNOWN:
+            return False
+        return any(source.flow.missing for source in self._ingress.sources())
+
+    def _lossy(self) -> bool:
+        """Whether more is lost than the path loses whatever is sent: then a browser's word (REMB) counts.
+
+        A browser on a busy machine takes its own hiccups for a full path, and then a sender that sends little for that
+        reason is told it may send little. So its word counts only together with a sign that we see ourselves.
+        """
+        limit = MUCH_LOSS + self._downstream.usual_loss
+        return any(slot.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
+
+
+def _missed_by_listeners(source: Source) -> float:
+    """The share of this sound that those lose who hear it through us: its encoder's FEC is for them as well."""
+    slots = [subscriber for subscriber in source.flow.subscribers if isinstance(subscriber, Slot)]
+    return max((slot.loss for slot in slots), default=0.0) if source.flow.kind == "audio" else 0.0

@@ -1,0 +1,101 @@
+"""Second copies of sound, for a far end that loses some of it. Sans-IO.
+
+To ask again for a lost packet of sound takes a round trip, for which a browser would have to play everything later. On
+a path that loses, each packet is therefore sent once more, together with the second packet after it: 40 ms later, which
+is about what browsers hold back anyway, and beyond most bursts. A far end that has it already drops the copy. This
+costs 60 kbit/s, so it is done only while the far end loses sound.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from link.rtc.tracks.published_track import Flow, Packet
+
+BEHIND = 2
+"""Packets between the first copy and the second."""
+LOSES = 0.01
+"""The share of packets asked for again, or reported lost, from which on copies are sent."""
+HOLD = 10.0
+"""Seconds that copies go on after the last loss; twice as long each time they turn out to be needed again."""
+HOLD_MOST = 120.0
+_EVERY = 0.5
+_MIN_PACKETS = 10
+
+
+class SecondCopies:
+    """Reads the flow of one slot, while it has to, and gives each packet to `again` a second time."""
+
+    patient = False
+
+    def __init__(self, again: Callable[[Packet, float], None]) -> None:
+        self._again = again
+        self._behind: deque[Packet] = deque(maxlen=BEHIND + 1)
+        self._flow: Flow | None = None
+        self.loss = 0.0  # share of packets, smoothed over some seconds
+        self._hold = HOLD
+        self._until = float("-inf")
+        self._measured = float("-inf")
+        self._packets = self._nacks = 0
+
+    @property
+    def active(self) -> bool:
+        return self._flow is not None
+
+    def observe(
+        self, flow: Flow, packets: int, nacks: int, fraction_lost: float, now: float, *, full: bool = False
+    ) -> None:
+        """What the slot that `flow` feeds has sent and was asked for so far, and what its far end last reported.
+
+        Where the path is `full` a second copy takes the place of another packet's first.
+        """
+        if now - self._measured < _EVERY:
+            return
+        sent, asked = packets - self._packets, nacks - self._nacks
+        self._measured, self._packets, self._nacks = now, packets, nacks
+        if sent >= _MIN_PACKETS:
+            share = min(1.0, max(fraction_lost, asked / sent))
+            self.loss += 0.25 * (share - self.loss)
+            if share > LOSES:
+                if self._flow is None and now - self._until < self._hold:
+                    self._hold = min(HOLD_MOST, 2 * self._hold)
+                self._until = now + self._hold
+        wanted = now < self._until and not full
+        if not wanted or self._flow is not flow:
+            self.stop()
+        if wanted and self._flow is None:
+            self._flow = flow
+            flow.add(self)
+
+    def stop(self) -> None:
+        if self._flow is not None:
+            self._flow.remove(self)
+            self._flow = None
+        self._behind.clear()
+
+    # --- as a subscriber ----------------------------------------------------------------------------------------------
+
+    def packet(self, packet: Packet) -> None:
+        behind = self._behind
+        if behind and packet.sequence <= behind[-1].sequence:
+            return  # late, or a repair: it has been under way for long enough
+        behind.append(packet)
+        if len(behind) > BEHIND:
+            self._again(behind[0], packet.arrival)
+
+    def packet_run(self, run: Sequence[Packet]) -> None:
+        for packet in run:
+            self.packet(packet)
+
+    def gave_up(self, sequence: int) -> None:
+        """It had no copy to send."""
+
+    def restarted(self, reason: str) -> None:  # noqa: ARG002 - whatever the reason, what was before is over
+        self._behind.clear()
+
+    def tick(self, now: float) -> None:
+        """The slot observes."""
+
+    def limit(self) -> int:
+        return 0

@@ -1,0 +1,133 @@
+"""What TURN (RFC 8656) looks like on the wire: ChannelData around each datagram. Sans-IO.
+
+The packets of a burst are read and written as on a socket of our own, by the same system calls and without a copy: a
+`Peeled` is an inbox whose buffers begin after the four bytes of a header, a `HeadedOutbox` has room for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import weakref
+from dataclasses import dataclass
+
+from aioice import stun
+
+from link.rtc.transport.udp_batch import Inbox, Outbox, Target
+
+HEAD = 4
+HEADER = struct.Struct("!HH")
+
+
+class RelayUnavailable(ConnectionError):
+    """No TURN server gives a relayed address; the message says why, without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A STUN or TURN server and what opens it."""
+
+    url: str
+    username: str = ""
+    credential: str = ""
+
+
+class Deframer:
+    """Cuts a byte stream into STUN messages and ChannelData (RFC 8656 section 12.5). Sans-IO."""
+
+    MAX = 1 << 16
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that are whole now, without padding. Raises `ValueError` for what is neither."""
+        data = self._kept + data
+        frames: list[bytes] = []
+        at, end = 0, len(data)
+        while end - at >= HEAD:
+            first, length = HEADER.unpack_from(data, at)
+            if first >> 14 > 1:
+                raise ValueError("neither STUN nor ChannelData")
+            size = (HEAD if first >> 14 else stun.HEADER_LENGTH) + length
+            padded = size + -size % 4
+            if end - at < padded:
+                break
+            frames.append(data[at : at + size])
+            at += padded
+        self._kept = data[at:]
+        return frames
+
+
+class Peeled:
+    """An inbox of ChannelData as the inbox of what is inside; `length` is 0 for what is no ChannelData."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+        self.views = [view[HEAD:] for view in inbox.views]
+        self.pointers = [pointer + HEAD for pointer in inbox.pointers]
+        self.full = inbox.full
+        self._lengths = [0] * len(inbox.views)
+        self.channels = [0] * len(inbox.views)
+
+    def peel(self, count: int) -> None:
+        """Look at the first `count` datagrams."""
+        inbox = self.inbox
+        for index in range(count):
+            size = inbox.length(index)
+            first, length = HEADER.unpack_from(inbox.views[index]) if size > HEAD else (0, 0)
+            whole = first >> 14 == 1 and length <= size - HEAD
+            self._lengths[index] = length if whole else 0
+            self.channels[index] = first
+
+    def length(self, index: int) -> int:
+        return self._lengths[index]
+
+
+class HeadedOutbox(Outbox):
+    """An outbox with room for a ChannelData header before each packet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = self.views
+        self.views = [view[HEAD:] for view in self.views]
+        self.pointers = [pointer + HEAD for pointer in self.pointers]
+
+    def head(self, channel: int, count: int) -> None:
+        """Put the header before the first `count` packets; their lengths then include it."""
+        lengths, whole = self.lengths, self._whole
+        for index in range(count):
+            size = lengths[index]
+            HEADER.pack_into(whole[index], 0, channel, size)
+            lengths[index] = size + HEAD
+
+    def joined(self, count: int) -> bytes:
+        """The first `count` packets as a stream has them: padded to four bytes."""
+        parts: list[bytes | memoryview] = []
+        for index in range(count):
+            size = self.lengths[index]
+            parts.append(self._whole[index][:size])
+            if size % 4:
+                parts.append(bytes(-size % 4))
+        return b"".join(parts)
+
+    def _send_singly(self, sock: socket.socket, target: Target, count: int) -> int:
+        for index in range(count):
+            try:
+                sock.sendto(self._whole[index][: self.lengths[index]], target.address)
+            except OSError:
+                return index
+        return count
+
+
+_outboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, HeadedOutbox] = weakref.WeakKeyDictionary()
+
+
+def running_outbox() -> HeadedOutbox:
+    """The headed outbox of the running event loop."""
+    loop = asyncio.get_running_loop()
+    outbox = _outboxes.get(loop)
+    if outbox is None:
+        outbox = _outboxes[loop] = HeadedOutbox()
+    return outbox

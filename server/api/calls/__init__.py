@@ -1,0 +1,1 @@
+"""What the clients of calls may send over their streams: kiosks, consoles, guides."""

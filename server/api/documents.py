@@ -1,0 +1,128 @@
+"""Papers over HTTP: kiosks deliver what was asked for and agreed to, people of the session and its branch look."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from link.protocol.errors import BadMessage, NotFound, TooLarge, VisavisError, WrongState
+from link.protocol.values import DocumentState
+from server.api.http.app_keys import AUDIT, JOURNAL, PAPERS, ROOMS, STORE
+from server.api.http.body import check_access, hand_on
+from server.api.http.routes import KIOSK, PERSON, Allow, Foreign, Route
+from server.blobs.blobs import Missing
+from server.blobs.container import Broken
+from server.blobs.vault import NoKey
+from server.documents import MAX_BYTES, check_digest
+from server.documents.digest import read_digest
+from server.identity import Person, Role
+from server.session import events as e
+
+log = structlog.get_logger()
+
+PAPER_S: Final = 90.0  # a kiosk gives up after 60
+TYPES: Final = frozenset({"image/jpeg", "image/png"})
+STORED: Final = "document_stored"
+
+
+async def deliver(request: web.Request) -> web.StreamResponse:
+    """Take a paper: 201 when it is stored and journaled, 200 when the very same was before.
+
+    Raises:
+        TooLarge: over 20 MiB.
+        RateLimited: too many are on their way, for this paper, from this kiosk or to this server.
+        Unprocessable: the bytes have another digest than the header says, or are no image that is taken.
+        WrongState: nobody agreed to it, or another paper was delivered for it.
+        NotAuthenticated: the kiosk was revoked meanwhile.
+    """
+    kiosk, rooms = request[KIOSK].id, request.app[ROOMS]
+    session, document = request.match_info["session"], request.match_info["document"]
+    expected = read_digest(request.headers.get("Content-Digest", ""))
+    if request.content_type not in TYPES:
+        raise BadMessage("a JPEG or PNG image is expected")
+    state = rooms.kiosks_room(kiosk, session).state
+    known, asked = state.stored.get(document), state.document(document)
+    # A paper that was rejected and agreed to again is taken anew; until then what was delivered stands.
+    if known is not None and asked is not None and asked.state != DocumentState.AGREED:
+        if known.sha256 != expected.hex():
+            raise WrongState("another paper was delivered before")
+        return _receipt(known, status=200)
+    rooms.document(kiosk, session, document)
+    papers, length = request.app[PAPERS], request.content_length
+    if (length or 0) > MAX_BYTES:
+        raise TooLarge("the paper is too large")
+    with papers.allowance.upload(kiosk, session, document, MAX_BYTES if length is None else length):
+        async with papers.receive(session, document) as delivery:
+            await hand_on(request, MAX_BYTES, delivery.incoming.take, within_s=PAPER_S)
+            check_digest(expected, await delivery.incoming.finish())
+            paper = await papers.keep(delivery, expected.hex())
+    event = e.DocumentStored(document=document, **asdict(paper))
+    try:
+        check_access(request)
+        await rooms.document_stored(kiosk, session, event)
+    except BaseException:
+        await papers.discard(paper)
+        raise
+    taken = rooms.kiosks_room(kiosk, session).state.stored[document]
+    if taken != event:
+        await papers.discard(paper)  # the same paper, delivered twice at once
+    log.info("document stored", session=session, document=document, size=taken.size)
+    return _receipt(taken, status=201 if taken == event else 200)
+
+
+async def look(request: web.Request) -> web.StreamResponse:
+    """A paper's clean view, or with `?original=1` the bytes as delivered; every look is audited."""
+    session, document = request.match_info["session"], request.match_info["document"]
+    original = request.query.get("original") == "1"
+    stored = await _find(request, session, document)
+    detail = {"original": original}
+    await request.app[AUDIT].record(
+        f"person:{request[PERSON].id}", "document.view", f"session:{session}/{document}", detail
+    )
+    try:
+        content = await request.app[PAPERS].read(session, stored.original_blob if original else stored.blob)
+    except NoKey as error:
+        raise NotFound from error
+    except (Missing, Broken) as error:
+        log.error("document cannot be read", session=session, document=document, error=type(error).__name__)
+        raise VisavisError("the stored document is damaged") from error
+    suffix = stored.media_type.rpartition("/")[2]
+    disposition = f'{"attachment" if original else "inline"}; filename="{document}.{suffix}"'
+    return web.Response(body=content, content_type=stored.media_type, headers={hdrs.CONTENT_DISPOSITION: disposition})
+
+
+async def _find(request: web.Request, session: str, document: str) -> e.DocumentStored:
+    row = await request.app[STORE].sessions.get(session)
+    if row is None:
+        raise NotFound
+    if not may_look(request[PERSON], row.branch, row.specialist):
+        raise Foreign(f"session:{session}/{document}")
+    events = [e.decode(entry.payload) for entry in await request.app[JOURNAL].read(session, kinds={STORED})]
+    deliveries = [event for event in events if isinstance(event, e.DocumentStored) and event.document == document]
+    if not deliveries:
+        raise NotFound
+    return deliveries[-1]  # the one before was rejected
+
+
+def may_look(person: Person, branch: str, specialist: str | None) -> bool:
+    """True for the session's own specialist and for supervisors of its branch."""
+    return person.may(Role.SUPERVISOR, branch) or (person.id == specialist and person.may(Role.SPECIALIST, branch))
+
+
+def _receipt(stored: e.DocumentStored, *, status: int) -> web.Response:
+    body = {"document": stored.document, "sha256": stored.sha256, "width": stored.width, "height": stored.height}
+    return web.json_response(body, status=status)
+
+
+ROUTES = [
+    Route("PUT", "/api/kiosk/sessions/{session}/documents/{document}", deliver, Allow.device()),
+    Route(
+        "GET",
+        "/api/sessions/{session}/documents/{document}",
+        look,
+        Allow.people(Role.SPECIALIST, Role.SUPERVISOR),
+    ),
+]

@@ -1,0 +1,41 @@
+"""Whether this process lives, and whether it can take calls: for load balancers, monitoring and supervisors."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from server.api.http.app_keys import CONDITION
+from server.api.http.error_responses import RETRY_S
+from server.api.http.routes import Allow, Route
+from server.calls.readiness import REASONS
+from server.identity import Role
+
+
+async def health(_request: web.Request) -> web.StreamResponse:
+    """200 as long as the process answers at all: starting it anew helps against nothing else."""
+    return web.json_response({"ok": True})
+
+
+async def ready(request: web.Request) -> web.StreamResponse:
+    """200 when new calls can be taken and kept; else 503 with the reasons, the keys of `REASONS`."""
+    told = _told(request)
+    if told["ready"]:
+        return web.json_response(told)
+    return web.json_response(told, status=503, headers={hdrs.RETRY_AFTER: str(RETRY_S)})
+
+
+async def condition(request: web.Request) -> web.StreamResponse:
+    """The same for the page of a supervisor, which shows it."""
+    return web.json_response(_told(request), headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+def _told(request: web.Request) -> dict[str, object]:
+    reasons = sorted(request.app[CONDITION].reasons)
+    return {"ready": not reasons, "reasons": [{"code": code, "message": REASONS[code]} for code in reasons]}
+
+
+ROUTES = [
+    Route("GET", "/health", health, Allow.PUBLIC),
+    Route("GET", "/ready", ready, Allow.PUBLIC),
+    Route("GET", "/api/condition", condition, Allow.people(Role.SUPERVISOR, Role.ADMINISTRATOR)),
+]

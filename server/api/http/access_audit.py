@@ -1,0 +1,49 @@
+"""What of requests and messages goes into the audit log: evidence that was read, and what was refused to whom."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from link.protocol.errors import NotAllowed, NotAuthenticated, NotFound, RateLimited, Unavailable, VisavisError
+from link.protocol.values import Face
+from server.api.http.app_keys import TALLY
+from server.api.http.client_address import address
+from server.api.http.routes import KIOSK, PERSON, Foreign
+from server.journal.audit import NOBODY
+
+AUDITED = (NotAuthenticated, NotAllowed, RateLimited, Foreign)
+
+
+async def reads(request: web.Request, session: str, kind: str, part: str = "") -> None:
+    """This person reads `kind` of `session` ("" for the list of them). Raises `Unavailable` unless it was recorded."""
+    target = f"session:{session}" if session else "sessions"
+    await request.app[TALLY].read(f"person:{request[PERSON].id}", target, kind, part)
+
+
+async def refuses(request: web.Request, error: VisavisError, target: str) -> None:
+    """This request is refused; `target` is its method and route.
+
+    Raises:
+        Unavailable: it was somebody known, and it was not recorded.
+    """
+    person, kiosk = request.get(PERSON), request.get(KIOSK)
+    actor = f"person:{person.id}" if person else f"kiosk:{kiosk.id}" if kiosk else NOBODY
+    # Somebody known who asks for sessions that are not there, or not theirs, may be guessing.
+    guessed = isinstance(error, NotFound) and actor != NOBODY and "session" in request.match_info
+    if not (guessed or isinstance(error, AUDITED)):
+        return
+    if isinstance(error, Foreign):
+        target = error.target
+    source = address(request)
+    try:
+        await request.app[TALLY].refuse(source if actor == NOBODY else actor, actor, error.code, target, address=source)
+    except Unavailable:
+        if actor != NOBODY:
+            raise
+
+
+def refuses_message(app: web.Application, face: Face, key: str, kind: str, error: VisavisError) -> None:
+    """A message of a connected client is refused because of what it may not do, or not know of."""
+    if isinstance(error, NotAllowed | NotAuthenticated | NotFound | RateLimited):
+        actor = f"{'kiosk' if face is Face.KIOSK else 'person'}:{key}"
+        app[TALLY].refuse_soon(actor, actor, error.code, f"{face} {kind}")

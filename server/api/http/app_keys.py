@@ -1,0 +1,50 @@
+"""The application's parts by key: what `server.app` opens at start and handlers, rooms and recording use.
+
+Only types are imported here, so that every floor may use the keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from link.rate_limit import Rates
+    from link.signaling.host import Host
+    from server.blobs.blobs import Blobs
+    from server.blobs.vault import Vault
+    from server.bus import Bus
+    from server.calls.ice_servers import IceServers
+    from server.calls.readiness import Condition
+    from server.calls.registry import Rooms
+    from server.config import Config
+    from server.documents import Papers
+    from server.evidence.reader import Reader
+    from server.evidence.verify_runs import Proofs
+    from server.identity import Identity
+    from server.journal import Audit, Journal
+    from server.journal.tally import Tally
+    from server.recording_notice import RecordingNotice
+    from server.routing.assistance import Lobby
+    from server.store import Store
+
+CONFIG: web.AppKey[Config] = web.AppKey("config")
+NOTICE: web.AppKey[RecordingNotice] = web.AppKey("notice")
+STORE: web.AppKey[Store] = web.AppKey("store")
+JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
+AUDIT: web.AppKey[Audit] = web.AppKey("audit")
+TALLY: web.AppKey[Tally] = web.AppKey("tally")
+IDENTITY: web.AppKey[Identity] = web.AppKey("identity")
+BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")
+VAULT: web.AppKey[Vault] = web.AppKey("vault")
+PAPERS: web.AppKey[Papers] = web.AppKey("papers")
+BUS: web.AppKey[Bus] = web.AppKey("bus")
+HOST: web.AppKey[Host] = web.AppKey("host")
+ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
+ICE: web.AppKey[IceServers] = web.AppKey("ice")
+PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
+READER: web.AppKey[Reader] = web.AppKey("reader")
+LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")
+RATES: web.AppKey[Rates] = web.AppKey("rates")
+CONDITION: web.AppKey[Condition] = web.AppKey("condition")

@@ -1,0 +1,239 @@
+"""The supervisor's library: find a session, and replay it, finished or running. Every look is audited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import ETag, hdrs, web
+
+from link.protocol.errors import BadMessage, NotFound, RateLimited
+from server.api.http.access_audit import reads
+from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, READER, STORE
+from server.api.http.routes import PERSON, Allow, Foreign, Route
+from server.api.pages import shell
+from server.evidence.manifest import tell
+from server.evidence.verify_runs import told as proof_told
+from server.identity import Person, Role
+from server.journal import Entry, Journal
+from server.session.events import SegmentSealed
+from server.session.private import Box
+from server.store.people import EVERY_BRANCH
+from server.store.sessions import SessionQuery, SessionRow
+from web.pages import render
+
+PAGE_ROWS: Final = 25
+SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
+PAGES: Final = Allow.people(Role.SUPERVISOR, Role.ADMINISTRATOR)
+STATES: Final = {
+    "waiting": frozenset(("waiting", "ringing")),
+    "live": frozenset(("active", "held")),
+    "ended": frozenset(("ended", "closed")),
+}
+MEDIA_TYPES: Final = {"audio": "audio/webm", "video": "video/webm"}
+_RECORDING: Final = frozenset(("recording_started", "recording_completed"))
+_encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+
+async def library(request: web.Request) -> web.StreamResponse:
+    """The list of sessions."""
+    person, store = request[PERSON], request.app[STORE]
+    mine = person.branches(Role.SUPERVISOR)
+    choices = {
+        "branches": [
+            {"id": branch.id, "zh": branch.name_zh, "en": branch.name_en}
+            for branch in await store.branches.all()
+            if mine is None or branch.id in mine
+        ],
+        "services": [
+            {"id": service.id, "zh": service.name_zh, "en": service.name_en} for service in await store.services.all()
+        ],
+        "specialists": [_colleague(other, mine) for other in await store.people.all() if _is_colleague(other, mine)],
+    }
+    return render(request, "library.html", shell(request, **choices))
+
+
+async def player(request: web.Request) -> web.StreamResponse:
+    """The player of one session."""
+    row = await _row(request)
+    await reads(request, row.id, "page")
+    return render(request, "library_session.html", shell(request, session=_brief(row)))
+
+
+async def search(request: web.Request) -> web.StreamResponse:
+    """Sessions by `since` and `until` (unix milliseconds), `branch`, `specialist`, `service`, `status` and `text`."""
+    asked = request.query
+    status = asked.get("status", "")
+    if status and status not in STATES:
+        raise BadMessage("status is waiting, live or ended")
+    text = asked.get("text", "")[:100]
+    if not text.isprintable():
+        raise BadMessage("text is of letters that can be seen")
+    since, until = _number(asked.get("since")), _number(asked.get("until"))
+    query = SessionQuery(
+        branches=request[PERSON].branches(Role.SUPERVISOR),
+        since_us=None if since is None else since * 1000,
+        until_us=None if until is None else until * 1000,
+        branch=asked.get("branch") or None,
+        specialist=asked.get("specialist") or None,
+        service=asked.get("service") or None,
+        states=STATES.get(status),
+        text=text,
+    )
+    await reads(request, "", "search")
+    page = await request.app[STORE].sessions.search(query, limit=PAGE_ROWS, offset=_number(asked.get("offset")) or 0)
+    return _json(_encode({"total": page.total, "page": PAGE_ROWS, "sessions": [_brief(row) for row in page.rows]}))
+
+
+async def manifest(request: web.Request) -> web.StreamResponse:
+    """What a player needs to know; with `after` only what was journaled after that number."""
+    row = await _row(request)
+    after = _number(request.query.get("after")) or 0
+    if not after:
+        person = request[PERSON]
+        await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
+    else:
+        await reads(request, row.id, "manifest")
+    live = await _live(request.app[JOURNAL], row)  # asked before reading: what is read then holds all there will be
+    entries = await request.app[JOURNAL].read(row.id, after)
+    box = await request.app[READER].box(row.id)
+    return _json(await asyncio.to_thread(_told, row, entries, after, live, box))
+
+
+async def init(request: web.Request) -> web.StreamResponse:
+    """The initialisation segment of a track, for Media Source Extensions."""
+    row = await _row(request)
+    track = request.match_info["track"]
+    data = await request.app[READER].init(row.id, track)
+    await reads(request, row.id, "media", track)
+    return web.Response(body=data, content_type="application/octet-stream")
+
+
+async def segment(request: web.Request) -> web.StreamResponse:
+    """A segment's clusters, checked against the hash in the journal."""
+    row = await _row(request)
+    event, data = await request.app[READER].segment(row.id, request.match_info["track"], _index(request))
+    await reads(request, row.id, "media", event.track)
+    return _evidence(request, event, data, "application/octet-stream")
+
+
+async def lines(request: web.Request) -> web.StreamResponse:
+    """A segment of the co-browse track, as JSON lines."""
+    row = await _row(request)
+    event, data = await request.app[READER].lines(row.id, _index(request))
+    await reads(request, row.id, "cobrowse")
+    return _evidence(request, event, data, "application/x-ndjson")
+
+
+async def proof(request: web.Request) -> web.StreamResponse:
+    """What is known of the recording's proof: the check of `visavis verify`, how far it is or what it said."""
+    row = await _row(request)
+    await reads(request, row.id, "proof")
+    known = request.app[PROOFS].known(row.id, await request.app[JOURNAL].head(row.id))
+    return _json(_encode({"state": "none"} if known is None else proof_told(known)))
+
+
+async def prove(request: web.Request) -> web.StreamResponse:
+    """Check the recording, unless that was done since it last changed; with `again=1` all the same."""
+    row = await _row(request)
+    proofs, head = request.app[PROOFS], await request.app[JOURNAL].head(row.id)
+    known = proofs.known(row.id, head)
+    if known is not None and (known.state in ("waiting", "running") or request.query.get("again") != "1"):
+        await reads(request, row.id, "proof")
+        return _json(_encode(proof_told(known)))
+    if proofs.full():
+        raise RateLimited("too many recordings wait to be checked", retry_after=30)
+    await request.app[AUDIT].record(f"person:{request[PERSON].id}", "recording.verify", f"session:{row.id}")
+    return _json(_encode(proof_told(proofs.want(row.id, head))))
+
+
+async def _row(request: web.Request) -> SessionRow:
+    """The session of the request, if this supervisor may see it. Raises `NotFound` otherwise, audited."""
+    session = request.match_info["session"]
+    row = await request.app[STORE].sessions.get(session)
+    if row is None:
+        raise NotFound
+    if not request[PERSON].may(Role.SUPERVISOR, row.branch):
+        raise Foreign(f"session:{session}")
+    return row
+
+
+def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None) -> bytes:
+    """The manifest with the session's row; of a long call that is a megabyte."""
+    told = tell(row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live, box=box)
+    return _encode({**msgspec.structs.asdict(told), "session": _brief(row)})
+
+
+async def _live(journal: Journal, row: SessionRow) -> bool:
+    """Whether more may be recorded: until the call is over, and the last pieces that it left are sealed."""
+    if row.state != "ended":
+        return row.state != "closed"
+    return {entry.kind for entry in await journal.read(row.id, kinds=_RECORDING)} == {"recording_started"}
+
+
+def _is_colleague(person: Person, mine: frozenset[str] | None) -> bool:
+    grants = [grant for grant in person.grants if grant.role is Role.SPECIALIST]
+    return any(mine is None or grant.branch == EVERY_BRANCH or grant.branch in mine for grant in grants)
+
+
+def _colleague(person: Person, mine: frozenset[str] | None) -> dict[str, Any]:
+    """A specialist to choose: equal names are told apart by login and branches, of which only `mine` are named."""
+    theirs = person.branches(Role.SPECIALIST)
+    branches = None if theirs is None else sorted(theirs if mine is None else theirs & mine)
+    return {"id": person.id, "name": person.name, "login": person.login, "branches": branches}
+
+
+def _brief(row: SessionRow) -> dict[str, Any]:
+    """A session for the list, times in unix milliseconds."""
+    fields: dict[str, Any] = msgspec.to_builtins(row)
+    for name in ("requested", "answered", "ended", "closed"):
+        value = fields.pop(f"{name}_us")
+        fields[f"{name}_ms"] = None if value is None else value // 1000
+    return fields
+
+
+def _evidence(request: web.Request, event: SegmentSealed, data: bytes, content_type: str) -> web.Response:
+    headers = {hdrs.ETAG: f'"{event.sha256[:32]}"', hdrs.CACHE_CONTROL: "no-store"}
+    known = request.if_none_match or ()
+    if any(isinstance(tag, ETag) and tag.value == event.sha256[:32] for tag in known):
+        return web.Response(status=304, headers=headers)
+    response = web.Response(body=data, content_type=content_type, headers=headers)
+    if content_type != "application/octet-stream":
+        response.enable_compression()
+    return response
+
+
+def _index(request: web.Request) -> int:
+    text = request.match_info["index"]
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise NotFound
+    return int(text)
+
+
+def _number(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise BadMessage("a whole number is expected")
+    return int(text)
+
+
+def _json(body: bytes) -> web.Response:
+    response = web.Response(body=body, content_type="application/json")
+    response.enable_compression()
+    return response
+
+
+ROUTES = [
+    Route("GET", "/library", library, PAGES),
+    Route("GET", "/library/{session}", player, SUPERVISORS),
+    Route("GET", "/api/sessions", search, SUPERVISORS),
+    Route("GET", "/api/sessions/{session}/manifest", manifest, SUPERVISORS),
+    Route("GET", "/api/sessions/{session}/proof", proof, SUPERVISORS),
+    Route("POST", "/api/sessions/{session}/proof", prove, SUPERVISORS),
+    Route("GET", "/api/sessions/{session}/tracks/{track}/init", init, SUPERVISORS),
+    Route("GET", "/api/sessions/{session}/tracks/{track}/segments/{index}", segment, SUPERVISORS),
+    Route("GET", "/api/sessions/{session}/cobrowse/{index}", lines, SUPERVISORS),
+]

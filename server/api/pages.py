@@ -1,0 +1,82 @@
+"""The shells of the people's faces; scripts fill them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from server.api.http.app_keys import CONFIG
+from server.api.http.routes import PERSON, Allow, Route
+from server.api.login import ends_s, home
+from server.identity import Person, Role
+from web.assets import FOLDERS
+from web.pages import render
+from web.security import use_policy
+
+# Its styles are part of it, because it may load nothing. rrweb's own frame inside it inherits the policy.
+FRAME = f"<!doctype html><style>{(FOLDERS['styles'] / 'cobrowse.css').read_text(encoding='utf-8')}</style><body></body>"
+FRAME_POLICY = {
+    "default-src": "'none'",
+    "style-src": "'unsafe-inline'",
+    "img-src": "data: blob:",
+    "font-src": "data:",
+    "form-action": "'none'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'self'",
+    "sandbox": "allow-same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What the template of a face gets. `page_data` is in the page as JSON, for its script."""
+
+    person: Person
+    page_data: dict[str, object]
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """To the page on which this person works."""
+    return web.Response(status=303, headers={hdrs.LOCATION: home(request[PERSON])})
+
+
+async def console(request: web.Request) -> web.StreamResponse:
+    """The specialist's console."""
+    return render(request, "console.html", shell(request))
+
+
+async def guide(request: web.Request) -> web.StreamResponse:
+    """The page of the branch's lobby staff."""
+    return render(request, "guide.html", shell(request))
+
+
+async def cobrowse_frame(request: web.Request) -> web.StreamResponse:
+    """The empty document in which a copy of the customer's page is drawn: it loads nothing, not even from ourselves.
+
+    Public, because a browser asks for it without the cookie, as it would for anything that the copy asked for.
+    """
+    use_policy(request, FRAME_POLICY)
+    return web.Response(text=FRAME, content_type="text/html", charset="utf-8")
+
+
+def shell(request: web.Request, **more: object) -> Shell:
+    """The context of a face's template; `more` goes to its script too."""
+    person = request[PERSON]
+    data: dict[str, object] = {
+        "person": person.id,
+        "name": person.name,
+        "login": person.login,
+        "roles": sorted(person.roles),
+        "renew_s": request.app[CONFIG].login_minutes * 20,
+        "ends_s": ends_s(request),
+    }
+    return Shell(person, data | more)
+
+
+ROUTES = [
+    Route("GET", "/", index, Allow.people()),
+    Route("GET", "/console", console, Allow.people(Role.SPECIALIST)),
+    Route("GET", "/cobrowse/frame", cobrowse_frame, Allow.PUBLIC),
+    Route("GET", "/guide", guide, Allow.people(Role.GUIDE)),
+]

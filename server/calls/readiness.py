@@ -1,0 +1,142 @@
+"""Whether calls can be taken and kept just now, looked at twice a second: disk, database, folders, recorders.
+
+A change is a warning in the log, once; `/ready` and the supervisors' page tell what is the matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from link.protocol.errors import Unavailable, VisavisError
+from link.tasks import cancel, spawn
+from server.calls.recorder_factory import Recordings
+from server.recording.places import Places
+from server.store import Store
+
+log = structlog.get_logger()
+
+LOOK_S: Final = 0.5
+PATIENCE_S: Final = 1.5
+"""A database that does not give the right to write for so long is not to be counted on."""
+TRY_S: Final = 2.0
+"""Between two trials whether the places that are written to take anything."""
+TRIAL_PATIENCE_S: Final = 4.0
+STOP_S: Final = 3.0
+RECORDER_S: Final = 60.0
+"""A recorder that failed is a reason for so long."""
+REASONS: Final = {
+    "disk": "too little free disk space: no new call is taken",
+    "database": "the database cannot be written",
+    "storage": "the recordings' folders cannot be written",
+    "recorder": "a recording failed within the last minute",
+}
+
+
+class Condition:
+    """Owns the task that looks. `reasons` is empty while all is well."""
+
+    def __init__(
+        self,
+        store: Store,
+        recordings: Recordings,
+        clock: Callable[[], float] = time.monotonic,
+        places: Places | None = None,
+    ) -> None:
+        self.reasons: frozenset[str] = frozenset()
+        self._store = store
+        self._recordings = recordings
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[bool] | None = None
+        self._probed_at = 0.0
+        self._database_failed = False
+        self._places = places
+        self._trial: asyncio.Task[frozenset[str]] | None = None
+        self._tried_at = 0.0
+        self._failing: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = spawn(self._watch(), name="condition")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        await cancel(self._task)
+        asked: list[asyncio.Task[bool] | asyncio.Task[frozenset[str]]]
+        asked = [task for task in (self._probe, self._trial) if task is not None]
+        if asked:
+            await asyncio.wait(asked, timeout=STOP_S)
+        for task in asked:
+            await cancel(task)
+
+    async def look(self) -> None:
+        """Look once, and log what changed."""
+        failing = self._places_failing()
+        found = {
+            "disk": await self._disk_low(),
+            "database": self._database_away() or "database" in failing,
+            "storage": "storage" in failing,
+            "recorder": self._recorder_failed(),
+        }
+        reasons = frozenset(reason for reason, is_so in found.items() if is_so)
+        for reason in sorted(reasons - self.reasons):
+            log.warning("not ready", reason=reason, what=REASONS[reason])
+        for reason in sorted(self.reasons - reasons):
+            log.warning("ready again", reason=reason)
+        self.reasons = reasons
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except OSError as error:
+                log.warning("condition unknown", error=type(error).__name__)
+            await asyncio.sleep(LOOK_S)
+
+    async def _disk_low(self) -> bool:
+        try:
+            await self._recordings.floor.check()
+        except Unavailable:
+            return True
+        return False
+
+    def _database_away(self) -> bool:
+        """Never waits: a question that is not answered yet counts as refused after a while."""
+        now = self._clock()
+        if self._probe is not None and not self._probe.done():
+            return self._database_failed or now - self._probed_at > PATIENCE_S
+        if self._probe is not None and not self._probe.cancelled():
+            self._database_failed = not self._probe.result()
+        self._probed_at = now
+        self._probe = spawn(self._may_write(), name="condition of the database")
+        return self._database_failed
+
+    def _places_failing(self) -> frozenset[str]:
+        """Never waits: a disk that takes a trial's time is as one that refuses it."""
+        if self._places is None:
+            return frozenset()
+        now = self._clock()
+        if self._trial is not None and not self._trial.done():
+            return self._failing or frozenset(("storage",) if now - self._tried_at > TRIAL_PATIENCE_S else ())
+        if self._trial is not None:
+            self._failing = self._trial.result()
+        if self._trial is None or now - self._tried_at >= TRY_S:
+            self._tried_at = now
+            self._trial = spawn(asyncio.to_thread(self._places.failing), name="trial of the disk")
+        return self._failing
+
+    async def _may_write(self) -> bool:
+        try:
+            async with self._store.database.write():
+                return True  # the right to write was given; nothing is
+        except VisavisError:
+            return False
+
+    def _recorder_failed(self) -> bool:
+        failed_at = self._recordings.failed_at
+        return failed_at is not None and self._clock() - failed_at < RECORDER_S

@@ -1,0 +1,135 @@
+"""Recordings as rooms use them: begun, taken up after a restart, completed after one that came after the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from server.blobs.blobs import Blobs
+from server.blobs.container import Broken
+from server.blobs.vault import NoKey, SessionKey, Vault
+from server.calls.session_media import EXPECTED
+from server.journal import Journal
+from server.recording.recorder import Keep, Recorder
+from server.recording.recovery import Recovered, discard_spool, recover
+from server.recording.space import DiskFloor
+from server.session.events import Event, LegConnected, RecordingStarted, decode
+
+Post = Callable[[Event], None]
+OnFailure = Callable[[], None]
+
+
+class Recordings:
+    """Makes the recorders of this process's sessions."""
+
+    def __init__(self, journal: Journal, vault: Vault, blobs: Blobs, spool: Path, floor: DiskFloor) -> None:
+        self.floor = floor
+        self.failed_at: float | None = None
+        """When a recorder of this process last failed (monotonic)."""
+        self._journal = journal
+        self._vault = vault
+        self._blobs = blobs
+        self._spool = spool
+
+    async def box(self, session: str) -> SessionKey:
+        """The key for what people write in this session, made if it has none. Raises `NoKey` if it was destroyed."""
+        return await self._vault.create(session)
+
+    async def past_box(self, session: str) -> SessionKey | None:
+        """The key for what people wrote in this session; None when it was destroyed, or is not this site's."""
+        try:
+            return await self._vault.open(session)
+        except (NoKey, Broken):
+            return None
+
+    async def start(
+        self, session: str, now_ms: Callable[[], int], post: Post, keep: Keep, on_failure: OnFailure
+    ) -> tuple[Recorder, RecordingStarted]:
+        """Begin. Raises if the recording cannot be kept: the call must then not go on."""
+        key = await self._vault.create(session)
+        recorder = self._recorder(key, now_ms, post, keep, on_failure, None)
+        return recorder, RecordingStarted(key.suite.name, session)
+
+    async def recover(self, session: str, until_ms: int, reason: str = "restart") -> Recovered:
+        """What a process or a recorder that died left: journal its events, then `resume` or `discard`. Idempotent.
+
+        `reason` is that of the gap up to `until_ms`; it is `key_destroyed` where the session's key was.
+        """
+        history: list[Event] = []
+        first_us = begun_ms = 0
+        connected: dict[str, int] = {}
+        async for page in self._journal.pages(session):
+            first_us = first_us or page[0].at_us
+            for entry in page:
+                event = decode(entry.payload)
+                history.append(event)
+                at_ms = (entry.at_us - first_us) // 1000
+                if isinstance(event, RecordingStarted):
+                    begun_ms = at_ms
+                elif isinstance(event, LegConnected):
+                    connected.setdefault(event.participant, at_ms)
+        key: SessionKey | None = None
+        try:
+            key = await self._vault.open(session)
+        except NoKey:
+            reason = "key_destroyed"
+        return await recover(
+            session,
+            history,
+            spool=self._spool,
+            blobs=self._blobs,
+            key=key,
+            until_ms=until_ms,
+            reason=reason,
+            begun_ms=begun_ms,
+            expected={
+                f"{participant}.{name}": max(begun_ms, at_ms)
+                for participant, at_ms in connected.items()
+                for name in EXPECTED.get(participant, ())
+            },
+        )
+
+    async def resume(
+        self,
+        session: str,
+        recovered: Recovered,
+        now_ms: Callable[[], int],
+        post: Post,
+        keep: Keep,
+        on_failure: OnFailure,
+    ) -> Recorder:
+        """Go on recording where the journal, which has the recovered events by now, breaks off."""
+        await self.discard(session)
+        key = await self._vault.open(session)
+        return self._recorder(key, now_ms, post, keep, on_failure, recovered)
+
+    def _recorder(
+        self,
+        key: SessionKey,
+        now_ms: Callable[[], int],
+        post: Post,
+        keep: Keep,
+        on_failure: OnFailure,
+        recovered: Recovered | None,
+    ) -> Recorder:
+        return Recorder(
+            key.session,
+            spool=self._spool,
+            blobs=self._blobs,
+            key=key,
+            now_ms=now_ms,
+            post=post,
+            keep=keep,
+            on_failure=on_failure,
+            resume=recovered.tracks if recovered else None,
+            reason=recovered.reason if recovered else "",
+        )
+
+    def failed(self) -> None:
+        """A recorder broke, or could not begin."""
+        self.failed_at = time.monotonic()
+
+    async def discard(self, session: str) -> None:
+        """Empty the session's spool: everything in it is sealed and journaled."""
+        await discard_spool(session, self._spool)

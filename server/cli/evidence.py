@@ -1,0 +1,219 @@
+"""The commands about what happened: `sessions`, `verify`, `export`, `audit`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from link.protocol.errors import VisavisError
+from server import config as configuration
+from server.admin.desk import account
+from server.blobs.blobs import Blobs
+from server.blobs.container import Broken
+from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
+from server.cli.admin import answer, whole
+from server.config import Config
+from server.evidence.backup import backup
+from server.evidence.export import Incomplete, export_session
+from server.evidence.integrity_checks import Finding
+from server.evidence.verify import EXIT_CODES, Report, Verdict, verify_session
+from server.journal import Audit, Journal
+from server.journal.lost import lost_sessions
+from server.store import Store, schema
+from server.store.database import sqlite_file
+from server.store.schema import SchemaTooNew
+from server.store.sessions import ROWS, SessionQuery, SessionRow
+
+log = structlog.get_logger()
+
+STORE_OPTIONS = ("data", "database")
+AUDITED = ("data", "database", "blobs")
+EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
+
+
+class NoEvidence(Exception):
+    """There is nothing to work on where the options point to."""
+
+
+REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError)
+"""Why something cannot be checked at all."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands."""
+    listing = _command(commands, "sessions", "list the newest sessions", _sessions, STORE_OPTIONS)
+    listing.add_argument("--limit", type=whole(1, ROWS), default=20, help=f"most rows, up to {ROWS} (default: 20)")
+    listing.add_argument("--branch", help="only of this branch")
+    verifying = _command(
+        commands,
+        "verify",
+        "check a session's journal and recording: exit 0 sound, 1 broken, 2 unusable",
+        _verify,
+        EVIDENCE,
+    )
+    verifying.add_argument("--progress", action="store_true", help="tell on stderr how far it is, as “done of all”")
+    exporting = _command(
+        commands, "export", "write a session's recording and journal as ordinary files", _export, EVIDENCE
+    )
+    for parser in (verifying, exporting):
+        parser.add_argument("session", metavar="SESSION")
+    exporting.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory")
+    copying = _command(
+        commands,
+        "backup",
+        "copy the database, and then the recordings and papers",
+        _backup,
+        ("data", "database", "blobs"),
+    )
+    copying.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory, or an earlier backup")
+    _command(commands, "audit", "check the audit log: exit 0 sound, 1 broken, 2 unusable", _audit, AUDITED)
+
+
+def _command(commands: Any, name: str, text: str, run: Any, names: tuple[str, ...]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    configuration.add_flags(parser, names)
+    parser.set_defaults(run=run)
+    return parser
+
+
+@asynccontextmanager
+async def _opened(config: Config) -> AsyncIterator[Store]:
+    """The store, which must exist: a mistyped path, or a file that was emptied, must not look like a new one."""
+    file = sqlite_file(config.database_url)
+    if file is not None and not file.is_file():
+        raise NoEvidence(f"there is no database {file}")
+    if file is not None and not os.access(file.parent, os.W_OK):
+        raise NoEvidence(f"{file.parent} is read-only, and SQLite keeps its log beside the database: check a copy")
+    if await asyncio.to_thread(schema.revision, config.database_url) is None:
+        raise NoEvidence(f"{file or 'the database'} holds nothing of Visavis")
+    store = await Store.open(config.database_url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blobs, Vault | None]]:
+    """What evidence consists of; no vault where the site's key is missing."""
+    async with _opened(config) as store:
+        if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
+            raise NoEvidence(f"there is no directory {config.blobs_location}")
+        vault = None
+        if config.site_key_file.is_file():
+            vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
+        yield store, Journal(store), Blobs.at(config.blobs_location), vault
+
+
+def _verify(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> Report:
+        async with _recordings(config) as (_store, journal, blobs, vault):
+            told = _tell_progress if options.progress else None
+            return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault, progress=told)
+
+    try:
+        report = asyncio.run(run())
+    except REASONS as error:
+        report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
+    except Exception as error:  # Python's own exit code for it would say that the recording is broken
+        log.exception("check failed", session=options.session)
+        problem = f"failed: {type(error).__name__}: {error}"
+        report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
+    print(report.as_json() if options.json else report.as_text())
+    return report.exit_code
+
+
+def _tell_progress(done: int, total: int) -> None:
+    """A line for each percent, of which the server reads how far a check is."""
+    if total and done * 100 // total != (done - 1) * 100 // total:
+        print(f"{done} of {total}", file=sys.stderr, flush=True)
+
+
+def _export(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> list[Path]:
+        async with _recordings(config) as (store, journal, blobs, vault):
+            if vault is None:
+                raise NoEvidence(f"there is no site key {config.site_key_file}")
+            await Audit(store).record(account(), "recording.export", f"session:{options.session[:64]}")
+            return await export_session(options.session, options.folder, journal=journal, blobs=blobs, vault=vault)
+
+    try:
+        written, left_out = asyncio.run(run()), []
+    except (LookupError, NoKey, Broken, SiteKeyError) as error:
+        raise NoEvidence(f"{options.session} cannot be exported: {error}") from error
+    except Incomplete as error:
+        written, left_out = error.written, error.left_out
+    answer([{"file": str(path), "bytes": path.stat().st_size} for path in written], as_json=options.json)
+    for line in left_out:
+        print(f"visavis: left out: {line}", file=sys.stderr)
+    return 1 if left_out else 0
+
+
+def _backup(config: Config, options: argparse.Namespace) -> int:
+    answer(asdict(backup(config, options.folder)), as_json=options.json)
+    return 0
+
+
+def _sessions(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> list[SessionRow]:
+        async with _opened(config) as store:
+            query = SessionQuery(branch=options.branch)
+            return list((await store.sessions.search(query, limit=options.limit)).rows)
+
+    answer([_row(row) for row in asyncio.run(run())], as_json=options.json)
+    return 0
+
+
+def _row(row: SessionRow) -> dict[str, object]:
+    ended = row.ended_us if row.ended_us is not None else row.closed_us
+    return {
+        "session": row.id,
+        "state": row.state,
+        "requested": datetime.fromtimestamp(row.requested_us / 1e6, UTC).isoformat(timespec="seconds"),
+        "seconds": None if ended is None else round((ended - row.requested_us) / 1e6),
+        "branch": row.branch,
+        "kiosk": row.kiosk,
+        "service": row.service,
+        "specialist": row.specialist,
+        "outcome": row.outcome,
+    }
+
+
+def _has_blobs(config: Config) -> bool:
+    return "://" in config.blobs_location or Path(config.blobs_location).is_dir()
+
+
+def _audit(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> dict[str, object]:
+        async with _opened(config) as store:
+            audit = Audit(store)
+            broken, head = await audit.verify(), await audit.head()
+            # Recordings first: a session that begins meanwhile has its journal before them.
+            recorded = await Blobs.at(config.blobs_location).folders("sessions") if _has_blobs(config) else []
+            lost = await lost_sessions(store, recorded)
+        return {
+            "sound": broken is None and not lost,
+            "broken_at": broken,
+            "lost_sessions": lost,
+            "entries": 0 if head is None else head.seq,
+            "last_hash": None if head is None or broken is not None else head.hash.hex(),
+        }
+
+    try:
+        result = asyncio.run(run())
+    except REASONS as error:
+        print(f"visavis: {error}", file=sys.stderr)
+        return EXIT_CODES[Verdict.UNUSABLE]
+    answer(result, as_json=options.json)
+    return EXIT_CODES[Verdict.SOUND if result["sound"] else Verdict.BROKEN]

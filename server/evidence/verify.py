@@ -1,0 +1,183 @@
+"""`visavis verify SESSION`: is this recording exactly what was recorded, and is all of it here?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from link.protocol.errors import Unavailable
+from server.blobs.blobs import Blobs, Missing
+from server.blobs.container import Broken
+from server.blobs.vault import NoKey, SessionKey, Vault
+from server.evidence.integrity_checks import (
+    Finding,
+    check_accounts,
+    check_head,
+    check_journal,
+    check_paper,
+    check_row,
+    check_segment,
+    check_text,
+)
+from server.journal import Journal
+from server.recording.segment import kind_of
+from server.session import events as e
+from server.session.private import is_sealed
+
+
+class Verdict(StrEnum):
+    """The answer, and with it the exit code of the command."""
+
+    SOUND = "sound"
+    BROKEN = "broken"
+    UNUSABLE = "unusable"
+
+
+EXIT_CODES = {Verdict.SOUND: 0, Verdict.BROKEN: 1, Verdict.UNUSABLE: 2}
+
+
+@dataclass(slots=True)
+class Report:
+    """What was checked and what was found. `running`: the session is not ended yet, so more will come.
+
+    `left_out` is the most that the copy of the customer's page did not show, by kind: that is no fault of the record.
+    """
+
+    session: str
+    verdict: Verdict = Verdict.SOUND
+    running: bool = False
+    entries: int = 0
+    segments: int = 0
+    documents: int = 0
+    bytes: int = 0
+    head: str = ""
+    left_out: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 sound, 1 broken, 2 unusable."""
+        return EXIT_CODES[self.verdict]
+
+    def as_json(self) -> str:
+        """The report as one JSON object."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    def as_text(self) -> str:
+        """The report for a person; the last line is the verdict."""
+        lines = [
+            f"session   {self.session}{' (still running)' if self.running else ''}",
+            f"journal   {self.entries} entries, head {self.head or '-'}",
+            f"recording {self.segments} segments, {self.documents} documents, {self.bytes} bytes",
+            *([f"copy      leaves out {_counts(self.left_out)}"] if self.left_out else []),
+            *(f"{self.verdict.upper():<9} {finding.where}: {finding.problem}" for finding in self.findings),
+            f"verdict   {self.verdict}",
+        ]
+        return "\n".join(lines)
+
+
+async def verify_session(
+    session: str,
+    *,
+    journal: Journal,
+    blobs: Blobs,
+    vault: Vault | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Recompute the chain and every hash of a session, and decrypt and read everything it points to.
+
+    Without a `vault` only the journal can be checked. `progress` hears how many of all segments and papers are done.
+    """
+    report = Report(session)
+    try:
+        entries, head = await journal.whole(session)
+    except Unavailable as error:
+        return _unusable(report, "journal", f"cannot be read: {error.message}")
+    if not entries and head is None:
+        return _unusable(report, "journal", "there is no such session")
+    timed, report.findings = check_journal(entries)
+    events = [event for event, _ in timed]
+    report.findings += check_head(entries, events, head)
+    if not report.findings:  # else the row and what is left of the journal differ for the reason that is named already
+        report.findings += check_row(timed, head)
+    report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
+    report.running = not any(isinstance(event, e.Ended) for event in events)
+    for event in events:
+        if isinstance(event, e.CopyIncomplete):
+            report.left_out |= event.left_out
+    report.findings += check_accounts(events)
+    if any(isinstance(event, e.RecordingStarted | e.DocumentStored) or is_sealed(event) for event in events):
+        if vault is None:
+            return _unusable(report, "site key", "it is missing: nothing but the journal can be checked")
+        try:
+            key = await vault.open(session)
+        except NoKey:
+            return _unusable(report, "data key", "there is none, or it was destroyed: nothing can be read any more")
+        except Broken as error:
+            return _unusable(report, "data key", str(error))
+        try:
+            await _contents(report, events, blobs, key, progress)
+        except Unavailable as error:
+            return _unusable(report, "blobs", error.message)
+    report.verdict = Verdict.BROKEN if report.findings else Verdict.SOUND
+    return report
+
+
+def _counts(left_out: dict[str, int]) -> str:
+    return ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
+
+
+def _hex(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else repr(value)
+
+
+def _unusable(report: Report, where: str, problem: str) -> Report:
+    """The rest cannot be checked. What was found broken by then is broken all the same."""
+    report.verdict = Verdict.BROKEN if report.findings else Verdict.UNUSABLE
+    report.findings.append(Finding(where, problem))
+    return report
+
+
+async def _contents(
+    report: Report, events: list[e.Event], blobs: Blobs, key: SessionKey, progress: Callable[[int, int], None] | None
+) -> None:
+    total = sum(isinstance(event, e.SegmentSealed | e.DocumentStored) for event in events)
+    kinds = {event.track: event.kind for event in events if isinstance(event, e.TrackStarted)}
+    for event in events:
+        match event:
+            case e.SegmentSealed():
+                blob = await _get(report, blobs, event.blob, f"{event.track} segment {event.index}")
+                report.segments += 1
+                if blob is not None:
+                    kind = kinds.get(event.track) or kind_of(event.track)
+                    _note(report, await asyncio.to_thread(check_segment, key, kind, event, blob))
+            case e.DocumentStored():
+                report.documents += 1
+                for name, sha256 in ((event.original_blob, event.sha256), (event.blob, event.view_sha256)):
+                    blob = await _get(report, blobs, name, f"document {event.document}")
+                    if blob is not None:
+                        _note(report, await asyncio.to_thread(check_paper, key, event, name, sha256, blob))
+            case _ if is_sealed(event):
+                _note(report, check_text(key, event))
+            case _:
+                pass
+        if progress is not None:
+            progress(report.segments + report.documents, total)
+
+
+async def _get(report: Report, blobs: Blobs, name: str, where: str) -> bytes | None:
+    try:
+        blob = await blobs.get(name)
+    except (Missing, ValueError):
+        report.findings.append(Finding(where, f"its blob {name} is missing"))
+        return None
+    report.bytes += len(blob)
+    return blob
+
+
+def _note(report: Report, finding: Finding | None) -> None:
+    if finding is not None:
+        report.findings.append(finding)

@@ -1,0 +1,57 @@
+"""Events that say nothing new: what makes a repeated request harmless."""
+
+from __future__ import annotations
+
+from link.protocol.values import DocumentState, SessionState
+from server.session import events as e
+from server.session.state import TALKING, State
+
+
+def redundant(state: State, event: e.Event) -> bool:
+    """Whether the session already is as `event` would make it, so that it is acknowledged and not journaled again."""
+    match event:
+        case e.Ended():
+            return state.phase in (SessionState.ENDED, SessionState.CLOSED)
+        case e.Answered(specialist=specialist):
+            return state.phase in TALKING and state.specialist == specialist
+        case e.Held():
+            return state.phase is SessionState.HELD
+        case e.Unheld():
+            return state.phase is SessionState.ACTIVE
+        case e.ChatSent(id=chat, sender=sender):
+            return any(line.id == chat and line.sender == sender for line in state.chat)
+        case e.DocumentStored(document=document, sha256=sha256):
+            known = state.document(document)
+            stored = known is not None and known.state in (DocumentState.STORED, DocumentState.ACCEPTED)
+            return stored and state.stored[document].sha256 == sha256
+        case _:
+            return _sets_what_is_set(state, event)
+
+
+def _sets_what_is_set(state: State, event: e.Event) -> bool:
+    match event:
+        case e.NoteSaved(text=text):
+            return state.note == text
+        case e.StepChanged(step=step):
+            return state.step == step
+        case e.Rated(stars=stars):
+            return state.rated == stars
+        case e.RatingSkipped():
+            return state.phase is SessionState.ENDED and not state.unrated
+        case e.Disposed(outcome=outcome, by=by):
+            return state.outcome == outcome and state.specialist == by
+        case e.OutcomeChosen(outcome=outcome, by=by):
+            return state.chosen == outcome and state.specialist == by
+        case e.QualityChanged(participant=participant, quality=quality, reason=reason):
+            known = next((n for n in state.network if n.participant == participant), None)
+            return (known.quality, known.reason) == (quality, reason) if known else quality == "good"
+        case e.CopyIncomplete(left_out=left_out):
+            # Twice as much is news; after a restart nobody else knows what was said.
+            known_most = state.left_out
+            return all(count < 2 * known_most.get(kind, 0) for kind, count in left_out.items())
+        case e.ParticipantLost(participant=participant):
+            return participant in state.lost
+        case e.ParticipantReturned(participant=participant):
+            return participant not in state.lost
+        case _:
+            return False

@@ -1,0 +1,197 @@
+"""When a publisher is asked for a keyframe, and when not."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.tracks.keyframe_requests import EVERY, EVERY_MOST, FOR_JOINER, STALLED, Keyframes
+from link.rtc.tracks.published_track import Flow
+from tests.link.rtc.tracks.test_published_track import DELTA, KEYFRAME, Publisher
+
+
+@pytest.fixture
+def p() -> Publisher:
+    """A video whose publisher was asked for a keyframe with the first packet, at second 1."""
+    made = Publisher()
+    made.send(1, now=1.0)
+    made.flow.request_keyframe(1.0)
+    return made
+
+
+def test_one_request_in_500_ms_repeated_until_it_comes(p: Publisher) -> None:
+    for step in range(20):
+        p.flow.request_keyframe(1.0 + step * 0.02)
+    assert p.keyframes == 1
+    p.send(2, now=1.4)
+    p.flow.tick(1.0 + EVERY)
+    assert p.keyframes == 2
+    p.send(3, now=1.6, payload=KEYFRAME, marker=True)
+    p.flow.tick(2.5)
+    assert p.keyframes == 2
+
+
+def test_requests_without_an_answer_become_fewer() -> None:
+    p = Publisher()
+    asked: list[float] = []
+    now = 0.0
+    p.flow.on_keyframe = lambda: asked.append(now)
+    p.flow.request_keyframe(now)
+    for tenth in range(100):
+        now = tenth / 10
+        p.send(tenth + 1, now=now)
+        p.flow.tick(now)
+    assert asked == pytest.approx([0.0, 0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
+    p.send(101, now=10.0, payload=KEYFRAME, marker=True)
+    asked.clear()
+    for tenth in range(103, 115):
+        now = tenth / 10
+        p.send(tenth, now=now)
+        p.flow.request_keyframe(now)
+    assert asked == pytest.approx([10.3, 10.8]), "the next one is asked for as soon as the first"
+
+
+def test_while_a_keyframe_arrives_nobody_needs_another(p: Publisher) -> None:
+    """At 150 kbit/s a keyframe takes seconds: asked for again and again, none would ever be whole."""
+    for index in range(20):  # one keyframe, a packet each 100 ms: those who watch ask again and again
+        now = 1.1 + index / 10
+        p.flow.receive(2 + index, 6000, False, KEYFRAME if index == 0 else DELTA, now)
+        p.flow.request_keyframe(now + 0.01, joiner=index % 2 == 0)
+        p.flow.tick(now + 0.05)
+    assert p.keyframes == 1
+    p.flow.receive(22, 6000, True, DELTA, 3.1)
+    p.flow.request_keyframe(3.9)
+    assert p.keyframes == 1, "it is being decoded, or what was lost of it is being sent again"
+    p.flow.tick(4.2)
+    assert p.keyframes == 1, "who asked meanwhile has it"
+    p.flow.request_keyframe(4.2)
+    assert p.keyframes == 2
+
+
+def test_a_keyframe_that_gets_stuck_is_asked_for_again(p: Publisher) -> None:
+    p.send(2, now=1.1, payload=KEYFRAME)
+    p.flow.request_keyframe(1.1 + STALLED - 0.01)
+    assert p.keyframes == 1
+    p.flow.request_keyframe(1.1 + STALLED)
+    assert p.keyframes == 2
+
+
+def test_a_keyframe_that_lacks_a_packet_for_good_is_followed_by_another(p: Publisher) -> None:
+    p.flow.receive(2, 6000, False, KEYFRAME, 1.1)
+    for index in range(14):
+        p.flow.receive(4 + index, 6000, False, DELTA, 1.2 + index / 10)
+    p.flow.repair(2.3)
+    assert p.keyframes == 1, "not while the rest is arriving"
+    p.flow.receive(18, 9000, True, DELTA, 2.6)
+    p.flow.tick(3.1)
+    assert p.keyframes == 1
+    p.flow.tick(3.3)
+    assert p.keyframes == 2
+
+
+def test_who_joins_right_after_a_keyframe_waits_less(p: Publisher) -> None:
+    p.flow.request_keyframe(1.4, joiner=True)
+    assert p.keyframes == 1, "the one that was asked for is still on its way"
+    p.send(2, now=1.41, payload=KEYFRAME, marker=True)
+    p.flow.request_keyframe(1.42)
+    assert p.keyframes == 1
+    p.flow.request_keyframe(1.43, joiner=True)
+    assert p.keyframes == 2
+    p.send(3, now=1.5, payload=KEYFRAME, marker=True)
+    p.flow.request_keyframe(1.7, joiner=True)
+    assert p.keyframes == 2, "a browser would pass over it"
+    p.flow.request_keyframe(1.74, joiner=True)
+    assert p.keyframes == 3
+
+
+def test_a_silent_publisher_is_left_alone(p: Publisher) -> None:
+    p.flow.tick(9.0)
+    assert p.keyframes == 1
+
+
+def test_without_a_publisher_nothing_happens() -> None:
+    Flow("video").request_keyframe(1.0)
+
+
+def test_who_asks_before_the_last_one_can_be_there_is_not_heard() -> None:
+    p, viewer = Publisher(), Slot("video", "video0")
+    viewer.open(lambda _header, _payload: None, 96, -1, 0)
+    viewer.attach(p.flow, 0.0)
+    p.send(1, now=0.1, payload=KEYFRAME, marker=True)
+    viewer.keyframe_requested(1.0, 0.4)
+    assert p.keyframes == 2
+    p.send(2, now=1.1, payload=KEYFRAME, marker=True)
+    for now in (1.5, 1.6, 1.65):
+        viewer.keyframe_requested(now, 0.4)  # it lies in a queue of 0.4 s
+    assert p.keyframes == 2
+    viewer.keyframe_requested(1.71, 0.4)
+    assert p.keyframes == 3
+    p.send(3, now=1.8, payload=KEYFRAME, marker=True)
+    viewer.keyframe_requested(2.25, 0.01)
+    assert p.keyframes == 4, "on a short path it would have been there"
+    assert viewer.plis == 6
+
+
+# --- by themselves, without packets -----------------------------------------------------------------------------------
+
+
+def test_nobody_asks_before_somebody_needs_one() -> None:
+    keyframes = Keyframes()
+    assert not keyframes.wanted
+    assert not keyframes.arriving
+    assert keyframes.due(5.0, joiner=False)
+    assert keyframes.wanted
+
+
+def test_what_is_due_stays_due_until_the_publisher_is_asked() -> None:
+    """A flow that has no publisher yet asks nobody, and does not count that as a request."""
+    keyframes = Keyframes()
+    assert keyframes.due(1.0, joiner=False)
+    assert keyframes.due(1.0, joiner=False)
+    keyframes.asked(1.0)
+    assert not keyframes.due(1.0 + EVERY - 0.01, joiner=True)
+    assert keyframes.due(1.0 + EVERY, joiner=False)
+
+
+def test_pauses_double_up_to_a_bound_and_begin_anew() -> None:
+    keyframes, now = Keyframes(), 0.0
+    asked: list[float] = []
+    for _ in range(900):
+        now += 0.01
+        if keyframes.due(now, joiner=False):
+            keyframes.asked(now)
+            asked.append(now)
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert pauses == pytest.approx([EVERY, 2 * EVERY, *3 * [EVERY_MOST]], abs=0.02)
+    keyframes.begins(9000, now)
+    keyframes.follow(9000, True, now, now)
+    keyframes.asked(now + 0.01)
+    assert not keyframes.due(now + FOR_JOINER + 0.02, joiner=True), "the one before has come, this one has not"
+    assert keyframes.due(now + EVERY + 0.02, joiner=False), "half a second, as at first"
+
+
+def test_one_that_arrives_is_waited_for_and_half_that_time_again() -> None:
+    keyframes = Keyframes()
+    keyframes.due(1.0, joiner=False)
+    keyframes.asked(1.0)
+    keyframes.begins(-3000, 1.1)  # timestamps may go back below where they began
+    assert not keyframes.wanted
+    for tenth in range(20):
+        at = 1.1 + tenth / 10
+        keyframes.follow(-3000, False, at, at + 0.05)
+        assert keyframes.arriving
+        assert not keyframes.due(at + 0.05, joiner=True)
+    keyframes.follow(-3000, True, 3.1, 3.1)
+    assert not keyframes.arriving
+    assert not keyframes.due(3.9, joiner=True), "until 3.95: it took 1.9 s up to the packet before its last"
+    assert keyframes.due(4.0, joiner=False)
+
+
+def test_another_picture_or_a_pause_ends_one() -> None:
+    for timestamp, now in ((6000, 1.2), (3000, 1.1 + STALLED)):
+        keyframes = Keyframes()
+        keyframes.begins(3000, 1.1)
+        keyframes.follow(timestamp, False, 1.1, now)
+        assert not keyframes.arriving

@@ -1,0 +1,87 @@
+"""A kiosk that asks for an expert again and again, over as many streams as it likes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from link import rate_limit
+from link.protocol import client as m
+from link.protocol.errors import RateLimited
+from link.protocol.server import SessionUpdate
+from link.rate_limit import Rates
+from link.signaling.client import Refused
+from server.api.calls.kiosk import CALLS_BURST, CALLS_PER_S, HELP_BURST
+from server.api.http.app_keys import RATES
+from tests.server.calls.bank import Bank, Party, call_request, eventually
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def asked(party: Party, body: m.ClientBase) -> str:
+    try:
+        reply = await party.ask(body)
+    except Refused as error:
+        return error.code
+    if isinstance(reply, SessionUpdate):
+        await party.ask(m.CallEnd(reply.session.id))
+    return "taken"
+
+
+async def test_252_calls_of_one_kiosk(bank: Bank) -> None:
+    clock = Clock()
+    bank.app[RATES]._now = clock
+    kiosk, other = await bank.kiosk("k1"), await bank.kiosk("k2")
+    outcomes: Counter[str] = Counter()
+    for number in range(252):
+        clock.now += 10 / 252
+        outcomes[await asked(kiosk, call_request())] += 1
+        if number % 50 == 49:  # a new stream brings no new allowance
+            fresh = kiosk.fresh
+            kiosk.client._resume = "another"
+            kiosk.client.drop()
+            await eventually(lambda fresh=fresh: kiosk.fresh > fresh, within=20)  # type: ignore[misc]
+    assert outcomes["taken"] <= CALLS_BURST + 10 * CALLS_PER_S + 1
+    assert outcomes["rate_limited"] == 252 - outcomes["taken"]
+    assert await asked(other, call_request()) == "taken", "another kiosk does not notice"
+    clock.now += 2.1
+    assert await asked(kiosk, call_request()) == "taken", "and one that waits is served"
+
+
+async def test_a_request_for_a_person_can_always_be_taken_back(bank: Bank) -> None:
+    bank.app[RATES]._now = Clock()
+    kiosk = await bank.kiosk("k1")
+    outcomes = Counter([await asked(kiosk, m.AssistanceRequest("help")) for _ in range(30)])
+    assert outcomes == {"taken": HELP_BURST, "rate_limited": 30 - HELP_BURST}
+    for _ in range(30):
+        assert await asked(kiosk, m.AssistanceRequest("help", withdrawn=True)) == "taken"
+
+
+def test_the_wait_is_told_and_is_long_enough() -> None:
+    clock = Clock()
+    made = Rates(clock)
+    for _ in range(2):
+        made.take("calls", "k1", 0.25, 2)
+    made.take("calls", "k2", 0.25, 2)
+    made.take("legs", "k1", 0.25, 2)
+    with pytest.raises(RateLimited) as caught:
+        made.take("calls", "k1", 0.25, 2)
+    assert 3.9 < caught.value.retry_after < 4.2
+    clock.now += caught.value.retry_after
+    made.take("calls", "k1", 0.25, 2)
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "KEYS", 50)
+    made = Rates(Clock())
+    for number in range(200):
+        made.take("calls", str(number), 1, 1)
+    assert len(made._buckets) == 50
+    with pytest.raises(RateLimited):
+        made.take("calls", "199", 1, 1)
