@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(options: argparse.Namespace) -> None:
     media = await _media()
     data = (options.data or ROOT / "var" / "demo").absolute()
-    stack = Stack(data, free_port(options.port), free_port(options.page_port), papers=media.papers)
+    stack = Stack(data, free_port(options.port), free_port(options.page_port), documents=media.documents)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -130,7 +130,7 @@ async def _play(options: argparse.Namespace) -> int:
     given = options.data.absolute() if options.data else None
     (ROOT / "var").mkdir(exist_ok=True)
     data = given or Path(tempfile.mkdtemp(prefix="auto-", dir=ROOT / "var"))
-    stack = Stack(data, free_port(), free_port(), papers=media.papers)
+    stack = Stack(data, free_port(), free_port(), documents=media.documents)
     try:
         async with running(stack):
             report = await play(

@@ -82,28 +82,28 @@ class ConsolePage:
         """Wait until the page says that it is being recorded."""
         await self.page.locator(".topbar .call-state.recording").wait_for()
 
-    async def ask_for_paper(self) -> None:
-        """Ask for the first paper of the list."""
+    async def ask_for_document(self) -> None:
+        """Ask for the first document of the list."""
         await self.page.locator("console-documents .ask button").first.click()
 
-    async def paper(self, state: str) -> Locator:
-        """Wait until a paper is in this state."""
-        paper = self.page.locator(f"console-documents li[data-state={state}]").first
-        await paper.wait_for()
-        return paper
+    async def document(self, state: str) -> Locator:
+        """Wait until a document is in this state."""
+        document = self.page.locator(f"console-documents li[data-state={state}]").first
+        await document.wait_for()
+        return document
 
-    async def open_paper(self) -> None:
-        """Open the paper that has come, and wait for its picture."""
-        await (await self.paper("stored")).locator("button.paper").click()
+    async def open_document(self) -> None:
+        """Open the document that has come, and wait for its picture."""
+        await (await self.document("stored")).locator("button.document").click()
         await self.page.locator("dialog.viewer[open] img").wait_for()
 
-    async def accept_paper(self) -> None:
-        """Accept the open paper."""
+    async def accept_document(self) -> None:
+        """Accept the open document."""
         await self.page.locator("dialog.viewer[open] wa-button[variant=success]").click()
-        await self.paper("accepted")
+        await self.document("accepted")
 
-    async def reject_paper(self) -> None:
-        """Ask for the open paper again, with the first of the ready-made reasons."""
+    async def reject_document(self) -> None:
+        """Ask for the open document again, with the first of the ready-made reasons."""
         viewer = self.page.locator("dialog.viewer[open]")
         await viewer.locator("wa-button[variant=danger]").click()
         await viewer.locator(".reasons button").first.click()
@@ -211,14 +211,14 @@ class KioskPage:
         """Press one of the ready-made answers."""
         await self.page.locator("kiosk-call .replies .reply").nth(number).click()
 
-    async def show_paper(self) -> None:
-        """Agree that the paper be taken, and wait until the specialist has it."""
-        await self.page.locator("kiosk-paper .button.primary").click()
-        await self.page.locator("kiosk-paper .paper.sent").wait_for()
+    async def show_document(self) -> None:
+        """Agree that the document be taken, and wait until the specialist has it."""
+        await self.page.locator("kiosk-document .button.primary").click()
+        await self.page.locator("kiosk-document .document.sent").wait_for()
 
-    async def decline_paper(self) -> None:
-        """Do not show the paper."""
-        await self.page.locator("kiosk-paper .button.quiet").click()
+    async def decline_document(self) -> None:
+        """Do not show the document."""
+        await self.page.locator("kiosk-document .button.quiet").click()
 
     async def hang_up(self) -> None:
         """End the call (the page asks once); the stars show."""

@@ -101,7 +101,7 @@ class Stack:
     data: Path
     port: int
     page_port: int
-    papers: Path | None = None
+    documents: Path | None = None
     server_options: Sequence[str] = ()
     kiosk_options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -164,8 +164,8 @@ class Stack:
     async def start_kiosk(self) -> None:
         """Start the kiosk client and wait until it serves its page."""
         arguments = ["run", "--data", str(self.data / "kiosk"), "--page-port", str(self.page_port)]
-        if self.papers is not None:
-            arguments += ["--document-camera", str(self.papers)]
+        if self.documents is not None:
+            arguments += ["--document-camera", str(self.documents)]
         self.kiosk = await self._spawn("kiosk", "kiosk_client", [*arguments, *self.kiosk_options])
         await self._ready(self.kiosk, f"http://127.0.0.1:{self.page_port}/static/src/kiosk/app.js")
 

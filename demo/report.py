@@ -92,18 +92,18 @@ class Report:
             f"  recorded {track['name']}: {track['seconds']:.1f} s in {track['segments']} segments"
             for track in self.tracks
         ]
-        lines.append(f"  co-browse events: {self.cobrowse_events}, papers: {len(self.documents)}")
+        lines.append(f"  co-browse events: {self.cobrowse_events}, documents: {len(self.documents)}")
         lines.append(f"  recording verified: {'yes' if self.verified else 'no'}")
         lines += [f"  NOT AS IT MUST BE: {problem}" for problem in self.problems]
         return "\n".join(lines)
 
 
 def read_journal(report: Report, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Fill in what the journal (kind and payload of each entry) says of tracks, co-browsing and papers."""
+    """Fill in what the journal (kind and payload of each entry) says of tracks, co-browsing and documents."""
     segments: Counter[str] = Counter()
     frames: Counter[str] = Counter()
     unsent_ms: Counter[str] = Counter()
-    papers: dict[str, dict[str, Any]] = {}
+    documents: dict[str, dict[str, Any]] = {}
     for kind, event in entries:
         if kind == "segment_sealed":
             segments[event["track"]] += 1
@@ -117,15 +117,15 @@ def read_journal(report: Report, entries: Sequence[tuple[str, dict[str, Any]]]) 
             ]
         elif kind == "document_stored":
             kept = ("sha256", "size", "media_type", "width", "height")
-            papers[event["document"]] = {"state": "stored", **{name: event[name] for name in kept}}
-        elif kind == "document_decided" and event["document"] in papers:
-            papers[event["document"]]["state"] = "accepted" if event["accepted"] else "rejected"
+            documents[event["document"]] = {"state": "stored", **{name: event[name] for name in kept}}
+        elif kind == "document_decided" and event["document"] in documents:
+            documents[event["document"]]["state"] = "accepted" if event["accepted"] else "rejected"
     for track in report.tracks:
         track["segments"] = segments[track["name"]]
         track["frames"] = frames[track["name"]]
         track["unsent_s"] = unsent_ms[track["name"]] / 1000
     report.cobrowse_events = frames["cobrowse"]
-    report.documents = list(papers.values())
+    report.documents = list(documents.values())
 
 
 def judge(report: Report) -> None:
@@ -140,7 +140,7 @@ def judge(report: Report) -> None:
     if report.cobrowse_events < 1:
         report.problems.append("no co-browse event was recorded")
     if not any(document.get("state") == "accepted" for document in report.documents):
-        report.problems.append("no paper was accepted")
+        report.problems.append("no document was accepted")
     if not report.verified:
         report.problems.append("the recording does not verify")
 

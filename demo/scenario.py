@@ -1,4 +1,4 @@
-"""One whole call, played by two browsers: button, answer, same form, paper, hang up, replay, proof.
+"""One whole call, played by two browsers: button, answer, same form, document, hang up, replay, proof.
 
 `play` reports what the browsers' own statistics, the recording's manifest and `visavis verify` say. It does not stop at
 the first thing that is not as it must be: the report lists every one.
@@ -116,11 +116,11 @@ async def _call(
     await kiosk.hears("您好，我来帮您一起填写。")
     await camera.take("kiosk-4-call", kiosk.page)
     await camera.take("console-3-call", console.page)
-    await console.ask_for_paper()
-    await kiosk.show_paper()
-    await console.open_paper()
-    await camera.take("console-4-paper", console.page)
-    await console.accept_paper()
+    await console.ask_for_document()
+    await kiosk.show_document()
+    await console.open_document()
+    await camera.take("console-4-document", console.page)
+    await console.accept_document()
     left = report.seconds - 2 - (asyncio.get_running_loop().time() - began)
     await asyncio.sleep(max(0.0, left))
     # Where it does not come, the report tells the size that there was.

@@ -2,7 +2,8 @@
 
 Two people who move and blink (Motion JPEG at 30 frames per second, which Chromium's fake camera plays in a loop; large,
 and small for machines that cannot encode the large one), two voices (48 kHz WAV: espeak-ng where it is installed,
-otherwise a voice-like signal), and a folder of papers for the document camera. Nothing here is downloaded or committed.
+otherwise a voice-like signal), and a folder of documents for the document camera. Nothing here is downloaded or
+committed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-VERSION = "4"  # raise it when a picture or a sound changes: made files are kept until then
+VERSION = "5"  # raise it when a picture or a sound changes: made files are kept until then
 WIDTH, HEIGHT, RATE, SECONDS = 1280, 720, 30, 6
 LARGE = (WIDTH, HEIGHT)
 SMALL = (640, 360)
@@ -38,13 +39,13 @@ _FONTS = (
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Files of the demonstration; `papers` is a folder of JPEG images. `small` are the same people, 640x360."""
+    """Files of the demonstration; `documents` is a folder of JPEG images. `small` are the same people, 640x360."""
 
     customer_video: Path
     customer_audio: Path
     specialist_video: Path
     specialist_audio: Path
-    papers: Path
+    documents: Path
 
     @property
     def small(self) -> Media:
@@ -82,7 +83,7 @@ def prepare(folder: Path) -> Media:
     """Make what is missing in `folder` and return it; takes a few seconds the first time, once for all processes."""
     media = Media(
         folder / "customer.mjpeg", folder / "customer.wav", folder / "specialist.mjpeg", folder / "specialist.wav",
-        folder / "papers",
+        folder / "documents",
     )  # fmt: skip
     stamp = folder / "version"
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,13 +96,13 @@ def prepare(folder: Path) -> Media:
 
 
 def _make(media: Media) -> None:
-    media.papers.mkdir(exist_ok=True)
+    media.documents.mkdir(exist_ok=True)
     _write_videos(media.customer_video, media.small.customer_video, _CUSTOMER, phase=0.0)
     _write_videos(media.specialist_video, media.small.specialist_video, _SPECIALIST, phase=1.3)
     write_wav(media.customer_audio, speech(_CUSTOMER_SPEECH, pitch=118.0))
     write_wav(media.specialist_audio, speech(_SPECIALIST_SPEECH, pitch=205.0))
-    _draw_identity_card().save(media.papers / "1-identity-card.jpg", quality=92)
-    _draw_statement().save(media.papers / "2-income-statement.jpg", quality=92)
+    _draw_identity_card().save(media.documents / "1-identity-card.jpg", quality=92)
+    _draw_statement().save(media.documents / "2-income-statement.jpg", quality=92)
 
 
 def _write_videos(large: Path, small: Path, look: Look, phase: float) -> None:
@@ -245,8 +246,8 @@ def _draw_identity_card() -> Image.Image:
 def _draw_statement() -> Image.Image:
     """A made-up income statement on a desk."""
     desk = Image.new("RGB", (2592, 1944), (70, 78, 84))
-    paper = Image.new("RGB", (1300, 1800), (252, 252, 250))
-    draw = ImageDraw.Draw(paper)
+    document = Image.new("RGB", (1300, 1800), (252, 252, 250))
+    draw = ImageDraw.Draw(document)
     draw.text((330, 110), "收入流水（样本）", (30, 30, 30), _font(80))
     for index in range(12):
         y = 300 + index * 100
@@ -254,6 +255,6 @@ def _draw_statement() -> Image.Image:
         draw.text((120, y), f"2026-{index + 1:02}    工资    {12000 + 137 * index:,}.00", (40, 40, 40), _font(50))
     draw.ellipse((860, 1480, 1160, 1760), outline=(200, 50, 44), width=12)
     draw.text((915, 1585), "样本专用", (200, 50, 44), _font(50))
-    turned = paper.rotate(-1.5, Image.Resampling.BICUBIC, expand=True, fillcolor=(70, 78, 84))
+    turned = document.rotate(-1.5, Image.Resampling.BICUBIC, expand=True, fillcolor=(70, 78, 84))
     desk.paste(turned, ((2592 - turned.width) // 2, (1944 - turned.height) // 2))
     return desk

@@ -20,13 +20,13 @@ from server.api.http.app_keys import (
     BUS,
     CONDITION,
     CONFIG,
+    DOCUMENTS,
     HOST,
     ICE,
     IDENTITY,
     JOURNAL,
     LOBBY,
     NOTICE,
-    PAPERS,
     PROOFS,
     RATES,
     READER,
@@ -49,7 +49,7 @@ from server.calls.recorder_factory import Recordings
 from server.calls.registry import Rooms
 from server.cobrowse import Sanitiser
 from server.config import Config
-from server.documents import Papers
+from server.documents import DocumentStore
 from server.evidence.reader import Reader
 from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
@@ -173,7 +173,7 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
     await _check_belongs(config, app[STORE], app[BLOBS])
     app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
-    app[PAPERS] = Papers(app[BLOBS], app[VAULT], config.data / "uploads")
+    app[DOCUMENTS] = DocumentStore(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     app[PROOFS] = Proofs(verifier(config))
     yield

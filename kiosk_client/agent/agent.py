@@ -1,7 +1,7 @@
 """The kiosk's stream to the server, what it says to the page, and the call that goes on.
 
 One `Client` keeps the stream up. What the server says is remembered (`Mirror`), handed to the page as it is, and
-followed by the call's media and papers. What the page says goes to the server as it is, except for the page's own
+followed by the call's media and documents. What the page says goes to the server as it is, except for the page's own
 peer connection, which ends here.
 """
 
@@ -137,7 +137,7 @@ class Agent:
             case CallEnd():
                 return await self._leave(body)
             case DocumentAnswer():
-                return await self._answer_paper(body)
+                return await self._answer_document(body)
             case _:
                 return await self._forward(body)
 
@@ -151,7 +151,7 @@ class Agent:
             self._hear(reply)
         return reply
 
-    async def _answer_paper(self, body: DocumentAnswer) -> ServerMessage:
+    async def _answer_document(self, body: DocumentAnswer) -> ServerMessage:
         """The customer agrees to show a paper, or not: the call hears it first, the server never for the customer."""
         call = self._call
         if call is not None:

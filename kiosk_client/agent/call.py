@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk_client.agent.document_capture import Deliver, Papers
+from kiosk_client.agent.document_capture import Deliver, DocumentCapture
 from kiosk_client.agent.gateway import Check, Gateway, Post, Request
 from kiosk_client.agent.state_cache import TALKING
 from kiosk_client.agent.tray import Tray
@@ -31,7 +31,7 @@ class Equipment:
 
 
 class Call:
-    """Media, document camera and papers of one session."""
+    """Media, document camera and documents of one session."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Call:
         self._closed = False
         sources: dict[str, Flow] = {}
         if equipment.open_camera is not None:
-            papers = Injection(
+            documents = Injection(
                 "video",
                 "kiosk.auxiliary",
-                on_keyframe_request=self._show_whole_paper,
-                on_bitrate=self._limit_paper,
+                on_keyframe_request=self._show_whole_document,
+                on_bitrate=self._limit_document,
             )
-            self._tray = Tray(equipment.open_camera, papers.push, on_tray)
-            sources["auxiliary"] = papers.flow
+            self._tray = Tray(equipment.open_camera, documents.push, on_tray)
+            sources["auxiliary"] = documents.flow
         if equipment.loop is not None:
             camera = Injection("video", "kiosk.camera", on_keyframe_request=self._show_whole_picture)
             microphone = Injection("audio", "kiosk.microphone")
@@ -79,7 +79,7 @@ class Call:
             networks=equipment.networks,
             on_page_lost=on_page_lost,
         )
-        self._papers = Papers(self._take, self._deliver, self._report)
+        self._documents = DocumentCapture(self._take, self._deliver, self._report)
 
     def follow(self, session: Session) -> None:
         """The server says how the session stands: media runs from the first answer on."""
@@ -93,7 +93,7 @@ class Call:
         if self._tray is not None:
             self._tray.follow(session)
         if session.state in TALKING:
-            self._papers.follow(session)
+            self._documents.follow(session)
 
     def answer(self, body: DocumentAnswer) -> None:
         """The customer's own press: nothing else opens the document camera, and a no closes it at once."""
@@ -106,8 +106,8 @@ class Call:
             self.withdraw(body.document)
 
     def withdraw(self, document: str) -> None:
-        """This paper is not to be shown: what is under way of it ends, and the camera closes."""
-        self._papers.drop(document)
+        """This document is not to be shown: what is under way of it ends, and the camera closes."""
+        self._documents.drop(document)
         if self._tray is not None:
             self._tray.end(document)
 
@@ -117,16 +117,16 @@ class Call:
         stopping = spawn(self._tray.stop(), name="tray stops") if self._tray is not None else None
         # First the legs: the server ends its side at once, and a gateway that is still open would take that for a loss.
         await self.gateway.close()
-        await self._papers.stop()
+        await self._documents.stop()
         await cancel(self._playing)
         if stopping is not None:
             await stopping
 
-    def _show_whole_paper(self) -> None:
+    def _show_whole_document(self) -> None:
         if self._tray is not None:
             self._tray.request_keyframe()
 
-    def _limit_paper(self, bitrate: int) -> None:
+    def _limit_document(self, bitrate: int) -> None:
         if self._tray is not None:
             self._tray.set_bitrate(bitrate)
 

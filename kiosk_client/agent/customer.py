@@ -1,4 +1,4 @@
-"""A customer without a page: asks for an expert, shows papers when asked, rates, leaves. For headless kiosks."""
+"""A customer without a page: asks for an expert, shows documents when asked, rates, leaves. For headless kiosks."""
 
 from __future__ import annotations
 

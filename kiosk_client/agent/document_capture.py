@@ -1,4 +1,4 @@
-"""Takes the papers that the customer agreed to show, one after the other, each once."""
+"""Takes the documents that the customer agreed to show, one after the other, each once."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ Deliver = Callable[[str, str, Still], Awaitable[None]]
 Report = Callable[[str, str, str], Awaitable[None]]
 
 
-class Papers:
+class DocumentCapture:
     """Follows a session's documents; the session as the server tells it is all it needs, so a restart changes nothing.
 
-    `report(session, document, reason)` is called when a paper could not be taken (`camera_failed`),
+    `report(session, document, reason)` is called when a document could not be taken (`camera_failed`),
     may not be seen (`tray_closed`: the customer did not agree at this kiosk) or could not be delivered. A
-    paper that is still agreed ten seconds after it was delivered or reported is taken again: the server has not heard.
+    document that is still agreed ten seconds after it was delivered or reported is taken again: the server has not
+    heard.
     """
 
     def __init__(self, take: Take, deliver: Deliver, report: Report) -> None:
@@ -54,11 +55,11 @@ class Papers:
             self._agreed.add(document.id)
             known = self._tasks.get(document.id)
             if known is None or known.done():
-                log.info("paper is being taken", session=session.id, document=document.id)
-                self._tasks[document.id] = spawn(self._bring(session.id, document.id), name=f"paper {document.id}")
+                log.info("document is being taken", session=session.id, document=document.id)
+                self._tasks[document.id] = spawn(self._bring(session.id, document.id), name=f"document {document.id}")
 
     def drop(self, document: str) -> None:
-        """The customer takes it back: what is under way of this paper is cancelled, and nothing is reported of it."""
+        """The customer takes it back: what is under way of this document is cancelled, and nothing reported of it."""
         self._agreed.discard(document)
         task = self._tasks.pop(document, None)
         if task is not None:
@@ -86,24 +87,24 @@ class Papers:
             pause = min(2 * pause, SETTLE_MOST_S)
 
     async def _attempt(self, session: str, document: str) -> str | None:
-        """Take the paper and deliver it; returns the code of what failed."""
+        """Take the document and deliver it; returns the code of what failed."""
         try:
             still = await self._take(document)
             await self._deliver(session, document, still)
         except TrayClosed:
-            log.info("paper was not agreed to here", session=session, document=document)
+            log.info("document was not agreed to here", session=session, document=document)
             return "tray_closed"
         except CameraError as error:
-            log.warning("paper could not be taken", session=session, document=document, reason=str(error))
+            log.warning("document could not be taken", session=session, document=document, reason=str(error))
             return "camera_failed"
         except UploadFailed as error:
-            log.warning("paper could not be delivered", session=session, document=document, code=error.code)
+            log.warning("document could not be delivered", session=session, document=document, code=error.code)
             return error.code
         except Exception:
-            # The customer stands before "your paper is being taken": whatever it was, it is over.
-            log.exception("paper failed", session=session, document=document)
+            # The customer stands before "your document is being taken": whatever it was, it is over.
+            log.exception("document failed", session=session, document=document)
             return "internal"
-        log.info("paper delivered", session=session, document=document, size=len(still.data))
+        log.info("document delivered", session=session, document=document, size=len(still.data))
         return None
 
     async def _tell(self, session: str, document: str, reason: str) -> None:

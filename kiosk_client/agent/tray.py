@@ -1,7 +1,7 @@
 """The document camera, closed unless the customer has agreed to show something.
 
 Only the customer's own press on this kiosk opens it. What the server says can confirm that press or end it, and never
-stands for it: a server, or a session found again after a restart, that calls a paper agreed opens nothing.
+stands for it: a server, or a session found again after a restart, that calls a document agreed opens nothing.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from link.tasks import spawn
 
 log = structlog.get_logger()
 
-SHOW_S = 120.0  # a press counts for so long at most: a paper that is not delivered by then is asked for again
+SHOW_S = 120.0  # a press counts for so long at most: a document that is not delivered by then is asked for again
 SETTLE_S = 1.5  # a camera that was just opened has to find its exposure and focus before a still is worth taking
 ASKABLE = frozenset({DocumentState.REQUESTED, DocumentState.REJECTED, DocumentState.FAILED})
 
 
 class TrayClosed(CameraError):
-    """The customer has not agreed to this paper at this kiosk, or no longer."""
+    """The customer has not agreed to this document at this kiosk, or no longer."""
 
 
 @dataclass(slots=True)
 class _Press:
-    """The customer agreed to a paper; `confirmed` once the server said so too."""
+    """The customer agreed to a document; `confirmed` once the server said so too."""
 
     timer: asyncio.TimerHandle
     confirmed: bool = False
@@ -67,7 +67,7 @@ class Tray:
         return self._station is not None
 
     def agree(self, document: str) -> bool:
-        """The customer pressed: true if this paper is being asked for by somebody who is there."""
+        """The customer pressed: true if this document is being asked for by somebody who is there."""
         session = self._session
         asked = session is not None and any(d.id == document and d.state in ASKABLE for d in session.documents)
         if self._stopped or session is None or not asked or not _attended(session):
@@ -78,7 +78,7 @@ class Tray:
         return True
 
     def end(self, document: str) -> None:
-        """The paper is delivered, refused or given up: it is not to be seen any more."""
+        """The document is delivered, refused or given up: it is not to be seen any more."""
         press = self._presses.pop(document, None)
         if press is not None:
             press.timer.cancel()
@@ -108,7 +108,7 @@ class Tray:
             self._station.set_bitrate(bitrate)
 
     async def still(self, document: str) -> Still:
-        """Take this paper. Raises `TrayClosed` without the customer's press, `CameraError` if the camera fails."""
+        """Take this document. Raises `TrayClosed` without the customer's press, `CameraError` if the camera fails."""
         press = self._presses.get(document)
         if press is None or not press.confirmed or self._station is None:
             raise TrayClosed("the customer has not agreed at this kiosk")

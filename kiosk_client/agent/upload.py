@@ -1,4 +1,4 @@
-"""Carries a paper to the server: PUT with its SHA-256 (RFC 9530), tried again until it is there or refused."""
+"""Carries a document to the server: PUT with its SHA-256 (RFC 9530), tried again until it is there or refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 
 
 class UploadFailed(Exception):
-    """The paper did not get there; `code` says why: the server's own code, or `upload_failed`."""
+    """The document did not get there; `code` says why: the server's own code, or `upload_failed`."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""The document camera: a still at full resolution when a paper is taken, and a picture to show live meanwhile.
+"""The document camera: a still at full resolution when a document is taken, and a picture to show live meanwhile.
 
 Two kinds: a V4L2 device read through PyAV, and a folder of images for demonstrations and headless kiosks. All methods
 block; `station.Station` calls them from the one thread that owns the device.
@@ -33,7 +33,7 @@ class CameraError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """One paper as it was taken."""
+    """One document as it was taken."""
 
     data: bytes
     media_type: str

@@ -1,4 +1,4 @@
-"""The place where papers are laid: owns the document camera while a paper is shown, in one thread.
+"""The place where documents are laid: owns the document camera while a document is shown, in one thread.
 
 The thread reads the camera, encodes its picture once for everybody and takes stills when asked. When nothing is shown
 there is no station and the device is closed, so nothing can be seen.
@@ -31,7 +31,7 @@ Publish = Callable[[bytes, int, bool], None]
 
 
 class Station:
-    """Camera, live video and stills while a paper is shown. `start` once, `stop` once; both on the event loop."""
+    """Camera, live video and stills while a document is shown. `start` once, `stop` once; both on the event loop."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Station:
         self._bitrate = min(BITRATE, max(LEAST_BITRATE, bitrate))
 
     async def still(self) -> Still:
-        """Take a paper. Raises `CameraError`."""
+        """Take a document. Raises `CameraError`."""
         if self._thread is None or not self._thread.is_alive():
             raise CameraError("there is no document camera")
         wanted: Future[Still] = Future()
@@ -119,7 +119,7 @@ class Station:
                 failure = error
                 log.warning("document camera failed", reason=str(error))
             except Exception:
-                # Whatever a driver, a cable or a picture did: papers must go on when it is over.
+                # Whatever a driver, a cable or a picture did: documents must go on when it is over.
                 failure = CameraError("the document camera failed")
                 log.exception("document camera failed")
             else:

@@ -82,7 +82,7 @@ class FormStep(ClientBase, tag="form_step"):
 
 
 class DocumentAnswer(ClientBase, tag="document_answer"):
-    """The customer agrees that the paper be taken, or does not, or takes an agreement back. Reply: ``done``."""
+    """The customer agrees that the document be taken, or does not, or takes an agreement back. Reply: ``done``."""
 
     faces = KIOSK_SIDE
     session: Id
@@ -91,7 +91,7 @@ class DocumentAnswer(ClientBase, tag="document_answer"):
 
 
 class DocumentFailed(ClientBase, tag="document_failed"):
-    """The kiosk client could not take or deliver the paper. Reply: ``done``."""
+    """The kiosk client could not take or deliver the document. Reply: ``done``."""
 
     faces = frozenset({Face.KIOSK})
     session: Id
@@ -233,7 +233,7 @@ class NoteSave(ClientBase, tag="note_save"):
 
 
 class DocumentRequest(ClientBase, tag="document_request"):
-    """The specialist asks to see a paper. Reply: ``session``."""
+    """The specialist asks to see a document. Reply: ``session``."""
 
     faces = CONSOLE_ONLY
     session: Id
@@ -242,7 +242,7 @@ class DocumentRequest(ClientBase, tag="document_request"):
 
 
 class DocumentDecide(ClientBase, tag="document_decide"):
-    """The specialist accepts a paper, or rejects it with a reason and so asks again. Reply: ``done``."""
+    """The specialist accepts a document, or rejects it with a reason and so asks again. Reply: ``done``."""
 
     faces = CONSOLE_ONLY
     session: Id

@@ -1,4 +1,4 @@
-"""Papers over HTTP: kiosks deliver what was asked for and agreed to, people of the session and its branch look."""
+"""Documents over HTTP: kiosks deliver what was asked for and agreed to, people of the session and its branch look."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from link.protocol.errors import BadMessage, NotFound, TooLarge, VisavisError, WrongState
 from link.protocol.values import DocumentState
-from server.api.http.app_keys import AUDIT, JOURNAL, PAPERS, ROOMS, STORE
+from server.api.http.app_keys import AUDIT, DOCUMENTS, JOURNAL, ROOMS, STORE
 from server.api.http.body import check_access, hand_on
 from server.api.http.routes import KIOSK, PERSON, Allow, Foreign, Route
 from server.blobs.blobs import Missing
@@ -23,19 +23,19 @@ from server.session import events as e
 
 log = structlog.get_logger()
 
-PAPER_S: Final = 90.0  # a kiosk gives up after 60
+DOCUMENT_S: Final = 90.0  # a kiosk gives up after 60
 TYPES: Final = frozenset({"image/jpeg", "image/png"})
 STORED: Final = "document_stored"
 
 
 async def deliver(request: web.Request) -> web.StreamResponse:
-    """Take a paper: 201 when it is stored and journaled, 200 when the very same was before.
+    """Take a document: 201 when it is stored and journaled, 200 when the very same was before.
 
     Raises:
         TooLarge: over 20 MiB.
-        RateLimited: too many are on their way, for this paper, from this kiosk or to this server.
+        RateLimited: too many are on their way, for this document, from this kiosk or to this server.
         Unprocessable: the bytes have another digest than the header says, or are no image that is taken.
-        WrongState: nobody agreed to it, or another paper was delivered for it.
+        WrongState: nobody agreed to it, or another document was delivered for it.
         NotAuthenticated: the kiosk was revoked meanwhile.
     """
     kiosk, rooms = request[KIOSK].id, request.app[ROOMS]
@@ -45,36 +45,36 @@ async def deliver(request: web.Request) -> web.StreamResponse:
         raise BadMessage("a JPEG or PNG image is expected")
     state = rooms.kiosks_room(kiosk, session).state
     known, asked = state.stored.get(document), state.document(document)
-    # A paper that was rejected and agreed to again is taken anew; until then what was delivered stands.
+    # A document that was rejected and agreed to again is taken anew; until then what was delivered stands.
     if known is not None and asked is not None and asked.state != DocumentState.AGREED:
         if known.sha256 != expected.hex():
-            raise WrongState("another paper was delivered before")
+            raise WrongState("another document was delivered before")
         return _receipt(known, status=200)
     rooms.document(kiosk, session, document)
-    papers, length = request.app[PAPERS], request.content_length
+    documents, length = request.app[DOCUMENTS], request.content_length
     if (length or 0) > MAX_BYTES:
-        raise TooLarge("the paper is too large")
-    with papers.allowance.upload(kiosk, session, document, MAX_BYTES if length is None else length):
-        async with papers.receive(session, document) as delivery:
-            await hand_on(request, MAX_BYTES, delivery.incoming.take, within_s=PAPER_S)
+        raise TooLarge("the document is too large")
+    with documents.allowance.upload(kiosk, session, document, MAX_BYTES if length is None else length):
+        async with documents.receive(session, document) as delivery:
+            await hand_on(request, MAX_BYTES, delivery.incoming.take, within_s=DOCUMENT_S)
             check_digest(expected, await delivery.incoming.finish())
-            paper = await papers.keep(delivery, expected.hex())
-    event = e.DocumentStored(document=document, **asdict(paper))
+            stored = await documents.keep(delivery, expected.hex())
+    event = e.DocumentStored(document=document, **asdict(stored))
     try:
         check_access(request)
         await rooms.document_stored(kiosk, session, event)
     except BaseException:
-        await papers.discard(paper)
+        await documents.discard(stored)
         raise
     taken = rooms.kiosks_room(kiosk, session).state.stored[document]
     if taken != event:
-        await papers.discard(paper)  # the same paper, delivered twice at once
+        await documents.discard(stored)  # the same document, delivered twice at once
     log.info("document stored", session=session, document=document, size=taken.size)
     return _receipt(taken, status=201 if taken == event else 200)
 
 
 async def look(request: web.Request) -> web.StreamResponse:
-    """A paper's clean view, or with `?original=1` the bytes as delivered; every look is audited."""
+    """A document's clean view, or with `?original=1` the bytes as delivered; every look is audited."""
     session, document = request.match_info["session"], request.match_info["document"]
     original = request.query.get("original") == "1"
     stored = await _find(request, session, document)
@@ -83,7 +83,7 @@ async def look(request: web.Request) -> web.StreamResponse:
         f"person:{request[PERSON].id}", "document.view", f"session:{session}/{document}", detail
     )
     try:
-        content = await request.app[PAPERS].read(session, stored.original_blob if original else stored.blob)
+        content = await request.app[DOCUMENTS].read(session, stored.original_blob if original else stored.blob)
     except NoKey as error:
         raise NotFound from error
     except (Missing, Broken) as error:

@@ -1,4 +1,4 @@
-"""What kiosks do over plain HTTP: enrol, and deliver the papers that were asked for."""
+"""What kiosks do over plain HTTP: enrol, and deliver the documents that were asked for."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Vault:
         """Return the session's key, made now if it has none. Raises `NoKey` if it was destroyed."""
         row = await self._keys.get(session)
         if row is None:
-            async with self._creating:  # a paper, the recorder and a line of chat may all want the first one
+            async with self._creating:  # a document, the recorder and a line of chat may all want the first one
                 if await self._keys.get(session) is None:
                     secret = secrets.token_bytes(self._suite.key_bytes)
                     await self._keys.add(session, self._suite.name, self._wrap(self._suite, session, secret))

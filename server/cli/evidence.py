@@ -71,7 +71,7 @@ def add_commands(commands: Any) -> None:
     copying = _command(
         commands,
         "backup",
-        "copy the database, and then the recordings and papers",
+        "copy the database, and then the recordings and documents",
         _backup,
         ("data", "database", "blobs"),
     )

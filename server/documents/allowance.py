@@ -1,4 +1,4 @@
-"""How many papers may be on their way at once: for one paper, from one kiosk, and to this server."""
+"""How many documents may be on their way at once: for one document, from one kiosk, and to this server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from link.protocol.errors import RateLimited
 
-PER_PAPER: Final = 3
+PER_DOCUMENT: Final = 3
 """A kiosk client delivers one at a time; what a broken connection left behind may still be there beside it."""
 PER_KIOSK: Final = 4
 IN_ALL: Final = 32
@@ -22,14 +22,14 @@ class Allowance:
     """Counts uploads from their first to their last byte, and while they are made ready."""
 
     def __init__(
-        self, *, per_paper: int = PER_PAPER, per_kiosk: int = PER_KIOSK, in_all: int = IN_ALL, size: int = BYTES
+        self, *, per_document: int = PER_DOCUMENT, per_kiosk: int = PER_KIOSK, in_all: int = IN_ALL, size: int = BYTES
     ) -> None:
-        self._per_paper = per_paper
+        self._per_document = per_document
         self._per_kiosk = per_kiosk
         self._in_all = in_all
         self._size = size
         self._kiosks: Counter[str] = Counter()
-        self._papers: Counter[tuple[str, str]] = Counter()
+        self._documents: Counter[tuple[str, str]] = Counter()
         self._bytes = 0
 
     @contextmanager
@@ -39,29 +39,29 @@ class Allowance:
         Raises:
             RateLimited: there is none; come back after `retry_after` seconds.
         """
-        paper = (session, document)
+        which = (session, document)
         full = (
-            self._papers[paper] >= self._per_paper
+            self._documents[which] >= self._per_document
             or self._kiosks[kiosk] >= self._per_kiosk
             or self._kiosks.total() >= self._in_all
             or self._bytes + size > self._size
         )
         if full:
-            self._forget(kiosk, paper)
-            raise RateLimited("too many papers on their way", retry_after=RETRY_S)
-        self._papers[paper] += 1
+            self._forget(kiosk, which)
+            raise RateLimited("too many documents on their way", retry_after=RETRY_S)
+        self._documents[which] += 1
         self._kiosks[kiosk] += 1
         self._bytes += size
         try:
             yield
         finally:
-            self._papers[paper] -= 1
+            self._documents[which] -= 1
             self._kiosks[kiosk] -= 1
             self._bytes -= size
-            self._forget(kiosk, paper)
+            self._forget(kiosk, which)
 
-    def _forget(self, kiosk: str, paper: tuple[str, str]) -> None:
-        if not self._papers[paper]:
-            del self._papers[paper]
+    def _forget(self, kiosk: str, which: tuple[str, str]) -> None:
+        if not self._documents[which]:
+            del self._documents[which]
         if not self._kiosks[kiosk]:
             del self._kiosks[kiosk]

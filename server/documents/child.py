@@ -45,7 +45,7 @@ def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             raise Refused("too_many_pixels")
         incomplete = decode(image, data)
-        plain = on_paper(upright(image))
+        plain = on_white(upright(image))
     clean = Image.frombytes(plain.mode, plain.size, plain.tobytes())
     out = io.BytesIO()
     if kind == "JPEG":
@@ -118,7 +118,7 @@ def orientation(exif: bytes) -> int:
     return 1
 
 
-def on_paper(image: Image.Image) -> Image.Image:
+def on_white(image: Image.Image) -> Image.Image:
     """The image as grey or RGB, as a viewer shows it on white paper; what was transparent is gone."""
     if image.mode.startswith("I"):
         # Sixteen bits of grey. Pillow's own conversion cuts all above 255 off.

@@ -1,4 +1,4 @@
-"""Keeping papers: the original as evidence and a clean view for people, both sealed under the session's key."""
+"""Keeping documents: the original as evidence and a clean view for people, both sealed under the session's key."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from server.documents.reencode import Reencoder, View
 MAX_BYTES = 20 * 1024 * 1024
 """Largest upload."""
 AT_ONCE: Final = 2
-"""Papers that are held in memory whole, each with the view that is made of it."""
+"""Documents that are held in memory whole, each with the view that is made of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """A stored paper: hashes (SHA-256, hex) and kind of the delivered bytes and of the view, and where both lie."""
+class StoredDocument:
+    """A stored document: hashes (SHA-256, hex) and kind of the delivered bytes and of the view, and where both lie."""
 
     sha256: str
     size: int
@@ -42,18 +42,18 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A paper that is coming in, and where it will lie."""
+    """A document that is coming in, and where it will lie."""
 
     name: str
     key: SessionKey
     incoming: Incoming
 
 
-class Papers:
-    """Stores and returns the papers of sessions."""
+class DocumentStore:
+    """Stores and returns the documents of sessions."""
 
     def __init__(self, blobs: Blobs, vault: Vault, folder: Path, reencoder: Reencoder | None = None) -> None:
-        """`folder` is where papers lie, sealed, while they come in."""
+        """`folder` is where documents lie, sealed, while they come in."""
         self.allowance = Allowance()
         self._blobs = blobs
         self._vault = vault
@@ -63,7 +63,7 @@ class Papers:
 
     @asynccontextmanager
     async def receive(self, session: str, document: str) -> AsyncIterator[Delivery]:
-        """A delivery of this paper, to be filled and then kept; what was not kept is gone when the block ends.
+        """A delivery of this document, to be filled and then kept; what was not kept is gone when the block ends.
 
         Raises:
             link.protocol.errors.Unavailable: the disk or the database does not take it.
@@ -75,7 +75,7 @@ class Papers:
         async with incoming(self._folder, key, _sealed_as(f"{name}-original")) as coming:
             yield Delivery(name, key, coming)
 
-    async def keep(self, delivery: Delivery, sha256: str) -> Paper:
+    async def keep(self, delivery: Delivery, sha256: str) -> StoredDocument:
         """Check and store a delivered image, whose SHA-256 is `sha256` (hex); what is refused leaves nothing behind.
 
         At most two are in memory at a time, the others wait on the disk.
@@ -89,23 +89,23 @@ class Papers:
             view = await self._reencoder.reencode(original)
             del original
             size = delivery.incoming.size
-            paper = await asyncio.to_thread(_describe, delivery.name, size, sha256, view)
-            seal = partial(delivery.key.seal, _sealed_as(paper.blob), view.data)
+            document = await asyncio.to_thread(_describe, delivery.name, size, sha256, view)
+            seal = partial(delivery.key.seal, _sealed_as(document.blob), view.data)
             try:
-                for name, make in ((paper.original_blob, delivery.incoming.sealed), (paper.blob, seal)):
+                for name, make in ((document.original_blob, delivery.incoming.sealed), (document.blob, seal)):
                     await self._blobs.put(name, await asyncio.to_thread(make))
             except BaseException:
-                await asyncio.shield(self.discard(paper))
+                await asyncio.shield(self.discard(document))
                 raise
-        return paper
+        return document
 
-    async def discard(self, paper: Paper) -> None:
+    async def discard(self, document: StoredDocument) -> None:
         """Remove what `keep` stored, because the session did not take it."""
-        for name in (paper.blob, paper.original_blob):
+        for name in (document.blob, document.original_blob):
             await self._blobs.delete(name)
 
     async def read(self, session: str, blob: str) -> bytes:
-        """The content of a paper's `blob` or `original_blob`.
+        """The content of a document's `blob` or `original_blob`.
 
         Raises:
             server.blobs.vault.NoKey: the session's key was destroyed.
@@ -122,8 +122,8 @@ def _sealed_as(blob: str) -> str:
     return blob.split("/", 2)[2]
 
 
-def _describe(name: str, size: int, sha256: str, view: View) -> Paper:
-    return Paper(
+def _describe(name: str, size: int, sha256: str, view: View) -> StoredDocument:
+    return StoredDocument(
         sha256=sha256,
         size=size,
         media_type=view.media_type,

@@ -1,4 +1,4 @@
-"""A paper on its way: it goes to the disk as it comes, sealed, in a file that has no name and ends with the process."""
+"""A document on its way: it goes to the disk as it comes, sealed, in a nameless file that ends with the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Incoming:
-    """Takes a paper's bytes in order; holds one piece of them in memory and the rest, sealed as `name`, on the disk."""
+    """Takes a document's bytes in order; holds one piece of them in memory, the rest, sealed as `name`, on the disk."""
 
     def __init__(self, file: IO[bytes], key: SessionKey, name: str) -> None:
         self.size = 0
@@ -63,7 +63,7 @@ class Incoming:
 
 @asynccontextmanager
 async def incoming(folder: Path, key: SessionKey, name: str) -> AsyncIterator[Incoming]:
-    """A place for a paper that is to be sealed as `name`; gone when the block ends. Raises `Unavailable`."""
+    """A place for a document that is to be sealed as `name`; gone when the block ends. Raises `Unavailable`."""
     file = await _on_disk(lambda: _nameless(folder))
     try:
         yield await _on_disk(lambda: Incoming(file, key, name))
@@ -81,4 +81,4 @@ async def _on_disk(work: Callable[[], T]) -> T:
     try:
         return await asyncio.to_thread(work)
     except OSError as error:
-        raise Unavailable(f"the paper cannot be kept: {error.strerror}") from error
+        raise Unavailable(f"the document cannot be kept: {error.strerror}") from error

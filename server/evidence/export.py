@@ -1,7 +1,7 @@
 """`visavis export SESSION DIR`: a session as ordinary files, for those who have no Visavis.
 
 One WebM file per camera or microphone (all on the session's clock, so they play side by side), `cobrowse.jsonl`, the
-papers, `journal.jsonl` with every hash of the chain, `texts.jsonl` with what is sealed in it (chat and notes), and
+documents, `journal.jsonl` with every hash of the chain, `texts.jsonl` with what is sealed in it (chat and notes), and
 `SHA256SUMS` over all of them. Segments go from the store to the file one by one, and a file has its name once it is
 whole: what was interrupted goes on where it stopped.
 """
@@ -82,7 +82,7 @@ async def export_session(session: str, folder: Path, *, journal: Journal, blobs:
         if isinstance(event, e.TrackStarted):
             written.append(await _export_track(folder, event, events, blobs, key, left_out))
         elif isinstance(event, e.DocumentStored):
-            written += [path async for path in _export_paper(folder, event, blobs, key, left_out)]
+            written += [path async for path in _export_document(folder, event, blobs, key, left_out)]
     left_out = list(dict.fromkeys(left_out))
     if left_out:
         written.append(_write(folder / LEFT_OUT, "".join(f"{line}\n" for line in left_out).encode()))
@@ -164,17 +164,17 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-async def _export_paper(
-    folder: Path, paper: e.DocumentStored, blobs: Blobs, key: SessionKey, left_out: list[str]
+async def _export_document(
+    folder: Path, document: e.DocumentStored, blobs: Blobs, key: SessionKey, left_out: list[str]
 ) -> AsyncIterator[Path]:
-    for name, what in ((paper.original_blob, "original"), (paper.blob, "view")):
+    for name, what in ((document.original_blob, "original"), (document.blob, "view")):
         try:
             data = await asyncio.to_thread(key.unseal, name.split("/", 2)[2], await blobs.get(name))
         except UNREADABLE as error:
-            left_out.append(f"document {paper.document}, {what}: {type(error).__name__}: {error}")
+            left_out.append(f"document {document.document}, {what}: {type(error).__name__}: {error}")
             continue
-        suffix = _SUFFIXES.get(paper.media_type, ".bin") if what == "original" else _image_suffix(data)
-        yield _write(folder / f"document-{paper.document}-{what}{suffix}", data)
+        suffix = _SUFFIXES.get(document.media_type, ".bin") if what == "original" else _image_suffix(data)
+        yield _write(folder / f"document-{document.document}-{what}{suffix}", data)
 
 
 def _image_suffix(data: bytes) -> str:

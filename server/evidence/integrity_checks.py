@@ -1,4 +1,4 @@
-"""The single checks that make up `verify`: of the chain, of the tracks' accounts, of segments and papers."""
+"""The single checks that make up `verify`: of the chain, of the tracks' accounts, of segments and documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOLERANCE_MS = 130  # a frame may begin just before its segment's span and end o
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: `where` names the journal entry, the segment or the paper."""
+    """One thing that is wrong: `where` names the journal entry, the segment or the document."""
 
     where: str
     problem: str
@@ -166,8 +166,8 @@ def check_segment(key: SessionKey, kind: str, event: e.SegmentSealed, blob: byte
     return None
 
 
-def check_paper(key: SessionKey, event: e.DocumentStored, name: str, sha256: str, blob: bytes) -> Finding | None:
-    """Check one of a paper's two blobs against the hash of its contents."""
+def check_document(key: SessionKey, event: e.DocumentStored, name: str, sha256: str, blob: bytes) -> Finding | None:
+    """Check one of a document's two blobs against the hash of its contents."""
     try:
         data = key.unseal(name.split("/", 2)[2], blob)
     except (Broken, IndexError) as error:

@@ -15,9 +15,9 @@ from server.blobs.vault import NoKey, SessionKey, Vault
 from server.evidence.integrity_checks import (
     Finding,
     check_accounts,
+    check_document,
     check_head,
     check_journal,
-    check_paper,
     check_row,
     check_segment,
     check_text,
@@ -89,7 +89,7 @@ async def verify_session(
 ) -> Report:
     """Recompute the chain and every hash of a session, and decrypt and read everything it points to.
 
-    Without a `vault` only the journal can be checked. `progress` hears how many of all segments and papers are done.
+    Without a `vault` only the journal can be checked. `progress` hears how many of all segments and documents are done.
     """
     report = Report(session)
     try:
@@ -159,7 +159,7 @@ async def _contents(
                 for name, sha256 in ((event.original_blob, event.sha256), (event.blob, event.view_sha256)):
                     blob = await _get(report, blobs, name, f"document {event.document}")
                     if blob is not None:
-                        _note(report, await asyncio.to_thread(check_paper, key, event, name, sha256, blob))
+                        _note(report, await asyncio.to_thread(check_document, key, event, name, sha256, blob))
             case _ if is_sealed(event):
                 _note(report, check_text(key, event))
             case _:

@@ -211,7 +211,7 @@ def _finding(where: str, problem: str) -> dict[str, object]:
     first = words[0] if words else ""
     number = int(words[2]) if len(words) > 2 and words[2].isdecimal() and words[1] in ("segment", "seq") else None
     if first == "document":
-        return {"part": "paper", "track": "", "index": None, "where": where, "problem": problem}
+        return {"part": "document", "track": "", "index": None, "where": where, "problem": problem}
     if first in _PLACES:
         return {"part": _PLACES[first], "track": "", "index": None, "where": where, "problem": problem}
     track = first if first == "cobrowse" or "." in first else ""

@@ -233,7 +233,7 @@ class StepChanged(EventBase, frozen=True):
 
 
 class DocumentRequested(EventBase, frozen=True):
-    """The specialist asks for a paper."""
+    """The specialist asks for a document."""
 
     document: str
     label: str
@@ -274,7 +274,7 @@ class DocumentStored(EventBase, frozen=True):
 
 
 class DocumentDecided(EventBase, frozen=True):
-    """The specialist accepted the paper, or rejected it with a reason."""
+    """The specialist accepted the document, or rejected it with a reason."""
 
     document: str
     accepted: bool

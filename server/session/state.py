@@ -96,7 +96,7 @@ class State:
 
     @property
     def tray_seen(self) -> bool:
-        """Whether a specialist who is there may see the document camera: the customer has agreed to show a paper."""
+        """Whether a specialist who is there may see the document camera: the customer has agreed to show a document."""
         attended = self.phase is SessionState.ACTIVE and self.specialist is not None and SPECIALIST not in self.lost
         return attended and any(document.state is DocumentState.AGREED for document in self.documents)
 

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 async def _whole_call(folder: Path, changes: int) -> Delays:
     media = prepare(ROOT / ".cache" / "demo")
-    stack = Stack(folder / "data", free_port(), free_port(), papers=media.papers)
+    stack = Stack(folder / "data", free_port(), free_port(), documents=media.documents)
     async with (
         running(stack),
         open_browser(video=media.customer_video, audio=media.customer_audio, screen=KIOSK_SCREEN) as customers,

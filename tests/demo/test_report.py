@@ -54,7 +54,7 @@ def test_a_good_call_has_no_problem() -> None:
         ({"kiosk": dataclasses.replace(GOOD, audio_level=0.0)}, "the kiosk hears nothing"),
         ({"kiosk": dataclasses.replace(GOOD, frozen_s=3.5)}, "frozen picture for 3.5 s"),
         ({"cobrowse_events": 0}, "no co-browse event"),
-        ({"documents": [{"state": "stored"}]}, "no paper was accepted"),
+        ({"documents": [{"state": "stored"}]}, "no document was accepted"),
         ({"verified": False}, "does not verify"),
         ({"tracks": []}, "cobrowse is not recorded"),
         ({"seconds": 20.0}, "kiosk.camera has only 12.0 s of 20 s"),
@@ -133,7 +133,7 @@ def test_the_report_is_one_line_with_the_agreed_fields() -> None:
     assert {"session", "answer_to_media_ms", "documents", "replay_url", "verified"} <= values.keys()
 
 
-def test_the_journal_tells_of_tracks_papers_and_cobrowsing() -> None:
+def test_the_journal_tells_of_tracks_documents_and_cobrowsing() -> None:
     report = Report()
     stored = {
         "document": "d1",

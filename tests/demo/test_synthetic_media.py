@@ -45,7 +45,7 @@ def test_the_small_pictures_are_the_same_ones(media: synthetic_media.Media) -> N
         again = np.asarray(pictures[0][40].resize(synthetic_media.SMALL), int)
         assert np.abs(again - np.asarray(pictures[1][40], int)).mean() < 4
     assert media.small.customer_audio == media.customer_audio
-    assert media.small.papers == media.papers
+    assert media.small.documents == media.documents
 
 
 def test_the_voices_can_be_heard(media: synthetic_media.Media) -> None:
@@ -68,17 +68,17 @@ def test_a_voice_is_made_without_a_speech_program(monkeypatch: pytest.MonkeyPatc
     assert loudness.max() > 10 * (loudness.min() + 1), "syllables with pauses, not a tone"
 
 
-def test_the_papers_are_large_photographs(media: synthetic_media.Media) -> None:
-    papers = sorted(media.papers.iterdir())
-    assert len(papers) == 2
-    for paper in papers:
-        with Image.open(paper) as image:
+def test_the_documents_are_large_photographs(media: synthetic_media.Media) -> None:
+    documents = sorted(media.documents.iterdir())
+    assert len(documents) == 2
+    for document in documents:
+        with Image.open(document) as image:
             assert image.format == "JPEG"
             assert image.size == (2592, 1944)
 
 
 def test_made_files_are_kept(media: synthetic_media.Media) -> None:
-    folder = media.papers.parent
+    folder = media.documents.parent
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert synthetic_media.prepare(Path(folder)) == media
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before

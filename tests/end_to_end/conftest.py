@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def media() -> Media:
-    """Moving pictures, voices and papers, made once on this machine."""
+    """Moving pictures, voices and documents, made once on this machine."""
     return prepare(ROOT / ".cache" / "demo")
 
 
@@ -127,7 +127,9 @@ async def stack(tmp_path: Path, template: Stack, media: Media, request: pytest.F
     shutil.copytree(template.data, tmp_path / "data")
     marker = request.node.get_closest_marker("server_options")
     options = [str(argument) for argument in marker.args] if marker else []
-    made = Stack(tmp_path / "data", template.port, template.page_port, papers=media.papers, server_options=options)
+    made = Stack(
+        tmp_path / "data", template.port, template.page_port, documents=media.documents, server_options=options
+    )
     try:
         async with running(made):
             yield made

@@ -52,11 +52,11 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     await kiosk.reply(0)
     await console.page.locator("console-chat .line:not(.own)").wait_for()
 
-    # A paper arrives byte for byte, and is accepted.
-    await console.ask_for_paper()
-    await kiosk.show_paper()
-    await console.open_paper()
-    await console.accept_paper()
+    # A document arrives byte for byte, and is accepted.
+    await console.ask_for_document()
+    await kiosk.show_document()
+    await console.open_document()
+    await console.accept_document()
 
     await kiosk.hang_up()
     await kiosk.rate(4)
@@ -76,8 +76,10 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     assert told.index("consent_given") < told.index("leg_opened"), "no medium before consent"
     assert {event["reason"] for kind, event in entries if kind == "leg_closed"} <= {"closed", "far_end"}
     facts = dict(entries)
-    papers = sorted((stack.papers or stack.data).iterdir())
-    assert facts["document_stored"]["sha256"] in [hashlib.sha256(paper.read_bytes()).hexdigest() for paper in papers]
+    documents = sorted((stack.documents or stack.data).iterdir())
+    assert facts["document_stored"]["sha256"] in [
+        hashlib.sha256(document.read_bytes()).hexdigest() for document in documents
+    ]
     assert facts["rated"]["stars"] == 4
     steps = [event["step"] for kind, event in entries if kind == "step_changed"]
     assert steps[:4] == ["product", "risk", "details", "review"]
@@ -110,20 +112,20 @@ async def test_a_customer_may_leave_the_queue(faces: Faces) -> None:
 
 
 @big
-async def test_a_paper_may_be_refused_by_either_side(call: Faces) -> None:
-    await call.console.ask_for_paper()
-    await call.kiosk.decline_paper()
-    await call.console.paper("declined")
-    await call.console.ask_for_paper()
-    await call.kiosk.show_paper()
-    await call.console.open_paper()
-    await call.console.reject_paper()
-    again = call.kiosk.page.locator("kiosk-paper blockquote")
+async def test_a_document_may_be_refused_by_either_side(call: Faces) -> None:
+    await call.console.ask_for_document()
+    await call.kiosk.decline_document()
+    await call.console.document("declined")
+    await call.console.ask_for_document()
+    await call.kiosk.show_document()
+    await call.console.open_document()
+    await call.console.reject_document()
+    again = call.kiosk.page.locator("kiosk-document blockquote")
     await again.wait_for()
     assert len(await again.inner_text()) > 3, "the customer reads why"
-    await call.kiosk.show_paper()
-    await call.console.open_paper()
-    await call.console.accept_paper()
+    await call.kiosk.show_document()
+    await call.console.open_document()
+    await call.console.accept_document()
     entries = await call.stack.journal(call.session)
     decisions = [event["accepted"] for kind, event in entries if kind == "document_decided"]
     assert decisions == [False, True]

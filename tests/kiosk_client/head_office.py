@@ -76,7 +76,7 @@ class HeadOffice:
     code: str = "12345678"
     session: Session | None = None
     said: list[c.ClientMessage] = field(default_factory=list)
-    papers: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
     upload_statuses: list[int] = field(default_factory=list)
     # What is said of requests of these types, instead of doing them; None: nothing is said.
     errors: dict[type[c.ClientMessage], VisavisError | None] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class HeadOffice:
         app = web.Application(client_max_size=32 * 2**20)
         app.router.add_get("/ws/kiosk", self._socket)
         app.router.add_post("/api/kiosk/enrol", self._enrol)
-        app.router.add_put("/api/kiosk/sessions/{session}/documents/{document}", self._paper)
+        app.router.add_put("/api/kiosk/sessions/{session}/documents/{document}", self._document)
         return app
 
     async def until(self, what: Any, timeout: float = 30.0) -> Any:
@@ -143,12 +143,12 @@ class HeadOffice:
             recording=TRACKS,
         )
 
-    def ask_paper(self, document: str, label: str = "identity_card", note: str = "") -> None:
+    def ask_document(self, document: str, label: str = "identity_card", note: str = "") -> None:
         assert self.session is not None
         asked = Document(document, label, DocumentState.REQUESTED, note)
         self.update(documents=[*self.session.documents, asked])
 
-    def set_paper(self, document: str, state: DocumentState, reason: str = "") -> None:
+    def set_document(self, document: str, state: DocumentState, reason: str = "") -> None:
         assert self.session is not None
         self.update(
             documents=[
@@ -206,7 +206,7 @@ class HeadOffice:
         self.tokens.append(claims["jti"])
         return fresh
 
-    async def _paper(self, request: web.Request) -> web.Response:
+    async def _document(self, request: web.Request) -> web.Response:
         if not self._proven(request):
             return web.json_response({"error": {"code": "not_authenticated", "message": ""}}, status=401)
         body = await request.read()
@@ -218,8 +218,8 @@ class HeadOffice:
         if request.headers.get("Content-Digest") != f"sha-256=:{digest}:":
             return web.json_response({"error": {"code": "unprocessable", "message": ""}}, status=422)
         document = request.match_info["document"]
-        self.papers[document] = body
-        self.set_paper(document, DocumentState.STORED)
+        self.documents[document] = body
+        self.set_document(document, DocumentState.STORED)
         await self._tell_tests()
         return web.json_response({}, status=201)
 
@@ -276,10 +276,10 @@ class HeadOffice:
             case c.DocumentAnswer():
                 state = DocumentState.AGREED if body.agreed else DocumentState.DECLINED
                 channel.reply(incoming, s.Done())
-                self.set_paper(body.document, state)
+                self.set_document(body.document, state)
             case c.DocumentFailed():
                 channel.reply(incoming, s.Done())
-                self.set_paper(body.document, DocumentState.FAILED, body.reason)
+                self.set_document(body.document, DocumentState.FAILED, body.reason)
             case c.ChatSend():
                 channel.reply(incoming, s.Done())
                 now = int(time.monotonic() * 1000)

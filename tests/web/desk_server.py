@@ -153,7 +153,7 @@ class Desk:
         self.post(s.ChatMessage(self.session.id, line))
 
     def document(self, index: int, state: DocumentState, **changes: object) -> None:
-        """Move a paper on."""
+        """Move a document on."""
         assert self.session is not None
         documents = list(self.session.documents)
         documents[index] = msgspec.structs.replace(documents[index], state=state, **changes)

@@ -100,7 +100,7 @@ async def test_media_and_screen_arrive_and_the_pointer_goes_out(tmp_path: Path) 
         assert person.complaints == []
 
 
-async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> None:
+async def test_documents_are_asked_for_looked_at_and_decided(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
         await into_call(desk, page)
@@ -108,10 +108,10 @@ async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> Non
         await expect(page.get_by_role("button", name="Identity card")).to_be_focused()
         await page.keyboard.press("Enter")
         assert (await desk.until(c.DocumentRequest)) == c.DocumentRequest("session-1", "identity_card")
-        await expect(page.locator(".papers .chip")).to_have_text("Waiting for the customer")
+        await expect(page.locator(".document-list .chip")).to_have_text("Waiting for the customer")
         desk.document(0, DocumentState.STORED, width=1600, height=1000, size=2_000_000, incomplete=True)
         await expect(page.get_by_text("A paper has arrived.")).to_be_visible()
-        await expect(page.locator(".papers .incomplete")).to_have_text("Incomplete picture")
+        await expect(page.locator(".document-list .incomplete")).to_have_text("Incomplete picture")
         await page.keyboard.press("F4")
         viewer = page.get_by_role("dialog", name="Identity card")
         image = viewer.get_by_role("img")
@@ -133,29 +133,29 @@ async def test_papers_are_asked_for_looked_at_and_decided(tmp_path: Path) -> Non
         await page.keyboard.press("2")
         decision = await desk.until(c.DocumentDecide)
         assert decision == c.DocumentDecide("session-1", "document-0", False, "有反光，请调整角度")
-        await expect(page.locator(".papers .chip")).to_have_text("Asked again")
+        await expect(page.locator(".document-list .chip")).to_have_text("Asked again")
         desk.document(0, DocumentState.STORED, reason="", incomplete=False)
-        await expect(page.locator(".papers .chip")).to_have_text("Please check")
-        await expect(page.locator(".papers .incomplete")).to_have_count(0)
+        await expect(page.locator(".document-list .chip")).to_have_text("Please check")
+        await expect(page.locator(".document-list .incomplete")).to_have_count(0)
         await page.keyboard.press("F4")
         await page.keyboard.press("a")
         assert (await desk.until(c.DocumentDecide, 2)) == c.DocumentDecide("session-1", "document-0", True)
-        await expect(page.locator(".papers .chip")).to_have_text("Accepted")
+        await expect(page.locator(".document-list .chip")).to_have_text("Accepted")
 
 
 @big
-async def test_nobody_who_holds_is_asked_for_a_paper(tmp_path: Path) -> None:
+async def test_nobody_who_holds_is_asked_for_a_document(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
         await into_call(desk, page)
         await page.get_by_role("button", name="Other paper").click()
-        await page.locator("#other-paper").wait_for()
+        await page.locator("#other-document").wait_for()
         desk.update(state=SessionState.HELD)
         asks = page.get_by_role("group", name="Ask the customer for").get_by_role("button")
         for ask in await asks.all():
             await expect(ask).to_be_disabled()
             await expect(ask).to_have_accessible_description(re.compile("Resume the call first"))
-        await expect(page.locator("#other-paper")).to_have_count(0)
+        await expect(page.locator("#other-document")).to_have_count(0)
         await page.keyboard.press("d")
         await expect(page.locator(".notice.info")).to_contain_text("Resume the call first")
         assert await faults_everywhere(page) == []
@@ -311,8 +311,8 @@ async def test_long_texts_and_double_zoom_leave_everything_in_reach(tmp_path: Pa
         await expect(page.locator("wa-button.answer")).to_be_in_viewport(ratio=1)
         await page.keyboard.press("Enter")
         await page.locator("console-stage").wait_for()
-        paper = Document("paper", "other", DocumentState.STORED, name, name)
-        desk.update(documents=[paper, paper])
+        document = Document("document", "other", DocumentState.STORED, name, name)
+        desk.update(documents=[document, document])
         desk.customer_says(name * 4)
         await page.locator("console-chat .line").wait_for()
         for screen in (zoomed, ViewportSize(width=1280, height=720), ViewportSize(width=1440, height=900)):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.chromium
 
 WEAK = Network("kiosk", Quality.WEAK, "bandwidth")
 POOR = Network("specialist", Quality.BAD, "loss")
-PAPER = Document("document-0", "identity_card", DocumentState.STORED)
+DOCUMENT = Document("document-0", "identity_card", DocumentState.STORED)
 DESKTOPS = ((1280, 720), (1440, 900), (1920, 1080))
 ZOOMED = (640, 360)  # a laptop of 1280 by 720 at 200 %
 
@@ -191,11 +191,11 @@ async def test_what_is_said_of_the_network_is_never_cut_off(tmp_path: Path) -> N
 
 
 @big
-async def test_a_paper_in_front_hides_no_word_of_the_network(tmp_path: Path) -> None:
+async def test_a_document_in_front_hides_no_word_of_the_network(tmp_path: Path) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
         await in_good_call(desk, page)
-        desk.update(documents=[PAPER])
+        desk.update(documents=[DOCUMENT])
         await page.locator(".notice").wait_for()
         await page.keyboard.press("F4")
         said = page.locator(".viewer-network")
@@ -215,6 +215,6 @@ async def test_a_paper_in_front_hides_no_word_of_the_network(tmp_path: Path) -> 
             await page.evaluate(SPEAK, language)
             stage = await page.locator(".viewer-stage").bounding_box()
             assert stage is not None
-            assert stage["height"] > 80, "the paper can be seen"
+            assert stage["height"] > 80, "the document can be seen"
         await page.keyboard.press("a")
         assert (await desk.until(c.DocumentDecide)) == c.DocumentDecide("session-1", "document-0", True)

@@ -257,8 +257,8 @@ async def test_size_and_masks_are_kept_and_everything_fits(tmp_path: Path) -> No
         await page.locator(".sizes select").select_option("0.67")
         assert await screen.scale() == pytest.approx(0.67, abs=0.01)
         assert await faults_everywhere(page, *SCREENS) == []
-        papers = [Document(f"document-{n}", "contract", DocumentState.REQUESTED, "") for n in range(3)]
-        desk.update(documents=papers)
+        documents = [Document(f"document-{n}", "contract", DocumentState.REQUESTED, "") for n in range(3)]
+        desk.update(documents=documents)
         for size in (*SCREENS, ViewportSize(width=1440, height=900)):
             await page.set_viewport_size(size)
             for key in ("w", "1"):

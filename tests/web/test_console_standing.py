@@ -165,18 +165,18 @@ async def test_a_call_that_went_away_says_what_became_of_it(tmp_path: Path, reas
         await expect(said).to_have_count(0)
 
 
-@pytest.mark.parametrize("papers", first_of(3, 0, 8))
-async def test_papers_leave_the_chat_room_in_a_small_window(tmp_path: Path, papers: int) -> None:
+@pytest.mark.parametrize("documents", first_of(3, 0, 8))
+async def test_documents_leave_the_chat_room_in_a_small_window(tmp_path: Path, documents: int) -> None:
     async with console(tmp_path) as (desk, person, _):
         page = person.page
         await page.set_viewport_size({"width": 1280, "height": 720})
         await into_call(desk, page)
         labels = ["identity_card", "bank_card", "contract"]
-        asked = [Document(f"document-{n}", labels[n % 3], DocumentState.REQUESTED, "") for n in range(papers)]
+        asked = [Document(f"document-{n}", labels[n % 3], DocumentState.REQUESTED, "") for n in range(documents)]
         desk.update(documents=asked)
         for line in range(6):
             desk.customer_says(f"line {line}")
-        await expect(page.locator(".papers li")).to_have_count(papers)
+        await expect(page.locator(".document-list li")).to_have_count(documents)
         await expect(page.locator("console-chat .line")).to_have_count(6)
         log = page.locator("console-chat .lines")
         assert await log.evaluate("(log) => log.clientHeight") >= 60

@@ -180,8 +180,8 @@ async def test_a_recording_plays_in_step(tmp_path: Path) -> None:
         await shown.get_by_role("tab", name="Proof").click()
         await expect(shown.locator(".complete tr", has_text="Customer's camera")).to_contain_text("1.4 s")
         await shown.get_by_role("tab", name="Papers").click()
-        await until(shown, "document.querySelector('.papers img')?.naturalWidth", lambda width: width == 860)
-        await expect(shown.locator(".papers .incomplete")).to_have_text("Incomplete picture")
+        await until(shown, "document.querySelector('.document-list img')?.naturalWidth", lambda width: width == 860)
+        await expect(shown.locator(".document-list .incomplete")).to_have_text("Incomplete picture")
         assert await faults_everywhere(shown, PHONE_SCREEN) == []
         await shown.emulate_media(forced_colors="active")
         colours = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from server.calls.readiness import Condition
     from server.calls.registry import Rooms
     from server.config import Config
-    from server.documents import Papers
+    from server.documents import DocumentStore
     from server.evidence.reader import Reader
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
@@ -38,7 +38,7 @@ TALLY: web.AppKey[Tally] = web.AppKey("tally")
 IDENTITY: web.AppKey[Identity] = web.AppKey("identity")
 BLOBS: web.AppKey[Blobs] = web.AppKey("blobs")
 VAULT: web.AppKey[Vault] = web.AppKey("vault")
-PAPERS: web.AppKey[Papers] = web.AppKey("papers")
+DOCUMENTS: web.AppKey[DocumentStore] = web.AppKey("documents")
 BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")

@@ -106,7 +106,7 @@ async def hears_media(office: HeadOffice, *names: str, least: int = 5) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_headless_call_sends_picture_sound_and_paper(loop: MediaLoop, folder: Path) -> None:
+async def test_a_headless_call_sends_picture_sound_and_document(loop: MediaLoop, folder: Path) -> None:
     office = HeadOffice()
     equipment = Equipment(open_camera=partial(open_camera, str(folder)), loop=loop, loopback=True)
     async with opened(office) as address, running(office, address, equipment) as (agent, _):
@@ -115,15 +115,15 @@ async def test_a_headless_call_sends_picture_sound_and_paper(loop: MediaLoop, fo
         await office.heard(c.CallRequest)
         office.answer()
         await hears_media(office, "microphone", "camera")
-        office.ask_paper("d1")
+        office.ask_document("d1")
         await hears_media(office, "auxiliary", least=0)
-        await office.until(lambda: "d1" in office.papers)
-        office.set_paper("d1", DocumentState.REJECTED, "glare")
+        await office.until(lambda: "d1" in office.documents)
+        office.set_document("d1", DocumentState.REJECTED, "glare")
         await office.until(lambda: [type(m) for m in office.said].count(c.DocumentAnswer) == 2)
         office.end()
         ended = await asyncio.wait_for(calling, 30)
         rated = await office.heard(c.Rate)
-    assert office.papers["d1"] == (folder / "card.jpg").read_bytes()
+    assert office.documents["d1"] == (folder / "card.jpg").read_bytes()
     assert ended.state is SessionState.ENDED
     assert rated.stars == 4
 
@@ -273,7 +273,7 @@ async def test_a_kiosk_without_a_document_camera_says_so() -> None:
     office = HeadOffice()
     async with opened(office) as address, running(office, address, Equipment(loopback=True)) as (agent, _):
         await talking(office, agent)
-        office.ask_paper("d1")
+        office.ask_document("d1")
         await agent.ask(c.DocumentAnswer(office.session.id if office.session else "", "d1", agreed=True))
         failed = await office.heard(c.DocumentFailed)
         assert failed.reason == "camera_failed"

@@ -1,4 +1,4 @@
-"""Papers: each agreed one is taken once, one after the other; failures are reported."""
+"""Documents: each agreed one is taken once, one after the other; failures are reported."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from kiosk_client.agent import document_capture as papers_module
-from kiosk_client.agent.document_capture import Papers
+from kiosk_client.agent import document_capture as documents_module
+from kiosk_client.agent.document_capture import DocumentCapture
 from kiosk_client.agent.upload import UploadFailed
 from kiosk_client.devices.document_camera import CameraError, Still
 from link.protocol.errors import Unavailable, VisavisError, WrongState
@@ -59,8 +59,8 @@ class Hands:
         self.reported.append((document, reason))
         self.moved.set()
 
-    def papers(self) -> Papers:
-        return Papers(self.take, self.deliver, self.report)
+    def documents(self) -> DocumentCapture:
+        return DocumentCapture(self.take, self.deliver, self.report)
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(30):
@@ -70,29 +70,29 @@ class Hands:
         await asyncio.sleep(0)
 
 
-async def test_only_agreed_papers_are_taken_and_each_once() -> None:
+async def test_only_agreed_documents_are_taken_and_each_once() -> None:
     hands = Hands()
-    papers = hands.papers()
+    documents = hands.documents()
     now = session(("a", DocumentState.AGREED), ("b", DocumentState.REQUESTED), ("c", DocumentState.AGREED))
-    papers.follow(now)
-    papers.follow(now)
+    documents.follow(now)
+    documents.follow(now)
     await hands.until(2)
-    papers.follow(now)
+    documents.follow(now)
     await asyncio.sleep(0)
     assert hands.delivered == ["a", "c"]
     assert hands.most_busy == 1
-    await papers.stop()
+    await documents.stop()
 
 
-async def test_a_paper_asked_for_again_is_taken_again() -> None:
+async def test_a_document_asked_for_again_is_taken_again() -> None:
     hands = Hands()
-    papers = hands.papers()
+    documents = hands.documents()
     for state in (DocumentState.AGREED, DocumentState.STORED, DocumentState.REJECTED, DocumentState.AGREED):
-        papers.follow(session(("a", state)))
+        documents.follow(session(("a", state)))
         if state is DocumentState.AGREED:
             await hands.until(len(hands.delivered) + 1)
     assert hands.delivered == ["a", "a"]
-    await papers.stop()
+    await documents.stop()
 
 
 @pytest.mark.parametrize(
@@ -108,50 +108,50 @@ async def test_a_failure_is_reported_with_its_reason(
 ) -> None:
     hands = Hands()
     hands.camera_error, hands.upload_error = camera, upload
-    papers = hands.papers()
-    papers.follow(session(("a", DocumentState.AGREED)))
+    documents = hands.documents()
+    documents.follow(session(("a", DocumentState.AGREED)))
     await hands.until(1)
     assert hands.reported == [("a", reason)]
-    await papers.stop()
+    await documents.stop()
 
 
 async def test_a_report_is_repeated_until_the_server_has_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(papers_module, "REPORT_RETRY_S", (0.01,))
+    monkeypatch.setattr(documents_module, "REPORT_RETRY_S", (0.01,))
     hands = Hands()
     hands.camera_error = CameraError("no picture")
     hands.report_errors = [Unavailable(), Refused("unavailable", "the journal cannot be written"), Unavailable()]
-    papers = hands.papers()
-    papers.follow(session(("a", DocumentState.AGREED)))
+    documents = hands.documents()
+    documents.follow(session(("a", DocumentState.AGREED)))
     await hands.until(1)
     assert hands.reported == [("a", "camera_failed")]
-    await papers.stop()
+    await documents.stop()
 
 
-async def test_a_paper_that_stays_agreed_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(papers_module, "SETTLE_S", 0.05)
+async def test_a_document_that_stays_agreed_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_module, "SETTLE_S", 0.05)
     hands = Hands()
     hands.camera_error = CameraError("no picture")
     hands.report_errors = [WrongState()]
-    papers = hands.papers()
-    papers.follow(session(("a", DocumentState.AGREED)))
+    documents = hands.documents()
+    documents.follow(session(("a", DocumentState.AGREED)))
     await hands.until(1)
     hands.camera_error = None
     await hands.until(2)
-    papers.follow(session(("a", DocumentState.STORED)))
+    documents.follow(session(("a", DocumentState.STORED)))
     assert (hands.reported, hands.delivered) == ([("a", "camera_failed")], ["a"])
-    await papers.stop()
+    await documents.stop()
 
 
 async def test_a_customer_who_agrees_again_at_once_is_heard() -> None:
     hands = Hands()
-    papers = hands.papers()
-    papers.follow(session(("a", DocumentState.AGREED)))
+    documents = hands.documents()
+    documents.follow(session(("a", DocumentState.AGREED)))
     await hands.until(1)
-    papers.follow(session(("a", DocumentState.REJECTED)))
-    papers.follow(session(("a", DocumentState.AGREED)))
+    documents.follow(session(("a", DocumentState.REJECTED)))
+    documents.follow(session(("a", DocumentState.AGREED)))
     await hands.until(2)
     assert hands.delivered == ["a", "a"]
-    await papers.stop()
+    await documents.stop()
 
 
 async def test_stopping_drops_what_is_under_way() -> None:
@@ -163,10 +163,10 @@ async def test_stopping_drops_what_is_under_way() -> None:
         raise AssertionError
 
     hands = Hands()
-    papers = Papers(never, hands.deliver, hands.report)
-    papers.follow(session(("a", DocumentState.AGREED)))
+    documents = DocumentCapture(never, hands.deliver, hands.report)
+    documents.follow(session(("a", DocumentState.AGREED)))
     await waiting.wait()
-    await papers.stop()
-    await papers.stop()
+    await documents.stop()
+    await documents.stop()
     assert not hands.delivered
     assert not hands.reported

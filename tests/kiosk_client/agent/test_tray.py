@@ -163,7 +163,7 @@ async def test_every_end_closes_it_and_needs_another_press(at: Watched, end: Ses
     assert len(at.frames) == frames
 
 
-async def test_a_press_counts_once_and_for_its_own_paper(at: Watched) -> None:
+async def test_a_press_counts_once_and_for_its_own_document(at: Watched) -> None:
     await shown(at)
     at.tray.follow(asking(REJECTED))
     await at.closed()
@@ -190,7 +190,7 @@ async def test_the_customers_second_thought_closes_it_at_once(at: Watched) -> No
     assert len(at.frames) == frames
 
 
-async def test_a_paper_that_never_gets_done_is_not_seen_for_ever(folder: Path) -> None:
+async def test_a_document_that_never_gets_done_is_not_seen_for_ever(folder: Path) -> None:
     at = Watched(folder, show_s=0.3)
     at.tray.follow(asking())
     assert at.tray.agree("d1")
@@ -242,12 +242,12 @@ async def test_no_packet_of_the_tray_leaves_the_kiosk_without_consent(loop: Medi
         await talking(office, agent)
         await hears_media(office, "camera", "microphone")
         await none_of_the_tray(office)
-        office.ask_paper("d1")
+        office.ask_document("d1")
         await none_of_the_tray(office)
         assert packets(office, "auxiliary") == 0
 
         # A server that says "agreed" for the customer: nothing opens, and it hears why.
-        office.set_paper("d1", AGREED)
+        office.set_document("d1", AGREED)
         assert (await office.heard(c.DocumentFailed)).reason == "tray_closed"
         await none_of_the_tray(office)
         assert packets(office, "auxiliary") == 0
@@ -257,21 +257,21 @@ async def test_no_packet_of_the_tray_leaves_the_kiosk_without_consent(loop: Medi
         assert office.session is not None
         await agent.ask(c.DocumentAnswer(office.session.id, "d1", agreed=True))
         await hears_media(office, "auxiliary", least=0)
-        await office.until(lambda: "d1" in office.papers)
+        await office.until(lambda: "d1" in office.documents)
         await until(lambda: not is_open(ears))
         assert [m.tray_open for m in ears.heard if isinstance(m, s.PageStatus) and m.online][-2:] == [True, False]
         await none_of_the_tray(office)
 
-        # A paper refused is not seen, nor one that could not be answered.
-        office.ask_paper("d2")
+        # A document refused is not seen, nor one that could not be answered.
+        office.ask_document("d2")
         await ears.until(lambda m: isinstance(m, s.SessionUpdate) and len(m.session.documents) == 2)
         await agent.ask(c.DocumentAnswer(office.session.id, "d2", agreed=False))
         await none_of_the_tray(office)
-        office.set_paper("d2", REQUESTED)
+        office.set_document("d2", REQUESTED)
         office.errors[c.DocumentAnswer] = Unavailable("not now")
         with pytest.raises(VisavisError):
             await agent.ask(c.DocumentAnswer(office.session.id, "d2", agreed=True))
-        office.set_paper("d2", AGREED)
+        office.set_document("d2", AGREED)
         await none_of_the_tray(office)
 
 
@@ -281,7 +281,7 @@ async def test_taking_an_agreement_back_ends_the_delivery(loop: MediaLoop, folde
     async with opened(office) as address, running(office, address, equipment) as (agent, ears):
         await talking(office, agent)
         await hears_media(office, "camera")
-        office.ask_paper("d1")
+        office.ask_document("d1")
         await ears.until(lambda m: isinstance(m, s.SessionUpdate) and bool(m.session.documents))
         assert office.session is not None
         await agent.ask(c.DocumentAnswer(office.session.id, "d1", agreed=True))
@@ -289,5 +289,5 @@ async def test_taking_an_agreement_back_ends_the_delivery(loop: MediaLoop, folde
         await agent.ask(c.DocumentAnswer(office.session.id, "d1", agreed=False))
         await until(lambda: not is_open(ears))
         await none_of_the_tray(office)
-        assert office.papers == {}
+        assert office.documents == {}
         assert not [m for m in office.said if isinstance(m, c.DocumentFailed)]

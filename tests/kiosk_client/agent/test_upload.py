@@ -1,4 +1,4 @@
-"""Papers on their way: hash, fresh assertions, attempts, refusals."""
+"""Documents on their way: hash, fresh assertions, attempts, refusals."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def waiting_office() -> HeadOffice:
     return HeadOffice(session=session)
 
 
-async def test_the_paper_arrives_as_it_was_taken() -> None:
+async def test_the_document_arrives_as_it_was_taken() -> None:
     office = waiting_office()
     async with opened(office) as address:
         await Uploader(address, enrolled(office, address).headers).put("s1", "d1", STILL)
-    assert office.papers == {"d1": STILL.data}
+    assert office.documents == {"d1": STILL.data}
 
 
 async def test_it_is_tried_again_with_a_fresh_assertion_each_time() -> None:
@@ -41,7 +41,7 @@ async def test_it_is_tried_again_with_a_fresh_assertion_each_time() -> None:
     async with opened(office) as address:
         uploader = Uploader(address, enrolled(office, address).headers, pauses_s=(0.01,) * 5)
         await uploader.put("s1", "d1", STILL)
-    assert office.papers == {"d1": STILL.data}
+    assert office.documents == {"d1": STILL.data}
     assert len(set(office.tokens)) == len(office.tokens) == 4
 
 

@@ -13,14 +13,14 @@ from structlog.testing import capture_logs
 from kiosk_client.devices.document_camera import CameraError, FolderCamera, VideoCamera, open_camera
 
 
-def paper(path: Path, colour: str, size: tuple[int, int] = (1600, 1000)) -> bytes:
+def photograph(path: Path, colour: str, size: tuple[int, int] = (1600, 1000)) -> bytes:
     Image.new("RGB", size, colour).save(path)
     return path.read_bytes()
 
 
 def test_stills_are_the_files_as_they_are_one_after_the_other(tmp_path: Path) -> None:
-    first = paper(tmp_path / "a.jpg", "red")
-    second = paper(tmp_path / "b.PNG", "blue")
+    first = photograph(tmp_path / "a.jpg", "red")
+    second = photograph(tmp_path / "b.PNG", "blue")
     (tmp_path / "notes.txt").write_text("no image")
     camera = FolderCamera(tmp_path)
     stills = [camera.still() for _ in range(3)]
@@ -29,8 +29,8 @@ def test_stills_are_the_files_as_they_are_one_after_the_other(tmp_path: Path) ->
 
 
 def test_the_live_picture_is_the_page_that_lies_there(tmp_path: Path) -> None:
-    paper(tmp_path / "a.png", "red")
-    paper(tmp_path / "b.png", "blue", (1000, 3000))
+    photograph(tmp_path / "a.png", "red")
+    photograph(tmp_path / "b.png", "blue", (1000, 3000))
     camera = FolderCamera(tmp_path)
     shown = camera.picture()
     assert (shown.width, shown.height) == (1280, 800)
@@ -48,7 +48,7 @@ def test_a_folder_without_images_is_no_camera(tmp_path: Path) -> None:
 
 
 def test_an_image_that_cannot_be_shown_is_passed_over(tmp_path: Path) -> None:
-    first, third = paper(tmp_path / "a.png", "red"), paper(tmp_path / "c.png", "blue")
+    first, third = photograph(tmp_path / "a.png", "red"), photograph(tmp_path / "c.png", "blue")
     (tmp_path / "b.jpg").write_bytes(b"not an image")
     camera = FolderCamera(tmp_path)
     with capture_logs() as lines:

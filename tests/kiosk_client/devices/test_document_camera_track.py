@@ -150,7 +150,7 @@ class Hiccup(FolderCamera):
         raise OSError("gone before it was closed")
 
 
-async def test_a_camera_that_comes_back_gives_papers_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_camera_that_comes_back_gives_documents_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(station_module, "REOPEN_S", (0.02,))
     errors: list[Exception | None] = [None, MemoryError(), ValueError("not a picture"), CameraError("unplugged"), None]
     opened: list[Hiccup] = []
@@ -179,7 +179,7 @@ async def test_a_camera_that_comes_back_gives_papers_again(folder: Path, monkeyp
     assert watcher.frames[count][2], "a camera that is back begins with a keyframe"
 
 
-async def test_one_bad_still_is_no_end_of_papers(folder: Path) -> None:
+async def test_one_bad_still_is_no_end_of_documents(folder: Path) -> None:
     class Spoiled(FolderCamera):
         spoiled = True
 

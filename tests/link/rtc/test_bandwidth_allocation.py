@@ -138,23 +138,23 @@ def test_a_browser_is_told_one_sum(watched: list[list[int]], estimate: int) -> N
     assert expected * (1 - PRECISION) <= hop.told[0].bitrate <= expected
 
 
-def test_papers_that_somebody_sees_badly_do_not_narrow_the_camera() -> None:
+def test_documents_that_somebody_sees_badly_do_not_narrow_the_camera() -> None:
     hop = Hop([[0, 2_000_000], [300_000, 0]])
-    camera, papers = hop.run(1.2)
+    camera, documents = hop.run(1.2)
     assert camera == 2_000_000
-    assert 299_000 < papers <= 300_000
+    assert 299_000 < documents <= 300_000
 
 
 def test_a_source_that_narrows_is_told_at_once() -> None:
     hop = Hop([[2_000_000], [1_000_000]])
     hop.run(1.05)
     hop.viewers[1][0].rate = 200_000
-    camera, papers = hop.run(0.25)
+    camera, documents = hop.run(0.25)
     assert camera == 2_000_000
-    assert papers <= 200_000
+    assert documents <= 200_000
     hop.viewers[1][0].rate = 0
-    camera, papers = hop.run(1.1)
-    assert (camera, papers) == (2_000_000, MAXIMUM - 2_000_000), "and hears of better times a second later"
+    camera, documents = hop.run(1.1)
+    assert (camera, documents) == (2_000_000, MAXIMUM - 2_000_000), "and hears of better times a second later"
 
 
 def test_the_rest_is_for_who_sends() -> None:

@@ -91,7 +91,7 @@ async def test_each_setting_is_heard_and_seen_by_whom_it_should(six: Six) -> Non
 
     await check("nobody has a setting", {}, {})
     six.give(kiosk=TALK, specialist=TALK, interpreter=TALK, supervisor=MONITOR)
-    # Of three videos down, one is the customer's and one is kept for the customer's papers.
+    # Of three videos down, one is the customer's and one is kept for the customer's documents.
     watching = {"supervisor": {"kiosk", "specialist"}}
     await check("silent monitoring", each(*talkers) | {"supervisor": talkers}, watching)
     six.give(supervisor=whisper("specialist"))

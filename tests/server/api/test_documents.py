@@ -22,7 +22,7 @@ from server.calls.room import Room
 from server.session import events as e
 from server.store.people import Grant, Person, Role
 from tests.server.api.conftest import World
-from tests.server.documents.pictures import paper, png_of_size
+from tests.server.documents.pictures import photograph, png_of_size
 
 
 async def in_call(world: World, *documents: str) -> Room:
@@ -58,7 +58,7 @@ async def put(
 
 
 def files(world: World) -> list[Path]:
-    """Everything of papers that lies in the blobs."""
+    """Everything of documents that lies in the blobs."""
     root = Path(world.app[CONFIG].blobs_location)
     return sorted(path for path in root.rglob("*documents/*") if path.is_file())
 
@@ -71,8 +71,8 @@ async def look(
         return response.status, await response.read(), response.headers
 
 
-async def test_a_paper_goes_from_the_kiosk_to_the_specialist(world: World) -> None:
-    room, content = await in_call(world, "d1"), paper(orientation=6)
+async def test_a_document_goes_from_the_kiosk_to_the_specialist(world: World) -> None:
+    room, content = await in_call(world, "d1"), photograph(orientation=6)
     status, receipt = await put(world, room, content)
     assert status == 201
     sha256 = hashlib.sha256(content).hexdigest()
@@ -97,7 +97,7 @@ async def test_a_paper_goes_from_the_kiosk_to_the_specialist(world: World) -> No
 
 
 async def test_what_lies_on_the_disk_is_sealed(world: World) -> None:
-    room, content = await in_call(world, "d1"), paper()
+    room, content = await in_call(world, "d1"), photograph()
     await put(world, room, content)
     stored = files(world)
     assert len(stored) == 2
@@ -106,8 +106,8 @@ async def test_what_lies_on_the_disk_is_sealed(world: World) -> None:
         assert content[500:600] not in path.read_bytes()
 
 
-async def test_the_same_paper_again_changes_nothing(world: World) -> None:
-    room, content = await in_call(world, "d1"), paper()
+async def test_the_same_document_again_changes_nothing(world: World) -> None:
+    room, content = await in_call(world, "d1"), photograph()
     assert (await put(world, room, content))[0] == 201
     before = files(world)
     status, receipt = await put(world, room, content)
@@ -119,23 +119,23 @@ async def test_the_same_paper_again_changes_nothing(world: World) -> None:
     assert len(await world.app[JOURNAL].read(room.session, kinds={"document_stored"})) == 1
 
 
-async def test_the_same_paper_twice_at_once_is_stored_once(world: World) -> None:
-    room, content = await in_call(world, "d1"), paper()
+async def test_the_same_document_twice_at_once_is_stored_once(world: World) -> None:
+    room, content = await in_call(world, "d1"), photograph()
     results = await asyncio.gather(*(put(world, room, content) for _ in range(3)))
     assert sorted(status for status, _ in results) == [200, 200, 201]
     assert len(files(world)) == 2
     assert (await look(world, room, "specialist.north"))[0] == 200
 
 
-async def test_another_paper_for_the_same_request_is_refused(world: World) -> None:
+async def test_another_document_for_the_same_request_is_refused(world: World) -> None:
     room = await in_call(world, "d1")
-    await put(world, room, paper())
-    status, body = await put(world, room, paper(640, 480))
+    await put(world, room, photograph())
+    status, body = await put(world, room, photograph(640, 480))
     assert (status, body["error"]["code"]) == (409, "wrong_state")
 
 
-async def test_refused_papers_leave_nothing_behind(world: World) -> None:
-    room, good = await in_call(world, "d1"), paper()
+async def test_refused_documents_leave_nothing_behind(world: World) -> None:
+    room, good = await in_call(world, "d1"), photograph()
     for content, headers, expected in (
         (b"not an image", {}, (422, "unprocessable")),
         (good[:4000], {}, (422, "unprocessable")),
@@ -153,7 +153,7 @@ async def test_refused_papers_leave_nothing_behind(world: World) -> None:
     assert (await put(world, room, good))[0] == 201, "a good one is still taken"
 
 
-async def test_a_paper_over_the_limit_is_refused_whether_or_not_it_says_so(world: World) -> None:
+async def test_a_document_over_the_limit_is_refused_whether_or_not_it_says_so(world: World) -> None:
     room = await in_call(world, "d1")
     status, body = await put(world, room, b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
     assert (status, body["error"]["code"]) == (413, "too_large")
@@ -175,26 +175,26 @@ async def test_only_what_was_agreed_to_is_taken(world: World) -> None:
     await room.submit(e.DocumentRequested("d3", "bank_card"))
     await room.submit(e.DocumentAnswered("d3", False))
     for document, expected in (("d2", 409), ("d3", 409), ("d4", 404)):
-        status, _ = await put(world, room, paper(), document=document)
+        status, _ = await put(world, room, photograph(), document=document)
         assert status == expected, document
     await room.submit(e.Ended(e.KIOSK, "customer"))
-    assert (await put(world, room, paper()))[0] == 409
+    assert (await put(world, room, photograph()))[0] == 409
     assert files(world) == []
 
 
 async def test_another_kiosk_has_no_such_session(world: World) -> None:
     room = await in_call(world, "d1")
-    mine = await put(world, room, paper(), kiosk="south-1")
+    mine = await put(world, room, photograph(), kiosk="south-1")
     room.session, session = "nosuchsession", room.session
-    missing = await put(world, room, paper(), kiosk="south-1")
+    missing = await put(world, room, photograph(), kiosk="south-1")
     room.session = session
     assert mine == missing
     assert mine[0] == 404
 
 
-async def test_others_do_not_see_the_paper(world: World) -> None:
+async def test_others_do_not_see_the_document(world: World) -> None:
     room = await in_call(world, "d1")
-    await put(world, room, paper())
+    await put(world, room, photograph())
     for asker, expected in (
         ("specialist.south", 404),
         ("supervisor.south", 404),
@@ -207,7 +207,9 @@ async def test_others_do_not_see_the_paper(world: World) -> None:
     assert (await look(world, room, "specialist.north", document="d9"))[0] == 404
 
 
-async def test_a_paper_whose_journal_entry_fails_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_document_without_a_journal_entry_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room = await in_call(world, "d1")
 
     async def fail(*_arguments: object) -> None:
@@ -215,15 +217,15 @@ async def test_a_paper_whose_journal_entry_fails_leaves_nothing(world: World, mo
 
     with monkeypatch.context() as patched:
         patched.setattr(world.app[ROOMS], "document_stored", fail)
-        status, _ = await put(world, room, paper())
+        status, _ = await put(world, room, photograph())
     assert status == 503
     assert files(world) == []
-    assert (await put(world, room, paper()))[0] == 201
+    assert (await put(world, room, photograph()))[0] == 201
 
 
-async def test_a_damaged_paper_is_not_shown(world: World) -> None:
+async def test_a_damaged_document_is_not_shown(world: World) -> None:
     room = await in_call(world, "d1")
-    await put(world, room, paper())
+    await put(world, room, photograph())
     for path in files(world):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
@@ -233,9 +235,9 @@ async def test_a_damaged_paper_is_not_shown(world: World) -> None:
     assert b"JFIF" not in body
 
 
-async def test_a_paper_of_a_deleted_session_is_gone(world: World) -> None:
+async def test_a_document_of_a_deleted_session_is_gone(world: World) -> None:
     room = await in_call(world, "d1")
-    await put(world, room, paper())
+    await put(world, room, photograph())
     await world.app[STORE].data_keys.destroy(room.session)
     assert (await look(world, room, "specialist.north"))[0] == 404
 
@@ -243,7 +245,7 @@ async def test_a_paper_of_a_deleted_session_is_gone(world: World) -> None:
 async def test_the_kiosk_clients_uploader_delivers_and_understands_refusals(world: World) -> None:
     room = await in_call(world, "d1", "d2")
     uploader = Uploader(world.origin, lambda: world.as_kiosk("north-1"), pauses_s=(0.05,))
-    good = paper()
+    good = photograph()
     await uploader.put(room.session, "d1", Still(good, "image/jpeg"))
     assert room.state.stored["d1"].sha256 == hashlib.sha256(good).hexdigest()
     with pytest.raises(UploadFailed, match="unprocessable"):

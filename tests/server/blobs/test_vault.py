@@ -46,11 +46,11 @@ SITE = bytes(range(32))
 async def test_what_is_sealed_can_be_unsealed_by_the_reopened_key(suite: str) -> None:
     vault = Vault(Table(), SITE, suite)
     key = await vault.create("s1")
-    blob = key.seal("document/d1", b"a paper")
+    blob = key.seal("document/d1", b"a document")
     again = await vault.open("s1")
     assert again == key
     assert again.suite.name == suite
-    assert again.unseal("document/d1", blob) == b"a paper"
+    assert again.unseal("document/d1", blob) == b"a document"
     with pytest.raises(Broken):
         again.unseal("document/d2", blob)
 

@@ -156,7 +156,7 @@ async def test_foreign_sessions_are_not_found(bank: Bank) -> None:
     assert bank.rooms.live_sessions()[0].state is SessionState.ACTIVE
 
 
-async def test_nobody_who_holds_is_asked_for_a_paper(bank: Bank) -> None:
+async def test_nobody_who_holds_is_asked_for_a_document(bank: Bank) -> None:
     kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
     session = (await kiosk.call()).id
     await ann.answer()
@@ -169,7 +169,7 @@ async def test_nobody_who_holds_is_asked_for_a_paper(bank: Bank) -> None:
     assert (await bank.kinds(session)).count("document_requested") == 1
 
 
-async def test_a_paper_is_asked_for_refused_and_taken_again(bank: Bank) -> None:
+async def test_a_document_is_asked_for_refused_and_taken_again(bank: Bank) -> None:
     kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
     session = (await kiosk.call()).id
     await ann.answer()

@@ -16,7 +16,7 @@ from tests.server.session.playbook import DOCUMENT, Playbook, talking
 ON_HOLD = (e.Held(), e.DocumentRequested("d1", "id_card"))
 
 
-def test_a_paper_that_was_asked_for_on_hold_is_part_of_the_past() -> None:
+def test_a_document_that_was_asked_for_on_hold_is_part_of_the_past() -> None:
     book = talking()
     asked = (*ON_HOLD, e.DocumentAnswered("d1", agreed=True), DOCUMENT)
     state = Machine.replay([*book.journal, *((event, 5000) for event in asked)]).state

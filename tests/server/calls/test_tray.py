@@ -1,5 +1,5 @@
 """A kiosk that sends its document camera all the time, as old and hostile ones do: it is neither shown nor recorded
-but while the customer has agreed to show a paper to a specialist who is there.
+but while the customer has agreed to show a document to a specialist who is there.
 """
 
 from __future__ import annotations
@@ -80,15 +80,15 @@ async def test_nothing_of_the_tray_passes_without_consent(bank: Bank) -> None:
         await more_comes()
         asked = await ann.ask(m.DocumentRequest(session, "id_card"))
         assert isinstance(asked, SessionUpdate)
-        paper = asked.session.documents[0].id
+        document = asked.session.documents[0].id
         await more_comes()
         assert specialist.tray == [], "asked for, and not agreed to"
         assert "kiosk.auxiliary" not in {track.name for track in room.state.tracks}
 
         before = received(room)
-        await kiosk.ask(m.DocumentAnswer(session, paper, agreed=True))
+        await kiosk.ask(m.DocumentAnswer(session, document, agreed=True))
         await eventually(lambda: len(specialist.tray) >= FEW)
-        await kiosk.ask(m.DocumentAnswer(session, paper, agreed=False))
+        await kiosk.ask(m.DocumentAnswer(session, document, agreed=False))
         allowed = received(room) - before
         await more_comes()
         shown = len(specialist.tray)
@@ -108,7 +108,7 @@ async def test_nothing_of_the_tray_passes_without_consent(bank: Bank) -> None:
     await bank.check(session)
 
 
-def test_the_tray_is_seen_while_a_paper_is_agreed_to_and_a_specialist_is_there() -> None:
+def test_the_tray_is_seen_while_a_document_is_agreed_to_and_a_specialist_is_there() -> None:
     call = Playbook().so(REQUEST, CONSENT, e.Offered("p1", "Ann"), e.Answered("p1", "Ann"))
     asked, agreed = e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True)
     for events, seen in (

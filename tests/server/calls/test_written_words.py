@@ -1,4 +1,4 @@
-"""Chat, notes and words about papers: nowhere on the disk in clear, there after a restart, gone with the data key."""
+"""Chat, notes and words about documents: not on the disk in clear, there after a restart, gone with the data key."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_with_the_key_it_is_gone_for_good(bank: Bank, tmp_path: Path) -> N
     await finish(bank, session, kiosk, ann)
     app = bank.app
     exported = tmp_path / "before"
-    with pytest.raises(Exception, match="left out"):  # the made-up paper
+    with pytest.raises(Exception, match="left out"):  # the made-up document
         await export_session(session, exported, journal=app[JOURNAL], blobs=app[BLOBS], vault=app[VAULT])
     texts = (exported / "texts.jsonl").read_text("utf-8")
     assert all(word in texts for word in WORDS.values())

@@ -12,7 +12,7 @@ ORIENTATION = 0x0112
 DESCRIPTION = 0x010E
 
 
-def paper(width: int = 1200, height: int = 800, *, kind: str = "JPEG", orientation: int | None = None) -> bytes:
+def photograph(width: int = 1200, height: int = 800, *, kind: str = "JPEG", orientation: int | None = None) -> bytes:
     """A white paper with a red bar along its left side, and with an EXIF that must not survive."""
     image = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(image)

@@ -21,19 +21,19 @@ def fits(allowance: Allowance, stack: ExitStack, kiosk: str, document: str, size
 
 
 def test_each_bound_holds_by_itself() -> None:
-    for kiosks, papers, size, bound in ((1, 1, 1, 3), (1, 50, 1, 5), (50, 1, 1, 11), (50, 1, 40, 2)):
-        allowance = Allowance(per_paper=3, per_kiosk=5, in_all=11, size=100)
+    for kiosks, documents, size, bound in ((1, 1, 1, 3), (1, 50, 1, 5), (50, 1, 1, 11), (50, 1, 40, 2)):
+        allowance = Allowance(per_document=3, per_kiosk=5, in_all=11, size=100)
         with ExitStack() as stack:
             taken = sum(
-                fits(allowance, stack, f"k{kiosk}", f"d{kiosk}.{paper}", size, 7)
+                fits(allowance, stack, f"k{kiosk}", f"d{kiosk}.{document}", size, 7)
                 for kiosk in range(kiosks)
-                for paper in range(papers)
+                for document in range(documents)
             )
-            assert taken == bound, (kiosks, papers, size)
+            assert taken == bound, (kiosks, documents, size)
 
 
 def test_a_place_is_free_again_however_the_upload_ended() -> None:
-    allowance = Allowance(per_paper=1)
+    allowance = Allowance(per_document=1)
     for _ in range(3):
         with pytest.raises(KeyError), allowance.upload("k", "s", "d", 5):
             raise KeyError
@@ -42,5 +42,5 @@ def test_a_place_is_free_again_however_the_upload_ended() -> None:
             pass
         assert refused.value.retry_after >= 1
     assert not allowance._kiosks
-    assert not allowance._papers
+    assert not allowance._documents
     assert allowance._bytes == 0

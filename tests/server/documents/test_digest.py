@@ -9,7 +9,7 @@ from link.protocol.errors import BadMessage, Unprocessable
 from server.documents import check_digest
 from server.documents.digest import read_digest
 
-CONTENT = b"paper"
+CONTENT = b"document"
 DIGEST = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
 
 

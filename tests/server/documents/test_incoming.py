@@ -34,12 +34,12 @@ async def test_what_comes_in_pieces_is_one_sealed_container(tmp_path: Path, size
 
 
 async def test_nothing_of_it_can_be_found_on_the_disk(tmp_path: Path) -> None:
-    content = b"the text of a paper " * 200_000
+    content = b"the text of a document " * 200_000
     async with incoming(tmp_path / "uploads", KEY, NAME) as coming:
         await coming.take(content)
         assert list(tmp_path.rglob("*")) == [tmp_path / "uploads"], "the file has no name"
         coming._file.flush()
-        assert b"text of a paper" not in coming.sealed()
+        assert b"text of a document" not in coming.sealed()
     assert (tmp_path / "uploads").stat().st_mode & 0o777 == 0o700
 
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageStat
 from server.documents import BadImage, Reencoder, View, reencode
 from server.serve import SWITCH_S
 from tests.machine import allow, slower, throttled
-from tests.server.documents.pictures import as_other, bomb, paper, png_of_size, text_bomb
+from tests.server.documents.pictures import as_other, bomb, photograph, png_of_size, text_bomb
 from tests.stalls import TRIES, longest_turn
 
 
@@ -27,7 +27,7 @@ def opened(data: bytes | bytearray | memoryview) -> Image.Image:
 
 
 def red_side(image: Image.Image) -> str:
-    """Where the red bar of `paper` is."""
+    """Where the red bar of `document` is."""
     width, height = image.size
     spots = {"left": (4, height // 2), "right": (width - 5, height // 2)}
     spots |= {"top": (width // 2, 4), "bottom": (width // 2, height - 5)}
@@ -38,7 +38,7 @@ def red_side(image: Image.Image) -> str:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 async def test_a_picture_comes_back_clean(kind: str) -> None:
-    view = await Reencoder().reencode(paper(kind=kind))
+    view = await Reencoder().reencode(photograph(kind=kind))
     image = opened(view.data)
     assert (view.media_type, view.width, view.height) == (f"image/{kind.lower()}", 1200, 800)
     assert (image.format, image.size) == (kind, (1200, 800))
@@ -49,7 +49,7 @@ async def test_a_picture_comes_back_clean(kind: str) -> None:
 
 @pytest.mark.parametrize(("orientation", "side"), [(1, "left"), (3, "right"), (6, "top"), (8, "bottom"), (2, "right")])
 async def test_the_picture_is_turned_the_right_way_up(orientation: int, side: str) -> None:
-    view = await Reencoder().reencode(paper(orientation=orientation))
+    view = await Reencoder().reencode(photograph(orientation=orientation))
     assert red_side(opened(view.data)) == side
     assert (view.width > view.height) is (orientation not in (6, 8))
 
@@ -81,7 +81,7 @@ async def test_a_large_picture_holds_nothing_up(threads_as_in_a_server: None) ->
 
 
 async def test_what_hides_behind_the_picture_is_gone() -> None:
-    view = await Reencoder().reencode(paper() + b"<script>alert(1)</script>PK\x03\x04")
+    view = await Reencoder().reencode(photograph() + b"<script>alert(1)</script>PK\x03\x04")
     assert b"<script>" not in bytes(view.data)
 
 
@@ -161,7 +161,7 @@ async def test_half_a_picture_is_refused(progressive: bool) -> None:
 
 async def test_an_exif_that_cannot_be_written_back_is_left_out() -> None:
     """Its orientation counts all the same."""
-    good = paper(orientation=6)
+    good = photograph(orientation=6)
     # The description is given another type, which Pillow reads and cannot write.
     at = good.index(b"MM\0*") if b"MM\0*" in good else good.index(b"II*\0")
     order: Literal["big", "little"] = "big" if good[at : at + 2] == b"MM" else "little"
@@ -182,16 +182,16 @@ HOSTILE = {
     "bmp": as_other("BMP"),
     "tiff": as_other("TIFF"),
     "webp": as_other("WEBP"),
-    "cut jpeg": paper()[:5000],
-    "cut png": paper(kind="PNG")[:2000],
-    "only a head": paper()[:20],
+    "cut jpeg": photograph()[:5000],
+    "cut png": photograph(kind="PNG")[:2000],
+    "only a head": photograph()[:20],
     "too many pixels": png_of_size(5001, 5000),
     "huge claim": png_of_size(2**31 - 1, 2**31 - 1),
     "one long line": png_of_size(30_000, 1, bytes(30_001)),
     "no pixels": png_of_size(0, 0),
     "bomb": bomb(30_000, 30_000) if os.environ.get("VISAVIS_BIG_TESTS") else png_of_size(30_000, 30_000, b"\0" * 10**6),
-    "png head, jpeg body": b"\x89PNG\r\n\x1a\n" + paper(),
-    "jpeg head, png body": b"\xff\xd8\xff" + paper(kind="PNG"),
+    "png head, jpeg body": b"\x89PNG\r\n\x1a\n" + photograph(),
+    "jpeg head, png body": b"\xff\xd8\xff" + photograph(kind="PNG"),
 }
 
 
@@ -218,7 +218,7 @@ async def test_the_largest_picture_is_taken() -> None:
 
 async def test_mutants_are_refused_or_taken_but_nothing_else_happens() -> None:
     """A few here, for the price of a process each; the decoder itself is Pillow's, and limited."""
-    source, seed = paper(200, 150), random.Random(7)
+    source, seed = photograph(200, 150), random.Random(7)
     reencoder = Reencoder()
 
     async def one() -> bool:

@@ -76,7 +76,7 @@ def requested(session: str, branch: str = "b1") -> tuple[e.SessionRequested, Pro
 async def record(
     archive: Archive, *, session: str = SESSION, seconds: int = 6, finished: bool = True, branch: str = "b1"
 ) -> None:
-    """A call: answered after 1 s, recorded for `seconds`, with chat, a paper, a page and a hole in the camera."""
+    """A call: answered after 1 s, recorded for `seconds`, with chat, a document, a page and a hole in the camera."""
     first, row = requested(session, branch)
     await archive.add(session, 0, first, e.ConsentGiven("2026-01", "zh-CN", "00"), projection=row)
     answered = Projection(
@@ -115,7 +115,7 @@ async def record(
     )
     await archive.add(session, 2600, e.CopyIncomplete({"image": 1}), e.CopyIncomplete({"image": 2, "nodes": 1}))
     await archive.add(session, 3000, e.DocumentRequested("d1", "id_card", ""), e.DocumentAnswered("d1", agreed=True))
-    await archive.add(session, 3500, await _paper(archive, key), e.DocumentDecided("d1", accepted=True))
+    await archive.add(session, 3500, await _document(archive, key), e.DocumentDecided("d1", accepted=True))
     if finished:
         end_ms = (seconds + 1) * 1000
         end_us = STARTED_US + end_ms * 1000
@@ -158,7 +158,7 @@ def _browse(recorder: Recorder, seconds: int, now: list[float]) -> None:
     recorder.cobrowse("highlight", b'{"node":108}')
 
 
-async def _paper(archive: Archive, key: SessionKey) -> e.DocumentStored:
+async def _document(archive: Archive, key: SessionKey) -> e.DocumentStored:
     picture = Image.new("RGB", (860, 540), "#dfe9ee")
     ImageDraw.Draw(picture).rectangle((560, 90, 800, 390), fill="#7f9fb3")
     out = io.BytesIO()

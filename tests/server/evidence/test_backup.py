@@ -38,7 +38,7 @@ async def keep_talking(kiosk: Party, specialist: Party) -> None:
 
 
 async def keep_recording(archive: Archive) -> None:
-    """Sessions with segments, papers and pages, one after the other, for ever."""
+    """Sessions with segments, documents and pages, one after the other, for ever."""
     number = 0
     while True:
         number += 1

@@ -18,7 +18,7 @@ from link.rtc.tracks.depacketizer import EncodedFrame
 from server.blobs.blobs import Blobs
 from server.blobs.vault import NoKey
 from server.evidence.export import Incomplete, export_session
-from server.evidence.integrity_checks import check_paper, check_segment
+from server.evidence.integrity_checks import check_document, check_segment
 from server.evidence.verify import Report, Verdict, verify_session
 from server.session import events as e
 from server.store import tables
@@ -79,16 +79,16 @@ async def test_media_recorded_twice_are_found(tmp_path: Path, monkeypatch: pytes
 
 
 async def test_a_thousand_flipped_bytes_are_all_found(archive: Archive) -> None:
-    """Each flip in one of the session's files; the segment or paper is named."""
+    """Each flip in one of the session's files; the segment or document is named."""
     events = [e.decode(entry.payload) for entry in await archive.journal.read(SESSION)]
     key = await archive.vault.open(SESSION)
     kinds = {event.track: event.kind for event in events if isinstance(event, e.TrackStarted)}
     segments = [event for event in events if isinstance(event, e.SegmentSealed)]
-    paper = next(event for event in events if isinstance(event, e.DocumentStored))
+    document = next(event for event in events if isinstance(event, e.DocumentStored))
     blobs = {event.blob: await archive.blobs.get(event.blob) for event in segments}
-    blobs[paper.blob] = await archive.blobs.get(paper.blob)
+    blobs[document.blob] = await archive.blobs.get(document.blob)
     chance = random.Random(7)
-    targets: list[e.SegmentSealed | e.DocumentStored] = [*segments, paper]
+    targets: list[e.SegmentSealed | e.DocumentStored] = [*segments, document]
     for _ in range(1000):
         event = chance.choice(targets)
         blob = bytearray(blobs[event.blob])
@@ -97,7 +97,7 @@ async def test_a_thousand_flipped_bytes_are_all_found(archive: Archive) -> None:
             finding = check_segment(key, kinds[event.track], event, bytes(blob))
             where = f"{event.track} segment {event.index}"
         else:
-            finding = check_paper(key, event, event.blob, event.view_sha256, bytes(blob))
+            finding = check_document(key, event, event.blob, event.view_sha256, bytes(blob))
             where = "document d1"
         assert finding is not None
         assert finding.where == where

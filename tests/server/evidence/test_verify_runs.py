@@ -131,7 +131,7 @@ async def test_findings_are_told_by_the_part_that_they_are_about() -> None:
     proofs.want("a", "h")
     report: Any = told(await settled(proofs, "a"))
     parts = [found["part"] for found in report["findings"]]
-    assert parts[:8] == ["journal", "row", "track", "track", "paper", "key", "storage", "check"]
+    assert parts[:8] == ["journal", "row", "track", "track", "document", "key", "storage", "check"]
     assert (report["findings"][2]["track"], report["findings"][2]["index"]) == ("kiosk.camera", 12)
     assert report["findings"][3]["track"] == "cobrowse"
     assert len(parts) == FINDINGS

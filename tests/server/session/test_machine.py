@@ -205,7 +205,7 @@ def test_document_is_rejected_and_taken_again() -> None:
     book = talking().said(e.DocumentRequested("d1", "id_card"))
     book.refused(e.DocumentRequested("d1", "id_card")).refused(DOCUMENT).refused(e.DocumentDecided("d1", accepted=True))
     book.so(e.DocumentAnswered("d1", agreed=True)).so(structs.replace(DOCUMENT, incomplete=True))
-    assert [paper.incomplete for paper in view(book.state, 0).documents] == [True]
+    assert [each.incomplete for each in view(book.state, 0).documents] == [True]
     assert book.machine.redundant(DOCUMENT)
     book.so(e.DocumentDecided("d1", accepted=False, reason="blurred"))
     assert not book.machine.redundant(DOCUMENT)
@@ -216,7 +216,7 @@ def test_document_is_rejected_and_taken_again() -> None:
     book.refused(e.DocumentAnswered("d2", agreed=True)).folds()
 
 
-def test_nobody_who_holds_is_asked_for_a_paper() -> None:
+def test_nobody_who_holds_is_asked_for_a_document() -> None:
     book = talking().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True), e.Held())
     book.refused(e.DocumentRequested("d2", "id_card"))
     book.so(DOCUMENT, e.DocumentDecided("d1", accepted=False, reason="blurred"))  # what came may be looked at
@@ -230,7 +230,7 @@ def test_document_declined_or_failed() -> None:
     book.so(e.DocumentAnswered("d2", agreed=True))
 
 
-def test_who_agreed_may_take_it_back_until_the_paper_is_there() -> None:
+def test_who_agreed_may_take_it_back_until_the_document_is_there() -> None:
     book = talking().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True))
     book.refused(e.DocumentAnswered("d1", agreed=True)).so(e.DocumentAnswered("d1", agreed=False)).refused(DOCUMENT)
     document = book.state.document("d1")

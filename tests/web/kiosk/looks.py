@@ -54,15 +54,15 @@ SCREENS = (
     ViewportSize(width=1280, height=1024),
 )
 
-# What can be pressed and lies under something else, as a sticky row of buttons over what is scrolled. A paper that is
-# asked for lies over the work below on purpose, until it is answered.
+# What can be pressed and lies under something else, as a sticky row of buttons over what is scrolled. A document
+# that is asked for lies over the work below on purpose, until it is answered.
 _COVERED = """() => [...document.querySelectorAll("button")].filter((button) => {
   if (!button.checkVisibility() || button.closest(".form-body, [inert]") || button.disabled) return false;
   const { left, top, width, height } = button.getBoundingClientRect();
   const x = left + width / 2;
   const hit = (y) => {
     const found = document.elementFromPoint(x, y);
-    return found?.closest(".paper") && !button.closest(".paper") ? button : found?.closest("button");
+    return found?.closest(".document") && !button.closest(".document") ? button : found?.closest("button");
   };
   return [top + height / 2, top + 5, top + height - 5].some((y) => hit(y) !== button);
 }).map((button) => `covered: ${button.textContent.trim()}`)"""

@@ -35,7 +35,7 @@ class Kiosk:
     page: Page
     context: BrowserContext
     address: str
-    paper: bytes
+    document: bytes
     client: contextlib.AsyncExitStack
     complaints: list[str] = field(default_factory=list)
 
@@ -103,13 +103,15 @@ async def kiosk(
     idle_s: int = 90,
 ) -> AsyncIterator[Kiosk]:
     """Open a kiosk at its home page."""
-    papers = folder / "papers"
-    papers.mkdir()
-    Image.new("RGB", (2000, 1300), (230, 235, 240)).save(papers / "card.jpg", quality=92)
+    documents = folder / "documents"
+    documents.mkdir()
+    Image.new("RGB", (2000, 1300), (230, 235, 240)).save(documents / "card.jpg", quality=92)
     office = office or HeadOffice()
     async with contextlib.AsyncExitStack() as stack:
         address = await stack.enter_async_context(opened(office))
-        equipment = Equipment(open_camera=partial(open_camera, str(papers)) if document_camera else None, loopback=True)
+        equipment = Equipment(
+            open_camera=partial(open_camera, str(documents)) if document_camera else None, loopback=True
+        )
         agent = Agent(Config(), enrolled(office, address), equipment)
         stack.push_async_callback(_stop, agent, spawn(agent.run(), name="agent"))
         client = await stack.enter_async_context(contextlib.AsyncExitStack())
@@ -122,7 +124,7 @@ async def kiosk(
             person.page,
             person.context,
             page_address,
-            (papers / "card.jpg").read_bytes(),
+            (documents / "card.jpg").read_bytes(),
             client,
             person.complaints,
         )

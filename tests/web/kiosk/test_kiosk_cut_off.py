@@ -55,8 +55,8 @@ async def test_a_call_goes_on_while_only_messages_are_away(tmp_path: Path) -> No
     async with kiosk(tmp_path) as at:
         await at.talk()
         await at.sees_expert(5)
-        at.office.ask_paper("d1")
-        take = at.page.locator("kiosk-paper .button.primary")
+        at.office.ask_document("d1")
+        take = at.page.locator("kiosk-document .button.primary")
         await expect(take).to_be_enabled()
         at.agent._tell(at.agent.mirror.set_online(False))
         recording = at.page.locator("kiosk-call .recording")

@@ -206,9 +206,9 @@ async def test_the_keyboard_is_never_nowhere(tmp_path: Path) -> None:
         await at.hands.in_call()
         await at.page.wait_for_function(somewhere)
         # What was pressed goes with its answer.
-        at.office.ask_paper("d1")
-        await at.hands.decline_paper()
-        await expect(at.page.locator("kiosk-paper section")).to_have_count(0)
+        at.office.ask_document("d1")
+        await at.hands.decline_document()
+        await expect(at.page.locator("kiosk-document section")).to_have_count(0)
         await at.page.wait_for_function(somewhere)
         await at.hands.open_form()
         await at.page.wait_for_function(somewhere)
@@ -257,17 +257,17 @@ async def test_who_cannot_be_heard_finds_the_buttons_and_no_false_word(tmp_path:
 async def test_the_page_says_while_the_tray_is_seen_and_may_close_it(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
-        seen = at.page.locator("kiosk-paper .tray-seen")
-        at.office.ask_paper("d1")
-        await at.page.locator("kiosk-paper .button.primary").wait_for()
+        seen = at.page.locator("kiosk-document .tray-seen")
+        at.office.ask_document("d1")
+        await at.page.locator("kiosk-document .button.primary").wait_for()
         await expect(seen).to_have_count(0)
         at.office.upload_statuses = [503] * 50
-        await at.page.locator("kiosk-paper .button.primary").click()
+        await at.page.locator("kiosk-document .button.primary").click()
         await expect(seen).to_be_visible()
         await expect(seen).to_contain_text("专家能看到台面")
         await at.page.get_by_role("button", name="停止拍摄，不出示").click()
         await expect(seen).to_have_count(0)
-        assert at.office.papers == {}
+        assert at.office.documents == {}
 
 
 async def test_a_reload_without_the_kiosk_client_shows_a_page_of_ours(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ async def test_who_walks_away_while_waiting_gives_up_the_place(tmp_path: Path) -
         await at.page.clock.run_for(15_000)
         await expect(dialog).to_contain_text("取消等候")
         assert await faults(at.page) == []
-        below = at.page.locator("kiosk-header, main, kiosk-paper")
+        below = at.page.locator("kiosk-header, main, kiosk-document")
         assert await below.evaluate_all("parts => parts.map(({ inert }) => inert)") == [True, True, True]
         assert await dialog.evaluate("dialog => dialog.contains(document.activeElement)")
         await dialog.locator(".button.primary").click()
@@ -127,14 +127,14 @@ async def test_who_walks_away_while_waiting_gives_up_the_place(tmp_path: Path) -
 
 
 @big
-async def test_a_question_about_a_paper_gets_the_keyboard(tmp_path: Path) -> None:
+async def test_a_question_about_a_document_gets_the_keyboard(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk(1)
-        at.office.ask_paper("d1")
-        paper = at.page.locator("kiosk-paper .paper")
-        await paper.wait_for()
-        await expect(paper).to_be_focused()
+        at.office.ask_document("d1")
+        document = at.page.locator("kiosk-document .document")
+        await document.wait_for()
+        await expect(document).to_be_focused()
         await ask_to_end(at)
-        assert await at.page.locator("kiosk-paper").evaluate("paper => paper.inert")
+        assert await at.page.locator("kiosk-document").evaluate("document => document.inert")
         await at.page.locator("kiosk-dialogs [data-first]").click()
         await expect(at.page.locator("kiosk-call .button.danger")).to_be_focused()

@@ -77,7 +77,7 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         assert digest["received"]["audio0"]["energy"] > 0
         assert digest["received"]["video0"]["width"] >= 320
         assert not await at.page.locator("video.remote").evaluate("video => video.paused")
-        await expect(at.page.locator(".recording"), "no paper is seen yet").to_have_text(
+        await expect(at.page.locator(".recording"), "no document is seen yet").to_have_text(
             "正在录制：画面、声音、屏幕操作"
         )
         await fine(at)
@@ -87,29 +87,29 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         await at.hands.reply(0)
         assert (await at.office.heard(c.ChatSend)).text == "是的"
 
-        at.office.ask_paper("d1", note="正面")
-        await expect(at.page.locator("kiosk-paper")).to_contain_text("正面")
+        at.office.ask_document("d1", note="正面")
+        await expect(at.page.locator("kiosk-document")).to_contain_text("正面")
         await fine(at)
-        await at.hands.show_paper()
-        assert at.office.papers["d1"] == at.paper
-        at.office.set_paper("d1", DocumentState.REJECTED, "有反光，请调整角度")
-        await expect(at.page.locator("kiosk-paper")).to_contain_text("有反光")
-        await at.hands.show_paper()
-        at.office.set_paper("d1", DocumentState.ACCEPTED)
-        at.office.ask_paper("d2", "bank_card")
-        await at.hands.decline_paper()
+        await at.hands.show_document()
+        assert at.office.documents["d1"] == at.document
+        at.office.set_document("d1", DocumentState.REJECTED, "有反光，请调整角度")
+        await expect(at.page.locator("kiosk-document")).to_contain_text("有反光")
+        await at.hands.show_document()
+        at.office.set_document("d1", DocumentState.ACCEPTED)
+        at.office.ask_document("d2", "bank_card")
+        await at.hands.decline_document()
         assert not (await at.office.heard(c.DocumentAnswer)).agreed
 
-        at.office.ask_paper("d3", "contract")
-        await expect(at.page.locator("kiosk-paper")).to_contain_text("合同")
+        at.office.ask_document("d3", "contract")
+        await expect(at.page.locator("kiosk-document")).to_contain_text("合同")
         at.office.update(state=SessionState.HELD, recording=())
         await expect(at.page.locator("kiosk-call .veil")).to_contain_text("通话保持中")
-        await expect(at.page.locator("kiosk-paper section"), "nobody who holds is asked").to_have_count(0)
+        await expect(at.page.locator("kiosk-document section"), "nobody who holds is asked").to_have_count(0)
         await expect(at.page.locator("kiosk-call .recording")).to_have_text("通话保持期间不录制")
         at.office.update(state=SessionState.ACTIVE)
         await expect(at.page.locator("kiosk-call .recording")).to_have_text("正在启动录制")
         await expect(at.page.locator("kiosk-call .veil")).to_have_count(0)
-        await at.hands.decline_paper()
+        await at.hands.decline_document()
 
         await at.hands.hang_up()
         await fine(at)
@@ -284,10 +284,10 @@ async def test_every_screen_is_fine_in_both_languages_and_sizes(tmp_path: Path) 
         await fine_for_everybody(at)
         await at.hands.fill_form()
         await fine_for_everybody(at)
-        at.office.ask_paper("d1", note="请把身份证正面放在高拍仪下")
-        await at.page.locator("kiosk-paper .button.primary").wait_for()
+        at.office.ask_document("d1", note="请把身份证正面放在高拍仪下")
+        await at.page.locator("kiosk-document .button.primary").wait_for()
         await fine_for_everybody(at)
-        await at.hands.decline_paper()
+        await at.hands.decline_document()
         at.office.update(state=SessionState.HELD)
         await at.page.locator("kiosk-call .veil").wait_for()
         await fine_for_everybody(at)
@@ -311,9 +311,9 @@ async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) ->
         await at.page.locator("kiosk-call .veil").wait_for(state="detached")
         await expect(at.page.locator("kiosk-call .note")).to_contain_text("用下方按钮回答")
         await expect(at.page.locator("kiosk-desk")).not_to_contain_text("拍摄台")
-        at.office.ask_paper("d1")
-        await expect(at.page.locator("kiosk-paper")).to_contain_text("本机没有拍摄台")
-        await at.hands.decline_paper()
+        at.office.ask_document("d1")
+        await expect(at.page.locator("kiosk-document")).to_contain_text("本机没有拍摄台")
+        await at.hands.decline_document()
         assert not (await at.office.heard(c.DocumentAnswer)).agreed
 
 

@@ -63,14 +63,14 @@ async def test_in_a_call_with_a_weak_network_a_chat_and_a_form(tmp_path: Path) -
 
 
 @big
-async def test_a_paper_again_the_end_and_the_stars(tmp_path: Path) -> None:
+async def test_a_document_again_the_end_and_the_stars(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
-        at.office.ask_paper("d1", note="请把身份证正面放在高拍仪下，照片一面朝上，不要反光")
-        at.office.set_paper("d1", DocumentState.REJECTED, "有反光，请调整角度")
-        await at.page.locator("kiosk-paper .button.primary").wait_for()
+        at.office.ask_document("d1", note="请把身份证正面放在高拍仪下，照片一面朝上，不要反光")
+        at.office.set_document("d1", DocumentState.REJECTED, "有反光，请调整角度")
+        await at.page.locator("kiosk-document .button.primary").wait_for()
         await all_on_screen(at)
-        await at.hands.decline_paper()
+        await at.hands.decline_document()
         await at.page.locator(".call-bar .button.danger").click()
         await all_on_screen(at)
         await at.page.locator("kiosk-dialogs .button.danger").click()

@@ -21,7 +21,7 @@ import "./viewer.js";
 import "./wrapup.js";
 
 export class ConsoleApp extends ConsoleElement {
-  /** Papers whose arrival has been said. @type {Set<string>} */ #announced = new Set();
+  /** Documents whose arrival has been said. @type {Set<string>} */ #announced = new Set();
 
   willUpdate() {
     for (const { id, state } of this.state.session?.documents ?? []) {

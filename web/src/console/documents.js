@@ -1,22 +1,22 @@
-// Papers of the call: ask for one, see how far each is, open it.
+// Documents of the call: ask for one, see how far each is, open it.
 import { html, nothing } from "lit";
 import { msg, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { documentDetail, documentIcon, documentLabel, documentState } from "./labels.js";
 import { inCall } from "./state.js";
 
-/** @typedef {import("../link/messages.js").Document} Paper */
+/** @typedef {import("../link/messages.js").Document} CallDocument */
 
 /** @type {Record<string, string>} */
 const COLOURS = { stored: "warning", accepted: "success", declined: "danger", failed: "danger", rejected: "" };
 
 const ON_HOLD = msg("Resume the call first: a customer on hold cannot be asked for papers.");
 
-/** Whether there is a picture to look at. @param {Paper} paper */
+/** Whether there is a picture to look at. @param {CallDocument} doc */
 export const hasPicture = ({ state }) => state === "stored" || state === "accepted" || state === "rejected";
 
-/** Where the server serves it. @param {string} session @param {string} paper */
-export const pictureUrl = (session, paper) => `/api/sessions/${session}/documents/${paper}`;
+/** Where the server serves it. @param {string} session @param {string} doc */
+export const pictureUrl = (session, doc) => `/api/sessions/${session}/documents/${doc}`;
 
 /** The mark of a picture of which a part is missing. */
 export const incomplete = () =>
@@ -28,11 +28,11 @@ export class ConsoleDocuments extends ConsoleElement {
 
   constructor() {
     super();
-    /** Whether the field for what other paper is wanted is open. */
+    /** Whether the field for what other document is wanted is open. */
     this.other = false;
   }
 
-  /** Put the keyboard on the first paper that can be asked for, or say why there is none. */
+  /** Put the keyboard on the first document that can be asked for, or say why there is none. */
   focusAsk() {
     if (this.#held) this.app.store.notify("info", ON_HOLD);
     else /** @type {HTMLElement | null} */ (this.querySelector(".ask button"))?.focus();
@@ -48,7 +48,7 @@ export class ConsoleDocuments extends ConsoleElement {
     if (label === "other") {
       this.other = !this.other;
       void this.updateComplete.then(() =>
-        /** @type {HTMLElement | null} */ (this.querySelector("#other-paper"))?.focus(),
+        /** @type {HTMLElement | null} */ (this.querySelector("#other-document"))?.focus(),
       );
       return;
     }
@@ -58,7 +58,7 @@ export class ConsoleDocuments extends ConsoleElement {
   /** @param {SubmitEvent} event */
   #askOther(event) {
     event.preventDefault();
-    const field = /** @type {HTMLInputElement} */ (this.querySelector("#other-paper"));
+    const field = /** @type {HTMLInputElement} */ (this.querySelector("#other-document"));
     if (!field.value.trim()) return;
     void this.app.desk.askDocument("other", field.value.trim());
     this.other = false;
@@ -70,8 +70,8 @@ export class ConsoleDocuments extends ConsoleElement {
     const active = inCall(session);
     const held = this.#held;
     // The newest first, before them those that wait for a decision.
-    const waits = (/** @type {Paper} */ { state }) => Number(state === "stored");
-    const papers = [...session.documents].reverse().sort((one, other) => waits(other) - waits(one));
+    const waits = (/** @type {CallDocument} */ { state }) => Number(state === "stored");
+    const documents = [...session.documents].reverse().sort((one, other) => waits(other) - waits(one));
     return html`<section class="panel documents" aria-labelledby="documents-title">
       <header class="panel-head">
         <h2 id="documents-title">${t("Papers")}</h2>
@@ -96,8 +96,8 @@ export class ConsoleDocuments extends ConsoleElement {
               ${
                 this.other && !held
                   ? html`<form class="inline" @submit=${(/** @type {SubmitEvent} */ event) => this.#askOther(event)}>
-                      <label class="visually-hidden" for="other-paper">${t("Which paper?")}</label>
-                      <input id="other-paper" maxlength="200" placeholder=${t("Which paper?")} autocomplete="off" />
+                      <label class="visually-hidden" for="other-document">${t("Which paper?")}</label>
+                      <input id="other-document" maxlength="200" placeholder=${t("Which paper?")} autocomplete="off" />
                       <button class="icon" aria-label=${t("Ask")}><wa-icon name="send"></wa-icon></button>
                     </form>`
                   : nothing
@@ -105,9 +105,9 @@ export class ConsoleDocuments extends ConsoleElement {
           : nothing
       }
       ${
-        papers.length
-          ? html`<ul class="papers" aria-live="polite">
-              ${papers.map((paper) => this.#paper(session.id, paper))}
+        documents.length
+          ? html`<ul class="document-list" aria-live="polite">
+              ${documents.map((doc) => this.#document(session.id, doc))}
             </ul>`
           : held
             ? nothing
@@ -118,34 +118,34 @@ export class ConsoleDocuments extends ConsoleElement {
 
   /**
    * @param {string} session
-   * @param {Paper} paper
+   * @param {CallDocument} doc
    */
-  #paper(session, paper) {
-    const picture = hasPicture(paper);
-    const detail = documentDetail(paper);
+  #document(session, doc) {
+    const picture = hasPicture(doc);
+    const detail = documentDetail(doc);
     const body = html`
       <span class="thumbnail">
         ${
           picture
-            ? html`<img src=${pictureUrl(session, paper.id)} alt="" loading="lazy" />`
-            : html`<wa-icon name=${documentIcon(paper.label)}></wa-icon>`
+            ? html`<img src=${pictureUrl(session, doc.id)} alt="" loading="lazy" />`
+            : html`<wa-icon name=${documentIcon(doc.label)}></wa-icon>`
         }
       </span>
       <span class="what">
-        <strong>${documentLabel(paper.label)}</strong>
-        <span class="chip ${COLOURS[paper.state] ?? ""}"
-          >${paper.state === "agreed" ? html`<wa-spinner></wa-spinner>` : nothing}${documentState(paper.state)}</span
+        <strong>${documentLabel(doc.label)}</strong>
+        <span class="chip ${COLOURS[doc.state] ?? ""}"
+          >${doc.state === "agreed" ? html`<wa-spinner></wa-spinner>` : nothing}${documentState(doc.state)}</span
         >
-        ${picture && paper.incomplete ? incomplete() : nothing} ${detail ? html`<small>${detail}</small>` : nothing}
+        ${picture && doc.incomplete ? incomplete() : nothing} ${detail ? html`<small>${detail}</small>` : nothing}
       </span>
     `;
-    return html`<li data-state=${paper.state}>
+    return html`<li data-state=${doc.state}>
       ${
         picture
-          ? html`<button class="paper" @click=${() => this.app.store.set({ document: paper.id })}>
+          ? html`<button class="document" @click=${() => this.app.store.set({ document: doc.id })}>
               ${body}<wa-icon class="open" name="maximize" label=${t("Open at full size")}></wa-icon>
             </button>`
-          : html`<div class="paper">${body}</div>`
+          : html`<div class="document">${body}</div>`
       }
     </li>`;
   }

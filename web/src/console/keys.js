@@ -34,9 +34,9 @@ const part = (root, selector) => /** @type {T | null} */ (/** @type {unknown} */
 const screen = (root) => /** @type {Screen | null} */ (root.querySelector("console-screen"));
 
 /** @param {App} app */
-function openPaper(app) {
-  const papers = app.store.state.session?.documents.filter(hasPicture) ?? [];
-  const wanted = papers.findLast(({ state }) => state === "stored") ?? papers.at(-1);
+function openDocument(app) {
+  const documents = app.store.state.session?.documents.filter(hasPicture) ?? [];
+  const wanted = documents.findLast(({ state }) => state === "stored") ?? documents.at(-1);
   if (wanted) app.store.set({ document: wanted.id });
 }
 
@@ -68,7 +68,7 @@ export const KEYS = [
     shown: "F4",
     text: msg("Open the paper that waits for a decision"),
     when: open,
-    act: ({ app }) => openPaper(app),
+    act: ({ app }) => openDocument(app),
   },
   {
     code: "KeyP",

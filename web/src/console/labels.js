@@ -3,7 +3,7 @@ import { language, msg, t } from "../i18n.js";
 
 /** @typedef {import("../link/messages.js").Session} Session */
 /** @typedef {import("../link/messages.js").Service} Service */
-/** @typedef {import("../link/messages.js").Document} Paper */
+/** @typedef {import("../link/messages.js").Document} CallDocument */
 
 /** @type {Record<string, string>} */
 const DOCUMENTS = {
@@ -128,11 +128,11 @@ export function endText(session) {
   return reason ? t(reason) : t("The call has ended.");
 }
 
-/** What is to be known of a paper besides its state: why it failed or was rejected, or what was asked for. @param {Paper} paper */
-export function documentDetail(paper) {
-  if (paper.state !== "failed") return paper.reason || paper.note;
-  if (paper.reason === "tray_closed") return t("The customer took no picture: the document camera was closed.");
-  return paper.reason === "camera_failed" ? t("The document camera failed.") : t("The picture could not be sent.");
+/** What is to be known of a document besides its state: why it failed or was rejected, or what was asked for. @param {CallDocument} doc */
+export function documentDetail(doc) {
+  if (doc.state !== "failed") return doc.reason || doc.note;
+  if (doc.reason === "tray_closed") return t("The customer took no picture: the document camera was closed.");
+  return doc.reason === "camera_failed" ? t("The document camera failed.") : t("The picture could not be sent.");
 }
 
 /** @param {Service} service */
@@ -142,7 +142,7 @@ export const branchName = (where) => (language() === "en" ? where.branch_en : wh
 /** A language by its own name. @param {string} code */
 export const languageName = (code) => (code === "en" ? "English" : "中文");
 
-/** Reasons to ask for a paper again, said to the customer in the customer's own language. */
+/** Reasons to ask for a document again, said to the customer in the customer's own language. */
 export const REJECTIONS = [
   { "zh-CN": "照片模糊，请重新拍摄", en: "The picture is blurred. Please take it again." },
   { "zh-CN": "有反光，请调整角度", en: "There is glare. Please tilt the paper a little." },

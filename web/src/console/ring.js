@@ -36,8 +36,8 @@ export class ConsoleRing extends ConsoleElement {
 
   /** What was open before is closed first; then it asks, and then it declines. Without it, it declines. */
   #escape() {
-    const { help, signingIn, document: paper } = this.state;
-    if (help || signingIn || paper) {
+    const { help, signingIn, document: doc } = this.state;
+    if (help || signingIn || doc) {
       this.#covering = true;
       this.app.store.set({ help: false, signingIn: false, document: null });
     } else if (!this.#covering || performance.now() < this.#armed) {

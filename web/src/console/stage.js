@@ -61,7 +61,7 @@ export class ConsoleStage extends ConsoleElement {
     `;
   }
 
-  /** The document camera is open only from the customer's agreement to a paper until that paper is there. */
+  /** The document camera is open only from the customer's agreement to a document until that document is there. */
   get #trayOpen() {
     const { session } = this.state;
     return session?.state === "active" && session.documents.some(({ state }) => state === "agreed");

@@ -38,7 +38,7 @@
  * @property {boolean} pointing whether the customer sees this pointer
  * @property {number | null} highlighted rrweb id of the outlined element
  * @property {boolean} shown whether the customer's page is drawn
- * @property {string | null} document the paper that is open at full size
+ * @property {string | null} document the document that is open at full size
  * @property {boolean} help
  * @property {"good" | "ending" | "ended"} login how long the login lasts: long, a few minutes more, no longer
  * @property {boolean} signingIn whether the specialist is just signing in again

@@ -1,4 +1,4 @@
-// A paper at full size: zoom, pan and rotate by keyboard or mouse; accept it, or ask for it again with a reason.
+// A document at full size: zoom, pan and rotate by keyboard or mouse; accept it, or ask for it again with a reason.
 import { html, nothing } from "lit";
 import { t } from "../i18n.js";
 import { hasPicture, incomplete, pictureUrl } from "./documents.js";
@@ -29,13 +29,13 @@ export class ConsoleViewer extends ConsoleElement {
     this.trouble = false;
   }
 
-  get paper() {
+  get doc() {
     const { session, document } = this.state;
     return session?.documents.find(({ id }) => id === document) ?? null;
   }
 
   get #decidable() {
-    return this.paper?.state === "stored" && inCall(this.state.session);
+    return this.doc?.state === "stored" && inCall(this.state.session);
   }
 
   get #dialog() {
@@ -48,7 +48,7 @@ export class ConsoleViewer extends ConsoleElement {
 
   updated() {
     const dialog = this.#dialog;
-    const shown = this.paper?.id ?? "";
+    const shown = this.doc?.id ?? "";
     if (!dialog || shown === this.#shown) return;
     this.#shown = shown;
     this.rejecting = false;
@@ -87,7 +87,7 @@ export class ConsoleViewer extends ConsoleElement {
     this.#place();
   }
 
-  /** One pixel of the paper on one pixel of the screen. */
+  /** One pixel of the document on one pixel of the screen. */
   #full() {
     const image = this.#image;
     if (!image?.clientWidth) return;
@@ -117,16 +117,16 @@ export class ConsoleViewer extends ConsoleElement {
 
   /** @param {number} step */
   #other(step) {
-    const papers = this.state.session?.documents.filter(hasPicture) ?? [];
-    const index = papers.findIndex(({ id }) => id === this.state.document);
-    const next = papers[index + step];
+    const documents = this.state.session?.documents.filter(hasPicture) ?? [];
+    const index = documents.findIndex(({ id }) => id === this.state.document);
+    const next = documents[index + step];
     if (next) this.app.store.set({ document: next.id });
   }
 
   #accept() {
-    const { paper } = this;
-    if (!paper || !this.#decidable) return;
-    void this.app.desk.decide(paper.id, true, "");
+    const { doc } = this;
+    if (!doc || !this.#decidable) return;
+    void this.app.desk.decide(doc.id, true, "");
     this.#close();
   }
 
@@ -145,9 +145,9 @@ export class ConsoleViewer extends ConsoleElement {
 
   /** @param {string} reason */
   #reject(reason) {
-    const { paper } = this;
-    if (!paper || !reason.trim()) return;
-    void this.app.desk.decide(paper.id, false, reason.trim());
+    const { doc } = this;
+    if (!doc || !reason.trim()) return;
+    void this.app.desk.decide(doc.id, false, reason.trim());
     this.#close();
   }
 
@@ -199,25 +199,25 @@ export class ConsoleViewer extends ConsoleElement {
       }}
       @close=${() => {
         // The browser may close it by itself (a second Esc); the state follows.
-        if (this.paper) this.#close();
+        if (this.doc) this.#close();
       }}
     >
-      ${this.paper ? this.#content(this.paper) : nothing}
+      ${this.doc ? this.#content(this.doc) : nothing}
     </dialog>`;
   }
 
-  /** @param {import("./documents.js").Paper} paper */
-  #content(paper) {
+  /** @param {import("./documents.js").CallDocument} doc */
+  #content(doc) {
     const { session } = this.state;
-    const size = paper.width ? `${paper.width} × ${paper.height} · ${(paper.size / 1024 / 1024).toFixed(1)} MB` : "";
+    const size = doc.width ? `${doc.width} × ${doc.height} · ${(doc.size / 1024 / 1024).toFixed(1)} MB` : "";
     return html`
       <header>
-        <h2 id="viewer-title">${documentLabel(paper.label)}</h2>
-        <span class="chip ${paper.state === "accepted" ? "success" : paper.state === "stored" ? "warning" : ""}"
-          >${documentState(paper.state)}</span
+        <h2 id="viewer-title">${documentLabel(doc.label)}</h2>
+        <span class="chip ${doc.state === "accepted" ? "success" : doc.state === "stored" ? "warning" : ""}"
+          >${documentState(doc.state)}</span
         >
         <small class="number">${size}</small>
-        ${paper.incomplete ? incomplete() : nothing}
+        ${doc.incomplete ? incomplete() : nothing}
         <div class="viewer-tools">
           ${tool("zoom-out", t("Smaller"), "−", () => this.#scale(1 / ZOOM))}
           ${tool("zoom-in", t("Larger"), "+", () => this.#scale(ZOOM))}
@@ -252,8 +252,8 @@ export class ConsoleViewer extends ConsoleElement {
                 <wa-icon name="image-off"></wa-icon><span>${t("The picture could not be loaded.")}</span>
               </div>`
             : html`<img
-                src=${pictureUrl(session?.id ?? "", paper.id)}
-                alt=${documentLabel(paper.label)}
+                src=${pictureUrl(session?.id ?? "", doc.id)}
+                alt=${documentLabel(doc.label)}
                 draggable="false"
                 @error=${() => (this.trouble = true)}
               />`
@@ -263,7 +263,7 @@ export class ConsoleViewer extends ConsoleElement {
     `;
   }
 
-  /** A paper covers the call: what is not good about the network is said here as well. */
+  /** A document covers the call: what is not good about the network is said here as well. */
   #network() {
     if (!inCall(this.state.session)) return nothing;
     const { level, lines, next } = networkWords(this.state, this.app.media, true);

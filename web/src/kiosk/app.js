@@ -18,7 +18,7 @@ import "./screens/farewell.js";
 import "./screens/header.js";
 import "./screens/home.js";
 import "./screens/notice.js";
-import "./screens/paper.js";
+import "./screens/document.js";
 import "./screens/services.js";
 import "./screens/unrecorded.js";
 import "./screens/waiting.js";
@@ -47,7 +47,7 @@ class KioskApp extends KioskElement {
           ${form ? nothing : this.#other(screen)}
         </div>
       </main>
-      <kiosk-paper ?inert=${asked} .kiosk=${kiosk}></kiosk-paper>
+      <kiosk-document ?inert=${asked} .kiosk=${kiosk}></kiosk-document>
       <kiosk-dialogs .kiosk=${kiosk}></kiosk-dialogs>
     `;
   }

@@ -131,7 +131,7 @@ export class Kiosk extends EventTarget {
   }
 
   /** @param {string} document @param {boolean} agreed */
-  async answerPaper(document, agreed) {
+  async answerDocument(document, agreed) {
     const { session } = this.state;
     if (session) await this.#ask({ type: "document_answer", session: session.id, document, agreed });
   }

@@ -4,7 +4,7 @@ import { language, msg, t } from "../i18n.js";
 /** @typedef {import("../link/messages.js").Service} Service */
 
 /** @type {Record<string, string>} */
-const PAPERS = {
+const DOCUMENTS = {
   identity_card: msg("Identity card"),
   bank_card: msg("Bank card"),
   contract: msg("Contract"),
@@ -22,10 +22,10 @@ const LAY = {
 };
 
 /** @type {Record<string, string>} */
-const PAPER_ICONS = { identity_card: "id-card", bank_card: "credit-card", contract: "signature", income_proof: "banknote" };
+const DOCUMENT_ICONS = { identity_card: "id-card", bank_card: "credit-card", contract: "signature", income_proof: "banknote" };
 
 /** @type {Record<string, string>} */
-const PAPER_FAILURES = {
+const DOCUMENT_FAILURES = {
   camera_failed: msg("The document camera cannot be used just now. The expert will tell you what to do."),
   tray_closed: msg("The document camera was closed before the picture was taken."),
   upload_failed: msg("The picture could not be sent."),
@@ -47,7 +47,7 @@ const RECORDED = {
   picture: msg("picture"),
   sound: msg("sound"),
   screen: msg("screen"),
-  papers: msg("papers"),
+  documents: msg("papers"),
 };
 
 /** @type {Record<string, keyof typeof RECORDED>} */
@@ -57,7 +57,7 @@ const TRACK_GROUPS = {
   "kiosk.microphone": "sound",
   "specialist.microphone": "sound",
   cobrowse: "screen",
-  "kiosk.auxiliary": "papers",
+  "kiosk.auxiliary": "documents",
 };
 
 /**
@@ -140,13 +140,13 @@ export function networkMessages(networks) {
 }
 
 /** @param {string} code */
-export const paperName = (code) => t(PAPERS[code] ?? PAPERS.other);
+export const documentName = (code) => t(DOCUMENTS[code] ?? DOCUMENTS.other);
 /** @param {string} code */
 export const howToLay = (code) => t(LAY[code] ?? LAY.other);
 /** @param {string} code */
-export const paperIcon = (code) => PAPER_ICONS[code] ?? "file-text";
+export const documentIcon = (code) => DOCUMENT_ICONS[code] ?? "file-text";
 /** @param {string} code */
-export const paperFailure = (code) => t(PAPER_FAILURES[code] ?? PAPER_FAILURES.other);
+export const documentFailure = (code) => t(DOCUMENT_FAILURES[code] ?? DOCUMENT_FAILURES.other);
 /** @param {string} code */
 export const errorText = (code) => t(ERRORS[code] ?? ERRORS.other);
 

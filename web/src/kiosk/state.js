@@ -97,12 +97,12 @@ export function screenOf(state) {
 }
 
 /**
- * The last paper that still needs the customer, if any. Who holds is asked nothing: the page says that nobody sees them.
+ * The last document that still needs the customer, if any. Who holds is asked nothing: the page says that nobody sees them.
  *
  * @param {Session | null} session
  * @returns {Document | null}
  */
-export function openPaper(session) {
+export function openDocument(session) {
   if (!isTalking(session)) return null;
   const wanted = session.state === "held" ? ["agreed"] : ["requested", "rejected", "failed", "agreed"];
   const open = session.documents.filter(({ state }) => wanted.includes(state));

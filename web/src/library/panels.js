@@ -1,4 +1,4 @@
-// What happened, what was written, which papers were shown, and how complete the recording is.
+// What happened, what was written, which documents were shown, and how complete the recording is.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
 import "./verdict.js";
@@ -9,7 +9,7 @@ import { momentDetail, momentIcon, momentText, outcomeLabel, participantLabel, t
 
 export class LibraryPanels extends LitElement {
   /** @type {import("lit").PropertyDeclarations} */
-  static properties = { recording: { attribute: false }, tab: { state: true }, paper: { state: true } };
+  static properties = { recording: { attribute: false }, tab: { state: true }, doc: { state: true } };
 
   constructor() {
     super();
@@ -17,8 +17,8 @@ export class LibraryPanels extends LitElement {
     /** @type {Recording} */
     this.recording = /** @type {any} */ (undefined);
     this.tab = "events";
-    /** The paper that is shown large. */
-    this.paper = "";
+    /** The document that is shown large. */
+    this.doc = "";
   }
 
   createRenderRoot() {
@@ -54,17 +54,17 @@ export class LibraryPanels extends LitElement {
 
   render() {
     const chat = this.moments.filter(({ kind }) => kind === "chat_sent");
-    const papers = this.#papers();
+    const documents = this.#documents();
     return html`
       <div class="tabs" role="tablist" @keydown=${this.#arrows}>
         ${this.#tab("events", t("Events"), this.moments.length)} ${this.#tab("chat", t("Chat"), chat.length)}
-        ${this.#tab("papers", t("Papers"), papers.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Proof"), 0)}
+        ${this.#tab("documents", t("Papers"), documents.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Proof"), 0)}
       </div>
       <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}" tabindex="0">
         ${this.tab === "events" ? this.#events() : nothing} ${this.tab === "chat" ? this.#chat(chat) : nothing}
-        ${this.tab === "papers" ? this.#paperList(papers) : nothing} ${this.tab === "notes" ? this.#result() : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
+        ${this.tab === "documents" ? this.#documentList(documents) : nothing} ${this.tab === "notes" ? this.#result() : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
       </div>
-      ${this.paper ? this.#large() : nothing}
+      ${this.doc ? this.#large() : nothing}
     `;
   }
 
@@ -126,8 +126,8 @@ export class LibraryPanels extends LitElement {
     </ol>`;
   }
 
-  /** The papers that were stored, with what they are and what became of them. */
-  #papers() {
+  /** The documents that were stored, with what they are and what became of them. */
+  #documents() {
     return this.moments
       .filter(({ kind }) => kind === "document_stored")
       .map(({ at_ms, data }) => {
@@ -137,27 +137,27 @@ export class LibraryPanels extends LitElement {
       });
   }
 
-  /** @param {ReturnType<LibraryPanels["papers"]>} papers */
-  #paperList(papers) {
-    if (!papers.length) return this.#nothing("file-image", t("No papers were shown."));
-    return html`<ul class="papers">
-      ${papers.map(
-        (paper) => html`<li data-at=${paper.at_ms}>
-          <button class="paper-picture" @click=${() => (this.paper = paper.id)} aria-label=${t("Show {label} large", { label: wordLabel(paper.label) })}>
-            <img src=${this.address(paper.id)} alt="" loading="lazy" />
+  /** @param {ReturnType<LibraryPanels["documents"]>} documents */
+  #documentList(documents) {
+    if (!documents.length) return this.#nothing("file-image", t("No papers were shown."));
+    return html`<ul class="document-list">
+      ${documents.map(
+        (doc) => html`<li data-at=${doc.at_ms}>
+          <button class="document-picture" @click=${() => (this.doc = doc.id)} aria-label=${t("Show {label} large", { label: wordLabel(doc.label) })}>
+            <img src=${this.address(doc.id)} alt="" loading="lazy" />
           </button>
           <div>
-            <b>${wordLabel(paper.label)}</b>
-            ${paper.decided
-              ? html`<span class="chip ${paper.decided.accepted ? "success" : "danger"}">${paper.decided.accepted ? t("Accepted") : t("Rejected")}</span>`
+            <b>${wordLabel(doc.label)}</b>
+            ${doc.decided
+              ? html`<span class="chip ${doc.decided.accepted ? "success" : "danger"}">${doc.decided.accepted ? t("Accepted") : t("Rejected")}</span>`
               : nothing}
-            ${paper.data.incomplete
+            ${doc.data.incomplete
               ? html`<small class="incomplete"><wa-icon name="triangle-alert"></wa-icon>${t("Incomplete picture")}</small>`
               : nothing}
-            <small class="muted number">${paper.data.width} × ${paper.data.height}, ${Math.ceil(paper.data.size / 1024)} KiB</small>
-            <small class="mono hash" title="SHA-256">${paper.data.sha256}</small>
-            <button class="link" @click=${() => this.recording.seek(paper.at_ms)}>
-              <wa-icon name="play"></wa-icon>${t("Play from here")} <span class="number">${formatDuration(paper.at_ms / 1000)}</span>
+            <small class="muted number">${doc.data.width} × ${doc.data.height}, ${Math.ceil(doc.data.size / 1024)} KiB</small>
+            <small class="mono hash" title="SHA-256">${doc.data.sha256}</small>
+            <button class="link" @click=${() => this.recording.seek(doc.at_ms)}>
+              <wa-icon name="play"></wa-icon>${t("Play from here")} <span class="number">${formatDuration(doc.at_ms / 1000)}</span>
             </button>
           </div>
         </li>`,
@@ -165,19 +165,19 @@ export class LibraryPanels extends LitElement {
     </ul>`;
   }
 
-  get papers() {
-    return () => this.#papers();
+  get documents() {
+    return () => this.#documents();
   }
 
-  /** @param {string} paper */
-  address(paper) {
-    return `/api/sessions/${encodeURIComponent(this.recording.session)}/documents/${encodeURIComponent(paper)}`;
+  /** @param {string} doc */
+  address(doc) {
+    return `/api/sessions/${encodeURIComponent(this.recording.session)}/documents/${encodeURIComponent(doc)}`;
   }
 
   #large() {
-    return html`<wa-dialog open light-dismiss class="paper-dialog" label=${t("Paper")} @wa-after-hide=${() => (this.paper = "")}>
-      <img src=${this.address(this.paper)} alt=${t("The paper as the specialist saw it")} />
-      <a slot="footer" class="replay" href="${this.address(this.paper)}?original=1" download>
+    return html`<wa-dialog open light-dismiss class="document-dialog" label=${t("Paper")} @wa-after-hide=${() => (this.doc = "")}>
+      <img src=${this.address(this.doc)} alt=${t("The paper as the specialist saw it")} />
+      <a slot="footer" class="replay" href="${this.address(this.doc)}?original=1" download>
         <wa-icon name="download"></wa-icon>${t("Original file")}
       </a>
     </wa-dialog>`;

@@ -11,7 +11,7 @@ import { trackLabel } from "./labels.js";
 const PLACES = {
   journal: msg("The sequence of events is not as it was written."),
   row: msg("What the list says of this session contradicts its events."),
-  paper: msg("A paper is missing or was changed."),
+  document: msg("A paper is missing or was changed."),
   key: msg("The key of this recording is missing or was destroyed."),
   storage: msg("The store of the recordings does not answer."),
   check: msg("The check itself came to no end."),

@@ -175,7 +175,7 @@ export interface FormStep {
   step: string;
 }
 
-/** The customer agrees that the paper be taken, or does not, or takes an agreement back. Reply: ``done``. */
+/** The customer agrees that the document be taken, or does not, or takes an agreement back. Reply: ``done``. */
 export interface DocumentAnswer {
   type: "document_answer";
   session: string;
@@ -183,7 +183,7 @@ export interface DocumentAnswer {
   agreed: boolean;
 }
 
-/** The kiosk client could not take or deliver the paper. Reply: ``done``. */
+/** The kiosk client could not take or deliver the document. Reply: ``done``. */
 export interface DocumentFailed {
   type: "document_failed";
   session: string;
@@ -304,7 +304,7 @@ export interface NoteSave {
   text: string;
 }
 
-/** The specialist asks to see a paper. Reply: ``session``. */
+/** The specialist asks to see a document. Reply: ``session``. */
 export interface DocumentRequest {
   type: "document_request";
   session: string;
@@ -312,7 +312,7 @@ export interface DocumentRequest {
   note?: string;
 }
 
-/** The specialist accepts a paper, or rejects it with a reason and so asks again. Reply: ``done``. */
+/** The specialist accepts a document, or rejects it with a reason and so asks again. Reply: ``done``. */
 export interface DocumentDecide {
   type: "document_decide";
   session: string;

@@ -198,7 +198,7 @@ export class Peer extends EventTarget {
   }
 
   /**
-   * Faces and papers must stay legible: when computer or path are too slow, pictures come less often, never smaller.
+   * Faces and documents must stay legible: when computer or path are too slow, pictures come less often, never smaller.
    * Left to itself, Chromium halves the picture of a busy computer and seldom finds back.
    */
   async #prefer() {

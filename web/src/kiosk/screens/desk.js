@@ -1,9 +1,9 @@
-// Beside the specialist when no form is open: what can be done together, and the papers shown so far.
+// Beside the specialist when no form is open: what can be done together, and the documents shown so far.
 import { html, nothing } from "lit";
 import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { hasForm } from "../form/catalogue.js";
-import { paperIcon, paperName, serviceName } from "../labels.js";
+import { documentIcon, documentName, serviceName } from "../labels.js";
 import { mute, unseen, wayToServer } from "./parts.js";
 
 /** @type {Record<string, string>} */
@@ -23,7 +23,7 @@ class KioskDesk extends KioskElement {
     const { online, silent } = wayToServer(this.kiosk);
     const deaf = session.network?.some(({ participant, reason }) => participant === "specialist" && reason === "silent");
     const there = online && !silent && !deaf && session.state === "active" && session.specialist_connected;
-    const papers = session.documents.filter(({ state }) => state in STATES);
+    const documents = session.documents.filter(({ state }) => state in STATES);
     return html`<div class="sheet desk">
       <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
       <h1>${there ? t("Your expert is with you") : t("One moment, please.")}</h1>
@@ -46,13 +46,13 @@ class KioskDesk extends KioskElement {
             </button>
           </div>`
         : nothing}
-      ${papers.length
+      ${documents.length
         ? html`<h2>${t("Your papers")}</h2>
-            <ul class="papers">
-              ${papers.map(
-                (paper) => html`<li>
-                  <wa-icon name=${paperIcon(paper.label)}></wa-icon><b>${paperName(paper.label)}</b>
-                  <span class="chip ${paper.state === "accepted" ? "success" : ""}">${t(STATES[paper.state])}</span>
+            <ul class="document-list">
+              ${documents.map(
+                (doc) => html`<li>
+                  <wa-icon name=${documentIcon(doc.label)}></wa-icon><b>${documentName(doc.label)}</b>
+                  <span class="chip ${doc.state === "accepted" ? "success" : ""}">${t(STATES[doc.state])}</span>
                 </li>`,
               )}
             </ul>`

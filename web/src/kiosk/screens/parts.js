@@ -54,7 +54,7 @@ export function wayToServer({ state, capture }) {
  * @param {{online: boolean, silent: boolean, trayOpen: boolean}} way
  */
 export function recordingNote(session, { online, silent, trayOpen }) {
-  // Papers are recorded while the tray is seen, not from the first one on.
+  // Documents are recorded while the tray is seen, not from the first one on.
   const all = recorded(session.recording.filter(({ name }) => name !== "kiosk.auxiliary" || trayOpen));
   const lost = !online && silent;
   const doubt = !online || (silent && all.length > 0);
