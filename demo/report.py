@@ -28,7 +28,7 @@ TRACKS = (*CONTINUOUS, "cobrowse")
 
 
 @dataclass
-class Report:
+class CallReport:
     """How the call went. `problems` says in words what is not as it must be.
 
     `picture` is the width and height that the cameras have, `why` the reason for that size, and `slowness` how many
@@ -98,7 +98,7 @@ class Report:
         return "\n".join(lines)
 
 
-def read_journal(report: Report, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
+def read_journal(report: CallReport, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
     """Fill in what the journal (kind and payload of each entry) says of tracks, co-browsing and documents."""
     segments: Counter[str] = Counter()
     frames: Counter[str] = Counter()
@@ -128,7 +128,7 @@ def read_journal(report: Report, entries: Sequence[tuple[str, dict[str, Any]]]) 
     report.documents = list(documents.values())
 
 
-def judge(report: Report) -> None:
+def judge(report: CallReport) -> None:
     """Add to `problems` everything in the figures that is not as it must be."""
     if report.answer_to_media_ms is None:
         report.problems.append("no moving pictures came after the answer")
@@ -145,7 +145,7 @@ def judge(report: Report) -> None:
         report.problems.append("the recording does not verify")
 
 
-def _media_problems(media: Received | None, report: Report) -> list[str]:
+def _media_problems(media: Received | None, report: CallReport) -> list[str]:
     if media is None:
         return ["has no statistics"]
     problems = []
@@ -160,7 +160,7 @@ def _media_problems(media: Received | None, report: Report) -> list[str]:
     return problems
 
 
-def _recording_problems(report: Report) -> list[str]:
+def _recording_problems(report: CallReport) -> list[str]:
     recorded = {track["name"]: track for track in report.tracks}
     missing = [f"{name} is not recorded" for name in TRACKS if name not in recorded]
     short = [
@@ -171,7 +171,7 @@ def _recording_problems(report: Report) -> list[str]:
     return missing + short + [problem for track in recorded.values() for problem in _rate_problems(track)]
 
 
-def _unsent_s(track: dict[str, Any], report: Report) -> float:
+def _unsent_s(track: dict[str, Any], report: CallReport) -> float:
     """What of a track never came because this machine is too slow for two browsers: it says nothing about the call."""
     return min(float(track["unsent_s"]), max(0.0, report.slowness - 1) * MOST_UNSENT * report.seconds)
 

@@ -19,15 +19,15 @@ from demo.encoder_probe import measure
 from demo.fixtures import SPECIALIST, SUPERVISOR
 from demo.page_objects import ConsolePage, KioskPage, LibraryPage, log_in
 from demo.processes import Stack, first_line
-from demo.report import Report, judge, read_journal
+from demo.report import CallReport, judge, read_journal
 from demo.synthetic_media import Media
 
 
 async def play(
     stack: Stack, media: Media, *, seconds: float, screens: Path | None = None, headless: bool = True
-) -> Report:
+) -> CallReport:
     """Play one call on a running `stack` and report; `screens` keeps pictures of every screen on the way."""
-    report = Report(seconds=seconds)
+    report = CallReport(seconds=seconds)
     async with contextlib.AsyncExitStack() as browsers:
         customers, specialists = await browsers.enter_async_context(_two_browsers(media, headless))
         machine = await measure(customers, specialists)
@@ -89,7 +89,7 @@ class _Camera:
 
 
 async def _call(
-    stack: Stack, report: Report, customers: BrowserContext, specialists: BrowserContext, camera: _Camera
+    stack: Stack, report: CallReport, customers: BrowserContext, specialists: BrowserContext, camera: _Camera
 ) -> None:
     console = ConsolePage(
         await log_in(specialists, stack.server_url, SPECIALIST.face, SPECIALIST.login, stack.password)
@@ -139,7 +139,7 @@ async def _call(
     await console.page.close()
 
 
-async def _replay(stack: Stack, report: Report, browser: BrowserContext, camera: _Camera) -> None:
+async def _replay(stack: Stack, report: CallReport, browser: BrowserContext, camera: _Camera) -> None:
     report.replay_url = f"{stack.server_url}/library/{report.session}"
     await browser.clear_cookies()
     page = await log_in(browser, stack.server_url, SUPERVISOR.face, SUPERVISOR.login, stack.password)

@@ -45,8 +45,8 @@ from server.blobs.vault import open_vault, read_or_make_site_key
 from server.bus import LocalBus
 from server.calls.ice_servers import IceServers, leg_maker
 from server.calls.readiness import Condition
-from server.calls.recorder_factory import Recordings
-from server.calls.registry import Rooms
+from server.calls.recorder_factory import RecorderFactory
+from server.calls.registry import Registry
 from server.cobrowse import Sanitiser
 from server.config import Config
 from server.documents import DocumentStore
@@ -58,7 +58,7 @@ from server.journal.tally import Tally
 from server.recording.places import Places
 from server.recording.space import DiskFloor
 from server.recording_notice import load_notice
-from server.routing.assistance import Lobby
+from server.routing.assistance import Assistance
 from server.session.machine import Graces
 from server.store import Store, modes
 from server.store.database import sqlite_file
@@ -203,9 +203,9 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[ICE] = IceServers(config)
     app[HOST] = Host(heartbeat_s=config.heartbeat_s)
     floor = DiskFloor(config.spool, config.minimum_free_mb * 1024 * 1024)
-    recordings = Recordings(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor)
+    recordings = RecorderFactory(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor)
     app[CONDITION] = condition = Condition(store, recordings, places=await asyncio.to_thread(_places, config))
-    app[ROOMS] = rooms = Rooms(
+    app[ROOMS] = rooms = Registry(
         node=new_id(),
         store=store,
         journal=app[JOURNAL],
@@ -222,7 +222,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
             after_cut=min(config.specialist_grace_s, Graces().after_cut),
         ),
     )
-    app[LOBBY] = lobby = Lobby(store, bus, rooms.phase_of_kiosk)
+    app[LOBBY] = lobby = Assistance(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed
     await rooms.start()
     await condition.look()

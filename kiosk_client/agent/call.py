@@ -14,8 +14,8 @@ from kiosk_client.devices.document_camera import CameraError, DocumentCamera, St
 from kiosk_client.devices.loops import MediaLoop, Player
 from link.protocol.client import DocumentAnswer, DocumentFailed
 from link.protocol.values import Session
-from link.rtc.relay import Injection
-from link.rtc.tracks.published_track import Flow
+from link.rtc.relay import LocalTrack
+from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.transport.permitted_addresses import Network
 from link.tasks import cancel, spawn
 
@@ -54,9 +54,9 @@ class Call:
         self._playing: asyncio.Task[None] | None = None
         self._talking = False
         self._closed = False
-        sources: dict[str, Flow] = {}
+        sources: dict[str, PublishedTrack] = {}
         if equipment.open_camera is not None:
-            documents = Injection(
+            documents = LocalTrack(
                 "video",
                 "kiosk.auxiliary",
                 on_keyframe_request=self._show_whole_document,
@@ -65,8 +65,8 @@ class Call:
             self._tray = Tray(equipment.open_camera, documents.push, on_tray)
             sources["auxiliary"] = documents.flow
         if equipment.loop is not None:
-            camera = Injection("video", "kiosk.camera", on_keyframe_request=self._show_whole_picture)
-            microphone = Injection("audio", "kiosk.microphone")
+            camera = LocalTrack("video", "kiosk.camera", on_keyframe_request=self._show_whole_picture)
+            microphone = LocalTrack("audio", "kiosk.microphone")
             self._player = Player(equipment.loop, camera.push, microphone.push)
             sources |= {"camera": camera.flow, "microphone": microphone.flow}
         self.gateway = Gateway(

@@ -21,8 +21,8 @@ from link.protocol.errors import InvalidMedia, Unavailable, VisavisError
 from link.protocol.server import LegAnswer, LegServers, ServerMessage
 from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
 from link.rtc.relay import Relay
-from link.rtc.tracks.published_track import Flow
-from link.rtc.transport.permitted_addresses import Network, Reach
+from link.rtc.tracks.published_track import PublishedTrack
+from link.rtc.transport.permitted_addresses import Network, PermittedAddresses
 from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
 
@@ -48,7 +48,7 @@ class Gateway:
         *,
         request: Request,
         post: Post,
-        sources: Mapping[str, Flow],
+        sources: Mapping[str, PublishedTrack],
         check: Check = lambda _: None,
         loopback: bool = False,
         networks: Sequence[Network] = (),
@@ -211,7 +211,7 @@ class Gateway:
             ice_servers=[IceServer(tuple(s.urls), s.username, s.credential) for s in servers.ice_servers],
             relay_only=servers.relay_only,
             loopback=self._loopback,
-            reach=Reach(self._networks, loopback=self._loopback or servers.relay_only),
+            reach=PermittedAddresses(self._networks, loopback=self._loopback or servers.relay_only),
             on_state=lambda state: self._server_state(name, state),
         )
         self._server, self._over = (name, leg), False

@@ -42,7 +42,7 @@ class Station:
         began: float | None = None,
         after: threading.Event | None = None,
     ) -> None:
-        """`publish(data, rtp_time, keyframe)` gets the live video on the event loop, as `Injection.push` takes it.
+        """`publish(data, rtp_time, keyframe)` gets the live video on the event loop, as `LocalTrack.push` takes it.
 
         A still waits until the camera has been open for `settle_s` seconds. `began` and `after` are `began` and `gone`
         of the station before this one: RTP times go on from there, and the device is not opened before it was closed.

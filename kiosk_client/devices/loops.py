@@ -50,7 +50,7 @@ class Player:
     """Plays a loop into two publishers until cancelled. Wakes 50 times a second and never drifts from real time."""
 
     def __init__(self, loop: MediaLoop, video: Publish, audio: Publish) -> None:
-        """The publishers take what `Injection.push` takes."""
+        """The publishers take what `LocalTrack.push` takes."""
         self._loop, self._video, self._audio = loop, video, audio
         self._picture = 0
         self._pictures_sent = 0

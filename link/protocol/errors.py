@@ -132,7 +132,7 @@ class Replaced(VisavisError):
     code, status, close = "replaced", 409, 4410
 
 
-class Closed(VisavisError):
+class StreamClosed(VisavisError):
     """The stream ended as it should; nothing went wrong."""
 
     code, status, close = "closed", 409, 1000

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from link.rtc.congestion.loss_based import FREE, Excess
-from link.rtc.tracks.demuxer import Ingress, Source
-from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.congestion.loss_based import FREE, LossBasedEstimator
+from link.rtc.tracks.demuxer import Demuxer, ReceivedStream
+from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.wire.rtp import Remb, build_remb
 
 REMB_LIFE = 10.0
@@ -58,11 +58,11 @@ def divide(total: int, limits: Sequence[int]) -> list[int]:
 class Upstream:
     """What the far end is told that it may send: our estimate of the path, or less if those who watch take less."""
 
-    def __init__(self, ssrc: int, ingress: Ingress) -> None:
+    def __init__(self, ssrc: int, ingress: Demuxer) -> None:
         self._ssrc = ssrc
         self._ingress = ingress
         self._told: dict[int, int] = {}  # by media SSRC; -1 for the whole leg
-        self._excess = Excess()
+        self._excess = LossBasedEstimator()
         self.trusted = False
 
     @property
@@ -87,7 +87,7 @@ class Upstream:
             every = []
         return [build_remb(self._ssrc, bitrate, [ssrc] if ssrc >= 0 else every) for ssrc, bitrate in limits.items()]
 
-    def _videos(self) -> Iterable[Source]:
+    def _videos(self) -> Iterable[ReceivedStream]:
         return (source for source in self._ingress.sources() if source.flow.kind == "video")
 
     def _limits(self, now: float) -> dict[int, int]:
@@ -115,7 +115,7 @@ class Downstream:
         self.sending = 0.0  # bit/s of media, at present
         self._available_at = float("-inf")
         self._own: dict[int, tuple[int, float]] = {}
-        self._excess = Excess()
+        self._excess = LossBasedEstimator()
         self._believed_until = float("-inf")
         self._believed_for = BELIEVED_FOR
         self._following = False
@@ -143,7 +143,7 @@ class Downstream:
         """Whether the far end says that it can take little more than half of what we send."""
         return 0 < self.available < _HALF * self.sending
 
-    def heard(self, remb: Remb, slots: dict[int, Slot], now: float, *, trusted: bool) -> None:
+    def heard(self, remb: Remb, slots: dict[int, ForwardedTrack], now: float, *, trusted: bool) -> None:
         """The far end says what it can take."""
         self._divided_at = float("-inf")
         if trusted and len(remb.ssrcs) == 1:
@@ -154,7 +154,7 @@ class Downstream:
         self._available_at = now
         self._measure(slots.values(), now)
 
-    def observe(self, slots: Iterable[Slot], now: float, rtt: float) -> None:
+    def observe(self, slots: Iterable[ForwardedTrack], now: float, rtt: float) -> None:
         """Once a second: look at what a browser reports lost of pictures.
 
         Not of sound: browsers report it seldom, in lumps, and what of it was sent again is not lost in them. Among
@@ -172,7 +172,7 @@ class Downstream:
 
     def share(
         self,
-        slots: Iterable[Slot],
+        slots: Iterable[ForwardedTrack],
         now: float,
         *,
         sign: bool,
@@ -213,7 +213,7 @@ class Downstream:
             # Ends of ours name a figure always, a browser is believed only where there is a reason.
             slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
 
-    def _measure(self, slots: Iterable[Slot], now: float) -> None:
+    def _measure(self, slots: Iterable[ForwardedTrack], now: float) -> None:
         elapsed = min(2.0, now - self._measured)
         if elapsed < _MEASURES_LEAST:
             return
@@ -247,6 +247,6 @@ class Downstream:
                 self.limit = 0
                 self._believed_for = BELIEVED_FOR
 
-    def _of(self, slot: Slot, now: float) -> int:
+    def _of(self, slot: ForwardedTrack, now: float) -> int:
         bitrate, at = self._own.get(slot.ssrc, (0, 0.0))
         return bitrate if now - at <= REMB_LIFE else 0

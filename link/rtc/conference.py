@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from link.rtc.forwarding_policy import Matrix, Places, Setting, Source
+from link.rtc.forwarding_policy import ForwardingPolicy, Places, Setting, Source
 from link.rtc.leg import DOWN_SLOTS, MICROPHONE, Leg
 from link.rtc.relay import Relay
-from link.rtc.tracks.voice_activity import Voice
+from link.rtc.tracks.voice_activity import VoiceActivity
 
 AGAIN_S: Final = 0.25
 """How often those who wait for a slot are looked at; whoever begins to speak is looked at at once."""
@@ -24,12 +24,12 @@ class Conference:
 
     def __init__(self, tracks: Mapping[str, Sequence[str]], relay: Relay) -> None:
         """`tracks` says what each possible participant publishes, the highest rank first."""
-        self._matrix = Matrix(tracks)
+        self._matrix = ForwardingPolicy(tracks)
         self._relay = relay
         self._legs: dict[str, Leg] = {}
         self._places: dict[str, Places] = {}
         self._shown: dict[str, dict[str, Source]] = {}
-        self._voices: dict[str, Voice] = {}
+        self._voices: dict[str, VoiceActivity] = {}
         self._shut: set[Source] = set()
         self._forwarding = False
         self._timer: asyncio.Handle | None = None
@@ -120,7 +120,7 @@ class Conference:
         """Find out who speaks: needed only where there are more sources than slots."""
         for participant, leg in self._legs.items():
             if participant not in self._voices:
-                self._voices[participant] = Voice(leg.flows[MICROPHONE], self._somebody_speaks)
+                self._voices[participant] = VoiceActivity(leg.flows[MICROPHONE], self._somebody_speaks)
 
     def _listen_no_more(self, participant: str) -> None:
         voice = self._voices.pop(participant, None)

@@ -68,7 +68,7 @@ def whisper(*to: str) -> Setting:
     return Setting(heard_by=frozenset(to), seen_by=_NOBODY)
 
 
-class Matrix:
+class ForwardingPolicy:
     """The settings of the participants of one session; who has none is on hold."""
 
     def __init__(self, tracks: Mapping[str, Sequence[str]]) -> None:

@@ -40,15 +40,15 @@ from enum import StrEnum
 
 import structlog
 
-from link.rtc.pacer import Pace
-from link.rtc.rtcp_session import Control
+from link.rtc.pacer import Pacer
+from link.rtc.rtcp_session import RtcpSession
 from link.rtc.statistics import LegStatistics, flow_statistics, slot_statistics
-from link.rtc.tracks.demuxer import Ingress
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
-from link.rtc.transport.ice_dtls import Transport
+from link.rtc.tracks.demuxer import Demuxer
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
+from link.rtc.transport.ice_dtls import IceDtlsTransport
 from link.rtc.transport.liveness import Liveness
-from link.rtc.transport.permitted_addresses import Reach
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 from link.rtc.transport.srtp import SrtpBuffer, SrtpError
 from link.rtc.transport.ticker import Ticker, running_ticker
 from link.rtc.transport.turn_framing import Server
@@ -59,9 +59,9 @@ from link.rtc.wire.sdp import (
     KINDS,
     MAX_CANDIDATES,
     UP_NAMES,
-    Description,
     InvalidDescription,
     Media,
+    SessionDescription,
     make_answer_media,
     make_offer_media,
     parse_candidate,
@@ -100,9 +100,9 @@ class IceServer:
 class Leg:
     """One peer connection, as answerer (`answer`) or offerer (`offer` then `accept`); used once.
 
-    `flows` holds a `Flow` for every name of both directions, from construction on. As answerer the leg receives
-    microphone, camera and auxiliary and sends the six down slots; as offerer it is the other way round: it sends
-    microphone, camera and auxiliary and receives the six down slots. `slots` holds what it sends, by the same names.
+    `flows` holds a `PublishedTrack` for every name of both directions, from construction on. As answerer the leg
+    receives microphone, camera and auxiliary and sends the six down slots; as offerer it sends microphone, camera and
+    auxiliary and receives the six down slots. `slots` holds what it sends, by the same names.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Leg:
         loopback: bool = False,
         same_machine: bool = False,
         relay_only: bool = False,
-        reach: Reach | None = None,
+        reach: PermittedAddresses | None = None,
         on_state: Callable[[LegState], None] | None = None,
     ) -> None:
         """`name` is for logs. `loopback` adds 127.0.0.1 to the candidates; with `relay_only` there are none but TURN's,
@@ -128,14 +128,14 @@ class Leg:
         kinds = {
             name: kind for names in (UP_NAMES, DOWN_NAMES) for name, kind in zip(names, KINDS, strict=True) if name
         }
-        self.flows: dict[str, Flow] = {flow: Flow(kind, flow) for flow, kind in kinds.items()}
-        self.slots: dict[str, Slot] = {slot: Slot(kind, slot) for slot, kind in kinds.items()}
+        self.flows: dict[str, PublishedTrack] = {flow: PublishedTrack(kind, flow) for flow, kind in kinds.items()}
+        self.slots: dict[str, ForwardedTrack] = {slot: ForwardedTrack(kind, slot) for slot, kind in kinds.items()}
         self._on_state = on_state
         self._state = LegState.NEW
-        self._ingress = Ingress(self._take_rtcp, estimating=not same_machine)
-        self._control = Control(secrets.randbits(32), cname := secrets.token_hex(8), self._ingress, self._send_rtcp)
+        self._ingress = Demuxer(self._take_rtcp, estimating=not same_machine)
+        self._control = RtcpSession(secrets.randbits(32), cname := secrets.token_hex(8), self._ingress, self._send_rtcp)
         self._cname = cname
-        self._transport = Transport(
+        self._transport = IceDtlsTransport(
             name,
             [Server(url, server.username, server.credential) for server in ice_servers for url in server.urls],
             loopback=loopback,
@@ -148,9 +148,9 @@ class Leg:
             on_closed=self._ended,
         )
         self._control.check = self._transport.probe
-        self._control.pace = Pace(self._send, self._hurry)
+        self._control.pace = Pacer(self._send, self._hurry)
         self._ticker: Ticker = running_ticker()
-        self._sending: list[tuple[Slot, Media]] = []
+        self._sending: list[tuple[ForwardedTrack, Media]] = []
         self._tx: SrtpBuffer | None = None
         self._offered: list[Media] = []
         self._first_mid = ""
@@ -260,7 +260,7 @@ class Leg:
                     line.rtx_of = {slot.ssrc: slot.rtx_ssrc}
                     line.ssrcs.append(slot.rtx_ssrc)
         transport = self._transport
-        description = Description(
+        description = SessionDescription(
             ufrag=transport.ufrag,
             password=transport.password,
             fingerprint=transport.fingerprint,
@@ -272,7 +272,13 @@ class Leg:
         return write_description(description, offer=offer, cname=self._cname, session=secrets.randbits(62))
 
     async def _meet(
-        self, remote: Description, local: list[Media], inward: Sequence[str], outward: Sequence[str], *, offerer: bool
+        self,
+        remote: SessionDescription,
+        local: list[Media],
+        inward: Sequence[str],
+        outward: Sequence[str],
+        *,
+        offerer: bool,
     ) -> None:
         """Both descriptions are there: know which packets are whose, and connect."""
         self._first_mid = remote.media[0].mid

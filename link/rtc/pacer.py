@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.tracks.forwarded_track import ForwardedTrack
 
 MOST = 2.0
 """Seconds that pictures wait at most: with more of them there is less time between two."""
@@ -26,14 +26,14 @@ _STAMPED = 20
 """Bytes of a header with abs-send-time, whose last three it is."""
 
 
-class Pace:
+class Pacer:
     """That of one leg. `hurry` asks for `release` to be called every 20 ms for as long as it returns True."""
 
     def __init__(self, send: Callable[[bytes, bytes], None], hurry: Callable[[], None]) -> None:
         """What leaves goes to `send(header, payload)`."""
         self._send = send
         self.hurry = hurry
-        self._slots: list[Slot] = []
+        self._slots: list[ForwardedTrack] = []
         self._again: frozenset[bytes] = frozenset()
         self._held: deque[tuple[bytes, bytes]] = deque()
         self._repairs: dict[bytes, tuple[bytes, bytes]] = {}  # somebody waits for these already; by what they repair
@@ -52,7 +52,7 @@ class Pace:
         """Seconds that what waits takes at the present rate."""
         return self._size * 8 / self._rate if self._rate else 0.0
 
-    def hold(self, rate: int, slots: Iterable[Slot], now: float) -> None:
+    def hold(self, rate: int, slots: Iterable[ForwardedTrack], now: float) -> None:
         """From now on let the pictures of these slots leave at `rate` bit/s."""
         if not self._rate:
             self._slots = [slot for slot in slots if slot.kind == "video"]

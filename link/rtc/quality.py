@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from link.rtc.statistics import FlowStatistics, LegStatistics
+from link.rtc.statistics import LegStatistics, PublishedTrackStatistics
 
 WORSE_AFTER = 1.5
 """Seconds that the network must be worse all along before it is called so."""
@@ -195,7 +195,7 @@ def _is_video(name: str) -> bool:
 
 def _jitter(statistics: LegStatistics) -> float:
     """Of sound only: the packets of a picture have one timestamp and come one after the other."""
-    sounds: list[FlowStatistics] = [
+    sounds: list[PublishedTrackStatistics] = [
         flow for name, flow in statistics.flows.items() if flow.bitrate and not _is_video(name)
     ]
     return max((flow.jitter for flow in sounds), default=0.0)

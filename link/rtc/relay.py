@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from link.rtc.leg import Leg
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
-from link.rtc.tracks.frame_reader import Tap
-from link.rtc.tracks.local_track import Injection
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.frame_reader import FrameReader
+from link.rtc.tracks.local_track import LocalTrack
+from link.rtc.tracks.published_track import PublishedTrack
 
-__all__ = ["Injection", "Relay", "Tap"]
+__all__ = ["FrameReader", "LocalTrack", "Relay"]
 
 
 class Relay:
     """Connects flows to slots. Synchronous; call it on the event loop."""
 
-    def connect(self, flow: Flow, leg: Leg, slot: str) -> None:
+    def connect(self, flow: PublishedTrack, leg: Leg, slot: str) -> None:
         """Feed `slot` of `leg` from `flow` instead of what fed it before.
 
         `slot` is one of the names this leg sends: `DOWN_SLOTS` as answerer, `UP_SLOTS` as offerer. Sequence numbers and
@@ -40,13 +40,13 @@ class Relay:
 
     def tap(
         self,
-        flow: Flow,
+        flow: PublishedTrack,
         sink: Callable[[EncodedFrame], None],
         on_gap: Callable[[MediaGap], None],
         *,
         keyframe_interval: float = 10.0,
         on_standing: Callable[[float], None] | None = None,
-    ) -> Tap:
+    ) -> FrameReader:
         """Read whole frames of `flow` in order, after repair, beginning with a keyframe.
 
         `sink` and `on_gap` are called on the event loop, must be quick (hand over, do not write files) and must not
@@ -55,4 +55,4 @@ class Relay:
         `on_standing` hears until when the last picture was seen, where its sender makes few: it was there all the time,
         and nothing of it is missing.
         """
-        return Tap(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing)
+        return FrameReader(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from link.rtc.bandwidth_allocation import STANDING, Downstream, Upstream
 from link.rtc.congestion.round_trip import RoundTrips
-from link.rtc.pacer import Pace
+from link.rtc.pacer import Pacer
 from link.rtc.tracks.capture_clock import PeerClock, ntp_time
-from link.rtc.tracks.demuxer import Ingress, Source
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.demuxer import Demuxer, ReceivedStream
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.wire.rtp import (
     KeyframeRequest,
     Nack,
     ReceiverReport,
     Remb,
-    Report,
+    ReportBlock,
     Rtcp,
     SenderReport,
     build_cname,
@@ -38,15 +38,15 @@ _HELD = 0.75
 _LEAST = 100_000
 
 
-class Control:
+class RtcpSession:
     """Speaks RTCP for the slots and the sources of one leg. `send` takes one plain compound packet."""
 
-    def __init__(self, ssrc: int, cname: str, ingress: Ingress, send: Callable[[bytes], None]) -> None:
+    def __init__(self, ssrc: int, cname: str, ingress: Demuxer, send: Callable[[bytes], None]) -> None:
         self._ssrc = ssrc
         self._cname = build_cname(ssrc, cname)
         self._ingress = ingress
         self._send = send
-        self._slots: dict[int, Slot] = {}
+        self._slots: dict[int, ForwardedTrack] = {}
         self._peer = PeerClock()
         self._round_trips = RoundTrips()
         self._upstream = Upstream(ssrc, ingress)
@@ -55,10 +55,10 @@ class Control:
         self._reported = float("-inf")
         self._checked = float("-inf")
         self._nacked = float("-inf")
-        self.pace: Pace | None = None  # where pictures wait that the path does not carry
+        self.pace: Pacer | None = None  # where pictures wait that the path does not carry
         self.check: Callable[[float], None] | None = None  # asks the far end for a sign; `measured` when it comes
 
-    def open(self, slots: Sequence[Slot], *, trusted: bool) -> None:
+    def open(self, slots: Sequence[ForwardedTrack], *, trusted: bool) -> None:
         """The leg is connected and sends these slots. `trusted`: the far end's REMB is of our own making."""
         self._trusted = self._upstream.trusted = trusted
         self._slots = {slot.ssrc: slot for slot in slots}
@@ -66,7 +66,7 @@ class Control:
             source.flow.on_nack = self._nacker(source)
             source.flow.on_keyframe = self._keyframe_asker(source)
 
-    def receives(self, flow: Flow) -> None:
+    def receives(self, flow: PublishedTrack) -> None:
         """This flow is one of those that come from the far end."""
         flow.accompany(self._peer)
 
@@ -94,10 +94,10 @@ class Control:
         """The same as far as it is believed."""
         return self._downstream.limit
 
-    def _nacker(self, source: Source) -> Callable[[list[int]], None]:
+    def _nacker(self, source: ReceivedStream) -> Callable[[list[int]], None]:
         return lambda sequences: self._send(build_nack(self._ssrc, source.ssrc, sequences))
 
-    def _keyframe_asker(self, source: Source) -> Callable[[], None]:
+    def _keyframe_asker(self, source: ReceivedStream) -> Callable[[], None]:
         def ask() -> None:
             if source.ssrc >= 0:
                 self._send(pli := build_pli(self._ssrc, source.ssrc))
@@ -143,7 +143,7 @@ class Control:
             self._peer.observe(ntp_seconds, now, clock.beside(stamp, ntp_seconds, self._peer), clock)
             clock.report(stamp, item.ntp, self._peer)
 
-    def _take_reports(self, reports: Sequence[Report], now: float) -> None:
+    def _take_reports(self, reports: Sequence[ReportBlock], now: float) -> None:
         for report in reports:
             slot = self._slots.get(report.ssrc)
             if slot is None:
@@ -267,7 +267,7 @@ class Control:
         return any(slot.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
 
 
-def _missed_by_listeners(source: Source) -> float:
+def _missed_by_listeners(source: ReceivedStream) -> float:
     """The share of this sound that those lose who hear it through us: its encoder's FEC is for them as well."""
-    slots = [subscriber for subscriber in source.flow.subscribers if isinstance(subscriber, Slot)]
+    slots = [subscriber for subscriber in source.flow.subscribers if isinstance(subscriber, ForwardedTrack)]
     return max((slot.loss for slot in slots), default=0.0) if source.flow.kind == "audio" else 0.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
 
 
 @dataclass(frozen=True, slots=True)
-class FlowStatistics:
+class PublishedTrackStatistics:
     """What arrived on one received track since the leg began. Rates are of the last second, times in seconds."""
 
     packets: int = 0
@@ -23,7 +23,7 @@ class FlowStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotStatistics:
+class ForwardedTrackStatistics:
     """What was sent on one track since the leg began, and what the far end reports about it."""
 
     packets: int = 0
@@ -51,13 +51,13 @@ class LegStatistics:
     estimate: int = 0  # bit/s that we think this leg can carry towards us
     limit: int = 0  # bit/s that the videos we send share, as far as we believe the far end; 0 for no limit
     quiet: float = 0.0  # seconds since anything at all was heard
-    flows: dict[str, FlowStatistics] = field(default_factory=dict)
-    slots: dict[str, SlotStatistics] = field(default_factory=dict)
+    flows: dict[str, PublishedTrackStatistics] = field(default_factory=dict)
+    slots: dict[str, ForwardedTrackStatistics] = field(default_factory=dict)
 
 
-def flow_statistics(flow: Flow, bitrate: int) -> FlowStatistics:
+def flow_statistics(flow: PublishedTrack, bitrate: int) -> PublishedTrackStatistics:
     """Of a received track; `bitrate` is that of the last second."""
-    return FlowStatistics(
+    return PublishedTrackStatistics(
         packets=flow.packets,
         bytes=flow.bytes,
         lost=flow.lost,
@@ -69,9 +69,9 @@ def flow_statistics(flow: Flow, bitrate: int) -> FlowStatistics:
     )
 
 
-def slot_statistics(slot: Slot, bitrate: int) -> SlotStatistics:
+def slot_statistics(slot: ForwardedTrack, bitrate: int) -> ForwardedTrackStatistics:
     """Of a sent track; `bitrate` is that of the last second."""
-    return SlotStatistics(
+    return ForwardedTrackStatistics(
         packets=slot.packets,
         bytes=slot.bytes,
         retransmitted=slot.retransmitted,

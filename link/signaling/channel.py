@@ -13,7 +13,7 @@ import structlog
 
 from link.protocol import codec
 from link.protocol.client import ClientMessage
-from link.protocol.errors import BadMessage, Closed, NotAllowed, RateLimited, VisavisError
+from link.protocol.errors import BadMessage, NotAllowed, RateLimited, StreamClosed, VisavisError
 from link.protocol.frames import VERSION, Failure, Hello, Say, Tell, Welcome
 from link.protocol.server import ServerMessage
 from link.protocol.values import Face
@@ -84,7 +84,7 @@ class Channel(Endpoint):
             return
         self.error = error
         self.closed.set()
-        super()._fail(error or Closed())
+        super()._fail(error or StreamClosed())
         while not self._inbox.empty():
             self._inbox.get_nowait()
         self._inbox.put_nowait(None)

@@ -16,7 +16,7 @@ import structlog
 
 from link.protocol import codec
 from link.protocol.client import ClientMessage
-from link.protocol.errors import BadMessage, ClockOff, Closed, NotAuthenticated, Unavailable, VisavisError
+from link.protocol.errors import BadMessage, ClockOff, NotAuthenticated, StreamClosed, Unavailable, VisavisError
 from link.protocol.frames import (
     FRAME_BYTES,
     SUBPROTOCOL,
@@ -181,7 +181,7 @@ class Client(Endpoint):
         """Leave: says goodbye, fails what is under way. ``run`` then returns."""
         self._leaving.set()
         self._hurry.set()
-        self._fail(Closed())
+        self._fail(StreamClosed())
         self._fail_requests()
 
     def drop(self) -> None:

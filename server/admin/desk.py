@@ -23,7 +23,7 @@ class AdminError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Administration:
     """What a command works with. `actor` is how the audit log names who typed it."""
 
     config: Config
@@ -34,7 +34,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(config: Config) -> AsyncIterator[Desk]:
+async def open_desk(config: Config) -> AsyncIterator[Administration]:
     """Open the store, and bring its schema up to date, for one command.
 
     Raises:
@@ -43,7 +43,7 @@ async def open_desk(config: Config) -> AsyncIterator[Desk]:
     store = await Store.open(config.database_url)
     passwords = Passwords()
     try:
-        yield Desk(config, store, Audit(store), passwords, account())
+        yield Administration(config, store, Audit(store), passwords, account())
     finally:
         passwords.close()
         await store.close()

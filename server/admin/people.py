@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from link.protocol.values import Language
-from server.admin.desk import AdminError, Desk, check_id, check_login, check_name
+from server.admin.desk import AdminError, Administration, check_id, check_login, check_name
 from server.identity.passwords import WeakPassword, check_strength
 from server.store.errors import Conflict
 from server.store.people import EVERY_BRANCH, Grant, Person, Role
 
 
 async def add_person(
-    desk: Desk,
+    desk: Administration,
     login: str,
     *,
     name: str,
@@ -39,12 +39,12 @@ async def add_person(
     return person
 
 
-async def list_people(desk: Desk) -> list[Person]:
+async def list_people(desk: Administration) -> list[Person]:
     """Everyone."""
     return await desk.store.people.all()
 
 
-async def set_password(desk: Desk, login: str, password: str) -> Person:
+async def set_password(desk: Administration, login: str, password: str) -> Person:
     """Give a person a new password and end all logins made with the old one. Raises `AdminError`."""
     person = await _find(desk, login)
     await desk.store.people.set_password(person.id, await _hash(desk, password))
@@ -53,7 +53,7 @@ async def set_password(desk: Desk, login: str, password: str) -> Person:
     return person
 
 
-async def set_roles(desk: Desk, login: str, roles: Sequence[str]) -> Person:
+async def set_roles(desk: Administration, login: str, roles: Sequence[str]) -> Person:
     """Replace a person's roles; live connections are ended so that the new roles hold at once. Raises `AdminError`."""
     person = await _find(desk, login)
     grants = await _grants(desk, roles)
@@ -64,7 +64,7 @@ async def set_roles(desk: Desk, login: str, roles: Sequence[str]) -> Person:
 
 
 async def change_person(
-    desk: Desk,
+    desk: Administration,
     login: str,
     *,
     name: str | None = None,
@@ -91,7 +91,7 @@ async def change_person(
     return await _find(desk, login)
 
 
-async def revoke_person(desk: Desk, login: str) -> Person:
+async def revoke_person(desk: Administration, login: str) -> Person:
     """Let a person in no more, and end every login at once. Raises `AdminError`."""
     person = await _find(desk, login)
     await desk.store.people.set_active(person.id, False)
@@ -100,7 +100,7 @@ async def revoke_person(desk: Desk, login: str) -> Person:
     return await _find(desk, login)
 
 
-async def restore_person(desk: Desk, login: str) -> Person:
+async def restore_person(desk: Administration, login: str) -> Person:
     """Let a revoked person log in again. Raises `AdminError`."""
     person = await _find(desk, login)
     await desk.store.people.set_active(person.id, True)
@@ -108,14 +108,14 @@ async def restore_person(desk: Desk, login: str) -> Person:
     return await _find(desk, login)
 
 
-async def _find(desk: Desk, login: str) -> Person:
+async def _find(desk: Administration, login: str) -> Person:
     person = await desk.store.people.by_login(login)
     if person is None:
         raise AdminError(f"there is no person with the login {login}")
     return person
 
 
-async def _hash(desk: Desk, password: str) -> str:
+async def _hash(desk: Administration, password: str) -> str:
     try:
         check_strength(password)
     except WeakPassword as error:
@@ -123,7 +123,7 @@ async def _hash(desk: Desk, password: str) -> str:
     return await desk.passwords.hash(password)
 
 
-async def _grants(desk: Desk, roles: Sequence[str]) -> frozenset[Grant]:
+async def _grants(desk: Administration, roles: Sequence[str]) -> frozenset[Grant]:
     branches = {branch.id for branch in await desk.store.branches.all()}
     grants = set()
     for text in roles:
@@ -136,7 +136,7 @@ async def _grants(desk: Desk, roles: Sequence[str]) -> frozenset[Grant]:
     return frozenset(grants)
 
 
-async def _skills(desk: Desk, skills: Sequence[str]) -> list[str]:
+async def _skills(desk: Administration, skills: Sequence[str]) -> list[str]:
     known = sorted({service.skill for service in await desk.store.services.all()})
     wanted = [check_id(skill) for skill in dict.fromkeys(skills)]
     unknown = [skill for skill in wanted if skill not in known]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from server.admin.desk import AdminError, Desk, check_id, check_name
+from server.admin.desk import AdminError, Administration, check_id, check_name
 from server.store.branches import Branch, ServiceRow
 from server.store.errors import Conflict
 from web.icons import icons
 
 
-async def add_branch(desk: Desk, branch: str, *, name_zh: str, name_en: str) -> Branch:
+async def add_branch(desk: Administration, branch: str, *, name_zh: str, name_en: str) -> Branch:
     """Add a branch. Raises `AdminError`."""
     added = Branch(check_id(branch), check_name(name_zh), check_name(name_en))
     try:
@@ -19,13 +19,20 @@ async def add_branch(desk: Desk, branch: str, *, name_zh: str, name_en: str) -> 
     return added
 
 
-async def list_branches(desk: Desk) -> list[Branch]:
+async def list_branches(desk: Administration) -> list[Branch]:
     """Every branch."""
     return await desk.store.branches.all()
 
 
 async def add_service(
-    desk: Desk, service: str, *, name_zh: str, name_en: str, icon: str, skill: str | None, position: int | None
+    desk: Administration,
+    service: str,
+    *,
+    name_zh: str,
+    name_en: str,
+    icon: str,
+    skill: str | None,
+    position: int | None,
 ) -> ServiceRow:
     """Add a service; its skill is its id and its place the last unless given. Raises `AdminError`."""
     place = len(await desk.store.services.all()) + 1 if position is None else position
@@ -42,12 +49,12 @@ async def add_service(
     return added
 
 
-async def list_services(desk: Desk) -> list[ServiceRow]:
+async def list_services(desk: Administration) -> list[ServiceRow]:
     """Every service, offered or not."""
     return await desk.store.services.all()
 
 
-async def set_service(desk: Desk, service: str, *, active: bool) -> ServiceRow:
+async def set_service(desk: Administration, service: str, *, active: bool) -> ServiceRow:
     """Offer a service again, or no more; calls under way go on. Raises `AdminError`."""
     if await desk.store.services.get(service) is None:
         raise AdminError(f"there is no service {service}")

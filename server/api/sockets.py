@@ -7,16 +7,20 @@ from typing import Final
 from aiohttp import web
 
 from link.protocol.values import Face
-from server.api.calls.client_session import Desk
-from server.api.calls.console import ConsoleDesk
-from server.api.calls.guide import GuideDesk
-from server.api.calls.kiosk import KioskDesk
+from server.api.calls.client_session import ClientSession
+from server.api.calls.console import ConsoleSession
+from server.api.calls.guide import GuideSession
+from server.api.calls.kiosk import KioskSession
 from server.api.http.app_keys import HOST, ROOMS
 from server.api.http.kiosk_admission import ADMISSION
 from server.api.http.routes import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Role
 
-DESKS: Final[dict[Face, type[Desk]]] = {Face.KIOSK: KioskDesk, Face.CONSOLE: ConsoleDesk, Face.GUIDE: GuideDesk}
+DESKS: Final[dict[Face, type[ClientSession]]] = {
+    Face.KIOSK: KioskSession,
+    Face.CONSOLE: ConsoleSession,
+    Face.GUIDE: GuideSession,
+}
 
 
 async def kiosk_socket(request: web.Request) -> web.StreamResponse:
@@ -24,7 +28,7 @@ async def kiosk_socket(request: web.Request) -> web.StreamResponse:
     kiosk = request[KIOSK]
     request.app[ADMISSION].enter(kiosk.id, urgent=request.app[ROOMS].of_kiosk(kiosk.id) is not None)
     return await request.app[HOST].serve(
-        request, Face.KIOSK, kiosk.id, lambda channel: KioskDesk(request.app, channel, kiosk).run(request[ENDED])
+        request, Face.KIOSK, kiosk.id, lambda channel: KioskSession(request.app, channel, kiosk).run(request[ENDED])
     )
 
 
@@ -35,7 +39,7 @@ async def console_socket(request: web.Request) -> web.StreamResponse:
         request,
         Face.CONSOLE,
         person.id,
-        lambda channel: ConsoleDesk(request.app, channel, person).run(request[ENDED], ends_us),
+        lambda channel: ConsoleSession(request.app, channel, person).run(request[ENDED], ends_us),
         access=request[LOGIN],
     )
 
@@ -47,7 +51,7 @@ async def guide_socket(request: web.Request) -> web.StreamResponse:
         request,
         Face.GUIDE,
         person.id,
-        lambda channel: GuideDesk(request.app, channel, person).run(request[ENDED], ends_us),
+        lambda channel: GuideSession(request.app, channel, person).run(request[ENDED], ends_us),
         access=request[LOGIN],
     )
 

@@ -13,7 +13,7 @@ from link.protocol.server import LegServers
 from link.protocol.values import IceServer
 from link.rtc import leg as media
 from link.rtc.leg import Leg, LegState
-from link.rtc.transport.permitted_addresses import Reach
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 from server.calls.session_media import NewLeg
 from server.config import Config, ConfigError
 
@@ -72,7 +72,7 @@ def leg_maker(config: Config, servers: IceServers) -> NewLeg:
             ],
             relay_only=servers.relay_only,
             loopback=config.host in LOOPBACK,
-            reach=Reach(
+            reach=PermittedAddresses(
                 config.media_networks,
                 loopback=config.host in LOOPBACK or servers.relay_only,
                 services=[config.port],

@@ -27,7 +27,7 @@ class _Watched:
     judge: Judge = field(default_factory=Judge)
 
 
-class Watch:
+class QualityMonitor:
     """Judges legs while there are any; all methods are called on the event loop."""
 
     def __init__(self, on_quality: OnQuality) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from link.protocol.errors import Unavailable, VisavisError
 from link.tasks import cancel, spawn
-from server.calls.recorder_factory import Recordings
+from server.calls.recorder_factory import RecorderFactory
 from server.recording.places import Places
 from server.store import Store
 
@@ -43,7 +43,7 @@ class Condition:
     def __init__(
         self,
         store: Store,
-        recordings: Recordings,
+        recordings: RecorderFactory,
         clock: Callable[[], float] = time.monotonic,
         places: Places | None = None,
     ) -> None:

@@ -20,7 +20,7 @@ Post = Callable[[Event], None]
 OnFailure = Callable[[], None]
 
 
-class Recordings:
+class RecorderFactory:
     """Makes the recorders of this process's sessions."""
 
     def __init__(self, journal: Journal, vault: Vault, blobs: Blobs, spool: Path, floor: DiskFloor) -> None:

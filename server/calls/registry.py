@@ -16,14 +16,14 @@ from link.protocol.errors import NotFound, Unavailable, VisavisError, WrongState
 from link.protocol.values import Document, Session, SessionState
 from link.tasks import cancel, spawn
 from server.bus import Bus
-from server.calls.recorder_factory import Recordings
+from server.calls.recorder_factory import RecorderFactory
 from server.calls.room import Parts, Room
 from server.calls.session_clock import Clock
 from server.calls.session_cobrowse import Sanitise
 from server.calls.session_media import NewLeg
 from server.journal import Journal
 from server.recording_notice import RecordingNotice
-from server.routing.dispatcher import Dispatch
+from server.routing.dispatcher import Dispatcher
 from server.session import events as e
 from server.session import private
 from server.session.machine import Graces, Machine
@@ -46,7 +46,7 @@ def session_id(kiosk: str, request: str) -> str:
     return base64.b32encode(digest)[:26].decode().lower()
 
 
-class Rooms:
+class Registry:
     """The registry. Owns the rooms and the dispatch; everything is called on the event loop."""
 
     def __init__(
@@ -57,12 +57,12 @@ class Rooms:
         journal: Journal,
         notice: RecordingNotice,
         bus: Bus,
-        recordings: Recordings,
+        recordings: RecorderFactory,
         sanitise: Callable[[], Sanitise],
         new_leg: NewLeg,
         graces: Graces,
     ) -> None:
-        self.dispatch = Dispatch(bus)
+        self.dispatch = Dispatcher(bus)
         self.on_change: Callable[[str], None] = lambda _kiosk: None
         """Called with a kiosk's id when the session it is concerned with changed."""
         self._node = node
@@ -409,7 +409,7 @@ class _Past:
         return (at_us - self.started_us) // 1000
 
 
-async def _fold(journal: Journal, session: str, graces: Graces, recordings: Recordings) -> _Past | None:
+async def _fold(journal: Journal, session: str, graces: Graces, recordings: RecorderFactory) -> _Past | None:
     """Add up a session's journal page by page; None when it has none. Raises `IllegalEvent` or ValueError."""
     past: _Past | None = None
     box: private.Box | None = None

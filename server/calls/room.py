@@ -17,13 +17,13 @@ from link.rtc.quality import Judgement
 from link.tasks import cancel, spawn
 from server.bus import Bus, kiosk_topic, person_topic
 from server.calls.projection import project
-from server.calls.recorder_factory import Recordings
+from server.calls.recorder_factory import RecorderFactory
 from server.calls.session_clock import Clock
-from server.calls.session_cobrowse import Sanitise, Share
-from server.calls.session_media import NewLeg, Stage
-from server.calls.session_recording import Tape
+from server.calls.session_cobrowse import Sanitise, SessionCobrowse
+from server.calls.session_media import NewLeg, SessionMedia
+from server.calls.session_recording import SessionRecording
 from server.journal import Journal
-from server.routing.dispatcher import Dispatch
+from server.routing.dispatcher import Dispatcher
 from server.routing.queue import Call
 from server.session import admission, private
 from server.session import commands as c
@@ -47,8 +47,8 @@ class Parts:
 
     journal: Journal
     bus: Bus
-    dispatch: Dispatch
-    recordings: Recordings
+    dispatch: Dispatcher
+    recordings: RecorderFactory
     sanitise: Callable[[], Sanitise]
     new_leg: NewLeg
     current: Callable[[str], str | None]
@@ -92,9 +92,9 @@ class Room:
         self._box: private.Box | None = None
         self._view_due = False
         self._singly = 0
-        self.stage = Stage(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
-        self.tape = Tape(self, parts.recordings, self.stage)
-        self.share = Share(
+        self.stage = SessionMedia(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
+        self.tape = SessionRecording(self, parts.recordings, self.stage)
+        self.share = SessionCobrowse(
             session,
             parts.sanitise,
             self._tell_specialist,

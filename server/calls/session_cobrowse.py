@@ -73,7 +73,7 @@ class Record(Protocol):
     def __call__(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None: ...
 
 
-class Share:
+class SessionCobrowse:
     """Puts batches together, has them sanitised, hands them on. Batches of an epoch arrive in order or not at all."""
 
     def __init__(

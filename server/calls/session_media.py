@@ -13,11 +13,11 @@ from link.protocol.errors import InvalidMedia, NotAuthenticated, NotFound, Unava
 from link.rtc.conference import Conference
 from link.rtc.forwarding_policy import HOLD, TALK, Setting
 from link.rtc.leg import AUXILIARY, CAMERA, MICROPHONE, Leg, LegState
-from link.rtc.relay import Relay, Tap
+from link.rtc.relay import FrameReader, Relay
 from link.rtc.transport.turn_framing import RelayUnavailable
 from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
-from server.calls.quality_monitor import OnQuality, Watch
+from server.calls.quality_monitor import OnQuality, QualityMonitor
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
 from server.recording.track import TrackWriter
@@ -59,7 +59,7 @@ class _Seat:
     participant: str
     id: str
     leg: Leg
-    taps: list[Tap] = field(default_factory=list)
+    taps: list[FrameReader] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
     connected: bool = False
     guard: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class _Seat:
             self.deadline = None
 
 
-class Stage:
+class SessionMedia:
     """Owned by a room; all methods are called on the event loop and only `open` and `stop` wait."""
 
     def __init__(
@@ -89,7 +89,7 @@ class Stage:
         self._conference.set(SPECIALIST, TALK)
         self._tray = False
         self._conference.admit(KIOSK, AUXILIARY, on=False)
-        self._watch = Watch(on_quality)
+        self._watch = QualityMonitor(on_quality)
         self._seats: dict[str, _Seat] = {}
         self._writers: dict[tuple[str, str], TrackWriter] = {}  # by participant and track
         self._stopped: dict[tuple[str, str], str] = {}  # why nothing is recorded of it

@@ -10,10 +10,10 @@ import structlog
 
 from link.protocol.errors import NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
-from server.calls.recorder_factory import Recordings
+from server.calls.recorder_factory import RecorderFactory
 from server.calls.session_clock import Clock
-from server.calls.session_cobrowse import Share
-from server.calls.session_media import Stage
+from server.calls.session_cobrowse import SessionCobrowse
+from server.calls.session_media import SessionMedia
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
 from server.session import events as e
@@ -33,7 +33,7 @@ class Journaled(Protocol):
 
     session: str
     clock: Clock
-    share: Share
+    share: SessionCobrowse
 
     @property
     def state(self) -> State: ...
@@ -43,10 +43,10 @@ class Journaled(Protocol):
     def post(self, *events: e.Event) -> None: ...
 
 
-class Tape:
+class SessionRecording:
     """Owns the recorder. `start` and `finish` return at once; what they lead to comes as events."""
 
-    def __init__(self, room: Journaled, recordings: Recordings, stage: Stage) -> None:
+    def __init__(self, room: Journaled, recordings: RecorderFactory, stage: SessionMedia) -> None:
         self._room = room
         self._recordings = recordings
         self._stage = stage

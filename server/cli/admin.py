@@ -14,7 +14,7 @@ from unicodedata import east_asian_width
 import msgspec
 
 from server import config as configuration
-from server.admin import AdminError, Desk, kiosks, open_desk, people, places
+from server.admin import AdminError, Administration, kiosks, open_desk, people, places
 from server.config import Config
 from server.store import schema
 from server.store.branches import Branch, ServiceRow
@@ -22,7 +22,7 @@ from server.store.kiosks import Kiosk
 from server.store.people import Person
 
 Row = Mapping[str, object]
-Action = Callable[[Desk, argparse.Namespace], Awaitable[Sequence[Row] | Row]]
+Action = Callable[[Administration, argparse.Namespace], Awaitable[Sequence[Row] | Row]]
 STORE_OPTIONS = ("data", "database", "enrolment_minutes")
 _ROLE = "ROLE@BRANCH; * for every branch; roles: specialist, guide, supervisor, administrator"
 
@@ -56,10 +56,10 @@ def _verb(noun: Any, name: str, text: str, action: Action, *names: str) -> argpa
 
 
 def _branches(noun: Any) -> None:
-    async def add(desk: Desk, options: argparse.Namespace) -> Row:
+    async def add(desk: Administration, options: argparse.Namespace) -> Row:
         return _branch(await places.add_branch(desk, options.branch, name_zh=options.zh, name_en=options.en))
 
-    async def show(desk: Desk, _options: argparse.Namespace) -> list[Row]:
+    async def show(desk: Administration, _options: argparse.Namespace) -> list[Row]:
         return [_branch(branch) for branch in await places.list_branches(desk)]
 
     adding = _verb(noun, "add", "add a branch", add, "branch")
@@ -68,7 +68,7 @@ def _branches(noun: Any) -> None:
 
 
 def _services(noun: Any) -> None:
-    async def add(desk: Desk, options: argparse.Namespace) -> Row:
+    async def add(desk: Administration, options: argparse.Namespace) -> Row:
         return _service(
             await places.add_service(
                 desk,
@@ -81,13 +81,13 @@ def _services(noun: Any) -> None:
             )
         )
 
-    async def show(desk: Desk, _options: argparse.Namespace) -> list[Row]:
+    async def show(desk: Administration, _options: argparse.Namespace) -> list[Row]:
         return [_service(service) for service in await places.list_services(desk)]
 
-    async def retire(desk: Desk, options: argparse.Namespace) -> Row:
+    async def retire(desk: Administration, options: argparse.Namespace) -> Row:
         return _service(await places.set_service(desk, options.service, active=False))
 
-    async def offer(desk: Desk, options: argparse.Namespace) -> Row:
+    async def offer(desk: Administration, options: argparse.Namespace) -> Row:
         return _service(await places.set_service(desk, options.service, active=True))
 
     adding = _verb(noun, "add", "add a service", add, "service")
@@ -101,7 +101,7 @@ def _services(noun: Any) -> None:
 
 
 def _people(noun: Any) -> None:
-    async def add(desk: Desk, options: argparse.Namespace) -> Row:
+    async def add(desk: Administration, options: argparse.Namespace) -> Row:
         password, shown = _password(options)
         person = await people.add_person(
             desk,
@@ -114,17 +114,17 @@ def _people(noun: Any) -> None:
         )
         return _person(person) | shown
 
-    async def show(desk: Desk, _options: argparse.Namespace) -> list[Row]:
+    async def show(desk: Administration, _options: argparse.Namespace) -> list[Row]:
         return [_person(person) for person in await people.list_people(desk)]
 
-    async def password(desk: Desk, options: argparse.Namespace) -> Row:
+    async def password(desk: Administration, options: argparse.Namespace) -> Row:
         given, shown = _password(options)
         return _person(await people.set_password(desk, options.login, given)) | shown
 
-    async def roles(desk: Desk, options: argparse.Namespace) -> Row:
+    async def roles(desk: Administration, options: argparse.Namespace) -> Row:
         return _person(await people.set_roles(desk, options.login, options.role))
 
-    async def change(desk: Desk, options: argparse.Namespace) -> Row:
+    async def change(desk: Administration, options: argparse.Namespace) -> Row:
         _something(options.name, options.language, options.skill, options.branch, options.no_skills or None)
         return _person(
             await people.change_person(
@@ -137,10 +137,10 @@ def _people(noun: Any) -> None:
             )
         )
 
-    async def revoke(desk: Desk, options: argparse.Namespace) -> Row:
+    async def revoke(desk: Administration, options: argparse.Namespace) -> Row:
         return _person(await people.revoke_person(desk, options.login))
 
-    async def restore(desk: Desk, options: argparse.Namespace) -> Row:
+    async def restore(desk: Administration, options: argparse.Namespace) -> Row:
         return _person(await people.restore_person(desk, options.login))
 
     adding = _verb(noun, "add", "add a person; the password is read from stdin or asked for", add, "login")
@@ -166,22 +166,22 @@ def _people(noun: Any) -> None:
 
 
 def _kiosks(noun: Any) -> None:
-    async def add(desk: Desk, options: argparse.Namespace) -> Row:
+    async def add(desk: Administration, options: argparse.Namespace) -> Row:
         kiosk, code = await kiosks.add_kiosk(desk, options.kiosk, name=options.name, branch=options.branch)
         return _kiosk(kiosk) | _code(desk, code)
 
-    async def show(desk: Desk, _options: argparse.Namespace) -> list[Row]:
+    async def show(desk: Administration, _options: argparse.Namespace) -> list[Row]:
         return [_kiosk(kiosk) for kiosk in await kiosks.list_kiosks(desk)]
 
-    async def new_code(desk: Desk, options: argparse.Namespace) -> Row:
+    async def new_code(desk: Administration, options: argparse.Namespace) -> Row:
         kiosk, code = await kiosks.kiosk_code(desk, options.kiosk)
         return _kiosk(kiosk) | _code(desk, code)
 
-    async def change(desk: Desk, options: argparse.Namespace) -> Row:
+    async def change(desk: Administration, options: argparse.Namespace) -> Row:
         _something(options.name, options.branch)
         return _kiosk(await kiosks.change_kiosk(desk, options.kiosk, name=options.name, branch=options.branch))
 
-    async def revoke(desk: Desk, options: argparse.Namespace) -> Row:
+    async def revoke(desk: Administration, options: argparse.Namespace) -> Row:
         return _kiosk(await kiosks.revoke_kiosk(desk, options.kiosk))
 
     adding = _verb(noun, "add", "add a kiosk and print its one-time enrolment code", add, "kiosk")
@@ -238,7 +238,7 @@ def _kiosk(kiosk: Kiosk) -> dict[str, object]:
     return {"kiosk": kiosk.id, "name": kiosk.name, "branch": kiosk.branch, "state": state}
 
 
-def _code(desk: Desk, code: str) -> dict[str, object]:
+def _code(desk: Administration, code: str) -> dict[str, object]:
     return {"code": code, "minutes": desk.config.enrolment_minutes}
 
 

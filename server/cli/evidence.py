@@ -26,7 +26,7 @@ from server.config import Config
 from server.evidence.backup import backup
 from server.evidence.export import Incomplete, export_session
 from server.evidence.integrity_checks import Finding
-from server.evidence.verify import EXIT_CODES, Report, Verdict, verify_session
+from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_session
 from server.journal import Audit, Journal
 from server.journal.lost import lost_sessions
 from server.store import Store, schema
@@ -117,7 +117,7 @@ async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blo
 
 
 def _verify(config: Config, options: argparse.Namespace) -> int:
-    async def run() -> Report:
+    async def run() -> VerifyReport:
         async with _recordings(config) as (_store, journal, blobs, vault):
             told = _tell_progress if options.progress else None
             return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault, progress=told)
@@ -125,11 +125,11 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
     try:
         report = asyncio.run(run())
     except REASONS as error:
-        report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
+        report = VerifyReport(options.session, Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
     except Exception as error:  # Python's own exit code for it would say that the recording is broken
         log.exception("check failed", session=options.session)
         problem = f"failed: {type(error).__name__}: {error}"
-        report = Report(options.session, Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
+        report = VerifyReport(options.session, Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
     print(report.as_json() if options.json else report.as_text())
     return report.exit_code
 

@@ -40,7 +40,7 @@ EXIT_CODES = {Verdict.SOUND: 0, Verdict.BROKEN: 1, Verdict.UNUSABLE: 2}
 
 
 @dataclass(slots=True)
-class Report:
+class VerifyReport:
     """What was checked and what was found. `running`: the session is not ended yet, so more will come.
 
     `left_out` is the most that the copy of the customer's page did not show, by kind: that is no fault of the record.
@@ -86,12 +86,12 @@ async def verify_session(
     blobs: Blobs,
     vault: Vault | None,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> VerifyReport:
     """Recompute the chain and every hash of a session, and decrypt and read everything it points to.
 
     Without a `vault` only the journal can be checked. `progress` hears how many of all segments and documents are done.
     """
-    report = Report(session)
+    report = VerifyReport(session)
     try:
         entries, head = await journal.whole(session)
     except Unavailable as error:
@@ -134,7 +134,7 @@ def _hex(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else repr(value)
 
 
-def _unusable(report: Report, where: str, problem: str) -> Report:
+def _unusable(report: VerifyReport, where: str, problem: str) -> VerifyReport:
     """The rest cannot be checked. What was found broken by then is broken all the same."""
     report.verdict = Verdict.BROKEN if report.findings else Verdict.UNUSABLE
     report.findings.append(Finding(where, problem))
@@ -142,7 +142,11 @@ def _unusable(report: Report, where: str, problem: str) -> Report:
 
 
 async def _contents(
-    report: Report, events: list[e.Event], blobs: Blobs, key: SessionKey, progress: Callable[[int, int], None] | None
+    report: VerifyReport,
+    events: list[e.Event],
+    blobs: Blobs,
+    key: SessionKey,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
     total = sum(isinstance(event, e.SegmentSealed | e.DocumentStored) for event in events)
     kinds = {event.track: event.kind for event in events if isinstance(event, e.TrackStarted)}
@@ -168,7 +172,7 @@ async def _contents(
             progress(report.segments + report.documents, total)
 
 
-async def _get(report: Report, blobs: Blobs, name: str, where: str) -> bytes | None:
+async def _get(report: VerifyReport, blobs: Blobs, name: str, where: str) -> bytes | None:
     try:
         blob = await blobs.get(name)
     except (Missing, ValueError):
@@ -178,6 +182,6 @@ async def _get(report: Report, blobs: Blobs, name: str, where: str) -> bytes | N
     return blob
 
 
-def _note(report: Report, finding: Finding | None) -> None:
+def _note(report: VerifyReport, finding: Finding | None) -> None:
     if finding is not None:
         report.findings.append(finding)

@@ -61,7 +61,7 @@ class WantKeyframe:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedSegment:
     """A segment that is written and waits to be sealed. The first `size` bytes of its file are what was written."""
 
     name: SegmentName
@@ -76,4 +76,4 @@ class Closed:
 
 
 Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Standing | Dropped
-Outcome = TrackStarted | GapDeclared | Closed | WantKeyframe
+Outcome = TrackStarted | GapDeclared | ClosedSegment | WantKeyframe

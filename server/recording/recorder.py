@@ -24,7 +24,7 @@ from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.recording.items import Closed, Item, Line, Outcome, WantKeyframe
+from server.recording.items import ClosedSegment, Item, Line, Outcome, WantKeyframe
 from server.recording.segment import COBROWSE, Complete, complete
 from server.recording.track import Cutter, TrackState, TrackWriter
 from server.recording.worker import running_worker, until_next
@@ -95,8 +95,8 @@ class Recorder:
         self._cutters: dict[str, Cutter] = {}
         self._resume = dict(resume or {})
         self._reason = reason
-        self._damaged: dict[str, list[Closed]] = {}
-        self._closed: asyncio.Queue[Closed | GapDeclared | None] = asyncio.Queue(UNSEALED)
+        self._damaged: dict[str, list[ClosedSegment]] = {}
+        self._closed: asyncio.Queue[ClosedSegment | GapDeclared | None] = asyncio.Queue(UNSEALED)
         self._unsealed = 0  # of what goes into the journal
         self._done = 0  # steps that the two tasks have come on
         self._stop = asyncio.Event()
@@ -238,7 +238,7 @@ class Recorder:
 
     async def _handle(self, name: str, outcome: Outcome) -> None:
         match outcome:
-            case Closed() | GapDeclared():
+            case ClosedSegment() | GapDeclared():
                 if isinstance(outcome, GapDeclared):
                     length = outcome.end_ms - outcome.start_ms
                     self._log.info("gap", track=name, milliseconds=length, reason=outcome.reason)
@@ -263,13 +263,13 @@ class Recorder:
             if outcomes:
                 await self._seal_all(outcomes)
 
-    async def _seal_all(self, outcomes: list[Closed | GapDeclared]) -> None:
+    async def _seal_all(self, outcomes: list[ClosedSegment | GapDeclared]) -> None:
         """Store the segments and journal them with the gaps, in order."""
-        segments = [closed for closed in outcomes if isinstance(closed, Closed)]
+        segments = [closed for closed in outcomes if isinstance(closed, ClosedSegment)]
         reads = iter(await self._read(segments))
         events: list[SegmentSealed | GapDeclared] = []
-        in_spool: list[Closed] = []
-        damaged: list[Closed] = []
+        in_spool: list[ClosedSegment] = []
+        damaged: list[ClosedSegment] = []
         for outcome in outcomes:
             if isinstance(outcome, GapDeclared):
                 events.append(outcome)
@@ -295,7 +295,7 @@ class Recorder:
         self._unsealed -= len(outcomes)
         self._done += 1
 
-    async def _read(self, segments: list[Closed]) -> list[_Read]:
+    async def _read(self, segments: list[ClosedSegment]) -> list[_Read]:
         """Read the segments back and complete them. A disk that cannot be read at the moment is asked again."""
         reads = list(await self._worker.run(self._complete, segments)) if segments else []
         for pause in RETRY_S:
@@ -310,7 +310,7 @@ class Recorder:
                 reads[number] = read
         return reads
 
-    def _complete(self, segments: list[Closed]) -> list[_Read]:
+    def _complete(self, segments: list[ClosedSegment]) -> list[_Read]:
         """Read the segments back and complete them; whether each is stored already, or what is wrong with it."""
         reads: list[_Read] = []
         for closed in segments:
@@ -351,12 +351,12 @@ class Recorder:
                 attempt += 1
 
 
-def _remove(segments: list[Closed]) -> None:
+def _remove(segments: list[ClosedSegment]) -> None:
     for closed in segments:
         closed.path.unlink(missing_ok=True)
 
 
-def _sealed(closed: Closed, done: Complete) -> SegmentSealed:
+def _sealed(closed: ClosedSegment, done: Complete) -> SegmentSealed:
     return SegmentSealed(
         track=closed.name.track,
         index=closed.name.index,

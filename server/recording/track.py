@@ -15,7 +15,18 @@ from pathlib import Path
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
-from server.recording.items import Closed, Dropped, Expect, Item, Line, Outcome, Pause, Resume, Standing, WantKeyframe
+from server.recording.items import (
+    ClosedSegment,
+    Dropped,
+    Expect,
+    Item,
+    Line,
+    Outcome,
+    Pause,
+    Resume,
+    Standing,
+    WantKeyframe,
+)
 from server.recording.segment import AUDIO, COBROWSE, CODECS, PICTURE_MS, SEGMENT_MS, VIDEO, SegmentName, pack_lines
 from server.recording.webm import Block, clusters
 from server.session.events import GapDeclared, TrackStarted, TrackSummary
@@ -429,7 +440,7 @@ class Cutter:
         state.recorded_ms += end_ms - opened.start_ms - lost
         state.gap_ms += lost
         state.segments += 1
-        closed = Closed(
+        closed = ClosedSegment(
             *(opened.name, self.kind, opened.path, opened.start_ms, end_ms),
             *(opened.frames, opened.keyframe, lost, opened.good_bytes),
         )

@@ -42,7 +42,7 @@ class _Watcher:
         return self.branches is None or kiosk.branch in self.branches
 
 
-class Lobby:
+class Assistance:
     """Every kiosk of the server and the guides who watch them."""
 
     def __init__(self, store: Store, bus: Bus, session_state: Callable[[str], SessionState | None]) -> None:

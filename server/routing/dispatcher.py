@@ -26,7 +26,7 @@ NOTICEABLE_S: Final = 5
 Offer = Callable[[str, str, str], Awaitable[None]]
 
 
-class Dispatch:
+class Dispatcher:
     """All methods are called on the event loop and change the queue at once; two tasks ring and tell."""
 
     def __init__(self, bus: Bus, now: Callable[[], float] = time.monotonic) -> None:

@@ -25,8 +25,8 @@ from pylibsrtp import Policy, Session
 from link.protocol.client import CobrowsePiece
 from link.protocol.codec import decode_client, encode
 from link.protocol.frames import Say
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.transport.srtp import SrtpBuffer
 from link.rtc.wire.rtp import HEADER, parse_rtp
 from server.blobs.container import ContainerWriter, open_container
@@ -62,8 +62,8 @@ def measure(name: str, work: Callable[[], object], *, per_run: int, runs: int = 
 
 
 def forward() -> Result:
-    """Publisher to subscriber without encryption: `Flow.receive` and `Slot.packet`, as for each video packet."""
-    flow, slot = Flow("video"), Slot("video", "bench")
+    """Publisher to subscriber, no encryption: `PublishedTrack.receive` and `ForwardedTrack.packet`, for each packet."""
+    flow, slot = PublishedTrack("video"), ForwardedTrack("video", "bench")
     slot.open(lambda header, payload: None, 96, 97, 3)
     slot.attach(flow, 0.0)
     numbers = itertools.count(1)

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from link.rtc.tracks.capture_clock import ntp_time
-from link.rtc.transport.ice_dtls import Transport
+from link.rtc.transport.ice_dtls import IceDtlsTransport
 from link.rtc.transport.srtp import SrtpBuffer, SrtpError
-from link.rtc.transport.udp_socket import Port
+from link.rtc.transport.udp_socket import UdpSocket
 from link.rtc.wire.rtp import build_cname, build_receiver_report, build_sender_report, parse_rtp
 from link.rtc.wire.sdp import ABS_SEND_TIME, parse_candidate
 from tests.bench.clip import Clip, media_host
@@ -93,7 +93,7 @@ class Peer:
         self._socket: socket.socket | None = None
         self._pass_on: object = None
         self.connected = asyncio.Event()
-        self._transport = Transport(
+        self._transport = IceDtlsTransport(
             name,
             [],
             loopback=False,
@@ -165,7 +165,7 @@ class Peer:
     def _connected(self, rx: SrtpBuffer, tx: SrtpBuffer) -> None:
         self._rx, self._tx = rx, tx
         port = self._transport._port
-        assert isinstance(port, Port)
+        assert isinstance(port, UdpSocket)
         port._poller.remove(port)
         self._socket = port.sock
         self._protocol = port._protocol

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from demo.browser import Received
-from demo.report import CONTINUOUS, Report, judge, read_journal
+from demo.report import CONTINUOUS, CallReport, judge, read_journal
 
 GOOD = Received(300, 1280, 720, 0.05, 0, 0.0, 0.0)
 
@@ -19,9 +19,9 @@ def track(name: str, frames: int | None = None) -> dict[str, Any]:
     return {"name": name, "kind": kind, "seconds": 12.0, "segments": 6, "frames": frames, "unsent_s": 0.0}
 
 
-def good() -> Report:
+def good() -> CallReport:
     tracks = [track(name) for name in CONTINUOUS]
-    return Report(
+    return CallReport(
         session="s1",
         answer_to_media_ms=600,
         kiosk=GOOD,
@@ -134,7 +134,7 @@ def test_the_report_is_one_line_with_the_agreed_fields() -> None:
 
 
 def test_the_journal_tells_of_tracks_documents_and_cobrowsing() -> None:
-    report = Report()
+    report = CallReport()
     stored = {
         "document": "d1",
         "sha256": "ab",

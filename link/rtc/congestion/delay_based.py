@@ -40,7 +40,7 @@ _FREE_AFTER = 3.0
 _GROWTH, _GROWTH_MOST, _FASTER = 1.08, 1.5, 0.14
 
 
-class BandwidthEstimator:
+class DelayBasedEstimator:
     """The estimate of one path. `estimate` is in bit/s."""
 
     def __init__(self) -> None:

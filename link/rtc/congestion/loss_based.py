@@ -36,7 +36,7 @@ _FEWEST: Final = 30
 _CHANCE: Final = 0.5
 
 
-class Excess:
+class LossBasedEstimator:
     """The judgement of one direction of one path. `ceiling` is bit/s that may be sent, `FREE` while there is none.
 
     `usual` is the share that is lost whatever is sent, as far as that is known.

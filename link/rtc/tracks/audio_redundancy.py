@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from link.rtc.tracks.published_track import Flow, Packet
+from link.rtc.tracks.published_track import Packet, PublishedTrack
 
 BEHIND = 2
 """Packets between the first copy and the second."""
@@ -32,7 +32,7 @@ class SecondCopies:
     def __init__(self, again: Callable[[Packet, float], None]) -> None:
         self._again = again
         self._behind: deque[Packet] = deque(maxlen=BEHIND + 1)
-        self._flow: Flow | None = None
+        self._flow: PublishedTrack | None = None
         self.loss = 0.0  # share of packets, smoothed over some seconds
         self._hold = HOLD
         self._until = float("-inf")
@@ -44,7 +44,7 @@ class SecondCopies:
         return self._flow is not None
 
     def observe(
-        self, flow: Flow, packets: int, nacks: int, fraction_lost: float, now: float, *, full: bool = False
+        self, flow: PublishedTrack, packets: int, nacks: int, fraction_lost: float, now: float, *, full: bool = False
     ) -> None:
         """What the slot that `flow` feeds has sent and was asked for so far, and what its far end last reported.
 

@@ -95,15 +95,15 @@ class PeerClock:
         self.used = False  # whether anybody has asked for `offset`
         self.now = 0.0  # when the last report came
         self._heard = self._since = float("-inf")
-        self._said: dict[TrackClock, float] = {}  # when a track was last reported on
-        self._moved: dict[TrackClock, tuple[float, float]] = {}  # by how much beside its media, and since when
+        self._said: dict[CaptureClock, float] = {}  # when a track was last reported on
+        self._moved: dict[CaptureClock, tuple[float, float]] = {}  # by how much beside its media, and since when
 
     def observe(
-        self, ntp_seconds: float, now: float, beside: float | None = None, track: TrackClock | None = None
+        self, ntp_seconds: float, now: float, beside: float | None = None, track: CaptureClock | None = None
     ) -> None:
         """A sender report about `track`, written at `ntp_seconds` of the peer's clock, arrived at `now`.
 
-        `beside` is what `TrackClock.beside` says of the report, before the track has it.
+        `beside` is what `CaptureClock.beside` says of the report, before the track has it.
         """
         self.now = now
         offset = now - self.steady(ntp_seconds)
@@ -118,7 +118,7 @@ class PeerClock:
             self._slewed.value = None  # the first reports may have waited on the way, like the first packets
         self._slewed.follow(self._offset.value, now)
 
-    def _agreed(self, track: TrackClock, beside: float, step: float, now: float) -> float:
+    def _agreed(self, track: CaptureClock, beside: float, step: float, now: float) -> float:
         """The `step` that this report shows by itself, or together with another track's."""
         if track not in self._said and len(self._said) >= _MAX_TRACKS:
             gone = min(self._said, key=self._said.__getitem__)
@@ -138,7 +138,7 @@ class PeerClock:
         self._moved[track] = (beside, self._moved.get(track, (0.0, now))[1])
         return 0.0
 
-    def doubts(self, track: TrackClock) -> bool:
+    def doubts(self, track: CaptureClock) -> bool:
         """Whether a track that moves may not be the one: there is another, of which nothing was said since."""
         if track not in self._moved:
             return False
@@ -262,7 +262,7 @@ class _Line:
         self._noise = sum(abs(p.offset - self.at(p.media)) for p in points) / count
 
 
-class TrackClock:
+class CaptureClock:
     """Capture times of one track. Timestamps are unwrapped; `rate` is in Hz."""
 
     __slots__ = ("_arrival", "_line", "_offset", "_peer", "_settled", "_whole", "leg", "rate")

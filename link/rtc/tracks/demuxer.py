@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from link.rtc.congestion.delay_based import BandwidthEstimator
-from link.rtc.tracks.published_track import Arrival, Flow
-from link.rtc.tracks.stray_ssrcs import MAX_STREAMS, RETURNS, Strays
+from link.rtc.congestion.delay_based import DelayBasedEstimator
+from link.rtc.tracks.published_track import Arrival, PublishedTrack
+from link.rtc.tracks.stray_ssrcs import MAX_STREAMS, RETURNS, StraySsrcs
 from link.rtc.transport.srtp import Replayed, SrtpBuffer, SrtpError
 from link.rtc.transport.udp_batch import Inbox
-from link.rtc.wire.rtp import HEADER, HEADER_SIZE, Report, Rtcp, Rtp, find_extension, is_rtcp, parse_rtcp, parse_rtp
+from link.rtc.wire.rtp import (
+    HEADER,
+    HEADER_SIZE,
+    ReportBlock,
+    Rtcp,
+    Rtp,
+    find_extension,
+    is_rtcp,
+    parse_rtcp,
+    parse_rtp,
+)
 from link.rtc.wire.sdp import Media
 
-__all__ = ["MAX_EARLY", "MAX_STREAMS", "Ingress", "Source"]
+__all__ = ["MAX_EARLY", "MAX_STREAMS", "Demuxer", "ReceivedStream"]
 
 MAX_EARLY = 64
 """Packets kept that arrive before our side of the DTLS handshake is done."""
@@ -22,10 +32,10 @@ MAX_RTX = 2
 """Retransmission streams of one m-line: the present one, and the one before it."""
 
 
-class Source:
+class ReceivedStream:
     """One received m-line: its flow and the SSRCs that feed it."""
 
-    def __init__(self, media: Media, flow: Flow) -> None:
+    def __init__(self, media: Media, flow: PublishedTrack) -> None:
         self.flow = flow
         self.mid = media.mid.encode()
         self.payload_type = media.payload_type
@@ -47,7 +57,7 @@ class Source:
             return 0, 0
         return flow.highest - flow.first + 1, flow.packets - flow.repaired - flow.before
 
-    def report(self, now: float, missed_later: float = 0.0, *, after_repair: bool = False) -> Report | None:
+    def report(self, now: float, missed_later: float = 0.0, *, after_repair: bool = False) -> ReportBlock | None:
         """The report block about this source since the last one (RFC 3550 appendix A.3).
 
         In the fraction a packet that was sent again counts as lost, so that the encoder knows what the path does.
@@ -71,7 +81,7 @@ class Source:
         again = flow.repaired - self._repaired_before + flow.missing if after_repair else 0
         fraction = gone / interval if interval else 0.0
         fraction = 1.0 - (1.0 - min(1.0, fraction)) * (1.0 - missed_later)
-        return Report(
+        return ReportBlock(
             ssrc=self.ssrc,
             fraction_lost=min(255, int(fraction * 256)),
             lost=min(0x7FFFFF, max(0, expected - received - again)),
@@ -82,7 +92,7 @@ class Source:
         )
 
 
-class Ingress:
+class Demuxer:
     """Everything a leg receives. Nothing that arrives makes it raise; what it cannot use is counted.
 
     `repeated`: packets that had come before, like second copies of sound that were not needed. `refused`: all else.
@@ -94,18 +104,18 @@ class Ingress:
         self._estimating = estimating
         self._rx: SrtpBuffer | None = None
         self._early: deque[bytes] = deque(maxlen=MAX_EARLY)
-        self._sources: list[Source] = []
-        self._media: dict[int, Source] = {}
-        self._rtx: dict[int, Source] = {}
-        self._strays = Strays()
+        self._sources: list[ReceivedStream] = []
+        self._media: dict[int, ReceivedStream] = {}
+        self._rtx: dict[int, ReceivedStream] = {}
+        self._strays = StraySsrcs()
         self._closed = False
-        self.estimator = BandwidthEstimator()
+        self.estimator = DelayBasedEstimator()
         self.heard = 0.0
         self.packets = self.bytes = self.refused = self.repeated = 0
 
-    def add(self, media: Media, flow: Flow) -> None:
+    def add(self, media: Media, flow: PublishedTrack) -> None:
         """`media` is the far end's m-line that feeds `flow`."""
-        source = Source(media, flow)
+        source = ReceivedStream(media, flow)
         if not self._estimating:
             source.time_extension = source.time_mark = 0
         self._sources.append(source)
@@ -118,7 +128,7 @@ class Ingress:
                 if ssrc in media.rtx_of:
                     self._rtx[media.rtx_of[ssrc]] = source
 
-    def sources(self) -> Iterable[Source]:
+    def sources(self) -> Iterable[ReceivedStream]:
         return self._sources
 
     def counts(self) -> tuple[int, int]:
@@ -126,7 +136,7 @@ class Ingress:
         every = [source.counts() for source in self._sources]
         return sum(expected for expected, _ in every), sum(received for _, received in every)
 
-    def by_ssrc(self, ssrc: int) -> Source | None:
+    def by_ssrc(self, ssrc: int) -> ReceivedStream | None:
         return self._media.get(ssrc)
 
     def open(self, rx: SrtpBuffer) -> None:
@@ -147,7 +157,7 @@ class Ingress:
         """Take what arrived together at `now`, worked on where it lies; which of it is no media (RFC 7983)."""
         others: list[int] = []
         run: list[Arrival] = []
-        behind: Source | None = None
+        behind: ReceivedStream | None = None
         stamp, size_of_run = -1, 0
         views, pointers, media, rx = inbox.views, inbox.pointers, self._media, self._rx
         for index in range(count):
@@ -192,7 +202,7 @@ class Ingress:
         self._hand_on(behind, run, stamp, size_of_run, now)
         return others
 
-    def _hand_on(self, source: Source | None, run: list[Arrival], stamp: int, size: int, now: float) -> None:
+    def _hand_on(self, source: ReceivedStream | None, run: list[Arrival], stamp: int, size: int, now: float) -> None:
         if source is None or not run:
             return
         self.heard = now
@@ -240,7 +250,7 @@ class Ingress:
             self._estimate(rx, packet, source, now, len(data))
         source.flow.receive(packet.sequence, packet.timestamp, packet.marker, packet.payload, now)
 
-    def _estimate(self, rx: SrtpBuffer, packet: Rtp, source: Source, now: float, size: int) -> None:
+    def _estimate(self, rx: SrtpBuffer, packet: Rtp, source: ReceivedStream, now: float, size: int) -> None:
         sent = find_extension(rx.data, packet.extension, packet.extension_end, source.time_extension)
         if sent is not None and len(sent) == 3:
             self.estimator.add(int.from_bytes(sent, "big"), now, size)
@@ -271,7 +281,7 @@ class Ingress:
         elif packet.payload_type == source.payload_type and ssrc == source.ssrc:
             source.flow.receive(packet.sequence, packet.timestamp, packet.marker, payload, now)
 
-    def _bind(self, rx: SrtpBuffer, packet: Rtp, now: float, *, replaced: bool) -> Source | None:
+    def _bind(self, rx: SrtpBuffer, packet: Rtp, now: float, *, replaced: bool) -> ReceivedStream | None:
         """Whose stream this is: by its MID (RFC 8843 section 9.2), else by a payload type that only one m-line has.
 
         A packet of a stream that was `replaced` is late, and changes nothing, as long as the present one goes on.

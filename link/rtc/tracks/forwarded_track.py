@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from link.rtc.tracks.audio_redundancy import SecondCopies
 from link.rtc.tracks.capture_clock import ntp_time
-from link.rtc.tracks.published_track import CLOCK_RATES, Flow, Packet
-from link.rtc.wire.rtp import HEADER, Report, build_sender_report
+from link.rtc.tracks.published_track import CLOCK_RATES, Packet, PublishedTrack
+from link.rtc.wire.rtp import HEADER, ReportBlock, build_sender_report
 from link.rtc.wire.vp8 import parse_descriptor, starts_keyframe, with_ids
 
 _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
@@ -22,7 +22,7 @@ _LONG_AGO = 0.12
 """Seconds of media behind the newest packet: what comes so late has been sent again, and is not only overtaken."""
 
 
-class Slot:
+class ForwardedTrack:
     """One outgoing track of a leg, fed by at most one flow at a time.
 
     Sequence numbers, timestamps and VP8 picture ids go on without a jump when the flow changes; a video begins with a
@@ -37,7 +37,7 @@ class Slot:
         self.rate = CLOCK_RATES[kind]
         self.ssrc = secrets.randbits(32)
         self.rtx_ssrc = secrets.randbits(32)
-        self.flow: Flow | None = None
+        self.flow: PublishedTrack | None = None
         self.packets = self.bytes = self.retransmitted = self.plis = 0
         self.nacks = 0  # packets that we had sent and that were asked for again
         self.bytes_again = 0  # of what was sent again
@@ -71,7 +71,7 @@ class Slot:
         self._copies = SecondCopies(self._copy)
         self._counts_late = True
         self._holes = 0  # numbers that nothing was sent for, because it was missing on the way to us
-        self._last_report: Report | None = None
+        self._last_report: ReportBlock | None = None
         self._spanned = 0  # numbers that the far end has seen go by since its first report
         self._base = 0  # what had been lost before it
         self._expected_then = self._lost_then = 0  # when the fraction was told last
@@ -113,7 +113,7 @@ class Slot:
 
     # --- feeding ------------------------------------------------------------------------------------------------------
 
-    def attach(self, flow: Flow, now: float) -> None:
+    def attach(self, flow: PublishedTrack, now: float) -> None:
         """Feed this slot from `flow`, instead of whatever fed it."""
         self.detach()
         self.flow = flow
@@ -199,7 +199,7 @@ class Slot:
         if begins and self.flow is not None and self.flow.highest > packet.sequence:
             self._catch_up(packet, self.flow)
 
-    def _catch_up(self, first: Packet, flow: Flow) -> None:
+    def _catch_up(self, first: Packet, flow: PublishedTrack) -> None:
         """Send what came before the first packet although it belongs behind it."""
         for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_RESENT) + 1):
             packet = flow.packet(sequence)
@@ -344,7 +344,7 @@ class Slot:
         if self.flow is not None and now - self.flow.keyframe_came >= 1.5 * rtt:
             self.flow.request_keyframe(now, joiner=joiner)
 
-    def reported(self, report: Report) -> None:
+    def reported(self, report: ReportBlock) -> None:
         """The far end's report block about this track.
 
         A receiver reports every number that it misses. Those that were missing on the way to us, and never sent on, are

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from link.rtc.tracks.capture_clock import TrackClock
+from link.rtc.tracks.capture_clock import CaptureClock
 from link.rtc.tracks.depacketizer import AudioAssembler, EncodedFrame, MediaGap, VideoAssembler
-from link.rtc.tracks.published_track import Flow, Packet
+from link.rtc.tracks.published_track import Packet, PublishedTrack
 from link.rtc.wire import opus
 from link.rtc.wire.vp8 import picture_size, starts_keyframe
 
@@ -25,25 +25,25 @@ _LATE = 2.5  # so many times as long as between the last two
 class _Waiting(NamedTuple):
     """A frame whose time is not known yet."""
 
-    clock: TrackClock
+    clock: CaptureClock
     packet: Packet
     data: bytes
     keyframe: bool
 
 
-class Tap:
+class FrameReader:
     """A reader of one flow, made by `Relay.tap`.
 
     Packets wait until all before them came or were given up (4 s at most). A frame that cannot be made whole ends the
     stretch; video goes on with the next keyframe, and then the gap is reported, before the frame that ends it. Frames
-    wait for up to half a second where it is not known at once when they were captured (`TrackClock.doubts`).
+    wait for up to half a second where it is not known at once when they were captured (`CaptureClock.doubts`).
     """
 
     patient = True
 
     def __init__(
         self,
-        flow: Flow,
+        flow: PublishedTrack,
         sink: Callable[[EncodedFrame], None],
         on_gap: Callable[[MediaGap], None],
         keyframe_interval: float,

@@ -9,7 +9,7 @@ STALLED = 0.5
 """Seconds without a packet after which a keyframe that is not whole counts as stuck."""
 
 
-class Keyframes:
+class KeyframeRequests:
     """What is known of one video's: whether one is `wanted`, and when the last one `came` that was asked for.
 
     A request is repeated until one comes: after 500 ms, 1 s, and then every 2 s. While one is arriving, and for half

@@ -6,13 +6,13 @@ import secrets
 import time
 from collections.abc import Callable
 
-from link.rtc.tracks.published_track import Arrival, Flow
+from link.rtc.tracks.published_track import Arrival, PublishedTrack
 from link.rtc.wire.vp8 import packetise
 
 _TICK = 0.1
 
 
-class Injection:
+class LocalTrack:
     """A local encoder as the source of a flow.
 
     `push` on the event loop. The flow's subscribers ask for keyframes through `on_keyframe_request`, at most once per
@@ -28,7 +28,7 @@ class Injection:
         on_bitrate: Callable[[int], None] | None = None,
     ) -> None:
         """`kind` is `audio` or `video`."""
-        self.flow = Flow(kind, name)
+        self.flow = PublishedTrack(kind, name)
         self.flow.on_keyframe = on_keyframe_request
         self._on_bitrate = on_bitrate
         self._sequence = secrets.randbits(15)

@@ -31,7 +31,7 @@ class _Missing:
         self.too_late = False
 
 
-class Repair:
+class NackList:
     """The missing packets of one stream, by extended sequence number; the stream bounds how many."""
 
     __slots__ = ("_missing", "lateness")

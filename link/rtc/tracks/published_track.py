@@ -12,9 +12,9 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from link.rtc.tracks.arrival import PAUSE
-from link.rtc.tracks.capture_clock import PeerClock, TrackClock
-from link.rtc.tracks.keyframe_requests import Keyframes
-from link.rtc.tracks.nack import Repair
+from link.rtc.tracks.capture_clock import CaptureClock, PeerClock
+from link.rtc.tracks.keyframe_requests import KeyframeRequests
+from link.rtc.tracks.nack import NackList
 from link.rtc.wire.vp8 import starts_keyframe
 
 CLOCK_RATES = {"audio": 48_000, "video": 90_000}
@@ -76,7 +76,7 @@ class Subscriber(Protocol):
         """Bits per second this subscriber can take, 0 for no limit."""
 
 
-class Flow:
+class PublishedTrack:
     """One published track, whatever leg or local encoder it comes from.
 
     A flow exists before its first packet and survives a change of SSRC. Subscribers are attached by `Relay`. The
@@ -89,7 +89,7 @@ class Flow:
         self.kind = kind
         self.name = name
         self.rate = CLOCK_RATES[kind]
-        self.clock = TrackClock(self.rate)
+        self.clock = CaptureClock(self.rate)
         self._usual_step = int(_USUAL_STEP * self.rate)
         self.rtt = 0.1
         self.rtx = False  # what is sent again comes as such (RFC 4588), so what comes late was only late
@@ -104,7 +104,7 @@ class Flow:
         self._size = HISTORY[kind]
         self._mask = self._size - 1
         self._history: list[Packet | None] = []
-        self._missing = Repair()
+        self._missing = NackList()
         self._transit = 0.0
         self._timestamp = 0  # unwrapped, of the newest packet
         self._wrapped = 0  # the same as it stood in the packet
@@ -113,7 +113,7 @@ class Flow:
         self._missed, self._missed_since = 0, float("-inf")
         self._subscribers: tuple[Subscriber, ...] = ()
         self._followers: tuple[Follower, ...] = ()
-        self._keyframes = Keyframes()
+        self._keyframes = KeyframeRequests()
 
     def active(self, now: float) -> bool:
         """Whether a packet arrived within the last second."""
@@ -137,7 +137,7 @@ class Flow:
     def accompany(self, peer: PeerClock) -> None:
         """What comes on the other flows of this peer tells of this one whether its source or the path has paused."""
         self.clock.close()
-        self.clock = TrackClock(self.rate, peer)
+        self.clock = CaptureClock(self.rate, peer)
 
     def follow(self, moved: Follower) -> None:
         """Call `moved` before the packet from which on timestamps mean so much later than before.
@@ -244,7 +244,7 @@ class Flow:
         for subscriber in self._subscribers:
             subscriber.packet_run(run)
 
-    def _move(self, sequence: int, timestamp: int, clock: TrackClock) -> None:
+    def _move(self, sequence: int, timestamp: int, clock: CaptureClock) -> None:
         ticks = clock.moved()
         for follower in self._followers:
             follower(sequence, timestamp, ticks)
@@ -257,7 +257,7 @@ class Flow:
         self.lost += len(self._missing)
         self._missing.clear()
         self.clock.close()
-        self.clock = TrackClock(self.rate, self.clock.leg, anew=True)
+        self.clock = CaptureClock(self.rate, self.clock.leg, anew=True)
         for subscriber in self._subscribers:
             subscriber.restarted(reason)
 
@@ -371,7 +371,7 @@ class Flow:
             subscriber.gave_up(sequence)
 
     def request_keyframe(self, now: float, *, joiner: bool = False) -> None:
-        """Ask the publisher for a keyframe, as often and for as long as `Keyframes` has it; nothing for sound."""
+        """Ask the publisher for a keyframe, as often and as long as `KeyframeRequests` has it; nothing for sound."""
         if self.kind != "video":
             return
         self._follow_keyframe(now)

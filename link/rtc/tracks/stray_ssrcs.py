@@ -18,7 +18,7 @@ RETURNS = 1.0
 """Seconds of silence of the present stream after which an earlier one has come back, and is not only late."""
 
 
-class Strays:
+class StraySsrcs:
     """SSRCs that nothing is done with: of streams that were replaced, and of no m-line at all."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from link.rtc.tracks.published_track import Flow, Packet
+from link.rtc.tracks.published_track import Packet, PublishedTrack
 from link.rtc.wire import opus
 
 FLOOR_S: Final = 5.0
@@ -16,7 +16,7 @@ _WEIGHT: Final = 0.25  # of one packet in the average: about 80 ms
 PAUSE: Final = 1.0
 
 
-class Voice:
+class VoiceActivity:
     """Listens to one flow of sound; `spoke` is when a voice was last heard in it.
 
     Measured with libopus at 24 to 64 kbit/s: a room as loud as -60 dBFS takes up to 70 % of the bytes of a voice, and
@@ -28,7 +28,7 @@ class Voice:
 
     patient = False
 
-    def __init__(self, flow: Flow, on_speech: Callable[[], None]) -> None:
+    def __init__(self, flow: PublishedTrack, on_speech: Callable[[], None]) -> None:
         """`on_speech` is called when somebody begins to speak after a pause of a second."""
         self.spoke = float("-inf")
         self._flow = flow

@@ -7,7 +7,7 @@ from typing import Any
 
 from aioice import ice, stun
 
-from link.rtc.transport.permitted_addresses import Reach
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 
 CONNECT_TIMEOUT = 30.0
 MAX_CALLERS = 64
@@ -40,7 +40,7 @@ class _Check(stun.Transaction):
 class Callers:
     """Which addresses of the far end aioice may ask, and how often the far end has called from each."""
 
-    def __init__(self, connection: Any, reach: Reach) -> None:
+    def __init__(self, connection: Any, reach: PermittedAddresses) -> None:
         self._reach = reach
         self._calls: dict[tuple[Any, ...], int] = {}
         self._check_incoming, connection.check_incoming = connection.check_incoming, self._called

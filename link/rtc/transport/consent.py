@@ -25,7 +25,7 @@ class Answer(NamedTuple):
     mapped: Address | None
 
 
-class Checks:
+class ConsentChecks:
     """What was asked and not answered yet, the newest `MAX_ASKED`."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ AGAIN = (0.1, 0.25, 0.5)
 MAX_DATAGRAMS = 8
 
 
-class Flights:
+class DtlsRetransmission:
     """Repeats what is `sent` by `again(datagram)`, until `stop`. Used on the event loop."""
 
     def __init__(self, again: Callable[[bytes], object]) -> None:

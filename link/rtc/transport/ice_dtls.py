@@ -22,16 +22,16 @@ from aiortc.rtcicetransport import RTCIceParameters
 
 from link.rtc.transport.candidate_pairs import Address, forget, nominate, pair_with
 from link.rtc.transport.connectivity_checks import CONNECT_TIMEOUT, AskingProtocol, Callers
-from link.rtc.transport.consent import Checks
-from link.rtc.transport.dtls_retransmission import Flights
-from link.rtc.transport.permitted_addresses import Reach
+from link.rtc.transport.consent import ConsentChecks
+from link.rtc.transport.dtls_retransmission import DtlsRetransmission
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 from link.rtc.transport.srtp import SrtpBuffer
-from link.rtc.transport.stun_filter import Gate
+from link.rtc.transport.stun_filter import StunFilter
 from link.rtc.transport.turn_address import parse_url
-from link.rtc.transport.turn_allocation import Allocation
+from link.rtc.transport.turn_allocation import TurnAllocation
 from link.rtc.transport.turn_framing import RelayUnavailable, Server
 from link.rtc.transport.udp_batch import Inbox, Outbox
-from link.rtc.transport.udp_socket import Port
+from link.rtc.transport.udp_socket import UdpSocket
 from link.rtc.wire.sdp import Candidate
 from link.tasks import cancel, spawn
 
@@ -48,7 +48,7 @@ RELAY_DOUBT = 0.5
 """Seconds without anything after which our TURN server is asked whether it still knows us."""
 
 
-class Transport:
+class IceDtlsTransport:
     """ICE, DTLS and the socket of one leg.
 
     `on_burst(inbox, count, now)` gets what arrived together on a socket of ours and returns which of it is no media;
@@ -67,7 +67,7 @@ class Transport:
         *,
         loopback: bool,
         relay_only: bool = False,
-        reach: Reach | None = None,
+        reach: PermittedAddresses | None = None,
         on_media: Callable[[bytes, float], None],
         on_burst: Callable[[Inbox, int, float], list[int]],
         media_heard: Callable[[], float] = lambda: 0.0,
@@ -89,12 +89,12 @@ class Transport:
         self._ice = RTCIceTransport(self._gatherer)
         self._connection = self._gatherer._connection
         # Behind a relay it is the relay that sends, and has rules of its own for its own machine.
-        self._reach = reach or Reach(loopback=loopback or relay_only)
+        self._reach = reach or PermittedAddresses(loopback=loopback or relay_only)
         self._sparing = False
-        self._gate = Gate(self._connection, self._reach)
+        self._gate = StunFilter(self._connection, self._reach)
         self._callers = Callers(self._connection, self._reach)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
-        self._flights = Flights(self.send)
+        self._flights = DtlsRetransmission(self.send)
         self._ice._send = self._send_handshake
         self._task: asyncio.Task[None] | None = None
         self._resolving: set[asyncio.Task[None]] = set()
@@ -103,10 +103,10 @@ class Transport:
         self._pair: Any = None
         self._udp: Any = None
         self._address: Address = ("", 0)
-        self._port: Port | Allocation | None = None
+        self._port: UdpSocket | TurnAllocation | None = None
         self._target: Any = None
         self._clogged = False
-        self._checks = Checks()
+        self._checks = ConsentChecks()
         self._look = False
         self._elsewhere: Address | None = None  # where media came from the last time that it did not from `_address`
         self._moved = float("-inf")
@@ -225,7 +225,7 @@ class Transport:
     def _open(self, address: str) -> Any:
         """A socket of ours and aioice's protocol for it, as its own gathering makes them; None if it cannot be."""
         try:
-            port = Port(address)
+            port = UdpSocket(address)
         except OSError as error:
             log.info("address cannot be used", leg=self._name, error=str(error))
             return None
@@ -278,7 +278,7 @@ class Transport:
             else:
                 self._take_other(protocol, data, peer)
 
-        relay = Allocation(server, on_burst=self._on_burst, on_datagram=datagram, on_lost=self._relay_lost)
+        relay = TurnAllocation(server, on_burst=self._on_burst, on_datagram=datagram, on_lost=self._relay_lost)
         try:
             await relay.allocate()
         except RelayUnavailable as error:
@@ -333,7 +333,7 @@ class Transport:
     def local_address(self) -> str | None:
         """The address of this machine that the path begins at; None while there is no path, or behind a relay."""
         port = self._port
-        return str(port.sock.getsockname()[0]) if isinstance(port, Port) and not port.is_closing() else None
+        return str(port.sock.getsockname()[0]) if isinstance(port, UdpSocket) and not port.is_closing() else None
 
     @property
     def outbox(self) -> Outbox | None:
@@ -356,7 +356,7 @@ class Transport:
             self._pair = pair
             self._udp = pair.protocol.transport if pair is not None else None
             self._address = pair.remote_addr if pair is not None else ("", 0)
-            self._port = self._udp if isinstance(self._udp, Port | Allocation) else None
+            self._port = self._udp if isinstance(self._udp, UdpSocket | TurnAllocation) else None
             self._target = self._port.target(self._address) if self._port is not None else None
         # asyncio keeps what the kernel does not take, without a bound (a TURN transport has no such buffer).
         size = getattr(self._udp, "get_write_buffer_size", None)
@@ -368,7 +368,7 @@ class Transport:
         """Ask the far end for a sign of life: its answer is `heard`, and tells the round-trip time."""
         if self._pair is not None:
             self._ask(self._pair, now)
-            if isinstance(self._port, Allocation) and now - max(self.heard, self._media_heard()) > RELAY_DOUBT:
+            if isinstance(self._port, TurnAllocation) and now - max(self.heard, self._media_heard()) > RELAY_DOUBT:
                 self._port.confirm(now)
 
     def _ask(self, pair: Any, now: float) -> None:

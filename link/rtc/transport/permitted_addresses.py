@@ -50,7 +50,7 @@ def _within(address: Address) -> list[Address]:
     return found
 
 
-class Reach:
+class PermittedAddresses:
     """What a far end's addresses may be. `allows` never raises."""
 
     def __init__(

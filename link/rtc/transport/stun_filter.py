@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from link.rtc.transport.permitted_addresses import Reach
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 
 MAX_STUN = 1024
 MAX_SOURCES = 64
@@ -27,10 +27,10 @@ _COOKIE = 0x2112A442
 _REQUEST, _INDICATION, _RESPONSE, _ERROR = 0x0001, 0x0011, 0x0101, 0x0111  # of Binding; nothing else is used
 
 
-class Gate:
+class StunFilter:
     """The bounds of one aioice connection. `admits` never raises, whatever it is given."""
 
-    def __init__(self, connection: Any, reach: Reach | None = None) -> None:
+    def __init__(self, connection: Any, reach: PermittedAddresses | None = None) -> None:
         """Without `reach` the far end may call from anywhere."""
         self._connection = connection
         self._reach = reach

@@ -21,7 +21,7 @@ from aioice import stun
 from link.rtc.transport.turn_address import parse_url
 from link.rtc.transport.turn_framing import HEAD, HEADER, Deframer, Peeled, RelayUnavailable, Server, running_outbox
 from link.rtc.transport.udp_batch import Inbox, Outbox, Target
-from link.rtc.transport.udp_socket import Port
+from link.rtc.transport.udp_socket import UdpSocket
 from link.tasks import spawn
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Channel:
         self.waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
 
 
-class Allocation(asyncio.DatagramTransport):
+class TurnAllocation(asyncio.DatagramTransport):
     """One allocation on a TURN server, as the transport of an aioice protocol and as the place where media goes.
 
     `on_burst(inbox, count, now)` gets what arrived together and returns which of it is no media; that, and what comes
@@ -87,7 +87,7 @@ class Allocation(asyncio.DatagramTransport):
         self._lifetime = LIFETIME
         self._protocol: Any = None
         self._closing = False
-        self._port: Port | None = None
+        self._port: UdpSocket | None = None
         self._stream: asyncio.Transport | None = None
         self._target: Target | None = None
         self._peeled: Peeled | None = None
@@ -138,7 +138,7 @@ class Allocation(asyncio.DatagramTransport):
             return
         found = await loop.getaddrinfo(where.host, where.port, type=socket.SOCK_DGRAM)
         family, *_, address = found[0]
-        port = Port("0.0.0.0" if family == socket.AF_INET else "::")  # noqa: S104 - the kernel chooses by the way there
+        port = UdpSocket("0.0.0.0" if family == socket.AF_INET else "::")  # noqa: S104 - the kernel chooses by the way there
         self._port = port
         port.sock.connect(address)  # nobody else is listened to
         self._target = Target(family, (str(address[0]), int(address[1])))
@@ -404,7 +404,7 @@ class _Silent(asyncio.DatagramProtocol):
 class _Stream(asyncio.Protocol):
     """The TCP connection to a TURN server."""
 
-    def __init__(self, allocation: Allocation) -> None:
+    def __init__(self, allocation: TurnAllocation) -> None:
         self._allocation = allocation
         self._deframer = Deframer()
         self._transport: asyncio.Transport | None = None

@@ -29,7 +29,7 @@ BUFFER = 1 << 20
 """Bytes asked of the kernel for each socket and direction: what arrives while this process is away for a moment."""
 
 
-class Port(asyncio.DatagramTransport):
+class UdpSocket(asyncio.DatagramTransport):
     """One UDP socket, as the transport of an aioice protocol and as the place where media comes and goes.
 
     `on_burst(inbox, count, now)` gets everything that arrives and must use it up before it returns. What the kernel
@@ -132,7 +132,7 @@ class Poller:
     """Waits for all ports of one event loop at once."""
 
     def __init__(self) -> None:
-        self._ports: dict[int, Port] = {}
+        self._ports: dict[int, UdpSocket] = {}
         self._epoll: select.epoll | None = None
         self._inboxes: dict[int, Inbox] = {}
         self._took = 0.0
@@ -144,7 +144,7 @@ class Poller:
             made = self._inboxes[family] = Inbox(family)
         return made
 
-    def add(self, port: Port) -> None:
+    def add(self, port: UdpSocket) -> None:
         descriptor = port.sock.fileno()
         self._ports[descriptor] = port
         if not hasattr(select, "epoll"):
@@ -155,7 +155,7 @@ class Poller:
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._ready)
         self._epoll.register(descriptor, select.EPOLLIN)
 
-    def remove(self, port: Port) -> None:
+    def remove(self, port: UdpSocket) -> None:
         descriptor = port.sock.fileno()
         if self._ports.pop(descriptor, None) is None:
             return
@@ -176,7 +176,7 @@ class Poller:
         ports = self._ports
         self._read([ports[descriptor] for descriptor, _ in self._epoll.poll(0) if descriptor in ports])
 
-    def _read(self, ports: list[Port]) -> None:
+    def _read(self, ports: list[UdpSocket]) -> None:
         begin = time.monotonic()
         for port in ports:
             try:

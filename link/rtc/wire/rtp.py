@@ -102,7 +102,7 @@ def find_extension(data: bytes | memoryview, start: int, end: int, wanted: int) 
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportBlock:
     """A report block (RFC 3550 section 6.4.1). `fraction_lost` is of 256; `delay` and `last_sr` in 1/65536 s."""
 
     ssrc: int
@@ -121,13 +121,13 @@ class SenderReport:
     rtp: int
     packets: int
     octets: int
-    reports: tuple[Report, ...] = ()
+    reports: tuple[ReportBlock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverReport:
     ssrc: int
-    reports: tuple[Report, ...] = ()
+    reports: tuple[ReportBlock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +208,14 @@ def _parse_one(kind: int, count: int, body: bytes, items: list[Rtcp]) -> None:
         raise ValueError("RTCP packet is cut") from None
 
 
-def _parse_reports(body: bytes, start: int, count: int) -> tuple[Report, ...]:
+def _parse_reports(body: bytes, start: int, count: int) -> tuple[ReportBlock, ...]:
     reports = []
     for at in range(start, start + 24 * count, 24):
         ssrc, loss, highest, jitter, last_sr, delay = _REPORT_BLOCK.unpack_from(body, at)
         lost = loss & 0xFFFFFF
         if lost & 0x800000:
             lost -= 1 << 24
-        reports.append(Report(ssrc, loss >> 24, lost, highest, jitter, last_sr, delay))
+        reports.append(ReportBlock(ssrc, loss >> 24, lost, highest, jitter, last_sr, delay))
     return tuple(reports)
 
 
@@ -241,7 +241,7 @@ def _packet(kind: int, count: int, body: bytes) -> bytes:
     return _RTCP_HEADER.pack(0x80 | count, kind, len(body) // 4) + body
 
 
-def _reports(reports: Sequence[Report]) -> bytes:
+def _reports(reports: Sequence[ReportBlock]) -> bytes:
     return b"".join(
         _REPORT_BLOCK.pack(
             r.ssrc,
@@ -260,7 +260,7 @@ def build_sender_report(ssrc: int, ntp: int, rtp: int, packets: int, octets: int
     return _packet(SR, 0, _SENDER_INFO.pack(ssrc, ntp, rtp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF))
 
 
-def build_receiver_report(ssrc: int, reports: Sequence[Report]) -> bytes:
+def build_receiver_report(ssrc: int, reports: Sequence[ReportBlock]) -> bytes:
     """An RR of at most 31 report blocks."""
     return _packet(RR, len(reports), _WORD.pack(ssrc) + _reports(reports))
 

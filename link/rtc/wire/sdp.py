@@ -83,7 +83,7 @@ class Media:
 
 
 @dataclass(slots=True)
-class Description:
+class SessionDescription:
     """What a leg reads from, and writes into, a session description."""
 
     ufrag: str
@@ -132,7 +132,7 @@ def _usable(text: str) -> Candidate | None:
         return None
 
 
-def parse_description(sdp: str, *, offer: bool) -> Description:
+def parse_description(sdp: str, *, offer: bool) -> SessionDescription:
     """Read an offer or an answer. Raises `InvalidDescription`."""
     if len(sdp) > MAX_SDP or len(sdp.encode(errors="replace")) > MAX_SDP:
         raise InvalidDescription("description is larger than 64 KiB")
@@ -154,7 +154,7 @@ def parse_description(sdp: str, *, offer: bool) -> Description:
     _check_bundle(sections[0], media)
     # BUNDLE: the transport is that of the first m-line (RFC 8843 section 7.2); attributes may stand above it.
     shared = _Transport(sections[0] + sections[1], offer=offer)
-    return Description(
+    return SessionDescription(
         ufrag=shared.ufrag,
         password=shared.password,
         fingerprint=shared.fingerprint,
@@ -354,7 +354,7 @@ def make_answer_media(offer: Sequence[Media]) -> list[Media]:
     ]
 
 
-def write_description(description: Description, *, offer: bool, cname: str, session: int) -> str:
+def write_description(description: SessionDescription, *, offer: bool, cname: str, session: int) -> str:
     """The text; every m-line carries the attributes of the one transport, which BUNDLE allows."""
     bundle = " ".join(media.mid for media in description.media)
     lines = [

@@ -25,9 +25,9 @@ from link.tasks import cancel, spawn
 from server.api.http.access_audit import refuses_message
 from server.api.http.app_keys import BUS, HOST, ICE, LOBBY, RATES, ROOMS
 from server.bus import Bus
-from server.calls.registry import Rooms
+from server.calls.registry import Registry
 from server.calls.room import Room
-from server.routing.assistance import Lobby
+from server.routing.assistance import Assistance
 from server.session import events as e
 from server.store.stamps import steady_us
 
@@ -42,7 +42,7 @@ Reply = ServerMessage | None
 Handle = Callable[[Any, Any], Awaitable[Reply]]
 
 
-class Desk:
+class ClientSession:
     """One channel from its first to its last message."""
 
     handlers: ClassVar[dict[type, Handle]] = {}
@@ -51,8 +51,8 @@ class Desk:
     def __init__(self, app: web.Application, channel: Channel, key: str, topic: str | None) -> None:
         self.channel = channel
         self.key = key
-        self.rooms: Rooms = app[ROOMS]
-        self.lobby: Lobby = app[LOBBY]
+        self.rooms: Registry = app[ROOMS]
+        self.lobby: Assistance = app[LOBBY]
         self.revoked = asyncio.Event()
         self._app = app
         self._bus: Bus = app[BUS]
@@ -154,7 +154,7 @@ class Desk:
             self.channel.reply(incoming, reply or Done())
 
 
-class Party(Desk):
+class Party(ClientSession):
     """A desk that takes part in sessions: the kiosk's or the specialist's."""
 
     participant: ClassVar[str]

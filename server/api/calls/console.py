@@ -24,7 +24,7 @@ OUTCOMES: Final = ["resolved", "follow_up", "appointment", "referred", "declined
 DOCUMENT_LABELS: Final = ["identity_card", "bank_card", "income_proof", "contract", "other"]
 
 
-class ConsoleDesk(Party):
+class ConsoleSession(Party):
     """A specialist's channel."""
 
     face = Face.CONSOLE

@@ -11,11 +11,11 @@ from aiohttp import web
 from link.protocol import client as m
 from link.protocol.values import Face
 from link.signaling.channel import Channel
-from server.api.calls.client_session import Desk, Handle, Reply
+from server.api.calls.client_session import ClientSession, Handle, Reply
 from server.identity import Person, Role
 
 
-class GuideDesk(Desk):
+class GuideSession(ClientSession):
     """A guide's channel: the kiosks of the branches in which the person is a guide."""
 
     face = Face.GUIDE

@@ -22,7 +22,7 @@ CALLS_PER_S, CALLS_BURST = 1.0, 30.0  # a customer who taps, and a client that a
 HELP_PER_S, HELP_BURST = 0.5, 12.0
 
 
-class KioskDesk(Party):
+class KioskSession(Party):
     """A kiosk's channel."""
 
     face = Face.KIOSK

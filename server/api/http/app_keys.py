@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from server.bus import Bus
     from server.calls.ice_servers import IceServers
     from server.calls.readiness import Condition
-    from server.calls.registry import Rooms
+    from server.calls.registry import Registry
     from server.config import Config
     from server.documents import DocumentStore
     from server.evidence.reader import Reader
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from server.journal import Audit, Journal
     from server.journal.tally import Tally
     from server.recording_notice import RecordingNotice
-    from server.routing.assistance import Lobby
+    from server.routing.assistance import Assistance
     from server.store import Store
 
 CONFIG: web.AppKey[Config] = web.AppKey("config")
@@ -41,10 +41,10 @@ VAULT: web.AppKey[Vault] = web.AppKey("vault")
 DOCUMENTS: web.AppKey[DocumentStore] = web.AppKey("documents")
 BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
-ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
+ROOMS: web.AppKey[Registry] = web.AppKey("rooms")
 ICE: web.AppKey[IceServers] = web.AppKey("ice")
 PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
 READER: web.AppKey[Reader] = web.AppKey("reader")
-LOBBY: web.AppKey[Lobby] = web.AppKey("lobby")
+LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")
 CONDITION: web.AppKey[Condition] = web.AppKey("condition")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from link.rtc.conference import Conference
 from link.rtc.forwarding_policy import AUDIO, VIDEO
 from link.rtc.leg import CAMERA, MICROPHONE, Leg, LegState
-from link.rtc.relay import Injection, Relay, Tap
+from link.rtc.relay import FrameReader, LocalTrack, Relay
 from link.rtc.tracks.depacketizer import EncodedFrame
 from link.rtc.tracks.published_track import Packet
 from link.tasks import cancel, spawn
@@ -111,10 +111,10 @@ class Party:
         self.wires = {slot: Wire() for slot in (*AUDIO, *VIDEO)}
         self.keyframes = 0
         self._wanted = True
-        self._microphone = Injection("audio", MICROPHONE)
-        self._camera = Injection("video", CAMERA, on_keyframe_request=self._want)
+        self._microphone = LocalTrack("audio", MICROPHONE)
+        self._camera = LocalTrack("video", CAMERA, on_keyframe_request=self._want)
         self._relay = Relay()
-        self._taps: list[Tap] = []
+        self._taps: list[FrameReader] = []
 
     def _want(self) -> None:
         self._wanted = True

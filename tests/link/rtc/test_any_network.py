@@ -16,9 +16,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.frame_reader import Tap
-from link.rtc.tracks.published_track import GIVE_UP, HISTORY, MAX_MISSING, PATIENCE, Arrival, Flow, Packet
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.frame_reader import FrameReader
+from link.rtc.tracks.published_track import GIVE_UP, HISTORY, MAX_MISSING, PATIENCE, Arrival, Packet, PublishedTrack
 from link.rtc.wire.rtp import parse_rtp
 from link.rtc.wire.vp8 import packetise
 from tests.link.rtc.network import Conditions, Direction
@@ -35,7 +35,7 @@ class World:
     def __init__(self, kind: str, seed: int, conditions: Conditions) -> None:
         self.kind = kind
         self.chance = random.Random(seed)
-        self.flow = Flow(kind, "world")
+        self.flow = PublishedTrack(kind, "world")
         self.flow.rtt = 2 * (conditions.delay + conditions.jitter) + 0.001
         self.there, self.back = Direction(conditions, seed), Direction(replace(conditions, duplicate=0.0), seed + 1)
         self.now = 100.0
@@ -49,13 +49,13 @@ class World:
         self.flow.on_nack = self._ask
         self.flow.on_keyframe = self._want_keyframe
         self.events: list[EncodedFrame | MediaGap] = []
-        self.tap = Tap(self.flow, self.events.append, self.events.append, 10.0, self.now)
+        self.tap = FrameReader(self.flow, self.events.append, self.events.append, 10.0, self.now)
         self.reader = Reader()
         self.flow.add(self.reader)
         self.stamps: dict[int, int] = {}  # timestamps by number, both unwrapped
         self.newest = 0
         self.holes: dict[int, int] = {}  # how often each was asked for
-        self.slot = Slot(kind, "slot")
+        self.slot = ForwardedTrack(kind, "slot")
         self.slot.open(self._take, 96, 97 if kind == "video" else -1, 0)
         self.slot.attach(self.flow, self.now)
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from link.rtc.bandwidth_allocation import MIN_REMB, REMB_LIFE, divide
 from link.rtc.congestion.delay_based import MAXIMUM, MINIMUM
-from link.rtc.rtcp_session import Control
-from link.rtc.tracks.demuxer import Ingress
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow, Packet
-from link.rtc.wire.rtp import ReceiverReport, Remb, Report, Rtcp, parse_rtcp
+from link.rtc.rtcp_session import RtcpSession
+from link.rtc.tracks.demuxer import Demuxer
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import Packet, PublishedTrack
+from link.rtc.wire.rtp import ReceiverReport, Remb, ReportBlock, Rtcp, parse_rtcp
 from link.rtc.wire.sdp import Media
 
 KEYFRAME = b"\x10\x00" + bytes(20)
@@ -52,20 +52,20 @@ class Hop:
     def __init__(self, watched: Sequence[Sequence[int]], *, trusted: bool = True) -> None:
         self.now = 10.0
         self.told: list[Remb] = []
-        self.slots = [Slot("video", f"video{number}") for number in range(len(watched))]
-        self.sources = [Flow("video", "source") for _ in watched]
-        self.flows = [Flow("video", "flow") for _ in watched]
+        self.slots = [ForwardedTrack("video", f"video{number}") for number in range(len(watched))]
+        self.sources = [PublishedTrack("video", "source") for _ in watched]
+        self.flows = [PublishedTrack("video", "flow") for _ in watched]
         self.viewers = [[Viewer(limit) for limit in limits] for limits in watched]
-        self.ingress = Ingress(lambda items, now: None)
+        self.ingress = Demuxer(lambda items, now: None)
         for slot, source, flow, viewers in zip(self.slots, self.sources, self.flows, self.viewers, strict=True):
             slot.open(lambda header, payload: None, 96, 97, 3)
             slot.attach(source, 0.0)
             self.ingress.add(Media("video", "1", payload_type=96, ssrcs=[slot.ssrc]), flow)
             for viewer in viewers:
                 flow.add(viewer)
-        self.sender = Control(1, "sender", Ingress(lambda items, now: None), lambda data: None)
+        self.sender = RtcpSession(1, "sender", Demuxer(lambda items, now: None), lambda data: None)
         self.sender.open(self.slots, trusted=trusted)
-        self.receiver = Control(2, "receiver", self.ingress, self._tell)
+        self.receiver = RtcpSession(2, "receiver", self.ingress, self._tell)
         self.receiver.open([], trusted=trusted)
 
     def _tell(self, data: bytes) -> None:
@@ -236,14 +236,14 @@ class Dropping:
         self.share = 0.0  # that is lost whatever is sent
         self.shares: list[int] = []
         self._sequence = self._lost = self._sounds = 0
-        self.sound = Slot("audio", "audio0")
+        self.sound = ForwardedTrack("audio", "audio0")
         self.sound.open(lambda header, payload: None, 111, -1, 3)
         self.hop.sender.open([*self.hop.slots, self.sound], trusted=False)
 
     def lump(self) -> None:
         """Report ten seconds of sound, of which nothing was lost."""
         self._sounds += 500
-        report = Report(self.sound.ssrc, 0, 0, 0x10000 + self._sounds, 0, 0, 0)
+        report = ReportBlock(self.sound.ssrc, 0, 0, 0x10000 + self._sounds, 0, 0, 0)
         self.hop.sender.handle([ReceiverReport(1, (report,))], self.hop.now)
 
     def run(self, seconds: int, wish: int) -> None:
@@ -256,7 +256,7 @@ class Dropping:
                 self._sequence += 1
                 source.receive(self._sequence & 0xFFFF, int(now * 90_000), True, KEYFRAME + bytes(1178), now)
             self._lost += max(round(self.share * packets), packets - round(self.rate / 10 / 9600))
-            report = Report(slot.ssrc, 0, self._lost, 0x10000 + self._sequence, 0, 0, 0)
+            report = ReportBlock(slot.ssrc, 0, self._lost, 0x10000 + self._sequence, 0, 0, 0)
             self.hop.sender.handle([Remb(MAXIMUM, ()), ReceiverReport(1, (report,))], now)
             self.hop.sender.tick(now)
             self.shares.append(slot.available)

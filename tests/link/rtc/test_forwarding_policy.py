@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.forwarding_policy import AUDIO, HOLD, MONITOR, SPEAKING, TALK, VIDEO, Matrix, Setting, Source, whisper
+from link.rtc.forwarding_policy import (
+    AUDIO,
+    HOLD,
+    MONITOR,
+    SPEAKING,
+    TALK,
+    VIDEO,
+    ForwardingPolicy,
+    Setting,
+    Source,
+    whisper,
+)
 
 MICROPHONE, CAMERA, AUXILIARY = "microphone", "camera", "auxiliary"
 STAFF = ("specialist", "interpreter", "second_specialist", "guide", "supervisor")
@@ -17,8 +28,8 @@ THREE = ("kiosk", "specialist", "supervisor")
 NEVER: dict[str, float] = {}
 
 
-def matrix(**settings: Setting) -> Matrix:
-    made = Matrix(TRACKS)
+def matrix(**settings: Setting) -> ForwardingPolicy:
+    made = ForwardingPolicy(TRACKS)
     for participant, setting in settings.items():
         made.set(participant, setting)
     return made
@@ -27,7 +38,7 @@ def matrix(**settings: Setting) -> Matrix:
 Cells = set[tuple[str, str]]
 
 
-def cells(made: Matrix, sense: str) -> Cells:
+def cells(made: ForwardingPolicy, sense: str) -> Cells:
     return {(to, of) for to, of in itertools.product(THREE, THREE) if getattr(made, sense)(to, of)}
 
 

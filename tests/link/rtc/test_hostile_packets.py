@@ -15,15 +15,15 @@ import pytest
 
 from link.rtc.tracks.capture_clock import ntp_time
 from link.rtc.tracks.demuxer import MAX_STREAMS
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import HISTORY, MAX_MISSING, MISSED_PER_SECOND, Flow
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import HISTORY, MAX_MISSING, MISSED_PER_SECOND, PublishedTrack
 from link.rtc.wire.rtp import (
     MAX_NACKS,
     MAX_PACKETS,
     KeyframeRequest,
     Nack,
     Remb,
-    Report,
+    ReportBlock,
     build_bye,
     build_nack,
     build_pli,
@@ -110,7 +110,7 @@ HOSTILE: dict[str, Make] = {
     ),
     "30 REMBs of nothing": lambda i: build_remb(1, 0, [SHOWN]) * 30,
     "31 reports of nonsense": lambda i: build_receiver_report(
-        1, [Report(SHOWN, 255, -1 << 23, CHANCE.getrandbits(32), 1 << 31, 1, 0xFFFFFFFF)] * 31
+        1, [ReportBlock(SHOWN, 255, -1 << 23, CHANCE.getrandbits(32), 1 << 31, 1, 0xFFFFFFFF)] * 31
     ),
     "345 unknown packets": lambda i: rtcp(210, 0, b"") * 345,
     "a BYE for everybody": lambda i: build_bye([CAMERA, SHOWN, SSRC["microphone"]] * 10),
@@ -191,8 +191,8 @@ def test_the_other_tracks_go_on_meanwhile() -> None:
 @pytest.mark.parametrize("liar", [False, True], ids=["a browser", "one that says it is ours"])
 def test_a_hostile_viewer_does_not_starve_the_others(liar: bool) -> None:
     """It wants a keyframe and everything again each millisecond, and can take nothing: ten seconds of that."""
-    flow, sent = Flow("video"), {"hostile": 0, "good": 0}
-    slots = {name: Slot("video", name) for name in sent}
+    flow, sent = PublishedTrack("video"), {"hostile": 0, "good": 0}
+    slots = {name: ForwardedTrack("video", name) for name in sent}
     asked: list[float] = []
     now, number, wanted = 100.0, 0, True
 
@@ -253,7 +253,7 @@ def test_any_remb_is_a_number(bitrate: int) -> None:
 
 def test_numbers_that_leap_are_repaired_only_as_far_as_a_network_loses() -> None:
     """Beyond 2,048 in a second nothing is asked for, and the stream begins anew, which costs next to nothing."""
-    flow, reader = Flow("video"), Reader()
+    flow, reader = PublishedTrack("video"), Reader()
     asked: list[int] = []
     flow.on_nack = asked.extend
     flow.add(reader)
@@ -269,7 +269,7 @@ def test_numbers_that_leap_are_repaired_only_as_far_as_a_network_loses() -> None
 
 def test_what_a_long_outage_misses_does_not_count_against_what_comes_after() -> None:
     """Ten seconds are gone at once and cannot be repaired; the next packet that is lost can."""
-    flow, reader = Flow("video"), Reader()
+    flow, reader = PublishedTrack("video"), Reader()
     asked: list[int] = []
     flow.on_nack = asked.extend
     flow.add(reader)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from link.rtc.leg import Leg, LegState
-from link.rtc.relay import Injection, Relay
+from link.rtc.relay import LocalTrack, Relay
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from link.tasks import spawn
 
@@ -77,7 +77,7 @@ async def call(index: int) -> None:
     relay.connect(near[0].flows["camera"], near[1], "video0")
     relay.connect(near[0].flows["microphone"], near[1], "audio0")
     taps = [relay.tap(near[0].flows[name], frames.append, gaps.append) for name in ("camera", "microphone")]
-    camera, voice = Injection("video", "camera"), Injection("audio", "voice")
+    camera, voice = LocalTrack("video", "camera"), LocalTrack("audio", "voice")
     relay.connect(camera.flow, far[0], "camera")
     relay.connect(voice.flow, far[0], "microphone")
     for here, there in zip(near, far, strict=True):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from link.rtc.leg import IceServer, Leg
-from link.rtc.relay import Injection, Relay
+from link.rtc.relay import LocalTrack, Relay
 from link.rtc.transport.turn_framing import RelayUnavailable
 from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import spawn
@@ -109,7 +109,7 @@ async def at_any_moment_of_its_setup(chance: random.Random) -> None:
 
 async def while_it_is_replaced(chance: random.Random) -> None:
     """The old one is closing while the next is set up, three times in a row, with media on its way."""
-    relay, camera = Relay(), Injection("video", "camera")
+    relay, camera = Relay(), LocalTrack("video", "camera")
     closing: list[asyncio.Task[None]] = []
     for step in range(3):
         pair = Pair()

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, Leg, LegState
-from link.rtc.relay import Injection, Relay, Tap
+from link.rtc.relay import FrameReader, LocalTrack, Relay
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
@@ -39,7 +39,7 @@ class Recorded:
     frames: list[EncodedFrame] = field(default_factory=list)
     gaps: list[MediaGap] = field(default_factory=list)
 
-    def on(self, relay: Relay, leg: Leg, flow: str) -> Tap:
+    def on(self, relay: Relay, leg: Leg, flow: str) -> FrameReader:
         return relay.tap(leg.flows[flow], self.frames.append, self.gaps.append)
 
 
@@ -48,7 +48,7 @@ class Camera:
 
     def __init__(self, size: int = 5000) -> None:
         self.asked = 0
-        self.injection = Injection("video", "camera", on_keyframe_request=self._ask)
+        self.injection = LocalTrack("video", "camera", on_keyframe_request=self._ask)
         self._wanted = True
         self._index = 0
         self._size = size
@@ -129,7 +129,7 @@ async def test_checks_that_overtake_the_answer_find_the_roles_settled(delay: flo
 
 async def test_connects_and_carries_both_ways(pair: Pair) -> None:
     relay, up, down, sound = Relay(), Recorded(), Recorded(), Recorded()
-    camera, other, voice = Camera(), Camera(), Injection("audio", "voice")
+    camera, other, voice = Camera(), Camera(), LocalTrack("audio", "voice")
     relay.connect(camera.injection.flow, pair.offerer, "camera")
     relay.connect(voice.flow, pair.offerer, "microphone")
     relay.connect(other.injection.flow, pair.answerer, "video2")
@@ -189,7 +189,7 @@ async def test_a_slot_changes_its_flow_without_a_break_in_numbers(pair: Pair) ->
 
 async def test_loss_is_repaired(pair: Pair) -> None:
     relay, seen, sound = Relay(), Recorded(), Recorded()
-    camera, voice = Camera(), Injection("audio", "voice")
+    camera, voice = Camera(), LocalTrack("audio", "voice")
     relay.connect(camera.injection.flow, pair.offerer, "camera")
     relay.connect(voice.flow, pair.offerer, "microphone")
     seen.on(relay, pair.answerer, "camera")

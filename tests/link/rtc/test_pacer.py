@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.pacer import MOST, MOST_BYTES, Pace
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
+from link.rtc.pacer import MOST, MOST_BYTES, Pacer
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
 
 STEP = 0.02
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02"
@@ -23,9 +23,9 @@ class Held:
         self.now = 100.0
         self.left: list[tuple[float, bytes, bytes]] = []
         self.hurried = 0
-        self.pace = Pace(self._send, self._hurry)
-        self.flows = {kind: Flow(kind, kind) for kind in ("video", "audio")}
-        self.slots = {kind: Slot(kind, kind) for kind in self.flows}
+        self.pace = Pacer(self._send, self._hurry)
+        self.flows = {kind: PublishedTrack(kind, kind) for kind in ("video", "audio")}
+        self.slots = {kind: ForwardedTrack(kind, kind) for kind in self.flows}
         for kind, slot in self.slots.items():
             slot.open(self._send, 96, 97 if kind == "video" else -1, time_extension, self._send_run)
             slot.attach(self.flows[kind], self.now)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.rtc.tracks.arrival import Arrival
-from link.rtc.tracks.capture_clock import PeerClock, TrackClock
+from link.rtc.tracks.capture_clock import CaptureClock, PeerClock
 from tests.link.rtc.timeline import START, Event, Leap, Pause, Stall, Timeline
 
 LIPS = 0.04
@@ -135,7 +135,7 @@ def test_any_history(timeline: Timeline) -> None:
 def test_whatever_arrives_nothing_stays_in_doubt(packets: list[tuple[float, int, bool]]) -> None:
     """Timestamps of no sense at all: times stay finite, state stays small, and good behaviour is followed again."""
     peer = PeerClock()
-    clock, beside = TrackClock(90_000, peer), Arrival(90_000)
+    clock, beside = CaptureClock(90_000, peer), Arrival(90_000)
     peer.add(beside)
     now, stamp = START, 0
     for passed, step, adjacent in packets:
@@ -158,7 +158,7 @@ def test_whatever_arrives_nothing_stays_in_doubt(packets: list[tuple[float, int,
 def test_who_has_to_know_at_once_is_told_the_likeliest() -> None:
     """Beside another track that goes on the first packet tells; alone a tenth of a second has to pass."""
     peer = PeerClock()
-    sound, picture = TrackClock(48_000, peer), TrackClock(90_000, peer)
+    sound, picture = CaptureClock(48_000, peer), CaptureClock(90_000, peer)
     for step in range(500):
         now = START + step * 0.02
         sound.observe(step * 960, now)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from link.rtc.quality import BETTER_AFTER, WORSE_AFTER, Judge, Judgement, NetworkQuality, Reason
-from link.rtc.statistics import FlowStatistics, LegStatistics, SlotStatistics
+from link.rtc.statistics import ForwardedTrackStatistics, LegStatistics, PublishedTrackStatistics
 
 GOOD, WEAK, BAD = NetworkQuality
 NEW = Judgement()
@@ -54,15 +54,15 @@ class Network:
                     limit=limit,
                     quiet=quiet,
                     flows={
-                        "camera": FlowStatistics(
+                        "camera": PublishedTrackStatistics(
                             packets=self.received, repaired=self.repaired, lost=self.lost, bitrate=picture, jitter=0.5
                         ),
-                        "microphone": FlowStatistics(bitrate=32_000, jitter=jitter),
-                        "auxiliary": FlowStatistics(jitter=9.0),
+                        "microphone": PublishedTrackStatistics(bitrate=32_000, jitter=jitter),
+                        "auxiliary": PublishedTrackStatistics(jitter=9.0),
                     },
                     slots={
-                        "video0": SlotStatistics(bitrate=picture, fraction_lost=far_loss),
-                        "video1": SlotStatistics(fraction_lost=1.0),
+                        "video0": ForwardedTrackStatistics(bitrate=picture, fraction_lost=far_loss),
+                        "video1": ForwardedTrackStatistics(fraction_lost=1.0),
                     },
                 ),
                 self.now,
@@ -171,7 +171,7 @@ def test_another_reason_is_told_when_the_first_has_gone() -> None:
 def test_few_packets_prove_nothing() -> None:
     judge = Judge()
     for second in range(10):
-        flows = {"microphone": FlowStatistics(packets=second, repaired=second, bitrate=1000)}
+        flows = {"microphone": PublishedTrackStatistics(packets=second, repaired=second, bitrate=1000)}
         assert judge.observe(LegStatistics(flows=flows), float(second)) is None
 
 

@@ -15,8 +15,8 @@ from aioice import stun
 
 from link.rtc.leg import LegState
 from link.rtc.transport.candidate_pairs import KEPT
-from link.rtc.transport.consent import MAX_ASKED, Checks
-from link.rtc.transport.ice_dtls import Transport
+from link.rtc.transport.consent import MAX_ASKED, ConsentChecks
+from link.rtc.transport.ice_dtls import IceDtlsTransport
 from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import Camera, Pair, until
@@ -122,7 +122,7 @@ class Beside:
 
     path: Tapped
     stranger: Stranger
-    transport: Transport
+    transport: IceDtlsTransport
     home: tuple[str, int]
 
     @property
@@ -331,7 +331,7 @@ async def test_a_far_end_does_not_move_to_where_nobody_may_be(pair: Pair, beside
 # --- what an answer is worth ------------------------------------------------------------------------------------------
 
 
-def asked(checks: Checks, now: float = 1.0) -> stun.Message:
+def asked(checks: ConsentChecks, now: float = 1.0) -> stun.Message:
     request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
     request.attributes["USERNAME"] = "theirs:ours"
     checks.ask(request, HERE, "secret", now)
@@ -346,7 +346,7 @@ def answer(request: stun.Message, password: bytes = b"secret", kind: stun.Class 
 
 
 def test_an_answer_counts_once() -> None:
-    checks = Checks()
+    checks = ConsentChecks()
     data = answer(asked(checks))
     assert checks.concerns(data)
     assert checks.take(data, HERE, "secret", 1.25) == (0.25, ELSEWHERE)
@@ -354,7 +354,7 @@ def test_an_answer_counts_once() -> None:
 
 
 def test_what_does_not_count() -> None:
-    checks = Checks()
+    checks = ConsentChecks()
     request = asked(checks)
     good = answer(request)
     assert checks.take(good, ELSEWHERE, "secret", 1.1) is None, "from where it was not asked"
@@ -369,7 +369,7 @@ def test_what_does_not_count() -> None:
 
 
 def test_questions_without_answers_are_forgotten() -> None:
-    checks = Checks()
+    checks = ConsentChecks()
     first = asked(checks)
     rest = [asked(checks) for _ in range(MAX_ASKED)]
     assert not checks.concerns(answer(first))

@@ -19,8 +19,8 @@ from itertools import pairwise
 import pytest
 
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
-from link.rtc.tracks.frame_reader import Tap
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.frame_reader import FrameReader
+from link.rtc.tracks.published_track import PublishedTrack
 from tests.link.rtc.tracks.test_published_track import Reader
 
 SECONDS = float(os.environ.get("VISAVIS_REFERENCE_S", "0"))
@@ -117,7 +117,7 @@ class World:
         self.began_anew: list[int] = []
         self.way: list[tuple[float, int, int, bool]] = []
         self.wants_keyframe = True
-        self.flow = Flow(self.kind, "judged")
+        self.flow = PublishedTrack(self.kind, "judged")
         self.flow.rtt = 2 * self.delay + self.jitter + 0.001
         self.reader = Reader()
         self.reader.patient = True
@@ -127,7 +127,7 @@ class World:
         self.asked: dict[int, list[float]] = {}
         self.flow.on_nack = self._asked
         self.flow.on_keyframe = self._keyframe
-        self.tap = Tap(self.flow, self.got.append, self.told.append, 3.0, self.now)
+        self.tap = FrameReader(self.flow, self.got.append, self.told.append, 3.0, self.now)
 
     def _keyframe(self) -> None:
         self.wants_keyframe = True

@@ -8,19 +8,19 @@ import pytest
 
 from link.rtc.bandwidth_allocation import BELIEVED_FOR, MIN_REMB
 from link.rtc.congestion.delay_based import MAXIMUM
-from link.rtc.pacer import MOST, Pace
-from link.rtc.rtcp_session import Control
+from link.rtc.pacer import MOST, Pacer
+from link.rtc.rtcp_session import RtcpSession
 from link.rtc.tracks.capture_clock import ntp_time
-from link.rtc.tracks.demuxer import Ingress
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.demuxer import Demuxer
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.wire.rtp import (
     Bye,
     KeyframeRequest,
     Nack,
     ReceiverReport,
     Remb,
-    Report,
+    ReportBlock,
     Rtcp,
     SenderReport,
     parse_rtcp,
@@ -35,13 +35,13 @@ class Spoken:
 
     def __init__(self, *, trusted: bool = False) -> None:
         self.sent: list[Rtcp] = []
-        ingress = Ingress(lambda items, now: None)
-        self.camera = Flow("video", "camera")
+        ingress = Demuxer(lambda items, now: None)
+        self.camera = PublishedTrack("video", "camera")
         ingress.add(Media("video", "1", payload_type=96, ssrcs=[2]), self.camera)
-        self.control = Control(99, "name", ingress, lambda data: self.sent.extend(parse_rtcp(data)))
-        self.slot = Slot("video", "video0")
+        self.control = RtcpSession(99, "name", ingress, lambda data: self.sent.extend(parse_rtcp(data)))
+        self.slot = ForwardedTrack("video", "video0")
         self.slot.open(lambda header, payload: None, 96, 97, 3)
-        self.other = Flow("video", "other")
+        self.other = PublishedTrack("video", "other")
         self.other_asked = 0
         self.other.on_keyframe = self._asked
         self.slot.attach(self.other, 0.0)
@@ -64,8 +64,8 @@ class Spoken:
         return [item.bitrate for item in self.sent if isinstance(item, Remb)]
 
 
-def block(slot: Slot, *, lost: int = 0, last_sr: int = 0, delay: int = 0) -> Report:
-    return Report(slot.ssrc, lost, 0, 0, 0, last_sr, delay)
+def block(slot: ForwardedTrack, *, lost: int = 0, last_sr: int = 0, delay: int = 0) -> ReportBlock:
+    return ReportBlock(slot.ssrc, lost, 0, 0, 0, last_sr, delay)
 
 
 def test_flows_ask_through_it() -> None:
@@ -149,10 +149,10 @@ def test_a_path_is_looked_at_while_something_is_asked_for_again_and_nobody_says_
 def test_an_encoder_learns_what_its_listeners_lose() -> None:
     """The loss of our own path and of the one behind us; what was sent again counts as lost."""
     spoken = Spoken()
-    microphone = Flow("audio", "microphone")
+    microphone = PublishedTrack("audio", "microphone")
     spoken.ingress.add(Media("audio", "0", payload_type=111, ssrcs=[7]), microphone)
     spoken.control.open([spoken.slot], trusted=False)
-    ear = Slot("audio", "audio0")
+    ear = ForwardedTrack("audio", "audio0")
     ear.open(lambda header, payload: None, 111, -1, 0)
     ear.attach(microphone, 0.0)
     microphone.rtt = 0.05
@@ -168,7 +168,7 @@ def test_an_encoder_learns_what_its_listeners_lose() -> None:
         if index % 10:
             microphone.receive(index, index * 960, False, b"\x78abc", now)
         if index % 50 == 49:
-            ear.reported(Report(ear.ssrc, 26, index // 10, index, 0, 0, 0))
+            ear.reported(ReportBlock(ear.ssrc, 26, index // 10, index, 0, 0, 0))
         if index % 5 == 0:
             spoken.control.tick(now)
             microphone.tick(now)
@@ -249,7 +249,7 @@ class TestBandwidth:
 
     def test_the_watchers_limit_goes_up_the_chain(self) -> None:
         spoken = Spoken()
-        watcher = Slot("video", "video1")
+        watcher = ForwardedTrack("video", "video1")
         watcher.available = 700_000
         watcher.attach(spoken.camera, 0.0)
         spoken.media(1.0)
@@ -360,7 +360,7 @@ class TestBandwidth:
         spoken.control.check = lambda now: None
         hurried: list[float] = []
         now = 1.0
-        spoken.control.pace = pace = Pace(lambda header, payload: None, lambda: hurried.append(now))
+        spoken.control.pace = pace = Pacer(lambda header, payload: None, lambda: hurried.append(now))
         for step in range(20):
             now = 1.0 + step * 0.1
             spoken.crowd(now)
@@ -402,7 +402,7 @@ class TestBandwidth:
         spoken = Spoken()
         asked: list[float] = []
         spoken.control.check = asked.append
-        spoken.control.pace = pace = Pace(lambda header, payload: None, lambda: None)
+        spoken.control.pace = pace = Pacer(lambda header, payload: None, lambda: None)
         spoken.control.measured(0.02, 1.0)
         now = 1.0
         for _ in range(20):
@@ -429,7 +429,7 @@ class TestBandwidth:
 
     def test_our_own_kind_is_believed_and_shared_out(self) -> None:
         spoken = Spoken(trusted=True)
-        second = Slot("video", "video1")
+        second = ForwardedTrack("video", "video1")
         second.open(lambda header, payload: None, 96, 97, 3)
         second.attach(spoken.other, 0.0)
         spoken.control.open([spoken.slot, second], trusted=True)

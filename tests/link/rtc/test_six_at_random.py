@@ -18,7 +18,7 @@ from link.rtc.conference import Conference
 from link.rtc.forwarding_policy import AUDIO, HOLD, MONITOR, TALK, Setting, Source, whisper
 from link.rtc.leg import AUXILIARY, CAMERA, DOWN_SLOTS, MICROPHONE, Leg
 from link.rtc.relay import Relay
-from link.rtc.tracks.forwarded_track import Slot
+from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.wire.vp8 import parse_descriptor
 from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
@@ -120,7 +120,7 @@ class Session:
             for slot in DOWN_SLOTS:
                 self._watch(name, party.far.slots[slot])
 
-    def _watch(self, name: str, slot: Slot) -> None:
+    def _watch(self, name: str, slot: ForwardedTrack) -> None:
         send, send_run = slot._send, slot._send_run
         assert send is not None
         assert send_run is not None

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from link.rtc.tracks.capture_clock import PeerClock
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.frame_reader import Tap
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.frame_reader import FrameReader
+from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.wire.rtp import SenderReport, parse_rtcp, parse_rtp
 from link.rtc.wire.vp8 import packetise
 
@@ -82,8 +82,10 @@ class Timeline:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.peers = [PeerClock() for _ in range(self.hops)]
-        self.hop = [{track: Flow(KINDS[track][0], track) for track in self.every} for _ in range(self.hops)]
-        self.slots = [{track: Slot(KINDS[track][0], track) for track in self.every} for _ in range(self.hops - 1)]
+        self.hop = [{track: PublishedTrack(KINDS[track][0], track) for track in self.every} for _ in range(self.hops)]
+        self.slots = [
+            {track: ForwardedTrack(KINDS[track][0], track) for track in self.every} for _ in range(self.hops - 1)
+        ]
         self.stamps: dict[str, list[int]] = {track: [] for track in self.every}  # as sent on by the last slot
         self.now = START
         for number, slots in enumerate(self.slots):
@@ -99,7 +101,7 @@ class Timeline:
             for flow in flows.values() if self.beside else ():
                 flow.accompany(peer)
         for track, flow in self.hop[-1].items():
-            self.taps[track] = Tap(flow, *self._readers(track), START, self._stands(track))
+            self.taps[track] = FrameReader(flow, *self._readers(track), START, self._stands(track))
 
     def _readers(self, track: str) -> tuple[Callable[[EncodedFrame], None], Callable[[MediaGap], None], float]:
         def take(got: EncodedFrame) -> None:

@@ -207,9 +207,7 @@ async def test_others_do_not_see_the_document(world: World) -> None:
     assert (await look(world, room, "specialist.north", document="d9"))[0] == 404
 
 
-async def test_a_document_without_a_journal_entry_leaves_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_document_without_a_journal_entry_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     room = await in_call(world, "d1")
 
     async def fail(*_arguments: object) -> None:

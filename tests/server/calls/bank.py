@@ -25,7 +25,7 @@ from link.tasks import cancel, spawn
 from server.api.http import cookies
 from server.api.http.app_keys import IDENTITY, JOURNAL, NOTICE, READER, ROOMS, STORE
 from server.app import make_app
-from server.calls.registry import Rooms
+from server.calls.registry import Registry
 from server.config import Config
 from server.identity.enrolment import new_code, use_code
 from server.identity.login_tokens import LoginTokens
@@ -236,7 +236,7 @@ class Bank:
         return self.app[STORE]
 
     @property
-    def rooms(self) -> Rooms:
+    def rooms(self) -> Registry:
         return self.app[ROOMS]
 
     @property

@@ -10,7 +10,7 @@ from link.protocol import client as m
 from link.protocol.errors import VisavisError
 from link.protocol.server import LegAnswer, LegLost
 from link.rtc.leg import Leg, LegState
-from link.rtc.relay import Injection, Relay
+from link.rtc.relay import LocalTrack, Relay
 from link.rtc.tracks.depacketizer import EncodedFrame
 from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
@@ -37,8 +37,8 @@ class Media:
         self.heard: list[EncodedFrame] = []
         self.leg: Leg | None = None
         self._relay = Relay()
-        self._camera = Injection("video", "camera", on_keyframe_request=self._want)
-        self._microphone = Injection("audio", "microphone")
+        self._camera = LocalTrack("video", "camera", on_keyframe_request=self._want)
+        self._microphone = LocalTrack("audio", "microphone")
         self._wanted = True
         self._told = 0
         self._running = False

@@ -22,7 +22,7 @@ from link.protocol.server import (
 from link.protocol.values import Presence, SessionState
 from link.signaling.client import Refused
 from server.api.calls import client_session
-from server.api.calls.console import ConsoleDesk
+from server.api.calls.console import ConsoleSession
 from server.api.http.app_keys import VAULT
 from server.session import events as e
 from server.session.state import Recording
@@ -295,7 +295,7 @@ async def test_a_login_that_ends_lets_the_call_end_first(bank: Bank, monkeypatch
     ann, kiosk = await hire(bank.store, "ann"), await bank.kiosk("k1")
     with monkeypatch.context() as patched:
         # However long it takes to get into the call, the login must not end before.
-        patched.setattr(ConsoleDesk, "in_call", lambda _: True)
+        patched.setattr(ConsoleSession, "in_call", lambda _: True)
         page, begun = await bank.page(ann, seconds=2), time.monotonic()
         await page.available()
         session = (await kiosk.call()).id

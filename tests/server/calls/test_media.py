@@ -16,7 +16,7 @@ from link.protocol.server import LegLost
 from link.protocol.values import SessionState
 from link.signaling.client import Refused
 from server.blobs.blobs import Blobs
-from server.calls.recorder_factory import Recordings
+from server.calls.recorder_factory import RecorderFactory
 from server.evidence.integrity_checks import check_accounts
 from server.recording.recorder import Recorder
 from server.session import events as e
@@ -204,13 +204,13 @@ async def test_a_recorder_that_keeps_dying_ends_the_call(call: Stage, monkeypatc
 
 
 async def test_nobody_is_heard_before_the_recorder_runs(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    start, ready = Recordings.start, asyncio.Event()
+    start, ready = RecorderFactory.start, asyncio.Event()
 
-    async def slowly(recordings: Recordings, *args: Any) -> Any:
+    async def slowly(recordings: RecorderFactory, *args: Any) -> Any:
         await ready.wait()
         return await start(recordings, *args)
 
-    monkeypatch.setattr(Recordings, "start", slowly)
+    monkeypatch.setattr(RecorderFactory, "start", slowly)
     kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
     session = (await kiosk.call()).id
     await ann.answer()

@@ -12,8 +12,8 @@ import pytest
 from link.protocol import client as m
 from link.signaling.client import Refused
 from server.calls.room import Room
-from server.calls.session_media import Stage
-from server.calls.session_recording import Tape
+from server.calls.session_media import SessionMedia
+from server.calls.session_recording import SessionRecording
 from server.store.branches import ServiceRow
 from tests.server.calls.bank import Bank, Party, eventually
 
@@ -60,6 +60,6 @@ async def test_finished_calls_leave_nothing(bank: Bank, monkeypatch: pytest.Monk
 
     def freed() -> bool:
         gc.collect()
-        return not seen and not [one for one in gc.get_objects() if type(one) in (Room, Stage, Tape)]
+        return not seen and not [one for one in gc.get_objects() if type(one) in (Room, SessionMedia, SessionRecording)]
 
     await eventually(freed, 30)

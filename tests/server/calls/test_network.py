@@ -12,7 +12,7 @@ from link.protocol.values import Quality, Session
 from link.rtc.leg import Leg
 from link.rtc.quality import Judgement, NetworkQuality, Reason
 from link.rtc.statistics import LegStatistics
-from server.calls.quality_monitor import Watch
+from server.calls.quality_monitor import QualityMonitor
 from server.session import events as e
 from tests.big import big
 from tests.server.calls.bank import Bank
@@ -89,7 +89,7 @@ async def test_a_watch_judges_legs_while_there_are_any(monkeypatch: pytest.Monke
         told.append((participant, leg, judgement))
         changed.set()
 
-    watch, leg, other = Watch(on_quality), Leg("judged", loopback=True), Leg("other", loopback=True)
+    watch, leg, other = QualityMonitor(on_quality), Leg("judged", loopback=True), Leg("other", loopback=True)
     monkeypatch.setattr(leg, "statistics", lambda: LegStatistics(quiet=3.0))
     try:
         watch.add("kiosk", "l1", leg)

@@ -13,7 +13,7 @@ from link.protocol.errors import NotFound, VisavisError
 from link.protocol.server import Ring, RingStop, ServerMessage
 from link.protocol.values import Presence, SessionState
 from server.bus import LocalBus, person_topic
-from server.calls.registry import Rooms
+from server.calls.registry import Registry
 from server.calls.room import Room
 from server.journal import Journal
 from server.session import events as e
@@ -53,7 +53,7 @@ class Pages:
 class City:
     """Rooms without sockets or media: kiosks and specialists are calls of their methods."""
 
-    def __init__(self, store: Store, rooms: Rooms, bus: LocalBus, people: list[Person], seed: int) -> None:
+    def __init__(self, store: Store, rooms: Registry, bus: LocalBus, people: list[Person], seed: int) -> None:
         self.store = store
         self.rooms = rooms
         self.people = people
@@ -154,7 +154,7 @@ class City:
 
 
 @pytest.mark.parametrize("seed", first_of(*range(4)))
-async def test_queue_race(store: Store, rooms: tuple[Rooms, LocalBus], people: list[Person], seed: int) -> None:
+async def test_queue_race(store: Store, rooms: tuple[Registry, LocalBus], people: list[Person], seed: int) -> None:
     city = City(store, *rooms, people, seed)
     for _ in range(40):
         await asyncio.gather(*(city.step() for _ in range(10)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server.calls.recorder_factory import Recordings
+from server.calls.recorder_factory import RecorderFactory
 from server.recording.space import DiskFloor
 from server.session import events as e
 from tests.server.evidence.recorded import SESSION, Archive, requested
@@ -21,7 +21,7 @@ async def test_who_was_connected_is_missing_from_then_on(tmp_path: Path) -> None
         await archive.add(SESSION, 2500, e.LegConnected(e.SPECIALIST, "l2"))
         await archive.add(SESSION, 3000, e.LegConnected(e.SPECIALIST, "l3"), e.LegConnected("guide", "l4"))
         spool = tmp_path / "spool"
-        recordings = Recordings(archive.journal, archive.vault, archive.blobs, spool, DiskFloor(spool, 0))
+        recordings = RecorderFactory(archive.journal, archive.vault, archive.blobs, spool, DiskFloor(spool, 0))
         found = await recordings.recover(SESSION, 4000)
     assert sorted((gap.track, gap.start_ms, gap.end_ms) for gap in found.events if isinstance(gap, e.GapDeclared)) == [
         ("kiosk.camera", 1000, 4000),

@@ -13,7 +13,7 @@ from link.protocol.server import SessionGone
 from link.protocol.values import Face, Presence, SessionState
 from link.signaling.client import Refused
 from server.api.http.app_keys import HOST, IDENTITY
-from server.calls.session_media import Stage as Legs
+from server.calls.session_media import SessionMedia
 from server.identity.spent import Used
 from server.session import events as e
 from server.store.people import Grant, Person, Role
@@ -50,7 +50,7 @@ async def log_out(bank: Bank, person: str) -> None:
     await bank.app[IDENTITY].log_out(found, channel.access)
 
 
-def seats(call: Stage) -> Legs:
+def seats(call: Stage) -> SessionMedia:
     room = call.bank.rooms.get(call.session)
     assert room is not None
     return room.stage

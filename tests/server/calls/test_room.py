@@ -11,7 +11,7 @@ from link.protocol.errors import NotFound, Unavailable, VisavisError
 from link.protocol.server import ServerMessage, SessionUpdate
 from link.protocol.values import SessionState
 from server.bus import LocalBus, kiosk_topic
-from server.calls.registry import Rooms, session_id
+from server.calls.registry import Registry, session_id
 from server.calls.room import REQUESTS, Room
 from server.journal import Entry, Journal
 from server.session import events as e
@@ -24,17 +24,17 @@ from server.store.people import Person
 from tests.server.calls.bank import call_request, eventually
 
 KIOSK = Kiosk("k0", "k0", "east", None, revoked=False)
-Quiet = tuple[Rooms, LocalBus]
+Quiet = tuple[Registry, LocalBus]
 
 
-async def opened(rooms: Rooms, kiosk: Kiosk = KIOSK) -> Room:
+async def opened(rooms: Registry, kiosk: Kiosk = KIOSK) -> Room:
     view = await rooms.request_call(kiosk, call_request())
     room = rooms.get(view.id)
     assert room is not None
     return room
 
 
-async def answered(rooms: Rooms, person: Person) -> Room:
+async def answered(rooms: Registry, person: Person) -> Room:
     room = await opened(rooms)
     await room.submit(e.Offered(person.id, person.name), e.Answered(person.id, person.name))
     return room

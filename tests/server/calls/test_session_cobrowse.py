@@ -14,7 +14,7 @@ from link.protocol import client as m
 from link.protocol.server import CobrowseBatch, CobrowseStale, HighlightNode, PointAt, ServerMessage, TakeSnapshot
 from link.protocol.values import SessionState
 from link.rate_limit import Bucket
-from server.calls.session_cobrowse import MAX_BATCH, UNITS, Share
+from server.calls.session_cobrowse import MAX_BATCH, UNITS, SessionCobrowse
 from server.cobrowse import Sanitiser, sanitise
 from server.evidence.integrity_checks import check_accounts
 from server.session import events as e
@@ -45,7 +45,7 @@ class Screen:
         self.left_out: list[dict[str, int]] = []
         self.pauses: list[tuple[float, Callable[[], None]]] = []
         self.time = 1000.0
-        self.share = Share(
+        self.share = SessionCobrowse(
             "s",
             Sanitiser,
             self.told.append,

@@ -11,13 +11,13 @@ import pytest
 
 from link.rtc.forwarding_policy import HOLD, MONITOR, TALK, Setting, whisper
 from link.rtc.leg import Leg, LegState
-from link.rtc.relay import Injection, Relay
+from link.rtc.relay import LocalTrack, Relay
 from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.calls.session_clock import Clock
-from server.calls.session_media import Stage
+from server.calls.session_media import SessionMedia
 from server.recording.recorder import Recorder
 from server.session.events import KIOSK, SPECIALIST, Event, GapDeclared, SegmentSealed
 from tests.link.rtc.parties import Party, Room, heard
@@ -36,7 +36,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.events: list[Event] = []
-        self.stage = Stage("s1", self._new_leg, lambda *_: None, lambda *_: None, self.clock.now_ms)
+        self.stage = SessionMedia("s1", self._new_leg, lambda *_: None, lambda *_: None, self.clock.now_ms)
         self.recorder = Recorder(
             "s1",
             spool=folder / "spool",
@@ -90,7 +90,7 @@ async def test_a_recorder_that_comes_while_an_offer_is_answered_takes_each_track
         return await answer(leg, sdp)
 
     monkeypatch.setattr(Leg, "answer", answer_slowly)
-    customer, relay, microphone = Leg("customer", loopback=True), Relay(), Injection("audio", "microphone")
+    customer, relay, microphone = Leg("customer", loopback=True), Relay(), LocalTrack("audio", "microphone")
     await customer.accept(await bench.stage.open(KIOSK, "l1", await customer.offer()))
     relay.connect(microphone.flow, customer, "microphone")
     async with asyncio.timeout(30):

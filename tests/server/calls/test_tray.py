@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from link.protocol import client as m
 from link.protocol.server import SessionUpdate
-from link.rtc.relay import Injection
+from link.rtc.relay import LocalTrack
 from link.rtc.tracks.depacketizer import EncodedFrame
 from server.calls.room import Room
 from server.session import events as e
@@ -22,7 +22,7 @@ class Tray(Media):
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
-        self.tray = Injection("video", "auxiliary")
+        self.tray = LocalTrack("video", "auxiliary")
         self.sent = 0
 
     async def _offer(self) -> None:

@@ -19,7 +19,7 @@ from server.blobs.blobs import Blobs
 from server.blobs.vault import NoKey
 from server.evidence.export import Incomplete, export_session
 from server.evidence.integrity_checks import check_document, check_segment
-from server.evidence.verify import Report, Verdict, verify_session
+from server.evidence.verify import Verdict, VerifyReport, verify_session
 from server.session import events as e
 from server.store import tables
 from server.store.sessions import Projection
@@ -35,7 +35,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
         yield opened
 
 
-async def verified(archive: Archive, session: str = SESSION) -> Report:
+async def verified(archive: Archive, session: str = SESSION) -> VerifyReport:
     return await verify_session(session, journal=archive.journal, blobs=archive.blobs, vault=archive.vault)
 
 
@@ -273,7 +273,7 @@ async def test_who_breaks_the_journal_cannot_hide_it_by_deleting_the_key(archive
 
 
 async def test_without_the_sites_key_the_journal_is_checked_all_the_same(archive: Archive) -> None:
-    async def keyless() -> Report:
+    async def keyless() -> VerifyReport:
         return await verify_session(SESSION, journal=archive.journal, blobs=archive.blobs, vault=None)
 
     report = await keyless()

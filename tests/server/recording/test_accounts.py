@@ -13,7 +13,7 @@ from link.tasks import spawn
 from server.blobs.blobs import Blobs
 from server.evidence.integrity_checks import check_accounts
 from server.recording import track as track_module
-from server.recording.items import Closed, Expect
+from server.recording.items import ClosedSegment, Expect
 from server.recording.recovery import recover
 from server.recording.segment import SegmentName, facts
 from server.recording.webm import Block, clusters
@@ -143,7 +143,7 @@ def test_frames_of_a_refused_write_are_not_counted(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(track_module, "_write_all", refuse)
     out += track.take(pictures(480, 720, keyframe_first=False), 720)
     monkeypatch.setattr(track_module, "_write_all", real)
-    (closed,) = [item for item in out if isinstance(item, Closed)]
+    (closed,) = [item for item in out if isinstance(item, ClosedSegment)]
     found = facts("video", contents(closed))
     assert found is not None
     assert closed.frames == found.frames == 12
@@ -163,7 +163,7 @@ def test_what_comes_for_a_span_that_is_declared_is_left_out(tmp_path: Path) -> N
     out = track.take([Expect(0)], 6000) + track.take(sounds(5000, 8000), 8000) + track.finish(8000)
     assert gaps(out) == [(0, 6000, "no_media")]
     assert spans(out) == [(6000, 8000)]
-    (closed,) = [item for item in out if isinstance(item, Closed)]
+    (closed,) = [item for item in out if isinstance(item, ClosedSegment)]
     found = facts("audio", contents(closed))
     assert found is not None
     assert 5900 <= found.start_ms <= 6000

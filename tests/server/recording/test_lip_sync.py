@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from link.rtc.rtcp_session import Control
-from link.rtc.tracks.demuxer import Ingress
+from link.rtc.rtcp_session import RtcpSession
+from link.rtc.tracks.demuxer import Demuxer
 from link.rtc.tracks.depacketizer import EncodedFrame
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.frame_reader import Tap
-from link.rtc.tracks.published_track import CLOCK_RATES, Flow
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.frame_reader import FrameReader
+from link.rtc.tracks.published_track import CLOCK_RATES, PublishedTrack
 from link.rtc.wire.rtp import Rtp, SenderReport, parse_rtcp, parse_rtp
 from link.rtc.wire.sdp import Media
 from server.blobs.suite import SUITES
@@ -34,14 +34,14 @@ class Hop:
 
     def __init__(self, ssrcs: dict[str, int], drift: float) -> None:
         self.drift = drift  # of this computer's clock
-        self.flows = {track: Flow(kind) for track, kind in KINDS.items()}
-        self.slots = {track: Slot(kind, track) for track, kind in KINDS.items()}
-        self.ingress = Ingress(lambda items, now: None)
+        self.flows = {track: PublishedTrack(kind) for track, kind in KINDS.items()}
+        self.slots = {track: ForwardedTrack(kind, track) for track, kind in KINDS.items()}
+        self.ingress = Demuxer(lambda items, now: None)
         for track, flow in self.flows.items():
             media = Media(KINDS[track], track, payload_type=96, ssrcs=[ssrcs[track]])
             self.ingress.add(media, flow)
             self.slots[track].attach(flow, 0.0)
-        self.control = Control(9, "name", self.ingress, lambda packet: None)
+        self.control = RtcpSession(9, "name", self.ingress, lambda packet: None)
 
     def clock(self, now: float) -> float:
         return now * (1 + self.drift) + 77
@@ -87,7 +87,7 @@ class Participant:
         self.cutters = {}
         for track, flow in self.last.flows.items():
             self.cutters[track] = Cutter(track, KINDS[track], key=key, spool=spool, offset_ms=-1_077_000)
-            Tap(flow, lambda frame, track=track: self.record(track, frame), lambda gap: None, 0.0, 0.0)  # type: ignore[misc]
+            FrameReader(flow, lambda frame, track=track: self.record(track, frame), lambda gap: None, 0.0, 0.0)  # type: ignore[misc]
         self.recorded = {"sound": -1, "picture": -1}
 
     def record(self, track: str, frame: EncodedFrame) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from link.rtc.relay import Relay
-from link.rtc.tracks.published_track import Flow
-from server.recording.items import Closed, Outcome
+from link.rtc.tracks.published_track import PublishedTrack
+from server.recording.items import ClosedSegment, Outcome
 from server.recording.track import TrackWriter
 from server.session.events import GapDeclared
 from tests.server.recording.test_track import contents, cutter
@@ -17,7 +17,7 @@ LOST, HELD, RESUMED, END = 140, 100, 200, 260
 
 def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path) -> None:
     """Before, 1.2 s of what was said on hold came after it, and were recorded."""
-    flow, writer = Flow("audio"), TrackWriter("kiosk.microphone", "audio")
+    flow, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
     Relay().tap(flow, writer.frame, writer.gap)
     track, out = cutter(tmp_path, "audio"), list[Outcome]()
     for number in range(END):
@@ -33,7 +33,7 @@ def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path
                 subscriber.gave_up(0x10000 + LOST)
         out += track.take(writer.take(), round(now * 1000))
     out += track.finish(END * 20)
-    recorded = b"".join(contents(closed) for closed in out if isinstance(closed, Closed))
+    recorded = b"".join(contents(closed) for closed in out if isinstance(closed, ClosedSegment))
     heard = {number for number in range(END) if b"<%d>" % number in recorded}
     assert heard == set(range(HELD)) | set(range(RESUMED, END))
     gaps = [(gap.start_ms, gap.end_ms, gap.reason) for gap in out if isinstance(gap, GapDeclared)]
@@ -42,7 +42,7 @@ def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path
 
 def test_a_reader_that_comes_late_is_not_held_up_by_what_it_missed() -> None:
     """Before, a packet from before its time kept a reader waiting for all that had followed: 20 s were not recorded."""
-    flow, writer = Flow("audio"), TrackWriter("kiosk.microphone", "audio")
+    flow, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
     for number in range(100):
         if number != 95:
             flow.receive(number, number * 960, False, b"\xfc", number * 0.02)

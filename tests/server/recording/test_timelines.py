@@ -9,7 +9,7 @@ import pytest
 
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
-from server.recording.items import Closed, Outcome
+from server.recording.items import ClosedSegment, Outcome
 from server.recording.track import Cutter, TrackWriter
 from server.session.events import GapDeclared
 from tests.link.rtc.timeline import START, Event, Leap, Pause, Stall, Timeline
@@ -44,8 +44,8 @@ class Recorded:
             for track, cutter in self.cutters.items():
                 self.outcomes[track] += cutter.take(self.writers[track].take(), round((now - START) * 1000))
 
-    def segments(self, track: str) -> list[Closed]:
-        return [o for o in self.outcomes[track] if isinstance(o, Closed)]
+    def segments(self, track: str) -> list[ClosedSegment]:
+        return [o for o in self.outcomes[track] if isinstance(o, ClosedSegment)]
 
     def gaps(self, track: str) -> list[tuple[int, int, str]]:
         return [(o.start_ms, o.end_ms, o.reason) for o in self.outcomes[track] if isinstance(o, GapDeclared)]

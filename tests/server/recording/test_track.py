@@ -18,7 +18,7 @@ from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording import track as track_module
 from server.recording.items import (
-    Closed,
+    ClosedSegment,
     Dropped,
     Expect,
     Item,
@@ -51,7 +51,7 @@ def sounds(start_ms: int, end_ms: int) -> list[Item]:
 
 
 def spans(outcomes: list[Outcome]) -> list[tuple[int, int]]:
-    return [(item.start_ms, item.end_ms) for item in outcomes if isinstance(item, Closed)]
+    return [(item.start_ms, item.end_ms) for item in outcomes if isinstance(item, ClosedSegment)]
 
 
 def gaps(outcomes: list[Outcome]) -> list[tuple[int, int, str]]:
@@ -59,7 +59,7 @@ def gaps(outcomes: list[Outcome]) -> list[tuple[int, int, str]]:
 
 
 def contents(closed: Outcome) -> bytes:
-    assert isinstance(closed, Closed)
+    assert isinstance(closed, ClosedSegment)
     return complete(KEY, closed.name, closed.path.read_bytes()).data
 
 
@@ -70,7 +70,7 @@ def test_segments_are_cut_by_the_session_clock(tmp_path: Path) -> None:
     assert (out[0].track, out[0].kind, out[0].codec) == ("kiosk.camera", "video", "vp8")
     assert spans(out) == [(700, 2000), (2000, 4000), (4000, 6000), (6000, 6500)]
     assert gaps(out) == []
-    assert sum(item.frames for item in out if isinstance(item, Closed)) == 145
+    assert sum(item.frames for item in out if isinstance(item, ClosedSegment)) == 145
     state = track.state
     assert state is not None
     summary = state.summary("kiosk.camera")
@@ -107,7 +107,9 @@ def test_short_losses_are_counted_in_their_segment(tmp_path: Path) -> None:
     items: list[Item] = [*sounds(0, 500), MediaGap(0.5, 0.54, "loss"), *sounds(540, 1000)]
     out = track.take(items, 1000) + track.finish(1000)
     assert gaps(out) == []
-    assert [(item.start_ms, item.end_ms, item.lost_ms) for item in out if isinstance(item, Closed)] == [(0, 1000, 40)]
+    assert [(item.start_ms, item.end_ms, item.lost_ms) for item in out if isinstance(item, ClosedSegment)] == [
+        (0, 1000, 40)
+    ]
     assert track.state is not None
     assert (track.state.recorded_ms, track.state.gap_ms) == (960, 40)
 
@@ -172,7 +174,7 @@ def test_cobrowse_silence_is_recorded_and_lines_come_back(tmp_path: Path) -> Non
     out = track.take(lines, 60_000) + track.finish(61_000)
     assert spans(out) == [(100, 2000), (2000, 60_001)]
     assert gaps(out) == []
-    assert [item.keyframe for item in out if isinstance(item, Closed)] == [True, False]
+    assert [item.keyframe for item in out if isinstance(item, ClosedSegment)] == [True, False]
     assert len(list(unpack_lines(contents(out[1])))) == 2
     assert track.state is not None
     assert track.state.summary("cobrowse").recorded_ms == 60_900
@@ -196,7 +198,7 @@ def test_an_interrupted_screen_is_a_gap_until_the_next_whole_picture(tmp_path: P
     out = track.take(writer.take(), 5000) + track.finish(6000)
     assert gaps(out) == [(900, 1400, "loss"), (3000, 6000, "hold")]
     assert spans(out) == [(100, 101), (1400, 1501)]
-    assert [item.frames for item in out if isinstance(item, Closed)] == [1, 2]
+    assert [item.frames for item in out if isinstance(item, ClosedSegment)] == [1, 2]
     assert track.state is not None
     summary = track.state.summary("cobrowse")
     assert (summary.expected_ms, summary.recorded_ms, summary.gap_ms) == (5900, 2400, 3500)
@@ -232,7 +234,7 @@ def test_full_disk_loses_only_what_was_not_written(tmp_path: Path, monkeypatch: 
     out += track.take(pictures(800, 1200, keyframe_first=False) + pictures(1200, 1600), 1600) + track.finish(1600)
     assert spans(out) == [(0, 400), (1200, 1600)]
     assert gaps(out) == [(400, 1200, "disk_full")]
-    assert all(contents(item) for item in out if isinstance(item, Closed))
+    assert all(contents(item) for item in out if isinstance(item, ClosedSegment))
 
 
 def test_full_disk_at_a_boundary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +266,7 @@ def test_writer_bounds_its_memory_and_declares_what_it_dropped(tmp_path: Path) -
 def test_the_start_of_a_call_is_counted(tmp_path: Path) -> None:
     track = cutter(tmp_path)
     out = track.take([Expect(1000), *pictures(1700, 2400)], 2400) + track.finish(2400)
-    assert [type(item) for item in out] == [TrackStarted, GapDeclared, Closed, Closed]
+    assert [type(item) for item in out] == [TrackStarted, GapDeclared, ClosedSegment, ClosedSegment]
     assert gaps(out) == [(1000, 1700, "no_media")]
     assert spans(out) == [(1700, 2000), (2000, 2420)]
     assert track.state is not None
@@ -276,7 +278,7 @@ def test_media_that_come_at_once_leave_no_gap(tmp_path: Path) -> None:
     track = cutter(tmp_path, "audio")
     out = track.take([Expect(1000), *sounds(1060, 2000), Expect(2000)], 2000) + track.finish(2000)
     assert gaps(out) == []
-    assert [(item.start_ms, item.end_ms, item.lost_ms) for item in out if isinstance(item, Closed)] == [
+    assert [(item.start_ms, item.end_ms, item.lost_ms) for item in out if isinstance(item, ClosedSegment)] == [
         (1000, 2000, 60)
     ]
 
@@ -305,7 +307,7 @@ def test_a_resumed_track_goes_on_counting(tmp_path: Path) -> None:
     out = track.take(pictures(7000, 7400), 7400) + track.finish(7400)
     assert not [item for item in out if isinstance(item, TrackStarted)]
     assert gaps(out) == [(5000, 7000, "restart")]
-    closed = next(item for item in out if isinstance(item, Closed))
+    closed = next(item for item in out if isinstance(item, ClosedSegment))
     assert closed.name.index == 3
     assert track.state is not None
     summary = track.state.summary("kiosk.camera")
@@ -396,8 +398,10 @@ def test_what_is_recorded_does_not_depend_on_what_is_taken_together(
         for start in range(0, len(items), size):
             out += track.take(items[start : start + size], 0)
         out += track.finish(at + 40)
-        blocks = [list(read_clusters(contents(o))) if isinstance(o, Closed) else None for o in out]
-        results.append(([replace(o, path=Path()) if isinstance(o, Closed) else o for o in out], blocks, track.state))
+        blocks = [list(read_clusters(contents(o))) if isinstance(o, ClosedSegment) else None for o in out]
+        results.append(
+            ([replace(o, path=Path()) if isinstance(o, ClosedSegment) else o for o in out], blocks, track.state)
+        )
     assert results[0] == results[1]
 
 
@@ -421,7 +425,7 @@ def test_sound_that_comes_at_another_pace_is_not_crowded(tmp_path: Path, pace_ms
         EncodedFrame(b"\xfc", True, number * pace_ms / 1000, 0, duration=length_ms / 1000) for number in range(150)
     ]
     out = track.take(items, 6000) + track.finish(6000)
-    for closed in (item for item in out if isinstance(item, Closed)):
+    for closed in (item for item in out if isinstance(item, ClosedSegment)):
         found = facts("audio", contents(closed))
         assert found is not None
         assert not found.doubled, (closed, found)

@@ -29,10 +29,10 @@ from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
 from server.evidence.integrity_checks import check_accounts, check_segment
 from server.evidence.reader import open_segment
-from server.evidence.verify import Report, verify_session
+from server.evidence.verify import VerifyReport, verify_session
 from server.recording import recorder as recorder_module
 from server.recording import track as track_module
-from server.recording.items import Closed
+from server.recording.items import ClosedSegment
 from server.recording.recorder import Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.segment import COBROWSE, kind_of
@@ -110,7 +110,7 @@ class History:
                 raise OSError(self.chance.choice((errno.ENOSPC, errno.EIO)), "refused")
             write(descriptor, data)
 
-        def complete(recorder: Recorder, segments: list[Closed]) -> list[Any]:
+        def complete(recorder: Recorder, segments: list[ClosedSegment]) -> list[Any]:
             outcomes = done(recorder, segments)
             for number in range(len(outcomes)):
                 if self.unreadable:
@@ -323,7 +323,7 @@ async def journal(history: History) -> None:
     await add(history.session, end_ms, *history.events, *after, projection=ended)
 
 
-async def verified(history: History) -> Report:
+async def verified(history: History) -> VerifyReport:
     archive = history.archive
     return await verify_session(history.session, journal=archive.journal, blobs=archive.blobs, vault=archive.vault)
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from link.rtc.congestion.delay_based import MAXIMUM, MINIMUM, BandwidthEstimator
+from link.rtc.congestion.delay_based import MAXIMUM, MINIMUM, DelayBasedEstimator
 
 
 class Link:
@@ -15,7 +15,7 @@ class Link:
     def __init__(self, rate: float, *, jitter: float = 0.0, offset: float = 60.0) -> None:
         self.rate = rate
         self.jitter = jitter
-        self.estimator = BandwidthEstimator()
+        self.estimator = DelayBasedEstimator()
         self.now = 1000.0
         self._free = 0.0
         self._offset = offset  # of the sender's clock, so that abs-send-time wraps on the way
@@ -87,7 +87,7 @@ def test_a_queue_is_seen_while_it_is_short(bitrate: float) -> None:
     assert link.estimator.queue < 0.05
 
 
-def jittered(estimator: BandwidthEstimator, jitter: float, seconds: float, seed: int, *, calm: float = 0.0) -> int:
+def jittered(estimator: DelayBasedEstimator, jitter: float, seconds: float, seed: int, *, calm: float = 0.0) -> int:
     """20 pictures of 5 packets and 50 sounds a second, each delayed by up to `jitter`, after `calm` seconds without it.
 
     The lowest estimate.
@@ -110,12 +110,12 @@ def jittered(estimator: BandwidthEstimator, jitter: float, seconds: float, seed:
 @pytest.mark.parametrize("jitter", [0.03, 0.1, 0.2, 0.3])
 def test_jitter_with_packets_that_overtake_is_no_queue(jitter: float, seed: int) -> None:
     """For a minute, and when it comes out of the blue as well: a queue lets nobody overtake."""
-    assert jittered(BandwidthEstimator(), jitter, 60, seed) == MAXIMUM
-    assert jittered(BandwidthEstimator(), jitter, 30, seed, calm=5) == MAXIMUM
+    assert jittered(DelayBasedEstimator(), jitter, 60, seed) == MAXIMUM
+    assert jittered(DelayBasedEstimator(), jitter, 30, seed, calm=5) == MAXIMUM
 
 
 def test_a_path_that_narrows_is_seen_through_jitter() -> None:
-    estimator = BandwidthEstimator()
+    estimator = DelayBasedEstimator()
     jittered(estimator, 0.1, 10, 1)
     chance = random.Random(1)
     free, arrivals = 10.0, []
@@ -175,7 +175,7 @@ def test_a_pause_is_not_congestion() -> None:
 
 def test_reordered_and_absurd_times_do_no_harm() -> None:
     chance = random.Random(1)
-    estimator = BandwidthEstimator()
+    estimator = DelayBasedEstimator()
     for step in range(5000):
         estimator.add(chance.randrange(1 << 24), 10 + step * 0.001, 1200)
     assert MINIMUM <= estimator.estimate <= MAXIMUM
@@ -185,7 +185,7 @@ def test_reordered_and_absurd_times_do_no_harm() -> None:
 def test_hiccups_do_not_ratchet_it_down(seed: int) -> None:
     """A minute of 20 pictures and 50 sounds a second, where nothing is read for 30 to 95 ms, ten times a second."""
     chance = random.Random(seed)
-    estimator, lowest = BandwidthEstimator(), MAXIMUM
+    estimator, lowest = DelayBasedEstimator(), MAXIMUM
     now, held, last = 1000.0, 0.0, 0.0
     hiccup = now + chance.expovariate(10)
     for _ in range(60 * 20):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.congestion.loss_based import FREE, LOWEST, MUCH, Excess
+from link.rtc.congestion.loss_based import FREE, LOWEST, MUCH, LossBasedEstimator
 
 PACKET = 9600  # bits
 
@@ -18,7 +18,7 @@ class Path:
     queue, what is over `rate`."""
 
     def __init__(self, wish: float, *, loss: float = 0.0, rate: float = 1e12, seed: int = 1) -> None:
-        self.excess = Excess()
+        self.excess = LossBasedEstimator()
         self.wish, self.loss, self.rate = wish, loss, rate
         self.now = 100.0
         self.expected = self.received = 0
@@ -127,7 +127,7 @@ def test_nobody_is_asked_for_less_than_sound_needs() -> None:
 
 
 def test_silence_and_a_new_beginning_are_no_loss() -> None:
-    excess = Excess()
+    excess = LossBasedEstimator()
     excess.observe(1000, 1000, 10**6, 1.0)
     excess.observe(1000, 1000, 10**6, 2.0)
     excess.observe(90, 30, 10**6, 3.0)
@@ -139,7 +139,7 @@ def test_silence_and_a_new_beginning_are_no_loss() -> None:
 
 
 def test_packets_that_are_too_few_say_nothing() -> None:
-    excess = Excess()
+    excess = LossBasedEstimator()
     for second in range(20):
         excess.observe(second * 4, second, 10**6, float(second))
     assert excess.ceiling == FREE

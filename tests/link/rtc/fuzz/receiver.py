@@ -9,15 +9,15 @@ from itertools import pairwise
 
 from pylibsrtp import Policy, Session
 
-from link.rtc.relay import Tap
-from link.rtc.rtcp_session import Control
+from link.rtc.relay import FrameReader
+from link.rtc.rtcp_session import RtcpSession
 from link.rtc.tracks import frame_reader as tap_module
 from link.rtc.tracks.capture_clock import MAX_AHEAD
-from link.rtc.tracks.demuxer import MAX_STREAMS, Ingress
+from link.rtc.tracks.demuxer import MAX_STREAMS, Demuxer
 from link.rtc.tracks.depacketizer import MAX_FRAME, EncodedFrame, MediaGap
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import HISTORY, MAX_MISSING, Flow
-from link.rtc.tracks.voice_activity import Voice
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import HISTORY, MAX_MISSING, PublishedTrack
+from link.rtc.tracks.voice_activity import VoiceActivity
 from link.rtc.transport.srtp import SrtpBuffer, SrtpError
 from link.rtc.transport.udp_batch import Inbox
 from link.rtc.wire.sdp import Media
@@ -45,15 +45,19 @@ class Receiver:
         self.now = 0.0
         camera = Media("video", "1", ssrcs=[SSRC["camera"], SSRC["camera again"]], **_VIDEO)  # type: ignore[arg-type]
         camera.rtx_of = {SSRC["camera"]: SSRC["camera again"]}
-        self.flows = {"microphone": Flow("audio"), "camera": Flow("video"), "auxiliary": Flow("video")}
-        self.ingress = Ingress(lambda items, now: self.control.handle(items, now))
+        self.flows = {
+            "microphone": PublishedTrack("audio"),
+            "camera": PublishedTrack("video"),
+            "auxiliary": PublishedTrack("video"),
+        }
+        self.ingress = Demuxer(lambda items, now: self.control.handle(items, now))
         self.ingress.add(
             Media("audio", "0", payload_type=111, mid_extension=4, ssrcs=[SSRC["microphone"]]), self.flows["microphone"]
         )
         self.ingress.add(camera, self.flows["camera"])
         self.ingress.add(Media("video", "2", **_VIDEO), self.flows["auxiliary"])  # type: ignore[arg-type]
-        self.control = Control(7, "name", self.ingress, self.sent.append)
-        self.slot = Slot("video", "video0")
+        self.control = RtcpSession(7, "name", self.ingress, self.sent.append)
+        self.slot = ForwardedTrack("video", "video0")
         self.slot.ssrc = SSRC["shown"]
         self.slot._highest = 99  # so that the corpus asks for what was sent
         self.slot.open(lambda header, payload: self.sent.append(header + payload), 96, 97, 2)
@@ -61,10 +65,10 @@ class Receiver:
         self.control.open([self.slot], trusted=True)
         self.recorded: list[list[EncodedFrame]] = [[] for _ in self.flows]
         self.taps = [
-            Tap(flow, frames.append, self.gaps.append, 10.0, 100.0)
+            FrameReader(flow, frames.append, self.gaps.append, 10.0, 100.0)
             for flow, frames in zip(self.flows.values(), self.recorded, strict=True)
         ]
-        self.voice = Voice(self.flows["microphone"], lambda: None)
+        self.voice = VoiceActivity(self.flows["microphone"], lambda: None)
         self.ingress.open(SrtpBuffer(Session(inbound)))
 
     def take(self, plains: Sequence[bytes], now: float) -> None:

@@ -18,8 +18,8 @@ from aioice import stun
 from OpenSSL import SSL
 
 from link.rtc.leg import Leg, LegState
-from link.rtc.relay import Injection, Relay
-from link.rtc.transport.stun_filter import MAX_QUEUED, MAX_SOURCES, Gate
+from link.rtc.relay import LocalTrack, Relay
+from link.rtc.transport.stun_filter import MAX_QUEUED, MAX_SOURCES, StunFilter
 from link.rtc.wire.sdp import MAX_CANDIDATES
 from link.tasks import spawn
 from tests.link.rtc.fuzz.mutation import mutate_bytes
@@ -76,7 +76,7 @@ async def carries_media(pair: Pair) -> None:
         (pair.offerer, pair.answerer, "camera", "camera"),
         (pair.answerer, pair.offerer, "video0", "video0"),
     ):
-        seen, camera = Recorded(), Injection("video", "camera")
+        seen, camera = Recorded(), LocalTrack("video", "camera")
         relay.connect(camera.flow, source, up)
         tap = seen.on(relay, target, down)
         camera.push(KEYFRAME + bytes(3000), 0, keyframe=True)
@@ -299,7 +299,7 @@ async def test_somebody_elses_client_hello_does_not_stop_a_call(pair: Pair) -> N
 
 
 async def test_it_would_without_the_gate(monkeypatch: pytest.MonkeyPatch, no_task_left: None) -> None:
-    monkeypatch.setattr(Gate, "_knows", lambda self, address: True)
+    monkeypatch.setattr(StunFilter, "_knows", lambda self, address: True)
     pair = Pair()
     with pytest.raises(AssertionError, match="not set up"):
         await connect_among_client_hellos(pair)

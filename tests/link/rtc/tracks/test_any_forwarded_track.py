@@ -11,7 +11,7 @@ import pytest
 
 from link.rtc.forwarding_policy import AUDIO, VIDEO
 from link.rtc.leg import AUXILIARY, CAMERA, DOWN_SLOTS, MICROPHONE, UP_SLOTS, Leg, LegState
-from link.rtc.relay import Injection, Relay
+from link.rtc.relay import LocalTrack, Relay
 from tests.link.rtc.parties import DELTA, KEYFRAME, Wire
 from tests.link.rtc.test_leaks import until
 
@@ -34,7 +34,7 @@ class Publisher:
         self.name = name
         relay = Relay()
         self.tracks = {
-            track: Injection(kind, track, on_keyframe_request=partial(self._want, track))
+            track: LocalTrack(kind, track, on_keyframe_request=partial(self._want, track))
             for track, kind in TRACKS.items()
         }
         for track, injection in self.tracks.items():

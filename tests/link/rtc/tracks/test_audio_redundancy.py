@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from link.rtc.tracks.audio_redundancy import BEHIND, HOLD, HOLD_MOST, SecondCopies
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
-from link.rtc.wire.rtp import Report, Rtp, parse_rtp
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
+from link.rtc.wire.rtp import ReportBlock, Rtp, parse_rtp
 
 VOICE = b"\x78" + bytes(80)
 
@@ -14,8 +14,8 @@ class Talk:
     """A voice of 50 packets a second through one slot; the far end misses a share of it, and says so or asks."""
 
     def __init__(self) -> None:
-        self.slot = Slot("audio", "audio0")
-        self.flow = Flow("audio")
+        self.slot = ForwardedTrack("audio", "audio0")
+        self.flow = PublishedTrack("audio")
         self.sent: list[Rtp] = []
         self.slot.open(self._take, 111, -1, 0)
         self.slot.attach(self.flow, 0.0)
@@ -38,7 +38,7 @@ class Talk:
                 self.slot.nack([newest], self.now, 0.2)
             if self.count % 50 == 0:
                 lost = int(reported * self.count)
-                self.slot.reported(Report(self.slot.ssrc, int(reported * 256), lost, self.count, 0, 0, 0))
+                self.slot.reported(ReportBlock(self.slot.ssrc, int(reported * 256), lost, self.count, 0, 0, 0))
             if self.count % 5 == 0:
                 self.flow.tick(self.now)
         first = self.sent[0].sequence
@@ -92,7 +92,7 @@ def test_a_switch_takes_no_copies_along() -> None:
     talk = Talk()
     talk.runs(3, asked=0.1)
     assert talk.slot._copies.active
-    other = Flow("audio")
+    other = PublishedTrack("audio")
     talk.slot.attach(other, talk.now)
     assert not talk.flow.subscribers
     before = len(talk.sent)
@@ -103,7 +103,7 @@ def test_a_switch_takes_no_copies_along() -> None:
 
 def test_late_packets_get_no_copy() -> None:
     again: list[int] = []
-    copies, flow = SecondCopies(lambda packet, now: again.append(packet.sequence & 0xFFFF)), Flow("audio")
+    copies, flow = SecondCopies(lambda packet, now: again.append(packet.sequence & 0xFFFF)), PublishedTrack("audio")
     copies.observe(flow, 0, 0, 0.0, 1.0)
     copies.observe(flow, 100, 50, 0.0, 2.0)
     for sequence in (1, 2, 4, 3, 5, 6):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.tracks.capture_clock import MAX_AGE, MAX_AHEAD, PeerClock, TrackClock, ntp_time
+from link.rtc.tracks.capture_clock import MAX_AGE, MAX_AHEAD, CaptureClock, PeerClock, ntp_time
 
 NTP = 3_900_000_000.0
 
@@ -26,7 +26,7 @@ def test_ntp_time_is_wall_clock_time() -> None:
 def test_arrival_times_without_reports() -> None:
     """Jitter only ever adds delay, so the fastest packet tells."""
     chance = random.Random(1)
-    clock = TrackClock(90_000)
+    clock = CaptureClock(90_000)
     for step in range(300):
         now = 10 + step / 30 + 0.02 + chance.random() * 0.05
         clock.observe(step * 3000, now)
@@ -34,14 +34,14 @@ def test_arrival_times_without_reports() -> None:
 
 
 def test_there_and_back() -> None:
-    clock = TrackClock(48_000)
+    clock = CaptureClock(48_000)
     clock.observe(0, 5.0)
     assert clock.timestamp(clock.time(480_000, 15.0), 15.0) == 480_000
 
 
 def test_reports_beat_arrival_and_are_slewed_to() -> None:
     peer = PeerClock()
-    clock = TrackClock(90_000)
+    clock = CaptureClock(90_000)
     times = []
     for step in range(900):
         capture = step / 30
@@ -56,13 +56,13 @@ def test_reports_beat_arrival_and_are_slewed_to() -> None:
     assert all(b > a for a, b in pairwise(times))
 
 
-def reported(clock: TrackClock, peer: PeerClock, stamp: int, ntp: float, now: float) -> None:
+def reported(clock: CaptureClock, peer: PeerClock, stamp: int, ntp: float, now: float) -> None:
     peer.observe(ntp, now, clock.beside(stamp, ntp, peer))
     clock.report(stamp, ntp64(ntp), peer)
 
 
 def test_wild_reports_change_nothing_until_three_agree() -> None:
-    peer, clock = PeerClock(), TrackClock(90_000)
+    peer, clock = PeerClock(), CaptureClock(90_000)
     clock.observe(0, 50.3)
     reported(clock, peer, 0, NTP, 50.0)
     before = clock.time(0, 50.3)
@@ -78,7 +78,7 @@ def test_wild_reports_change_nothing_until_three_agree() -> None:
 def test_no_report_puts_a_capture_far_from_its_arrival() -> None:
     """A peer may write anything into its reports; a recording must not jump by hours for it."""
     for wrong in (-1e6, -3.0, 0.6, 7000.0):
-        peer, clock = PeerClock(), TrackClock(90_000)
+        peer, clock = PeerClock(), CaptureClock(90_000)
         clock.observe(0, 50.0)
         reported(clock, peer, 0, NTP, 50.0)
         for _ in range(5):
@@ -89,7 +89,7 @@ def test_no_report_puts_a_capture_far_from_its_arrival() -> None:
 
 def test_a_peer_that_sets_its_clock_changes_nothing() -> None:
     """Its next report, whichever track's, shows the step; the other track's reports lie before it."""
-    peer, picture, sound = PeerClock(), TrackClock(90_000), TrackClock(48_000)
+    peer, picture, sound = PeerClock(), CaptureClock(90_000), CaptureClock(48_000)
     for second in range(60):
         now = 100.0 + second
         ntp = NTP + second + (3600.0 if second > 30 else 0.0)
@@ -104,7 +104,7 @@ def test_a_peer_that_sets_its_clock_changes_nothing() -> None:
 
 
 def test_timestamps_that_go_back_by_an_hour_are_a_new_beginning() -> None:
-    clock = TrackClock(90_000)
+    clock = CaptureClock(90_000)
     clock.observe(4000 * 90_000, 50.0)
     assert clock.time(4000 * 90_000, 50.0) == 50.0
     clock.observe(90_000, 50.1)
@@ -112,7 +112,7 @@ def test_timestamps_that_go_back_by_an_hour_are_a_new_beginning() -> None:
 
 
 def test_reports_that_stop_leave_the_drift_for_half_a_minute() -> None:
-    peer, clock = PeerClock(), TrackClock(48_000)
+    peer, clock = PeerClock(), CaptureClock(48_000)
     for second in range(60):
         stamp = round(second * 48_000 * 1.0001)
         clock.observe(stamp, 100.02 + second)
@@ -128,7 +128,7 @@ def test_reports_that_stop_leave_the_drift_for_half_a_minute() -> None:
 def test_slow_drift_is_followed() -> None:
     """100 ppm over 100 s is 10 ms: more than lips forgive if it added up over an hour."""
     peer = PeerClock()
-    clock = TrackClock(48_000)
+    clock = CaptureClock(48_000)
     for step in range(5000):
         true = step * 0.02
         stamp = round(true * 48_000 * 1.0001)
@@ -154,7 +154,7 @@ class Device:
         self.drift = {"ntp": ntp, "sound": sound, "picture": picture}
         self.chance = random.Random(seed)
         self.peer = PeerClock()
-        self.clocks = {track: TrackClock(rate) for track, rate in self.RATES.items()}
+        self.clocks = {track: CaptureClock(rate) for track, rate in self.RATES.items()}
         self.last = dict.fromkeys(self.RATES, 0.0)
         self.arrived = dict.fromkeys(self.RATES, 0.0)
         self.skews: list[tuple[float, float]] = []
@@ -231,7 +231,7 @@ def test_drift_delay_and_loss_of_reports_do_not_part_them(
 
 @given(st.lists(st.tuples(st.sampled_from("prs"), st.integers(0, 2**33), st.integers(0, 2**64 - 1)), max_size=60))
 def test_whatever_is_reported_a_capture_is_not_long_after_its_arrival(events: list[tuple[str, int, int]]) -> None:
-    peer, clock = PeerClock(), TrackClock(90_000)
+    peer, clock = PeerClock(), CaptureClock(90_000)
     clock.observe(0, 1000.0)
     now = 1000.0
     for kind, stamp, ntp in events:

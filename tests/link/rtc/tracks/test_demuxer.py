@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pylibsrtp import Policy, Session
 
 from link.rtc.congestion.delay_based import MAXIMUM
-from link.rtc.tracks.demuxer import MAX_EARLY, MAX_STREAMS, Ingress
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.demuxer import MAX_EARLY, MAX_STREAMS, Demuxer
+from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.transport.srtp import MAX_PACKET, SrtpBuffer, SrtpError
 from link.rtc.transport.udp_batch import Inbox
 from link.rtc.wire.rtp import Nack, Rtcp, build_nack
@@ -56,8 +56,12 @@ class Receiver:
 
     def __init__(self, *, opened: bool = True, estimating: bool = True) -> None:
         self.rtcp: list[Rtcp] = []
-        self.ingress = Ingress(lambda items, now: self.rtcp.extend(items), estimating=estimating)
-        self.microphone, self.camera, self.auxiliary = Flow("audio"), Flow("video"), Flow("video")
+        self.ingress = Demuxer(lambda items, now: self.rtcp.extend(items), estimating=estimating)
+        self.microphone, self.camera, self.auxiliary = (
+            PublishedTrack("audio"),
+            PublishedTrack("video"),
+            PublishedTrack("video"),
+        )
         self.ingress.add(Media("audio", "0", payload_type=111, mid_extension=4, ssrcs=[1]), self.microphone)
         video = {"payload_type": 96, "rtx_payload_type": 97, "mid_extension": 4, "time_extension": 2}
         self.ingress.add(Media("video", "1", ssrcs=[2, 20], rtx_of={2: 20}, **video), self.camera)  # type: ignore[arg-type]

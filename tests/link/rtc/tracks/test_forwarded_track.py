@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow
-from link.rtc.wire.rtp import Report, Rtp, SenderReport, find_extension, parse_rtcp, parse_rtp
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import PublishedTrack
+from link.rtc.wire.rtp import ReportBlock, Rtp, SenderReport, find_extension, parse_rtcp, parse_rtp
 from link.rtc.wire.vp8 import packetise, parse_descriptor
 
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02" + bytes(3000)
@@ -23,7 +23,7 @@ class FarEnd:
     """Reads what a slot sends, as a receiver with payload types 96 and 97 would."""
 
     def __init__(self, kind: str = "video", *, rtx: bool = True, extension: int = 3) -> None:
-        self.slot = Slot(kind, "video0")
+        self.slot = ForwardedTrack(kind, "video0")
         self.packets: list[Rtp] = []
         self.raw: list[bytes] = []
         self.slot.open(self._take, 96, 97 if rtx else -1, extension)
@@ -42,7 +42,7 @@ class Camera:
     """Feeds a flow frame by frame with numbers of its own."""
 
     def __init__(self, sequence: int = 40_000, stamp: int = 5, picture: int = 77, kind: str = "video") -> None:
-        self.flow = Flow(kind)
+        self.flow = PublishedTrack(kind)
         self.keyframes = 0
         self.flow.on_keyframe = self._keyframe
         self.sequence, self.stamp, self.picture = sequence, stamp, picture
@@ -112,7 +112,7 @@ def test_asks_again_while_it_waits() -> None:
 
 
 def test_before_the_leg_is_connected_nothing_is_sent() -> None:
-    slot, camera = Slot("video", "video0"), Camera()
+    slot, camera = ForwardedTrack("video", "video0"), Camera()
     slot.attach(camera.flow, 0.0)
     camera.push(KEYFRAME, 1.0)
     assert slot.packets == 0
@@ -237,7 +237,7 @@ class TestRetransmission:
     def test_reports_count_packets_through_a_wrap(self) -> None:
         far = FarEnd()
         for highest, lost in ((0xFFFFFF00, 10), (0xFFFFFF80, 42), (0x40, 40), (0x3F, 40)):
-            far.slot.reported(Report(far.slot.ssrc, 0, lost, highest, 0, 0, 0))
+            far.slot.reported(ReportBlock(far.slot.ssrc, 0, lost, highest, 0, 0, 0))
         assert (far.slot.expected, far.slot.received) == (0x140, 0x140 - 32), "two that were only late change no sum"
 
     def test_what_we_miss_ourselves_comes_when_it_comes(self) -> None:
@@ -300,7 +300,7 @@ def test_sender_reports_tie_our_clock_to_the_slots_timestamps() -> None:
 def test_what_the_far_end_reports() -> None:
     far, camera = FarEnd(), Camera()
     far.slot.attach(camera.flow, 0.0)
-    far.slot.reported(Report(far.slot.ssrc, 64, 7, 0, 0, 0, 0))
+    far.slot.reported(ReportBlock(far.slot.ssrc, 64, 7, 0, 0, 0, 0))
     assert (far.slot.fraction_lost, far.slot.lost) == (0.25, 7)
     far.slot.keyframe_requested(9.0)
     assert camera.keyframes == 2
@@ -312,7 +312,7 @@ class World:
     as RFC 3550 has it and reports once a second; its reports are `delay` seconds old when they come."""
 
     def __init__(self, *, delay: float = 0.0, seed: int = 1, counts_late: bool = True, narrow: bool = False) -> None:
-        self.slot, self.flow = Slot("video", "video0"), Flow("video")
+        self.slot, self.flow = ForwardedTrack("video", "video0"), PublishedTrack("video")
         self.slot.open(self._take, 96, 97, 0, counts_late=counts_late)
         self.slot.narrow = narrow
         self.slot.attach(self.flow, 0.0)
@@ -325,7 +325,7 @@ class World:
         self.received = self.reported = 0
         self.now = 10.0
         self.sequence = 0
-        self._reports: deque[tuple[float, Report]] = deque()
+        self._reports: deque[tuple[float, ReportBlock]] = deque()
         self._late: list[tuple[float, int]] = []
 
     def _take(self, header: bytes, payload: bytes) -> None:
@@ -364,7 +364,7 @@ class World:
             if step % 100 == 99 and self.first >= 0:
                 expected = self.highest - self.first + 1
                 gone, self.reported = expected - self.received, expected
-                report = Report(self.slot.ssrc, 0, gone, self.highest, 0, 0, 0)
+                report = ReportBlock(self.slot.ssrc, 0, gone, self.highest, 0, 0, 0)
                 self._reports.append((self.now + self.delay, report))
             while self._reports and self._reports[0][0] <= self.now:
                 self.slot.reported(self._reports.popleft()[1])

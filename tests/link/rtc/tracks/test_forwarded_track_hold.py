@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.published_track import Flow, Packet
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.published_track import Packet, PublishedTrack
 from link.rtc.wire.rtp import Rtp, parse_rtp
 from link.rtc.wire.vp8 import packetise, parse_descriptor
 
@@ -18,7 +18,7 @@ class FarEnd:
     """Takes what a slot sends, and asks for every number that it misses."""
 
     def __init__(self, kind: str) -> None:
-        self.slot = Slot(kind, "audio1" if kind == "audio" else "video2")
+        self.slot = ForwardedTrack(kind, "audio1" if kind == "audio" else "video2")
         self.told: list[tuple[int, bytes]] = []  # numbers of the far end's and what stood in them
         self.slot.open(self._take, 96, 97 if kind == "video" else -1, 0)
 
@@ -58,7 +58,7 @@ def _moment(kind: str, payload: bytes) -> int:
 
 def test_a_late_packet_does_not_bring_back_what_was_said_on_hold() -> None:
     """Before, whoever was resumed heard up to four seconds of what was said meanwhile, if one packet came late."""
-    flow, far = Flow("audio"), FarEnd("audio")
+    flow, far = PublishedTrack("audio"), FarEnd("audio")
     for moment in range(100):
         if moment != 40:
             flow.receive(moment, moment * 960, False, _payload("audio", moment, False)[0], moment * 0.02)
@@ -71,7 +71,7 @@ def test_a_late_packet_does_not_bring_back_what_was_said_on_hold() -> None:
 
 
 def test_nor_does_the_late_beginning_of_a_keyframe() -> None:
-    flow, far = Flow("video"), FarEnd("video")
+    flow, far = PublishedTrack("video"), FarEnd("video")
     parts = [part for moment in range(20) for part in _payload("video", moment, moment == 10)]
     late = next(at for at, part in enumerate(parts) if KEYFRAME in part)
     for sequence, part in enumerate(parts):
@@ -99,7 +99,7 @@ STEPS = st.lists(
 @given(st.sampled_from(["audio", "video"]), STEPS)
 def test_nothing_of_the_time_apart_is_ever_sent(kind: str, steps: list[Step]) -> None:
     """Random losses, repairs and complaints, while the slot is taken away and given back."""
-    flow, far = Flow(kind), FarEnd(kind)
+    flow, far = PublishedTrack(kind), FarEnd(kind)
     sequence, now, moment, fed = 0, 0.0, 0, False
     allowed, withheld = {-1}, list[Packet]()
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from link.rtc.tracks.capture_clock import PeerClock
 from link.rtc.tracks.depacketizer import MAX_FRAME, EncodedFrame, MediaGap
-from link.rtc.tracks.frame_reader import Tap
-from link.rtc.tracks.published_track import PATIENCE, Flow
+from link.rtc.tracks.frame_reader import FrameReader
+from link.rtc.tracks.published_track import PATIENCE, PublishedTrack
 from link.rtc.wire.vp8 import packetise
 
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02" + bytes(3000)
@@ -24,12 +24,12 @@ class Tapped:
     """A flow with a tap, fed frame by frame."""
 
     def __init__(self, kind: str = "video", interval: float = 0.0) -> None:
-        self.flow = Flow(kind)
+        self.flow = PublishedTrack(kind)
         self.frames: list[EncodedFrame] = []
         self.gaps: list[MediaGap] = []
         self.keyframes = 0
         self.flow.on_keyframe = self._keyframe
-        self.tap = Tap(self.flow, self.frames.append, self.gaps.append, interval, 0.0)
+        self.tap = FrameReader(self.flow, self.frames.append, self.gaps.append, interval, 0.0)
         self.sequence = 100
         self.picture = 0
 

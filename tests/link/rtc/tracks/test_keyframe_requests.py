@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from link.rtc.tracks.forwarded_track import Slot
-from link.rtc.tracks.keyframe_requests import EVERY, EVERY_MOST, FOR_JOINER, STALLED, Keyframes
-from link.rtc.tracks.published_track import Flow
+from link.rtc.tracks.forwarded_track import ForwardedTrack
+from link.rtc.tracks.keyframe_requests import EVERY, EVERY_MOST, FOR_JOINER, STALLED, KeyframeRequests
+from link.rtc.tracks.published_track import PublishedTrack
 from tests.link.rtc.tracks.test_published_track import DELTA, KEYFRAME, Publisher
 
 
@@ -112,11 +112,11 @@ def test_a_silent_publisher_is_left_alone(p: Publisher) -> None:
 
 
 def test_without_a_publisher_nothing_happens() -> None:
-    Flow("video").request_keyframe(1.0)
+    PublishedTrack("video").request_keyframe(1.0)
 
 
 def test_who_asks_before_the_last_one_can_be_there_is_not_heard() -> None:
-    p, viewer = Publisher(), Slot("video", "video0")
+    p, viewer = Publisher(), ForwardedTrack("video", "video0")
     viewer.open(lambda _header, _payload: None, 96, -1, 0)
     viewer.attach(p.flow, 0.0)
     p.send(1, now=0.1, payload=KEYFRAME, marker=True)
@@ -138,7 +138,7 @@ def test_who_asks_before_the_last_one_can_be_there_is_not_heard() -> None:
 
 
 def test_nobody_asks_before_somebody_needs_one() -> None:
-    keyframes = Keyframes()
+    keyframes = KeyframeRequests()
     assert not keyframes.wanted
     assert not keyframes.arriving
     assert keyframes.due(5.0, joiner=False)
@@ -147,7 +147,7 @@ def test_nobody_asks_before_somebody_needs_one() -> None:
 
 def test_what_is_due_stays_due_until_the_publisher_is_asked() -> None:
     """A flow that has no publisher yet asks nobody, and does not count that as a request."""
-    keyframes = Keyframes()
+    keyframes = KeyframeRequests()
     assert keyframes.due(1.0, joiner=False)
     assert keyframes.due(1.0, joiner=False)
     keyframes.asked(1.0)
@@ -156,7 +156,7 @@ def test_what_is_due_stays_due_until_the_publisher_is_asked() -> None:
 
 
 def test_pauses_double_up_to_a_bound_and_begin_anew() -> None:
-    keyframes, now = Keyframes(), 0.0
+    keyframes, now = KeyframeRequests(), 0.0
     asked: list[float] = []
     for _ in range(900):
         now += 0.01
@@ -173,7 +173,7 @@ def test_pauses_double_up_to_a_bound_and_begin_anew() -> None:
 
 
 def test_one_that_arrives_is_waited_for_and_half_that_time_again() -> None:
-    keyframes = Keyframes()
+    keyframes = KeyframeRequests()
     keyframes.due(1.0, joiner=False)
     keyframes.asked(1.0)
     keyframes.begins(-3000, 1.1)  # timestamps may go back below where they began
@@ -191,7 +191,7 @@ def test_one_that_arrives_is_waited_for_and_half_that_time_again() -> None:
 
 def test_another_picture_or_a_pause_ends_one() -> None:
     for timestamp, now in ((6000, 1.2), (3000, 1.1 + STALLED)):
-        keyframes = Keyframes()
+        keyframes = KeyframeRequests()
         keyframes.begins(3000, 1.1)
         keyframes.follow(timestamp, False, 1.1, now)
         assert not keyframes.arriving

@@ -16,8 +16,8 @@ from link.rtc.tracks.published_track import (
     HISTORY,
     MAX_MISSING,
     PATIENCE,
-    Flow,
     Packet,
+    PublishedTrack,
 )
 
 KEYFRAME = b"\x10\x00" + bytes(8)
@@ -63,7 +63,7 @@ class Publisher:
     """A flow whose requests are written down."""
 
     def __init__(self, kind: str = "video") -> None:
-        self.flow = Flow(kind)
+        self.flow = PublishedTrack(kind)
         self.nacks: list[list[int]] = []
         self.keyframes = 0
         self.hurried = 0
@@ -127,7 +127,7 @@ def test_history_answers_for_as_long_as_it_is_long() -> None:
     second = p.flow.packet(first + 1)
     assert second is not None
     assert second.sequence == first + 1
-    assert Flow("audio").packet(5) is None
+    assert PublishedTrack("audio").packet(5) is None
 
 
 class TestRepair:
@@ -384,7 +384,7 @@ def test_activity() -> None:
 @given(st.randoms(use_true_random=False), st.sampled_from(["audio", "video"]))
 def test_a_run_is_the_same_as_its_packets(rng: random.Random, kind: str) -> None:
     """Whatever is lost, late, doubled or wrapped, and wherever the runs are cut."""
-    single, together = Flow(kind), Flow(kind)
+    single, together = PublishedTrack(kind), PublishedTrack(kind)
     one, many = Reader(), Reader()
     single.add(one)
     together.add(many)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from link.rtc.tracks.published_track import Flow
-from link.rtc.tracks.voice_activity import Voice
+from link.rtc.tracks.published_track import PublishedTrack
+from link.rtc.tracks.voice_activity import VoiceActivity
 
 RATE, FRAME = 48_000, 960
 Sound = npt.NDArray[np.float64]
@@ -54,10 +54,10 @@ class Listening:
     """A voice that hears packets, 20 ms each, and when it said that somebody speaks."""
 
     def __init__(self) -> None:
-        self.flow = Flow("audio", "microphone")
+        self.flow = PublishedTrack("audio", "microphone")
         self.begun: list[float] = []
         self.now = 100.0
-        self.voice = Voice(self.flow, lambda: self.begun.append(self.now))
+        self.voice = VoiceActivity(self.flow, lambda: self.begun.append(self.now))
         self._sequence = 0
 
     def hear(self, packets: list[bytes]) -> float:

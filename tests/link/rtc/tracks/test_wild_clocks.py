@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from link.rtc.tracks.capture_clock import PeerClock, TrackClock
+from link.rtc.tracks.capture_clock import CaptureClock, PeerClock
 
 NTP = 3_900_000_000.0
 RATES = {"sound": 48_000, "picture": 90_000}
@@ -55,7 +55,7 @@ class Device:
     def run(self, seconds: float) -> None:
         self.chance = random.Random(self.seed)
         self.peer = PeerClock()
-        self.clocks = {track: TrackClock(rate) for track, rate in RATES.items()}
+        self.clocks = {track: CaptureClock(rate) for track, rate in RATES.items()}
         errors: dict[str, float] = {}
         coded = dict.fromkeys(RATES, 0.0)
         for at, what, moment in self._arrivals(seconds):

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from link.rtc.transport import turn_allocation
-from link.rtc.transport.turn_allocation import Allocation
+from link.rtc.transport.turn_allocation import TurnAllocation
 from link.rtc.transport.turn_framing import RelayUnavailable, Server
 from tests.link.rtc.coturn import CONFIGURATION, Coturn, coturn, needs_coturn
 from tests.link.rtc.fuzz.mutation import mutate_bytes
@@ -28,7 +28,7 @@ pytestmark = needs_coturn
 class Ends:
     """Two allocations that say something to each other ten times a second."""
 
-    made: list[Allocation]
+    made: list[TurnAllocation]
     heard: list[bytes] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ async def ends(turn: Coturn, transport: str, first_by: int = 0) -> AsyncIterator
     both = Ends([])
     for index in range(2):
         both.made.append(
-            Allocation(
+            TurnAllocation(
                 Server(
                     f"turn:127.0.0.1:{first_by}" if first_by and not index else server.urls[0],
                     server.username,
@@ -83,14 +83,14 @@ async def ends(turn: Coturn, transport: str, first_by: int = 0) -> AsyncIterator
 def watched(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[int, int]]:
     """Counts the error codes that allocations learn from."""
     codes: dict[int, int] = {}
-    learn = Allocation._learn
+    learn = TurnAllocation._learn
 
-    def count(self: Allocation, response: object) -> bool:
+    def count(self: TurnAllocation, response: object) -> bool:
         code = response.attributes["ERROR-CODE"][0]  # type: ignore[attr-defined]
         codes[code] = codes.get(code, 0) + 1
         return learn(self, response)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Allocation, "_learn", count)
+    monkeypatch.setattr(TurnAllocation, "_learn", count)
     return lambda: codes
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from link.rtc.leg import Leg, LegState
-from link.rtc.transport.dtls_retransmission import AGAIN, MAX_DATAGRAMS, Flights
+from link.rtc.transport.dtls_retransmission import AGAIN, MAX_DATAGRAMS, DtlsRetransmission
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import until
 from tests.machine import allow
@@ -18,7 +18,7 @@ class Repeated:
     """What a handshake repeats, and when."""
 
     def __init__(self) -> None:
-        self.flights = Flights(self._take)
+        self.flights = DtlsRetransmission(self._take)
         self.sent: list[tuple[bytes, float]] = []
 
     def _take(self, datagram: bytes) -> None:

@@ -14,7 +14,7 @@ import pytest
 from aioice import stun
 from structlog.testing import capture_logs
 
-from link.rtc.transport.turn_allocation import Allocation
+from link.rtc.transport.turn_allocation import TurnAllocation
 from link.rtc.transport.turn_framing import RelayUnavailable, Server
 from tests.machine import allow
 
@@ -144,8 +144,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("link.rtc.transport.turn_allocation.OPEN_TIMEOUT", 0.2)
 
 
-def allocation(server: Server, **others: Any) -> Allocation:
-    return Allocation(server, on_burst=lambda _, count, __: list(range(count)), on_datagram=lambda *_: None, **others)
+def allocation(server: Server, **others: Any) -> TurnAllocation:
+    return TurnAllocation(
+        server, on_burst=lambda _, count, __: list(range(count)), on_datagram=lambda *_: None, **others
+    )
 
 
 def nothing_told(logs: list[Any]) -> None:

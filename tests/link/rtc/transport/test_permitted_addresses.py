@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from link.rtc.leg import Leg, LegState
 from link.rtc.transport import connectivity_checks
-from link.rtc.transport.permitted_addresses import Reach
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import until
 
@@ -47,8 +47,8 @@ ANYWHERE = ["10.0.0.7", "192.168.1.9", "203.0.113.9", "2001:db8::1", "fd00::7", 
 TEN = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::/32")]
 
 
-def reach(*networks: ipaddress.IPv4Network | ipaddress.IPv6Network, loopback: bool = False) -> Reach:
-    made = Reach(networks, loopback=loopback, services=[8080])
+def reach(*networks: ipaddress.IPv4Network | ipaddress.IPv6Network, loopback: bool = False) -> PermittedAddresses:
+    made = PermittedAddresses(networks, loopback=loopback, services=[8080])
     made.here(["192.168.1.9"])
     return made
 
@@ -67,7 +67,7 @@ def test_loopback_where_that_is_wanted(host: str) -> None:
     assert reach(*TEN, loopback=True).allows(host, 50_000), "a page beside the kiosk client"
     assert not reach(loopback=True).allows(host, 8080)
     assert not reach(loopback=True).allows(host, 22)
-    alone = Reach()
+    alone = PermittedAddresses()
     alone.here([])
     assert alone.allows(host, 50_000), "a demonstration on a machine without a network"
 
@@ -159,7 +159,7 @@ async def test_nothing_is_sent_to_where_nobody_may_be(victims: list[socket.socke
     """In the offer or behind it; and the far end is found all the same, where it may be."""
     offerer = Leg("offerer", loopback=True)
     here = {int(victim.getsockname()[1]) for victim in victims}
-    answerer = Leg("answerer", loopback=True, reach=Reach(loopback=True, services=here))
+    answerer = Leg("answerer", loopback=True, reach=PermittedAddresses(loopback=True, services=here))
     try:
         offer = await offerer.offer()
         spoilt = naming(offer, victims)

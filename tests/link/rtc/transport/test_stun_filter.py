@@ -12,7 +12,7 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.transport.stun_filter import MAX_ERRORS, MAX_QUEUED, MAX_SEEN, MAX_SOURCES, MAX_STUN, Gate
+from link.rtc.transport.stun_filter import MAX_ERRORS, MAX_QUEUED, MAX_SEEN, MAX_SOURCES, MAX_STUN, StunFilter
 
 KNOWN, STRANGER = ("192.0.2.7", 5000), ("198.51.100.9", 6000)
 ASKED = b"asked for it"
@@ -39,7 +39,7 @@ def message(kind: stun.Class, user: str = "ours:theirs", transaction: bytes = b"
 
 
 def test_checks_are_answered_if_they_name_us() -> None:
-    gate = Gate(Connection())
+    gate = StunFilter(Connection())
     for address in (KNOWN, STRANGER):
         assert gate.admits(message(stun.Class.REQUEST), address)
         assert not gate.admits(message(stun.Class.REQUEST, "theirs:ours"), address)
@@ -47,7 +47,7 @@ def test_checks_are_answered_if_they_name_us() -> None:
 
 
 def test_answers_are_read_if_we_asked_or_know_who_answers() -> None:
-    gate = Gate(Connection())
+    gate = StunFilter(Connection())
     for kind in (stun.Class.RESPONSE, stun.Class.ERROR):
         assert gate.admits(message(kind, transaction=ASKED), STRANGER), "the answer of a STUN server"
         assert gate.admits(message(kind), KNOWN), "too late, or answers a probe"
@@ -57,7 +57,7 @@ def test_answers_are_read_if_we_asked_or_know_who_answers() -> None:
 
 
 def test_what_is_no_stun_is_refused() -> None:
-    gate = Gate(Connection())
+    gate = StunFilter(Connection())
     good = message(stun.Class.REQUEST)
     assert gate.admits(good, KNOWN)
     for bad in (
@@ -73,7 +73,7 @@ def test_what_is_no_stun_is_refused() -> None:
 
 def test_dtls_comes_from_the_far_end_and_has_a_bound() -> None:
     connection = Connection()
-    gate = Gate(connection)
+    gate = StunFilter(connection)
     record = b"\x16\xfe\xfd" + bytes(60)
     assert not gate.admits(record, STRANGER)
     assert not gate.admits(record, (KNOWN[0], KNOWN[1] + 1))
@@ -87,14 +87,14 @@ def test_dtls_comes_from_the_far_end_and_has_a_bound() -> None:
 
 def test_aioice_keeps_no_stun_that_it_cannot_read() -> None:
     connection = Connection()
-    Gate(connection)
+    StunFilter(connection)
     connection.data_received(b"\0\1" + bytes(40), 1)  # type: ignore[attr-defined]
     assert not connection.kept
 
 
 def test_addresses_are_learnt_up_to_a_bound() -> None:
     connection = Connection()
-    gate = Gate(connection)
+    gate = StunFilter(connection)
     for port in range(1000):
         if gate.admits(message(stun.Class.REQUEST), ("203.0.113.1", port)):
             connection._remote_candidates.append(SimpleNamespace(_network_host="203.0.113.1", port=port))
@@ -103,7 +103,7 @@ def test_addresses_are_learnt_up_to_a_bound() -> None:
 
 
 def test_nobody_says_again_what_the_far_end_said() -> None:
-    gate = Gate(Connection())
+    gate = StunFilter(Connection())
     before, after = message(stun.Class.REQUEST), message(stun.Class.REQUEST)
     assert gate.admits(before, KNOWN)
     assert gate.admits(before, STRANGER), "while a path is looked for, one check may come by several"
@@ -118,7 +118,7 @@ def test_nobody_says_again_what_the_far_end_said() -> None:
 
 
 def test_role_conflicts_end() -> None:
-    gate = Gate(Connection())
+    gate = StunFilter(Connection())
     answers = [gate.admits(message(stun.Class.ERROR, transaction=ASKED), KNOWN) for _ in range(2 * MAX_ERRORS)]
     assert answers == [True] * MAX_ERRORS + [False] * MAX_ERRORS
     assert gate.admits(message(stun.Class.RESPONSE, transaction=ASKED), KNOWN)
@@ -127,7 +127,7 @@ def test_role_conflicts_end() -> None:
 @given(st.binary(max_size=100), st.integers(0, 2**32))
 def test_no_datagram_raises(data: bytes, seed: int) -> None:
     chance = random.Random(seed)
-    gate = Gate(Connection())
+    gate = StunFilter(Connection())
     gate.admits(data, STRANGER)
     changed = bytearray(message(stun.Class.REQUEST))
     changed[chance.randrange(len(changed))] = chance.randrange(256)

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from link.rtc.leg import IceServer, Leg, LegState
-from link.rtc.relay import Injection, Relay
+from link.rtc.relay import LocalTrack, Relay
 from link.rtc.transport import turn_allocation
-from link.rtc.transport.turn_allocation import Allocation
+from link.rtc.transport.turn_allocation import TurnAllocation
 from link.rtc.transport.turn_framing import RelayUnavailable, Server
 from tests.link.rtc.coturn import Coturn, coturn, needs_coturn
 from tests.link.rtc.test_leg import Camera, Recorded, index_of, until
@@ -36,7 +36,7 @@ def leg(name: str, server: IceServer) -> Leg:
 async def test_media_flows_both_ways_through_the_relay(turn: Coturn, transport: str, no_task_left: None) -> None:
     offerer, answerer = leg("offerer", turn.server(transport)), leg("answerer", turn.server(transport))
     relay, up, down, sound = Relay(), Recorded(), Recorded(), Recorded()
-    camera, other, voice = Camera(), Camera(), Injection("audio", "voice")
+    camera, other, voice = Camera(), Camera(), LocalTrack("audio", "voice")
     relay.connect(camera.injection.flow, offerer, "camera")
     relay.connect(voice.flow, offerer, "microphone")
     relay.connect(other.injection.flow, answerer, "video0")
@@ -126,7 +126,7 @@ async def test_an_allocation_outlives_its_credentials(
     heard: list[bytes] = []
     lost: list[None] = []
     made = [
-        Allocation(
+        TurnAllocation(
             Server(server.urls[0], server.username, server.credential),
             on_burst=lambda _, count, __: list(range(count)),
             on_datagram=lambda data, _: heard.append(data),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from link.rtc.transport.udp_batch import Inbox, Target
-from link.rtc.transport.udp_socket import Port, running_poller
+from link.rtc.transport.udp_socket import UdpSocket, running_poller
 
 
 class Protocol(asyncio.DatagramProtocol):
@@ -31,7 +31,7 @@ class Reader:
     """A port on loopback and the bursts it was given."""
 
     def __init__(self) -> None:
-        self.port = Port("127.0.0.1")
+        self.port = UdpSocket("127.0.0.1")
         self.bursts: list[list[bytes]] = []
         self.came = asyncio.Event()
         self.protocol = Protocol()
@@ -139,4 +139,4 @@ async def test_without_epoll_each_socket_wakes_the_loop(monkeypatch: pytest.Monk
 
 async def test_an_address_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(OSError, match=r"assign|address"):
-        Port("203.0.113.7")
+        UdpSocket("203.0.113.7")

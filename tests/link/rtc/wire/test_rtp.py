@@ -26,7 +26,7 @@ from link.rtc.wire.rtp import (
     Nack,
     ReceiverReport,
     Remb,
-    Report,
+    ReportBlock,
     SenderReport,
     build_bye,
     build_cname,
@@ -139,7 +139,7 @@ class TestRtcp:
 
     @pytest.mark.parametrize("lost", [0, 5, -3, 0x7FFFFF, -0x800000])
     def test_receiver_report(self, lost: int) -> None:
-        report = Report(9, 255, lost, 70000, 12, 13, 14)
+        report = ReportBlock(9, 255, lost, 70000, 12, 13, 14)
         data = build_receiver_report(1, [report, report])
         assert parse_rtcp(data) == [ReceiverReport(1, (report, report))]
         [theirs] = RtcpPacket.parse(data)

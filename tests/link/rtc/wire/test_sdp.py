@@ -7,7 +7,7 @@ import random
 import time
 
 import pytest
-from aiortc.sdp import SessionDescription
+from aiortc.sdp import SessionDescription as AiortcDescription
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +16,8 @@ from link.rtc.wire.sdp import (
     MAX_CANDIDATES,
     MAX_SDP,
     Candidate,
-    Description,
     InvalidDescription,
+    SessionDescription,
     make_answer_media,
     make_offer_media,
     parse_candidate,
@@ -38,7 +38,7 @@ def describe(setup: str = "actpass", *, offer: bool = True, candidates: list[Can
         line.ssrcs = [100 + index, 200 + index] if line.kind == "video" else [100 + index]
         if line.kind == "video":
             line.rtx_of = {100 + index: 200 + index}
-    description = Description("user", "p" * 22, FINGERPRINT, setup, media, candidates or [HOST], complete=True)
+    description = SessionDescription("user", "p" * 22, FINGERPRINT, setup, media, candidates or [HOST], complete=True)
     return write_description(description, offer=offer, cname="name", session=7)
 
 
@@ -107,7 +107,7 @@ def test_the_answer_to_it() -> None:
     media = make_answer_media(offer.media)
     media[1].ssrcs, media[1].rtx_of = [5, 6], {5: 6}
     text = write_description(
-        Description("user", "p" * 22, FINGERPRINT, "active", media, [HOST], complete=True),
+        SessionDescription("user", "p" * 22, FINGERPRINT, "active", media, [HOST], complete=True),
         offer=False,
         cname="name",
         session=1,
@@ -124,7 +124,7 @@ def test_the_answer_to_it() -> None:
 
 
 def test_aiortc_reads_what_we_write() -> None:
-    theirs = SessionDescription.parse(describe())
+    theirs = AiortcDescription.parse(describe())
     assert [m.kind for m in theirs.media] == list(KINDS)
     assert theirs.media[1].ssrc_group[0].items == [101, 201]
     assert theirs.media[0].ice is not None
