@@ -1,6 +1,6 @@
 """The kiosk's stream to the server, what it says to the page, and the call that goes on.
 
-One `Client` keeps the stream up. What the server says is remembered (`Mirror`), handed to the page as it is, and
+One `Client` keeps the stream up. What the server says is remembered (`StateCache`), handed to the page as it is, and
 followed by the call's media and documents. What the page says goes to the server as it is, except for the page's own
 peer connection, which ends here.
 """
@@ -15,11 +15,11 @@ import structlog
 
 from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
-from kiosk_client.agent.call_end_retry import Farewell
+from kiosk_client.agent.call_end_retry import CallEndRetry
 from kiosk_client.agent.identity import Identity
-from kiosk_client.agent.media_monitor import Hearing
+from kiosk_client.agent.media_monitor import MediaMonitor
 from kiosk_client.agent.page_pieces import PagePieces
-from kiosk_client.agent.state_cache import LIVE, Mirror
+from kiosk_client.agent.state_cache import LIVE, StateCache
 from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
@@ -53,7 +53,7 @@ class Agent:
     def __init__(self, config: Config, identity: Identity, equipment: Equipment) -> None:
         server = identity.enrolment.server
         tls = tls_context(server, config.ca_file)
-        self.mirror = Mirror(document_camera=equipment.open_camera is not None)
+        self.mirror = StateCache(document_camera=equipment.open_camera is not None)
         self.listeners: set[Callable[[ServerMessage], None]] = set()
         self._identity = identity
         self._equipment = equipment
@@ -75,11 +75,11 @@ class Agent:
         )
         self._pieces = PagePieces(lambda: self.client.stream, self._post)
         self._addresses = AddressWatch(self._addresses_changed)
-        self._hearing = Hearing(
+        self._hearing = MediaMonitor(
             lambda: self._call.gateway.server_leg if self._call is not None else None,
             lambda silent: self._tell(self.mirror.set_silent(silent)),
         )
-        self._farewell = Farewell(self.client.request, self._post, lambda: self.client.connected)
+        self._farewell = CallEndRetry(self.client.request, self._post, lambda: self.client.connected)
 
     @property
     def call(self) -> Call | None:

@@ -28,7 +28,7 @@ class Request(Protocol):
     async def __call__(self, body: ClientMessage, timeout: float) -> ServerMessage: ...
 
 
-class Farewell:
+class CallEndRetry:
     """Sessions that the customer has left and the server does not know of yet; kept until it does."""
 
     def __init__(self, request: Request, post: Callable[[ClientMessage], None], connected: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ QUIET_S = 1.2  # by then a sign of life was asked for, and would have come
 AGAIN_S = 1.0  # without such a silence: what comes and goes is not said to have come back
 
 
-class Hearing:
+class MediaMonitor:
     """Looks at the leg to the server while a call runs, and tells a change: True when nothing at all is heard.
 
     A leg that is gone and not replaced in time is not heard either. While the first is made nothing is known. Methods

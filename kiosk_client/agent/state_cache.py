@@ -20,7 +20,7 @@ TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
 CHAT_LINES = 500
 
 
-class Mirror:
+class StateCache:
     """The kiosk's view of itself. `session` is the one the customer is in, or just ended."""
 
     def __init__(self, *, document_camera: bool) -> None:

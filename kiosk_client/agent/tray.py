@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
-from kiosk_client.devices.document_camera_track import Publish, Station
+from kiosk_client.devices.document_camera_track import DocumentCameraTrack, Publish
 from link.protocol.values import DocumentState, Session, SessionState
 from link.tasks import spawn
 
@@ -54,7 +54,7 @@ class Tray:
         self._show_s, self._settle_s = show_s, settle_s
         self._presses: dict[str, _Press] = {}
         self._session: Session | None = None
-        self._station: Station | None = None
+        self._station: DocumentCameraTrack | None = None
         self._began: float | None = None
         self._last: threading.Event | None = None
         self._bitrate: int | None = None
@@ -138,7 +138,7 @@ class Tray:
         log.info("document camera opens")
         self._on_open(True)
         # Its predecessor gives the device back first; one timeline goes through all of them.
-        station = Station(
+        station = DocumentCameraTrack(
             self._open_camera, self._publish, settle_s=self._settle_s, began=self._began, after=self._last
         )
         if self._bitrate is not None:
@@ -147,7 +147,7 @@ class Tray:
         self._began, self._last = station.began, station.gone
         self._station = station
 
-    async def _close(self, station: Station) -> None:
+    async def _close(self, station: DocumentCameraTrack) -> None:
         await station.stop()
         if self._station is None:
             self._on_open(False)

@@ -30,7 +30,7 @@ REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 Publish = Callable[[bytes, int, bool], None]
 
 
-class Station:
+class DocumentCameraTrack:
     """Camera, live video and stills while a document is shown. `start` once, `stop` once; both on the event loop."""
 
     def __init__(

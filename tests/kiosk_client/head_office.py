@@ -110,9 +110,13 @@ class HeadOffice:
 
         return await asyncio.wait_for(look(), timeout)
 
-    async def heard(self, kind: type[c.ClientMessage], timeout: float = 30.0) -> Any:
-        """Wait for a message of this kind; returns the latest."""
-        return await self.until(lambda: next((m for m in reversed(self.said) if isinstance(m, kind)), None), timeout)
+    async def heard(self, kind: type[c.ClientMessage], timeout: float = 30.0, **fields: Any) -> Any:
+        """Wait for a message of this kind with these fields; returns the latest."""
+
+        def wanted(message: c.ClientMessage) -> bool:
+            return isinstance(message, kind) and all(getattr(message, name) == value for name, value in fields.items())
+
+        return await self.until(lambda: next(filter(wanted, reversed(self.said)), None), timeout)
 
     @property
     def live_leg(self) -> Leg | None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
-import pytest_asyncio
 
-from kiosk_client.agent import media_monitor
-from kiosk_client.agent.media_monitor import Hearing
+from kiosk_client.agent.media_monitor import AGAIN_S, EVERY_S, QUIET_S, MediaMonitor
 from link.rtc.leg import Leg, LegState
 from link.rtc.statistics import LegStatistics
 
@@ -25,72 +23,114 @@ class Quiet:
         return LegStatistics(quiet=self.quiet)
 
 
-class Heard:
+class Timer:
+    def __init__(self, at: float, run: Callable[[], None]) -> None:
+        self.at, self.run = at, run
+
+    def cancel(self) -> None:
+        self.run = lambda: None
+
+
+class Loop:
+    """An event loop's clock and timers, made up."""
+
     def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[Timer] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, run: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(self.now + delay, run))
+        return self.timers[-1]
+
+    def run_for(self, seconds: float) -> None:
+        until = self.now + seconds
+        while due := [timer for timer in self.timers if timer.at <= until]:
+            first = min(due, key=lambda timer: timer.at)
+            self.timers.remove(first)
+            self.now = first.at
+            first.run()
+        self.now = until
+
+
+class Heard:
+    def __init__(self, loop: Loop) -> None:
         self.leg: Quiet | None = Quiet()
         self.told: list[bool] = []
-        self.hearing = Hearing(lambda: cast("Leg | None", self.leg), self.told.append)
+        self.loop = loop
+        self.monitor = MediaMonitor(lambda: cast("Leg | None", self.leg), self.told.append)
 
-    async def looks(self, count: int = 3) -> list[bool]:
-        await asyncio.sleep(count * media_monitor.EVERY_S)
+    def after(self, seconds: float) -> list[bool]:
+        self.loop.run_for(seconds)
         return self.told
 
 
-@pytest_asyncio.fixture
-async def heard(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Heard]:
-    monkeypatch.setattr(media_monitor, "EVERY_S", 0.02)
-    monkeypatch.setattr(media_monitor, "AGAIN_S", 0.1)
-    at = Heard()
-    at.hearing.begin()
-    at.hearing.begin()
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+    loop = Loop()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
+    at = Heard(loop)
+    at.monitor.begin()
+    at.monitor.begin()
     yield at
-    at.hearing.end()
+    at.monitor.end()
+    at.loop.run_for(10 * EVERY_S)
+    assert not loop.timers
 
 
-async def test_a_silence_is_told_once_and_its_end_after_a_while(heard: Heard) -> None:
+def test_a_silence_is_told_once_and_its_end_after_a_while(heard: Heard) -> None:
     assert heard.leg is not None
-    heard.leg.quiet = 1.1  # where nobody speaks a report comes every second
-    assert await heard.looks() == []
-    heard.leg.quiet = 1.4
-    assert await heard.looks(5) == [True]
+    heard.leg.quiet = QUIET_S - 0.1  # where nobody speaks a report comes every second
+    assert heard.after(3 * EVERY_S) == []
+    heard.leg.quiet = QUIET_S + 0.2
+    assert heard.after(5 * EVERY_S) == [True]
     heard.leg.quiet = 0.1
-    assert await heard.looks(2) == [True], "it may go again"
-    assert await heard.looks(8) == [True, False]
+    assert heard.after(AGAIN_S - 0.1) == [True], "it may go again"
+    assert heard.after(0.1 + EVERY_S) == [True, False]
 
 
-async def test_while_a_leg_is_made_anew_nothing_new_is_known(heard: Heard) -> None:
+def test_it_looks_as_often_as_it_says(heard: Heard) -> None:
+    assert heard.leg is not None
+    heard.leg.quiet = QUIET_S + 0.2
+    assert heard.after(EVERY_S - 0.01) == []
+    assert heard.after(0.02) == [True]
+    assert len(heard.loop.timers) == 1, "begun twice, it looks once"
+
+
+def test_while_a_leg_is_made_anew_nothing_new_is_known(heard: Heard) -> None:
     assert heard.leg is not None
     heard.leg.quiet = 2.5
-    assert await heard.looks() == [True]
+    assert heard.after(EVERY_S) == [True]
     heard.leg = None
-    assert await heard.looks(8) == [True]
+    assert heard.after(3.0) == [True]
     heard.leg = Quiet()
     heard.leg.state = LegState.CONNECTING
-    assert await heard.looks(8) == [True]
+    assert heard.after(3.0) == [True]
     heard.leg.state = LegState.CONNECTED
-    assert await heard.looks(12) == [True, False]
+    assert heard.after(AGAIN_S + 2 * EVERY_S) == [True, False]
 
 
-async def test_a_leg_that_is_gone_and_not_replaced_is_not_heard(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_monitor, "QUIET_S", 0.2)
+def test_a_leg_that_is_gone_and_not_replaced_is_not_heard(heard: Heard) -> None:
     assert heard.leg is not None
     heard.leg.state = LegState.CONNECTING
-    assert await heard.looks(15) == [], "the first is being made"
+    assert heard.after(4.0) == [], "the first is being made"
     heard.leg.state = LegState.CONNECTED
-    assert await heard.looks() == []
+    assert heard.after(EVERY_S) == []
     heard.leg = None
-    assert await heard.looks() == [], "one that is replaced at once is no news"
+    assert heard.after(QUIET_S - EVERY_S) == [], "one that is replaced at once is no news"
     heard.leg = Quiet()
-    assert await heard.looks() == []
+    assert heard.after(EVERY_S) == []
     heard.leg.state = LegState.CLOSED
-    assert await heard.looks(15) == [True]
+    assert heard.after(QUIET_S + 2 * EVERY_S) == [True]
     heard.leg = Quiet()
-    assert await heard.looks(12) == [True, False]
+    assert heard.after(AGAIN_S + 2 * EVERY_S) == [True, False]
 
 
-async def test_who_is_in_no_call_misses_nothing(heard: Heard) -> None:
+def test_who_is_in_no_call_misses_nothing(heard: Heard) -> None:
     assert heard.leg is not None
     heard.leg.quiet = 3.0
-    assert await heard.looks() == [True]
-    heard.hearing.end()
-    assert await heard.looks() == [True, False]
+    assert heard.after(EVERY_S) == [True]
+    heard.monitor.end()
+    assert heard.after(3.0) == [True, False]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk_client.agent.state_cache import Mirror
+from kiosk_client.agent.state_cache import StateCache
 from link.protocol.server import (
     AssistanceState,
     ChatMessage,
@@ -28,7 +28,7 @@ def line(number: int, name: str = "s1") -> ChatMessage:
 
 
 def test_a_page_before_any_connection_is_told_that_there_is_none() -> None:
-    assert Mirror(document_camera=True).greeting() == [
+    assert StateCache(document_camera=True).greeting() == [
         PageStatus(online=False, document_camera=True),
         AssistanceState(asked=False),
         SessionGone(),
@@ -36,7 +36,7 @@ def test_a_page_before_any_connection_is_told_that_there_is_none() -> None:
 
 
 def test_a_late_page_is_told_of_a_silence() -> None:
-    mirror = Mirror(document_camera=True)
+    mirror = StateCache(document_camera=True)
     mirror.set_online(True)
     mirror.set_silent(True)
     assert mirror.greeting()[0] == PageStatus(online=True, document_camera=True, silent=True)
@@ -44,7 +44,7 @@ def test_a_late_page_is_told_of_a_silence() -> None:
 
 
 def test_a_late_page_gets_the_whole_call() -> None:
-    mirror = Mirror(document_camera=False)
+    mirror = StateCache(document_camera=False)
     mirror.set_online(True)
     told: list[ServerMessage] = [
         CONFIG,
@@ -66,7 +66,7 @@ def test_a_late_page_gets_the_whole_call() -> None:
 
 
 def test_nothing_of_a_customer_stays() -> None:
-    mirror = Mirror(document_camera=False)
+    mirror = StateCache(document_camera=False)
     told: list[ServerMessage] = [CONFIG, SessionUpdate(session()), line(1), AssistanceState(asked=True), SessionGone()]
     for message in told:
         mirror.take(message)
@@ -75,7 +75,7 @@ def test_nothing_of_a_customer_stays() -> None:
 
 
 def test_a_session_that_was_left_is_not_heard_of_again() -> None:
-    mirror = Mirror(document_camera=False)
+    mirror = StateCache(document_camera=False)
     mirror.take(SessionUpdate(session()))
     mirror.forget()
     assert not mirror.take(SessionUpdate(session(state=SessionState.ENDED)))
@@ -84,7 +84,7 @@ def test_a_session_that_was_left_is_not_heard_of_again() -> None:
 
 
 def test_a_new_session_replaces_the_old_one_with_its_chat() -> None:
-    mirror = Mirror(document_camera=False)
+    mirror = StateCache(document_camera=False)
     told: list[ServerMessage] = [
         SessionUpdate(session()),
         line(1),
@@ -98,7 +98,7 @@ def test_a_new_session_replaces_the_old_one_with_its_chat() -> None:
 
 
 def test_an_older_session_does_not_replace_the_live_one() -> None:
-    mirror = Mirror(document_camera=False)
+    mirror = StateCache(document_camera=False)
     mirror.take(SessionUpdate(session("s2")))
     assert not mirror.take(SessionUpdate(session("s1", SessionState.CLOSED)))
     assert not mirror.take(line(1, "s1"))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kiosk_client.devices import document_camera_track as station_module
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, FolderCamera, Still
-from kiosk_client.devices.document_camera_track import Station
+from kiosk_client.devices.document_camera_track import DocumentCameraTrack
 from link.rtc.wire.vp8 import picture_size
 from link.tasks import cancel, spawn
 
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_live_video_and_stills(folder: Path) -> None:
     watcher = Watcher()
-    station = Station(lambda: FolderCamera(folder), watcher.publish)
+    station = DocumentCameraTrack(lambda: FolderCamera(folder), watcher.publish)
     station.start()
     await watcher.until(2)
     first = await station.still()
@@ -61,7 +61,7 @@ async def test_live_video_and_stills(folder: Path) -> None:
 
 async def test_a_keyframe_is_made_when_asked_for(folder: Path) -> None:
     watcher = Watcher()
-    station = Station(lambda: FolderCamera(folder), watcher.publish)
+    station = DocumentCameraTrack(lambda: FolderCamera(folder), watcher.publish)
     station.start()
     await watcher.until(2)
     assert not watcher.frames[1][2]
@@ -74,7 +74,7 @@ async def test_a_keyframe_is_made_when_asked_for(folder: Path) -> None:
 
 async def test_a_much_lower_bitrate_begins_a_new_encoder(folder: Path) -> None:
     watcher = Watcher()
-    station = Station(lambda: FolderCamera(folder), watcher.publish)
+    station = DocumentCameraTrack(lambda: FolderCamera(folder), watcher.publish)
     station.start()
     await watcher.until(2)
     station.set_bitrate(1)
@@ -86,7 +86,7 @@ async def test_a_much_lower_bitrate_begins_a_new_encoder(folder: Path) -> None:
 
 async def test_nothing_is_published_after_the_stop(folder: Path) -> None:
     watcher = Watcher()
-    station = Station(lambda: FolderCamera(folder), watcher.publish)
+    station = DocumentCameraTrack(lambda: FolderCamera(folder), watcher.publish)
     station.start()
     await watcher.until(1)
     await station.stop()
@@ -102,7 +102,7 @@ async def test_a_camera_that_does_not_open_fails_the_still() -> None:
     def broken() -> DocumentCamera:
         raise CameraError("unplugged")
 
-    station = Station(broken, Watcher().publish)
+    station = DocumentCameraTrack(broken, Watcher().publish)
     station.start()
     with pytest.raises(CameraError, match="unplugged"):
         await station.still()
@@ -124,7 +124,7 @@ async def test_a_camera_that_breaks_in_the_call_fails_the_still() -> None:
             self.closed = True
 
     camera = Breaking()
-    station = Station(lambda: camera, Watcher().publish)
+    station = DocumentCameraTrack(lambda: camera, Watcher().publish)
     station.start()
     with pytest.raises(CameraError, match="cable"):
         await station.still()
@@ -162,7 +162,7 @@ async def test_a_camera_that_comes_back_gives_documents_again(folder: Path, monk
         return opened[-1]
 
     watcher = Watcher()
-    station = Station(open_again, watcher.publish)
+    station = DocumentCameraTrack(open_again, watcher.publish)
     station.start()
     await watcher.until(2)
     opened[0].error = CameraError("the cable was pulled")
@@ -189,7 +189,7 @@ async def test_one_bad_still_is_no_end_of_documents(folder: Path) -> None:
                 raise ValueError("not a picture")
             return super().still()
 
-    station = Station(lambda: Spoiled(folder), Watcher().publish)
+    station = DocumentCameraTrack(lambda: Spoiled(folder), Watcher().publish)
     station.start()
     with pytest.raises(CameraError):
         await station.still()
@@ -214,7 +214,7 @@ class Gated(FolderCamera):
 
 async def test_a_still_that_nobody_waits_for_is_not_taken(folder: Path) -> None:
     camera = Gated(folder)
-    station = Station(lambda: camera, Watcher().publish)
+    station = DocumentCameraTrack(lambda: camera, Watcher().publish)
     station.start()
     assert await asyncio.to_thread(camera.waiting.wait, 10)
     waiting = spawn(station.still(), name="still")
