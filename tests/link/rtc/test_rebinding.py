@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from aioice import stun
@@ -21,6 +22,7 @@ from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import Camera, Pair, until
 from tests.machine import allow
+from tests.stalls import undisturbed
 
 FOLLOWED_S = 1.0
 HERE, ELSEWHERE = ("192.0.2.7", 5000), ("192.0.2.7", 5001)
@@ -168,7 +170,7 @@ async def follow(*, up: bool, down: bool) -> None:
 @pytest.mark.alone
 async def test_the_far_end_is_followed(no_task_left: None) -> None:
     """Where it sends nothing, the server hears no media from the new address: its own checks have to tell."""
-    await asyncio.gather(*(follow(up=up, down=down) for up in (True, False) for down in (True, False)))
+    await undisturbed(*(partial(follow, up=up, down=down) for up in (True, False) for down in (True, False)))
 
 
 @pytest.mark.alone

@@ -23,6 +23,7 @@ from link.rtc.wire.vp8 import parse_descriptor
 from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.parties import DELTA, KEYFRAME, LOUD, PITCHES, Party, Room, tone
+from tests.stalls import TRIES
 
 pytestmark = pytest.mark.alone
 
@@ -157,22 +158,30 @@ class Session:
                     assert (name, shown) in self.left, f"{what}: {name} does not get {shown}"
 
     async def measure(self, what: str) -> float:
-        """Decode what everybody hears; the loudest of what nobody should hear, in dBFS."""
-        since = time.monotonic()
-        while time.monotonic() < since + 0.3:  # what was on its way has arrived, on a busy machine too
-            await self.room.flow(1)
-        levels = await self.room.all_levels(20)
-        worst = -120.0
-        for name, row in levels.items():
-            if name in LOSSY:
-                continue  # its holes are concealed, which sounds of everything
-            allowed = {n for n in row if self.may(name, n, MICROPHONE)}
-            silent = {n: v for n, v in row.items() if n not in allowed}
-            assert all(v < QUIET for v in silent.values()), (what, name, row)
-            if len(allowed) <= 2 and allowed.isdisjoint(LOSSY):  # nobody waits for a slot, so nothing is cut
-                assert all(row[n] > LOUD for n in allowed), (what, name, row)
-            worst = max(worst, *silent.values())
-        return worst
+        """Decode what everybody hears; the loudest of what nobody should hear, in dBFS.
+
+        What leaks does so each time; what a busy machine brings late or tears into pieces does not.
+        """
+        for attempt in range(1, TRIES + 1):
+            since = time.monotonic()
+            while time.monotonic() < since + 0.3:  # what was on its way has arrived, on a busy machine too
+                await self.room.flow(1)
+            levels = await self.room.all_levels(20)
+            try:
+                return max(self._leaks(what, name, row) for name, row in levels.items() if name not in LOSSY)
+            except AssertionError:
+                if attempt == TRIES:
+                    raise
+        raise AssertionError("never tried")
+
+    def _leaks(self, what: str, name: str, row: dict[str, float]) -> float:
+        """The loudest of what `name` should not hear. Holes of lossy paths are concealed, which sounds of all."""
+        allowed = {n for n in row if self.may(name, n, MICROPHONE)}
+        silent = {n: v for n, v in row.items() if n not in allowed}
+        assert all(v < QUIET for v in silent.values()), (what, name, row)
+        if len(allowed) <= 2 and allowed.isdisjoint(LOSSY):  # nobody waits for a slot, so nothing is cut
+            assert all(row[n] > LOUD for n in allowed), (what, name, row)
+        return max(silent.values(), default=-120.0)
 
 
 @asynccontextmanager

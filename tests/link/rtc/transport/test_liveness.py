@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 
@@ -15,6 +16,7 @@ from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import Camera, Pair, until
 from tests.machine import allow
+from tests.stalls import undisturbed
 
 TICK = 0.1
 
@@ -158,7 +160,7 @@ async def test_no_leg_is_lost_on_a_bad_network(no_task_left: None) -> None:
         {"delay": 0.25, "jitter": 0.1},
         {"loss": 0.1, "delay": 0.25, "jitter": 0.1},
     ]
-    await asyncio.gather(*(bear(network, talking=talking) for network in networks for talking in (True, False)))
+    await undisturbed(*(partial(bear, network, talking=on) for network in networks for on in (True, False)))
 
 
 @pytest.mark.alone
