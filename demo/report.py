@@ -23,7 +23,7 @@ MOST_MISSING_S = 1.0
 # Of a call, what browsers may leave out for each time that the machine is slower than usual: starved, they send nothing
 # for moments, and the record declares that nothing came. Half of each of two cores, 2.1 times slower: 0.2 of it.
 MOST_UNSENT = 0.3
-CONTINUOUS = ("kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone")
+CONTINUOUS = ("customer-1.camera", "customer-1.microphone", "specialist-1.camera", "specialist-1.microphone")
 TRACKS = (*CONTINUOUS, "cobrowse")
 
 

@@ -20,6 +20,8 @@ from link.protocol.values import (
     Id,
     Language,
     Note,
+    ParticipantMode,
+    ParticipantRole,
     Sdp,
     Text,
 )
@@ -279,6 +281,44 @@ class CobrowseRefresh(ClientBase, tag="cobrowse_refresh"):
     failed: bool = False
 
 
+class ParticipantInvite(ClientBase, tag="participant_invite"):
+    """Ask somebody of the bank to take part in the call. Reply: ``session``."""
+
+    faces = CONSOLE_ONLY
+    session: Id
+    person: Id
+    role: ParticipantRole
+
+
+class InvitationAnswer(ClientBase, tag="invitation_answer"):
+    """Who was asked joins, or does not. Reply: ``session`` or ``done``."""
+
+    faces = CONSOLE_ONLY
+    session: Id
+    joins: bool
+
+
+class ParticipantRemove(ClientBase, tag="participant_remove"):
+    """A participant leaves the call, an invitation is withdrawn, or the lead shows somebody out. Reply: ``done``."""
+
+    faces = CONSOLE_ONLY
+    session: Id
+    participant: Code
+
+
+class SetMode(ClientBase, tag="set_mode"):
+    """Somebody takes part in another mode: the lead holds and resumes others, supervisors choose their own.
+
+    ``to`` is whom a whisper reaches. Reply: ``done``.
+    """
+
+    faces = CONSOLE_ONLY
+    session: Id
+    participant: Code
+    mode: ParticipantMode
+    to: Code | None = None
+
+
 class AssistanceTake(ClientBase, tag="assistance_take"):
     """A guide goes to the customer; ``done`` says that it is over. Reply: ``done``."""
 
@@ -316,5 +356,9 @@ ClientMessage = (
     | Point
     | Highlight
     | CobrowseRefresh
+    | ParticipantInvite
+    | InvitationAnswer
+    | ParticipantRemove
+    | SetMode
     | AssistanceTake
 )

@@ -15,9 +15,9 @@ from link.protocol.client import ClientMessage
 from link.protocol.server import ServerMessage
 from link.protocol.values import Code, Count, Face
 
-VERSION = 1
+VERSION = 2
 FRAME_BYTES = 64 * 1024
-SUBPROTOCOL = "visavis.v1"
+SUBPROTOCOL = "visavis.v2"
 TIME_HEADER = "Visavis-Time"
 """With an answer 401 to a device: the server's time (unix seconds), by which its assertion was not made just now."""
 

@@ -105,6 +105,21 @@ class Ring(ServerBase, tag="ring"):
     remaining_s: Count
 
 
+class Invitation(ServerBase, tag="invitation"):
+    """Somebody asks this person to take part in a call, as ``participant``; it ends after ``remaining_s`` seconds."""
+
+    session: Session
+    participant: Code
+    remaining_s: Count
+
+
+class InvitationOver(ServerBase, tag="invitation_over"):
+    """It is over: ``joined``, ``declined``, ``withdrawn``, ``timeout``, ``left``, ``lost`` or ``restart``."""
+
+    session: Id
+    reason: Code
+
+
 class RingStop(ServerBase, tag="ring_stop"):
     """It rings no more here: ``answered``, ``declined``, ``timeout``, ``left`` or ``lost``."""
 
@@ -122,7 +137,8 @@ class SessionGone(ServerBase, tag="session_gone"):
     """This client has no session (any more): back to idle.
 
     A specialist is told what became of ``session`` by ``reason``: ``requeued`` (the specialist was gone too long, and
-    the customer waits first in line), ``overdue`` (time for the outcome ran out), or null.
+    the customer waits first in line), ``overdue`` (time for the outcome ran out), ``left``, ``removed``, ``ended`` or
+    ``lost`` for who took part beside the specialist, or null.
     """
 
     reason: Code | None = None
@@ -219,6 +235,8 @@ ServerMessage = (
     | QueueState
     | Ring
     | RingStop
+    | Invitation
+    | InvitationOver
     | SessionUpdate
     | SessionGone
     | ChatMessage

@@ -62,6 +62,27 @@ class Presence(StrEnum):
     WRAP_UP = "wrap_up"
 
 
+class ParticipantRole(StrEnum):
+    """As what somebody takes part in a session."""
+
+    CUSTOMER = "customer"
+    SPECIALIST = "specialist"
+    CONSULTANT = "consultant"
+    INTERPRETER = "interpreter"
+    GUIDE = "guide"
+    SUPERVISOR = "supervisor"
+
+
+class ParticipantMode(StrEnum):
+    """How somebody takes part: who hears and sees them. ``barge`` is ``talk``, begun by a supervisor unasked."""
+
+    TALK = "talk"
+    HOLD = "hold"
+    MONITOR = "monitor"
+    WHISPER = "whisper"
+    BARGE = "barge"
+
+
 class DocumentState(StrEnum):
     """Life of a document that the specialist asked for."""
 
@@ -150,11 +171,30 @@ class Network(Value):
     reason: Code
 
 
+class Participant(Value):
+    """Somebody who takes part in a session, or is asked to (``invited``). ``id`` is ``<role>-<n>``.
+
+    ``person`` is a kiosk's id for the customer. ``present`` is false while the connection is gone. A supervisor who
+    monitors or whispers is in the views of specialists and supervisors only. ``to`` is whom a whisper reaches.
+    """
+
+    id: Code
+    role: ParticipantRole
+    person: Id
+    name: Name = ""
+    present: bool = True
+    invited: bool = False
+    mode: ParticipantMode = ParticipantMode.TALK
+    to: Code | None = None
+
+
 class Session(Value):
     """Everything a face needs to draw a session; sent whole at every change, so any copy of it repairs a missed one.
 
     ``waited_s``, ``active_s`` and ``wait_s`` are seconds; ``position`` counts from 1 while waiting and is 0 otherwise.
     ``wait_s`` is null when no honest estimate exists (nobody who fits is logged in: ``staffed`` is false then).
+
+    ``participants`` are those who take part or are asked to, the customer first; ``specialist`` is who leads the call.
 
     For the specialist of an ended call: ``closes_s`` seconds are left to say how it went, ``extensions`` more times
     that can begin anew, and ``chosen`` is the outcome that stands if it does not.
@@ -176,6 +216,7 @@ class Session(Value):
     staffed: bool = True
     waited_s: Count = 0
     active_s: Count = 0
+    participants: list[Participant] = []
     specialist: Id | None = None
     specialist_name: Name = ""
     kiosk_connected: bool = True
@@ -195,7 +236,7 @@ class Session(Value):
 
 
 class Chat(Value):
-    """One chat line. ``sender`` is ``kiosk`` or ``specialist``; ``at_ms`` counts from the session's start."""
+    """One chat line. ``sender`` is a participant; ``at_ms`` counts from the session's start."""
 
     id: Id
     sender: Code

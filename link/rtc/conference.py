@@ -56,6 +56,23 @@ class Conference:
         self._matrix.set(participant, setting)
         self._wire()
 
+    def arrange(self, tracks: Mapping[str, Sequence[str]], principals: Mapping[str, str]) -> None:
+        """These participants there can be from now on, the highest rank first; others are forgotten.
+
+        Who has another principal than before gets its slots filled anew.
+        """
+        before = {participant: self._matrix.principal(participant) for participant in self._places}
+        self._matrix.arrange(tracks, principals)
+        for participant in before:
+            if participant not in tracks:
+                self.leave(participant)
+                del self._places[participant]
+                self._shown.pop(participant, None)
+            elif self._matrix.principal(participant) != before[participant]:
+                self._places[participant] = self._matrix.places(participant)
+        self._shut = {source for source in self._shut if source.participant in tracks}
+        self._wire()
+
     def forward(self, on: bool) -> None:
         """Forward what the matrix lets through, or nothing at all."""
         if on is not self._forwarding:

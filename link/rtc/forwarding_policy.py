@@ -6,8 +6,8 @@ for who is heard by some only. A cell is open when the one side sends to the oth
 
 A leg has three audio and three video slots. Which source takes which of them (`Places`):
 
-1. The leg's *principal*, the first participant of all but its own, has fixed slots: its microphone `audio0`, its camera
-   `video0` and, if it publishes one, its auxiliary `video1`. They stay empty while it is away.
+1. The leg's *principal* (unless named, the first participant of all but its own) has fixed slots: its microphone
+   `audio0`, its camera `video0` and, if it publishes one, its auxiliary `video1`. They stay empty while it is away.
 2. Every other source takes a free slot and keeps it; nobody moves because somebody else joins or leaves. Who comes back
    takes the slot it had, if that is free.
 3. With more sources than slots, those of who spoke last come first, and of who spoke at the same time or never, those
@@ -74,7 +74,18 @@ class ForwardingPolicy:
     def __init__(self, tracks: Mapping[str, Sequence[str]]) -> None:
         """`tracks` says what each possible participant publishes, the highest rank first."""
         self._tracks = dict(tracks)
+        self._principals: dict[str, str] = {}
         self._settings: dict[str, Setting] = {}
+
+    def arrange(self, tracks: Mapping[str, Sequence[str]], principals: Mapping[str, str]) -> None:
+        """These participants there can be from now on, the highest rank first; `principals` names some of theirs."""
+        self._tracks, self._principals = dict(tracks), dict(principals)
+        self._settings = {name: setting for name, setting in self._settings.items() if name in tracks}
+
+    def principal(self, participant: str) -> str:
+        """Who has fixed slots at this participant; empty for nobody."""
+        first = next((name for name in self._tracks if name != participant), "")
+        return self._principals.get(participant, first)
 
     def set(self, participant: str, setting: Setting) -> None:
         """Let this participant take part like that from now on. Raises `ValueError` for one that there is not."""
@@ -108,9 +119,8 @@ class ForwardingPolicy:
 
     def places(self, participant: str) -> Places:
         """The slots of a leg of this participant, all empty."""
-        principal = next((name for name in self._tracks if name != participant), None)
-        tracks = self._tracks[principal] if principal is not None else ()
-        return Places({Source(principal or "", track): _PRINCIPAL[track] for track in tracks})
+        principal = self.principal(participant)
+        return Places({Source(principal, track): _PRINCIPAL[track] for track in self._tracks.get(principal, ())})
 
 
 class Places:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from link.protocol.values import ParticipantRole
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
@@ -14,7 +15,17 @@ from server.journal import Journal
 from server.recording.recorder import Keep, Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.recording.space import DiskFloor
-from server.session.events import Event, LegConnected, RecordingStarted, decode
+from server.session.events import (
+    KIOSK,
+    SPECIALIST,
+    Answered,
+    Event,
+    LegConnected,
+    ParticipantInvited,
+    RecordingStarted,
+    SessionRequested,
+    decode,
+)
 
 Post = Callable[[Event], None]
 OnFailure = Callable[[], None]
@@ -59,6 +70,7 @@ class RecorderFactory:
         history: list[Event] = []
         first_us = begun_ms = 0
         connected: dict[str, int] = {}
+        roles = {KIOSK: ParticipantRole.CUSTOMER, SPECIALIST: ParticipantRole.SPECIALIST}
         async for page in self._journal.pages(session):
             first_us = first_us or page[0].at_us
             for entry in page:
@@ -69,6 +81,8 @@ class RecorderFactory:
                     begun_ms = at_ms
                 elif isinstance(event, LegConnected):
                     connected.setdefault(event.participant, at_ms)
+                else:
+                    roles |= _role(event)
         key: SessionKey | None = None
         try:
             key = await self._vault.open(session)
@@ -86,7 +100,7 @@ class RecorderFactory:
             expected={
                 f"{participant}.{name}": max(begun_ms, at_ms)
                 for participant, at_ms in connected.items()
-                for name in EXPECTED.get(participant, ())
+                for name in (EXPECTED.get(roles[participant], ()) if participant in roles else ())
             },
         )
 
@@ -133,3 +147,16 @@ class RecorderFactory:
     async def discard(self, session: str) -> None:
         """Empty the session's spool: everything in it is sealed and journaled."""
         await discard_spool(session, self._spool)
+
+
+def _role(event: Event) -> dict[str, ParticipantRole]:
+    """Whose role an event of the journal says."""
+    match event:
+        case SessionRequested(participant=participant):
+            return {participant: ParticipantRole.CUSTOMER}
+        case Answered(participant=participant):
+            return {participant: ParticipantRole.SPECIALIST}
+        case ParticipantInvited(participant=participant, role=role):
+            return {participant: ParticipantRole(role)}
+        case _:
+            return {}

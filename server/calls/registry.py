@@ -13,7 +13,7 @@ import structlog
 
 from link.protocol.client import CallRequest
 from link.protocol.errors import NotFound, Unavailable, VisavisError, WrongState
-from link.protocol.values import Document, Session, SessionState
+from link.protocol.values import Document, ParticipantRole, Session, SessionState
 from link.tasks import cancel, spawn
 from server.bus import Bus
 from server.calls.recorder_factory import RecorderFactory
@@ -27,6 +27,7 @@ from server.routing.dispatcher import Dispatcher
 from server.session import events as e
 from server.session import private
 from server.session.machine import Graces, Machine
+from server.session.participants import Membership
 from server.session.state import QUEUEING, State, view
 from server.store import Store
 from server.store.kiosks import Kiosk
@@ -134,10 +135,10 @@ class Registry:
         return None if room is None else room.state.phase
 
     def of_specialist(self, person: str) -> Room | None:
-        """The session that this specialist talks in, and may, or has still to dispose of."""
+        """The session that this person takes part in, and may, or has still to dispose of."""
         session = self.dispatch.session_of(person)
         room = self._rooms.get(session or "")
-        if room is None or room.state.specialist != person:
+        if room is None or room.state.as_whom(person) is None:
             return None
         return None if room.state.open and not self._serves(person, room.state) else room
 
@@ -149,9 +150,12 @@ class Registry:
         return room
 
     def specialists_room(self, person: str, session: str) -> Room:
-        """The room in which this specialist is. Raises `NotFound` for any other."""
+        """The room in which this person is, or is rung or invited. Raises `NotFound` for any other."""
         room = self._rooms.get(session)
-        if room is None or person not in (room.state.specialist, room.state.ringing):
+        if room is None:
+            raise NotFound("no such session")
+        state = room.state
+        if person not in (state.specialist, state.ringing) and state.of_person(person) is None:
             raise NotFound("no such session")
         return room
 
@@ -226,6 +230,7 @@ class Registry:
                     request=message.request,
                     elderly=message.elderly,
                     step=message.step,
+                    participant=f"{ParticipantRole.CUSTOMER}-1",
                 ),
                 e.ConsentGiven(consent.version, consent.language, self._notice.sha256(consent.language)),
             )
@@ -234,7 +239,7 @@ class Registry:
             await room.stop()
             raise
         if kiosk.id in self._absent:
-            room.post(e.ParticipantLost(e.KIOSK))
+            room.post(e.ParticipantLost(room.state.customer))
         return room.view()
 
     def kiosk_connected(self, kiosk: str, connected: bool) -> None:
@@ -242,7 +247,7 @@ class Registry:
         (self._absent.discard if connected else self._absent.add)(kiosk)
         for room in self._rooms.values():
             if room.state.request is not None and room.state.request.kiosk == kiosk and room.state.open:
-                room.post((e.ParticipantReturned if connected else e.ParticipantLost)(e.KIOSK))
+                room.post((e.ParticipantReturned if connected else e.ParticipantLost)(room.state.customer))
 
     def document(self, kiosk: str, session: str, document: str) -> Document:
         """A document that this kiosk may upload now.
@@ -287,8 +292,10 @@ class Registry:
         room = self._rooms.get(self.dispatch.session_of(person) or "")
 
         def leave(state: State) -> Iterable[e.Event]:
-            foreign = state.specialist == person and state.open and not self._serves(person, state)
-            return [e.Requeued("not_allowed")] if foreign else []
+            me = state.as_whom(person)
+            if me is None or not state.open or self._serves(person, state):
+                return []
+            return [e.Requeued("not_allowed") if me == state.lead else e.ParticipantLeft(me, "revoked")]
 
         if room is not None:
             room.post(make=leave)
@@ -304,7 +311,7 @@ class Registry:
             return
         room = self.of_specialist(person)
         if room is not None:
-            room.post(make=lambda state: [e.ParticipantReturned(e.SPECIALIST)] if state.specialist == person else [])
+            room.post(make=lambda state: [e.ParticipantReturned(me)] if (me := state.as_whom(person)) else [])
 
     def _specialist_gone(self, person: str, *, ringing_only: bool = False, cut: bool = False) -> None:
         room = self._rooms.get(self.dispatch.session_of(person) or "")
@@ -314,8 +321,12 @@ class Registry:
         def gone(state: State) -> Iterable[e.Event]:
             if state.ringing == person:
                 return [e.OfferEnded(person, "lost")]
-            in_call = state.specialist == person and state.open and not ringing_only
-            return [e.ParticipantLost(e.SPECIALIST, cut)] if in_call else []
+            asked = state.of_person(person)
+            if asked is not None and asked.membership is Membership.INVITED:
+                return [e.InvitationEnded(asked.id, "lost")]
+            me = state.as_whom(person)
+            in_call = me is not None and state.open and not ringing_only
+            return [e.ParticipantLost(me, cut)] if me is not None and in_call else []
 
         room.post(make=gone)
 
@@ -326,21 +337,54 @@ class Registry:
         def take(state: State) -> Iterable[e.Event]:
             if person.id not in (state.ringing, state.specialist):
                 raise NotFound("it does not ring here any more")
-            return [e.Answered(person.id, person.name)]
+            return [e.Answered(person.id, person.name, state.offered or state.lead or "")]
 
         await room.submit(make=take)
         return room
 
-    async def by_specialist(self, person: str, session: str, *events: e.Event) -> Room:
-        """Let this happen in a session if it is this specialist's. Raises `NotFound` if it is not."""
+    async def by_person(self, person: str, session: str, make: Callable[[str], e.Event]) -> Room:
+        """Let this happen, made for the participant that this person is. Raises `NotFound` for who takes no part."""
         room = self.specialists_room(person, session)
 
-        def check(state: State) -> Iterable[e.Event]:
-            if state.specialist != person:
+        def act(state: State) -> Iterable[e.Event]:
+            me = state.as_whom(person)
+            if me is None:
                 raise NotFound("no such session")
-            return events
+            return [make(me)]
 
-        await room.submit(make=check)
+        await room.submit(make=act)
+        return room
+
+    async def invite(self, by: Person, session: str, person: Person, role: ParticipantRole) -> Room:
+        """Ask somebody to take part in a call. Raises `NotFound` where it is not `by`'s, or the other is not there.
+
+        Whoever is rung, talks or wraps up elsewhere is not asked.
+        """
+        room = self.specialists_room(by.id, session)
+        request = room.state.request
+        if request is None or not self.dispatch.free_for(person.id, request.branch):
+            raise NotFound("this person cannot be asked now")
+
+        def ask(state: State) -> Iterable[e.Event]:
+            me = state.as_whom(by.id)
+            if me is None:
+                raise NotFound("no such session")
+            return [e.ParticipantInvited(state.numbered(role), role, person.id, person.name, me)]
+
+        await room.submit(make=ask)
+        return room
+
+    async def answer_invitation(self, person: str, session: str, *, joins: bool) -> Room:
+        """Join, or decline to. Raises `NotFound` for who is not invited."""
+        room = self.specialists_room(person, session)
+
+        def answer(state: State) -> Iterable[e.Event]:
+            one = state.of_person(person)
+            if one is None:
+                raise NotFound("the invitation is over")
+            return [e.ParticipantJoined(one.id) if joins else e.InvitationEnded(one.id, "declined")]
+
+        await room.submit(make=answer)
         return room
 
     # What rooms and dispatch tell.
@@ -349,7 +393,8 @@ class Registry:
         room = self._rooms.get(session)
         if room is None:
             raise NotFound("no such session")
-        await room.submit(e.Offered(specialist, name))
+        role = ParticipantRole.SPECIALIST
+        await room.submit(make=lambda state: [e.Offered(specialist, name, state.numbered(role))])
 
     def _standing_changed(self, session: str) -> None:
         room = self._rooms.get(session)

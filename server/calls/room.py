@@ -1,4 +1,9 @@
-"""A room runs one session: one task, one bounded inbox, and nothing happens that is not in the journal first."""
+"""A room runs one session: one task, one bounded inbox, and nothing happens that is not in the journal first.
+
+What comes from outside goes through the inbox (`submit`, `post`), but for media and the shared screen, which are too
+much for a journal and are on no account to wait for it. Those are the by-passes, `BY_PASSES`; each says what holds
+although it goes past the inbox. All else of a room is private, and `tests/server/calls/test_one_way_in.py` sees to it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,19 @@ from typing import Any, Final
 
 import structlog
 
+from link.protocol.client import CobrowsePiece
 from link.protocol.errors import NotFound, Unavailable, VisavisError
-from link.protocol.server import ChatMessage, LegLost, Ring, RingStop, ServerMessage, SessionUpdate, TakeSnapshot
+from link.protocol.server import (
+    ChatMessage,
+    Invitation,
+    InvitationOver,
+    LegLost,
+    Ring,
+    RingStop,
+    ServerMessage,
+    SessionUpdate,
+    TakeSnapshot,
+)
 from link.protocol.values import Session
 from link.rtc.quality import Judgement
 from link.tasks import cancel, spawn
@@ -23,12 +39,16 @@ from server.calls.session_cobrowse import Sanitise, SessionCobrowse
 from server.calls.session_media import NewLeg, SessionMedia
 from server.calls.session_recording import SessionRecording
 from server.journal import Journal
+from server.recording.recorder import Recorder
 from server.routing.dispatcher import Dispatcher
 from server.routing.queue import Call
 from server.session import admission, private
 from server.session import commands as c
 from server.session import events as e
 from server.session.machine import Machine
+from server.session.media_gate import MediaGate
+from server.session.participants import Participant
+from server.session.rules.rights import Right, may, require
 from server.session.state import State, service, view
 
 log = structlog.get_logger()
@@ -38,6 +58,8 @@ OWED: Final = 4096
 BATCH: Final = 64
 RETRY_S: Final = 0.25
 FLUSH_S: Final = 5.0
+BY_PASSES: Final = ("open_leg", "add_candidate", "take_screen", "refresh_screen", "point", "highlight")
+"""The methods by which something reaches a room past its inbox."""
 Make = Callable[[State], Iterable[e.Event]]
 
 
@@ -81,7 +103,7 @@ class Room:
 
     def __init__(self, session: str, machine: Machine, clock: Clock, parts: Parts) -> None:
         self.session = session
-        self.machine = machine
+        self._machine = machine
         self.clock = clock
         self.closed = asyncio.Event()
         self._parts = parts
@@ -92,22 +114,24 @@ class Room:
         self._box: private.Box | None = None
         self._view_due = False
         self._singly = 0
-        self.stage = SessionMedia(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
-        self.tape = SessionRecording(self, parts.recordings, self.stage)
-        self.share = SessionCobrowse(
+        self._recorded = False
+        self._gate = MediaGate()
+        self._media = SessionMedia(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
+        self._recording = SessionRecording(self, parts.recordings, self._recorder_changed)
+        self._cobrowse = SessionCobrowse(
             session,
             parts.sanitise,
-            self._tell_specialist,
-            self.tape.cobrowse,
+            self._tell_viewers,
+            self._recording.cobrowse,
             self._request_snapshot,
-            self.tape.interrupt,
+            self._recording.interrupt,
             lambda left_out: self.post(e.CopyIncomplete(left_out)),
         )
 
     @property
     def state(self) -> State:
         """The session as it durably is."""
-        return self.machine.state
+        return self._machine.state
 
     def start(self) -> None:
         """Run the room until it is retired or stopped."""
@@ -115,12 +139,12 @@ class Room:
 
     async def stop(self) -> None:
         """Stop without ending the session: another process, or this one later, takes it up from the journal."""
-        await self.tape.stop()
+        await self._recording.stop()
         await self._flush()
         await cancel(self._task)
         for timer in self._timers.values():
             timer.cancel()
-        await self.stage.stop()
+        await self._media.stop()
         self._refuse_all(Unavailable("restarting"))
 
     async def _flush(self) -> None:
@@ -165,7 +189,7 @@ class Room:
             wait_s=standing.wait_s,
             staffed=standing.staffed,
             notes=notes,
-            graces=self.machine.graces,
+            graces=self._machine.graces,
         )
 
     def push_view(self) -> None:
@@ -175,9 +199,11 @@ class Room:
             return
         if self._parts.current(request.kiosk) == self.session:
             self._tell_kiosk(SessionUpdate(self.view()))
-        specialist = self.state.specialist
-        if specialist is not None and self._parts.dispatch.session_of(specialist) == self.session:
-            self._tell_specialist(SessionUpdate(self.view(notes=True)))
+        notes: SessionUpdate | None = None
+        for one in self._staff():
+            if self._parts.dispatch.session_of(one.person) == self.session:
+                notes = notes or SessionUpdate(self.view(notes=True))
+                self._tell_person(one.person, notes)
         self._parts.on_change(self.session)
 
     def replay_to(self, post: Callable[[ServerMessage], None], *, notes: bool = False) -> None:
@@ -185,6 +211,48 @@ class Room:
         post(SessionUpdate(self.view(notes=notes)))
         for chat in self.state.chat:
             post(ChatMessage(self.session, chat))
+
+    # The by-passes.
+
+    async def open_leg(self, participant: str, leg: str, sdp: str, revoked: asyncio.Event) -> str:
+        """Answer the offer of a leg whose `LegOpened` is durable; the answer.
+
+        The leg is the participant's, whom the gate knows since then: nothing flows to or from it that the state does
+        not allow. It is gone with `revoked`, and if another one was opened meanwhile.
+
+        Raises what `SessionMedia.open` raises, and `NotFound` if the leg was closed meanwhile.
+        """
+        answer = await self._media.open(participant, leg, sdp, revoked)
+        current = self.state.legs.get(participant)
+        if current is None or current.leg != leg:
+            self._media.close(participant, leg)
+            raise NotFound("the leg was closed meanwhile")
+        return answer
+
+    async def add_candidate(self, participant: str, leg: str, candidate: str, mid: str) -> None:
+        """Add a trickled candidate to a leg that is open: only its own path may come of it.
+
+        Raises `NotFound` for a leg that is not there and `InvalidMedia` for nonsense.
+        """
+        await self._media.candidate(participant, leg, candidate, mid)
+
+    async def take_screen(self, piece: CobrowsePiece) -> None:
+        """Take a piece of the customer's page: recorded and passed on while the gate lets it, else dropped."""
+        await self._cobrowse.accept(piece)
+
+    def refresh_screen(self, *, failed: bool = False) -> bool:
+        """Ask the kiosk's page for the whole picture, at most once a second; whether it was asked."""
+        return self._cobrowse.refresh(failed=failed)
+
+    def point(self, participant: str, x: float | None, y: float | None) -> None:
+        """Show this participant's pointer on the kiosk's page: recorded before it is shown. Raises `NotAllowed`."""
+        require(self.state, participant, Right.POINT)
+        self._tell_kiosk_if(self._cobrowse.point(x, y))
+
+    def highlight(self, participant: str, node: int | None) -> None:
+        """Outline an element of the kiosk's page: recorded before it is shown. Raises `NotAllowed`."""
+        require(self.state, participant, Right.POINT)
+        self._tell_kiosk_if(self._cobrowse.highlight(node))
 
     # The task.
 
@@ -229,7 +297,7 @@ class Room:
 
         Returns the accepted items and their commands. If it raises, nothing has happened.
         """
-        trial = self.machine.fork()
+        trial = self._machine.fork()
         at_us = self.clock.begin() if self.state.phase is None else self.clock.now_us()
         events: list[e.Event] = []
         commands: list[c.Command] = []
@@ -242,9 +310,26 @@ class Room:
             except VisavisError as error:
                 await self._postpone(accepted, error)
                 return [], []
-        self.machine.adopt(trial)
-        self.stage.show_tray(self.state.tray_seen)
+        self._machine.adopt(trial)
+        self._obey()
         return accepted, commands
+
+    def _obey(self) -> None:
+        """Let media, recorder and shared screen be as the state says, in the moment in which it is so."""
+        gate = MediaGate.of(self.state, recorded=self._recorded)
+        if gate != self._gate:
+            self._gate = gate
+            self._media.obey(gate)
+            self._recording.obey(gate)
+            self._cobrowse.obey(gate)
+
+    def _recorder_changed(self, recorder: Recorder | None) -> None:
+        """Another recorder takes everything from now on, or none does and then nothing flows."""
+        self._recorded = recorder is not None
+        self._media.record(recorder)
+        self._obey()
+        if recorder is not None:
+            self._cobrowse.follow(recorder)
 
     async def _records(self, events: list[e.Event]) -> list[tuple[str, bytes]]:
         """The events as they are journaled: what people wrote is sealed under the session's key."""
@@ -311,7 +396,7 @@ class Room:
         for timer in self._timers.values():
             timer.cancel()
         self._refuse_all(NotFound("the session is closed"))
-        await self.stage.stop()
+        await self._media.stop()
         self._parts.on_retire(self.session)
 
     def _refuse_all(self, error: VisavisError) -> None:
@@ -330,8 +415,7 @@ class Room:
     def _on_quality(self, participant: str, leg: str, judgement: Judgement) -> None:
         self.post(e.QualityChanged(participant, leg, judgement.quality, judgement.reason or ""))
 
-    def tell_kiosk(self, message: ServerMessage | None) -> None:
-        """Send the session's kiosk a message; None is none."""
+    def _tell_kiosk_if(self, message: ServerMessage | None) -> None:
         if message is not None and self.state.request is not None:
             self._tell_kiosk(message)
 
@@ -339,12 +423,25 @@ class Room:
         assert self.state.request is not None
         self._parts.bus.publish(kiosk_topic(self.state.request.kiosk), message)
 
-    def _tell_specialist(self, message: ServerMessage) -> None:
-        if self.state.specialist is not None:
-            self._parts.bus.publish(person_topic(self.state.specialist), message)
+    def _tell_person(self, person: str, message: ServerMessage) -> None:
+        self._parts.bus.publish(person_topic(person), message)
+
+    def _staff(self) -> list[Participant]:
+        """Whose pages show the session: those who take part, and after the end who led it."""
+        lead = self.state.lead
+        ended = [] if self.state.open or lead is None else [self.state.participants[lead]]
+        return [one for one in self.state.joined if one.id != self.state.customer] + ended
+
+    def _tell_viewers(self, message: ServerMessage) -> None:
+        for one in self._staff():
+            if one.id in self._gate.viewers:
+                self._tell_person(one.person, message)
 
     def _tell(self, participant: str, message: ServerMessage) -> None:
-        (self._tell_kiosk if participant == e.KIOSK else self._tell_specialist)(message)
+        if participant == self.state.customer:
+            self._tell_kiosk(message)
+        elif participant in self.state.participants:
+            self._tell_person(self.state.participants[participant].person, message)
 
     def _request_snapshot(self) -> None:
         self._tell_kiosk(TakeSnapshot(self.session))
@@ -382,19 +479,26 @@ class Room:
         self._parts.dispatch.dequeue(self.session)
 
     def _ring_start(self, command: c.RingStart) -> None:
-        ring = Ring(self.view(notes=True), round(self.machine.graces.ring))
+        ring = Ring(self.view(notes=True), round(self._machine.graces.ring))
         self._parts.bus.publish(person_topic(command.specialist), ring)
 
     def _ring_end(self, command: c.RingEnd) -> None:
         self._parts.bus.publish(person_topic(command.specialist), RingStop(self.session, command.reason))
         self._parts.dispatch.ring_ended(self.session, command.specialist, command.reason)
 
+    def _invitation_start(self, command: c.InvitationStart) -> None:
+        invitation = Invitation(self.view(notes=True), command.participant, round(self._machine.graces.ring))
+        self._tell_person(command.person, invitation)
+
+    def _invitation_stop(self, command: c.InvitationStop) -> None:
+        self._tell_person(command.person, InvitationOver(self.session, command.reason))
+
     def _occupy(self, command: c.Occupy) -> None:
         assert self.state.request is not None
         self._parts.dispatch.occupy(command.specialist, self.session, self.state.request.service)
 
     def _release(self, command: c.Release) -> None:
-        self._parts.dispatch.release(command.specialist, self.session, wrap_up=command.wrap_up)
+        self._parts.dispatch.release(command.specialist, self.session, wrap_up=command.wrap_up, reason=command.reason)
 
     def _free_wrap_up(self, command: c.FreeWrapUp) -> None:
         self.push_view()
@@ -403,34 +507,26 @@ class Room:
         )
 
     def _close_leg(self, command: c.CloseLeg) -> None:
-        self.stage.close(command.participant, command.leg)
+        self._media.close(command.participant, command.leg)
 
     def _tell_leg_lost(self, command: c.TellLegLost) -> None:
         self._tell(command.participant, LegLost(command.leg))
 
-    def _forward(self, command: c.Forward) -> None:
-        self.stage.forward(command.on)
-        self.share.forward(command.on)
-
-    def _interrupt_share(self, command: c.InterruptShare) -> None:
-        self.share.interrupt(command.reason)
+    def _interrupt_cobrowse(self, command: c.InterruptCobrowse) -> None:
+        self._cobrowse.interrupt(command.reason)
 
     def _start_recording(self, _command: c.StartRecording) -> None:
-        self.tape.start()
-
-    def _pause_recording(self, command: c.PauseRecording) -> None:
-        self.stage.pause(command.reason)
-
-    def _resume_recording(self, _command: c.ResumeRecording) -> None:
-        self.stage.resume()
+        self._recording.start()
 
     def _finish_recording(self, _command: c.FinishRecording) -> None:
-        self.tape.finish()
+        self._recording.finish()
 
     def _tell_chat(self, command: c.TellChat) -> None:
         message = ChatMessage(self.session, command.chat)
         self._tell_kiosk(message)
-        self._tell_specialist(message)
+        for one in self.state.joined:
+            if one.id != self.state.customer and may(self.state, one.id, Right.HEAR):
+                self._tell_person(one.person, message)
 
     def _take_snapshot(self, _command: c.TakeSnapshot) -> None:
         self._request_snapshot()
@@ -451,16 +547,15 @@ _RUN: Final[dict[type, _Run]] = {
     c.Dequeue: Room._dequeue,
     c.RingStart: Room._ring_start,
     c.RingEnd: Room._ring_end,
+    c.InvitationStart: Room._invitation_start,
+    c.InvitationStop: Room._invitation_stop,
     c.Occupy: Room._occupy,
     c.Release: Room._release,
     c.FreeWrapUp: Room._free_wrap_up,
     c.CloseLeg: Room._close_leg,
     c.TellLegLost: Room._tell_leg_lost,
-    c.Forward: Room._forward,
-    c.InterruptShare: Room._interrupt_share,
+    c.InterruptCobrowse: Room._interrupt_cobrowse,
     c.StartRecording: Room._start_recording,
-    c.PauseRecording: Room._pause_recording,
-    c.ResumeRecording: Room._resume_recording,
     c.FinishRecording: Room._finish_recording,
     c.TellChat: Room._tell_chat,
     c.TakeSnapshot: Room._take_snapshot,

@@ -1,4 +1,4 @@
-"""Co-browsing inside one session: the kiosk page's recording to the specialist and the recorder, the pointer back."""
+"""Co-browsing inside one session: the kiosk page's recording to its viewers and the recorder, the pointer back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from link.protocol.client import CobrowsePiece
 from link.protocol.errors import VisavisError
 from link.protocol.server import CobrowseBatch, CobrowseStale, HighlightNode, PointAt, ServerMessage
 from link.rate_limit import Bucket
+from server.recording.recorder import Recorder
+from server.recording.segment import COBROWSE
+from server.session.media_gate import MediaGate
 
 log = structlog.get_logger()
 
@@ -80,7 +83,7 @@ class SessionCobrowse:
         self,
         session: str,
         sanitise: Callable[[], Sanitise],
-        tell_specialist: Callable[[ServerMessage], None],
+        tell_viewers: Callable[[ServerMessage], None],
         record: Record,
         take_snapshot: Callable[[], None],
         gap: Callable[[str], None],
@@ -97,7 +100,7 @@ class SessionCobrowse:
         self._session = session
         self._new_sanitise = sanitise
         self._sanitise = sanitise()
-        self._tell_specialist = tell_specialist
+        self._tell_viewers = tell_viewers
         self._record = record
         self._take_snapshot = take_snapshot
         self._gap = gap
@@ -108,8 +111,7 @@ class SessionCobrowse:
         self._failures = 0
         self._failed_at = 0.0
         self._left_out: dict[str, int] = {}
-        self._forwarding = False
-        self._recording = False
+        self._shared = False
         self._epoch = ""
         self._lost = ""
         self._batch = 0
@@ -119,26 +121,24 @@ class SessionCobrowse:
         self._points = Bucket(POINTS_PER_S, POINTS_PER_S)
         self._snapshots = Bucket(1.0, 2.0)
 
-    def forward(self, on: bool) -> None:
-        """Pass on what comes, or drop it. What was dropped is made up for by a new snapshot."""
-        self._forwarding = on
-        if not on:
+    def obey(self, gate: MediaGate) -> None:
+        """Pass on what comes, or drop it, as this gate has it. What was dropped is made up for by a new picture."""
+        self._shared = gate.screen
+        if not gate.screen:
             self._end()
 
-    def record(self, on: bool) -> None:
-        """Whether a recorder is there; without one, nothing is passed on."""
-        self._recording = on
-        if not on:
-            self._end()
+    def follow(self, recorder: Recorder) -> None:
+        """A recorder begins: it needs a whole picture, now and whenever it asks for one."""
+        recorder.track(COBROWSE, COBROWSE).request_keyframe = self._request_picture
+        self.refresh()
+
+    def _request_picture(self) -> None:
+        self.refresh()
 
     def interrupt(self, reason: str) -> None:
         """What comes next may not continue what came so far: a gap of the record for this reason."""
         if self._epoch:
             self._gap(reason)
-
-    @property
-    def _shared(self) -> bool:
-        return self._forwarding and self._recording
 
     async def accept(self, piece: CobrowsePiece) -> None:
         """Take the kiosk's next piece. A hole, nonsense or too much costs the epoch: a snapshot starts a new one."""
@@ -168,7 +168,7 @@ class SessionCobrowse:
         if self._shared:
             self._record("rrweb", clean.data, epoch=epoch, keyframe=batch == 0 or clean.picture)
             for part, data in enumerate(clean.parts):
-                self._tell_specialist(CobrowseBatch(self._session, epoch, batch, part, len(clean.parts), data))
+                self._tell_viewers(CobrowseBatch(self._session, epoch, batch, part, len(clean.parts), data))
             self._note(clean.left_out)
 
     def refresh(self, *, failed: bool = False) -> bool:
@@ -224,7 +224,7 @@ class SessionCobrowse:
         self._failed_at = self._now()
         log.info("co-browsing epoch lost", session=self._session, reason=reason, times=self._failures)
         if shown:
-            self._tell_specialist(CobrowseStale(self._session))
+            self._tell_viewers(CobrowseStale(self._session))
         if self._failures > 1 or not self.refresh():
             self._ask_in(min(AGAIN_MOST_S, AGAIN_S * 2 ** (self._failures - 1)))
 

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 import structlog
 
 from link.protocol.errors import InvalidMedia, NotAuthenticated, NotFound, Unavailable, WrongState
+from link.protocol.values import ParticipantMode, ParticipantRole
 from link.rtc.conference import Conference
-from link.rtc.forwarding_policy import HOLD, TALK, Setting
+from link.rtc.forwarding_policy import HOLD, MONITOR, TALK, Setting, whisper
 from link.rtc.leg import AUXILIARY, CAMERA, MICROPHONE, Leg, LegState
 from link.rtc.relay import FrameReader, Relay
 from link.rtc.transport.turn_framing import RelayUnavailable
@@ -19,25 +20,30 @@ from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
 from server.calls.quality_monitor import OnQuality, QualityMonitor
 from server.recording.recorder import Recorder
-from server.recording.segment import COBROWSE
 from server.recording.track import TrackWriter
-from server.session.events import KIOSK, SPECIALIST
+from server.session.media_gate import MediaGate, Seat
 
 log = structlog.get_logger()
 
 LOST_S: Final = 2.4  # without hearing anything: more than a leg takes to call itself silent, and most hiccups
 _AT_LEAST_S: Final = 0.2
 CONNECT_S: Final = 15.0
-EXPECTED: Final = {KIOSK: (MICROPHONE, CAMERA), SPECIALIST: (MICROPHONE, CAMERA)}
-# What each participant publishes, the highest rank first: it decides who is shown where not all can be.
-TRACKS: Final = {
-    KIOSK: (MICROPHONE, CAMERA, AUXILIARY),
-    SPECIALIST: (MICROPHONE, CAMERA),
-    "interpreter": (MICROPHONE, CAMERA),
-    "second_specialist": (MICROPHONE, CAMERA),
-    "guide": (MICROPHONE, CAMERA),
-    "supervisor": (MICROPHONE, CAMERA),
-}
+_BOTH: Final = (MICROPHONE, CAMERA)
+EXPECTED: Final = {ParticipantRole.CUSTOMER: _BOTH, ParticipantRole.SPECIALIST: _BOTH}
+"""What somebody of this role is to be heard and seen by: others may come without camera or microphone."""
+PUBLISHED: Final = dict.fromkeys(ParticipantRole, _BOTH) | {ParticipantRole.CUSTOMER: (*_BOTH, AUXILIARY)}
+
+
+def _setting(seat: Seat) -> Setting:
+    match seat.mode:
+        case ParticipantMode.TALK | ParticipantMode.BARGE:
+            return TALK
+        case ParticipantMode.MONITOR:
+            return MONITOR
+        case ParticipantMode.WHISPER:
+            return whisper(seat.to)
+        case _:
+            return HOLD
 
 
 class NewLeg(Protocol):
@@ -54,9 +60,10 @@ class OnLeg(Protocol):
 
 @dataclass(slots=True)
 class _Seat:
-    """A participant's leg and everything that hangs on it."""
+    """A participant's leg and everything that hangs on it: its place at the table."""
 
     participant: str
+    role: ParticipantRole
     id: str
     leg: Leg
     taps: list[FrameReader] = field(default_factory=list)
@@ -85,16 +92,13 @@ class SessionMedia:
         self._on_leg = on_leg
         self._now_ms = now_ms
         self._relay = Relay()
-        self._conference = Conference(TRACKS, self._relay)
-        self._conference.set(SPECIALIST, TALK)
-        self._tray = False
-        self._conference.admit(KIOSK, AUXILIARY, on=False)
+        self._conference = Conference({}, self._relay)
+        self._gate = MediaGate()
         self._watch = QualityMonitor(on_quality)
         self._seats: dict[str, _Seat] = {}
         self._writers: dict[tuple[str, str], TrackWriter] = {}  # by participant and track
         self._stopped: dict[tuple[str, str], str] = {}  # why nothing is recorded of it
         self._recorder: Recorder | None = None
-        self._held = ""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self, participant: str, leg: str, sdp: str, revoked: asyncio.Event | None = None) -> str:
@@ -104,11 +108,13 @@ class SessionMedia:
         whatever became of the connection by which it was asked for.
 
         Raises `InvalidMedia` for an offer that cannot be answered, `Unavailable` if only a TURN server may be used and
-        none helps, `WrongState` if the leg was closed meanwhile, `NotFound` for a participant that there cannot be.
+        none helps, `WrongState` if the leg was closed meanwhile, `NotFound` for who does not take part.
         """
-        if participant not in TRACKS:
+        if participant not in self._gate.seats:
             raise NotFound("no such participant")
-        seat = _Seat(participant, leg, self._new_leg(f"{self._session} {participant}", lambda s: self._state(seat, s)))
+        role = self._gate.seats[participant].role
+        made = self._new_leg(f"{self._session} {participant}", lambda state: self._state(seat, state))
+        seat = _Seat(participant, role, leg, made)
         old = self._seats.get(participant)
         if old is not None:
             self._remove(old)
@@ -179,30 +185,28 @@ class SessionMedia:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def forward(self, on: bool) -> None:
-        """Let the customer take part, or hold the line: then the customer hears and sees nobody, nor the other way."""
-        self._conference.set(KIOSK, TALK if on else HOLD)
+    def obey(self, gate: MediaGate) -> None:
+        """Let flow, and record, what this gate says. What begins is recorded before it flows, what stops until then."""
+        before, self._gate = self._gate, gate
+        self._settle(resume_only=True)
+        if (before.seats, before.lead, before.customer) != (gate.seats, gate.lead, gate.customer):
+            tracks = {name: PUBLISHED[seat.role] for name, seat in gate.seats.items()}
+            self._conference.arrange(tracks, {gate.customer: gate.lead} if gate.lead in tracks else {})
+            for name, seat in gate.seats.items():
+                self._conference.set(name, _setting(seat))
+        if gate.customer:
+            # A kiosk keeps its tray closed by itself; one that is old, broken or hostile does not.
+            self._conference.admit(gate.customer, AUXILIARY, on=gate.tray)
+        self._conference.forward(gate.recorded and self._recorder is not None)
         self._settle()
-
-    def set(self, participant: str, setting: Setting) -> None:
-        """Let a third party take part like that; it is on hold before. Raises `ValueError` for an unknown one."""
-        self._conference.set(participant, setting)
-        self._settle()
-
-    def show_tray(self, on: bool) -> None:
-        """Forward and record the document camera, or let nothing of it go further, whatever the kiosk sends.
-
-        The kiosk keeps it closed by itself; one that is old, broken or hostile does not.
-        """
-        if on is not self._tray:
-            self._tray = on
-            self._conference.admit(KIOSK, AUXILIARY, on=on)
-            self._settle()
 
     def record(self, recorder: Recorder | None) -> None:
-        """Tap every track for this recorder from now on; None: for none, and then nobody hears or sees anybody."""
+        """Tap every track for this recorder from now on; None: for none, and then nobody hears or sees anybody.
+
+        Nothing flows before a gate says that it is recorded.
+        """
         self._recorder = recorder
-        self._conference.forward(recorder is not None)
+        self._conference.forward(recorder is not None and self._gate.recorded)
         self._writers.clear()
         self._stopped.clear()
         for seat in self._seats.values():
@@ -210,29 +214,12 @@ class SessionMedia:
                 tap.close()
             seat.taps.clear()
             self._tap(seat)
-        if self._held:
-            for writer in self._screen():
-                writer.pause(self._held, self._now_ms())
 
-    def pause(self, reason: str) -> None:
-        """Record nothing of the customer until `resume`, and of the others what somebody may hear or see."""
-        self._held = reason
-        for writer in self._screen():
-            writer.pause(reason, self._now_ms())
-        self._settle()
-
-    def resume(self) -> None:
-        """Record again what is connected."""
-        self._held = ""
-        for writer in self._screen():
-            writer.resume(self._now_ms())
-        self._settle()
-
-    def _settle(self) -> None:
-        """Bring the recorder in step with who is there and who hears and sees whom."""
+    def _settle(self, *, resume_only: bool = False) -> None:
+        """Bring the recorder in step with the gate and with who has a leg."""
         for key, writer in self._writers.items():
             reason = self._unrecorded(*key)
-            if reason == self._stopped.get(key, ""):
+            if reason == self._stopped.get(key, "") or (reason and resume_only):
                 continue
             self._stopped[key] = reason
             if reason:
@@ -242,15 +229,8 @@ class SessionMedia:
 
     def _unrecorded(self, participant: str, track: str) -> str:
         """Why nothing is recorded of this track now; empty if something is."""
-        if self._held and not self._conference.reaches(participant, track):
-            return self._held
-        if (participant, track) == (KIOSK, AUXILIARY) and not self._tray:
-            return "tray_closed"
-        return "" if participant in self._seats else "disconnected"
-
-    def _screen(self) -> list[TrackWriter]:
-        # The shared screen comes by the page's messages and not by a leg, but is held with the rest.
-        return [] if self._recorder is None else [self._recorder.track(COBROWSE, COBROWSE)]
+        reason = self._gate.unrecorded(participant, track)  # type: ignore[arg-type]
+        return reason or ("" if participant in self._seats else "disconnected")
 
     async def stop(self) -> None:
         """Close everything. Idempotent."""
@@ -272,7 +252,7 @@ class SessionMedia:
         # Tapped before where the recorder came while the seat's offer was being answered.
         if self._recorder is None or seat.taps:
             return
-        for name in TRACKS[seat.participant]:
+        for name in PUBLISHED[seat.role]:
             flow = seat.leg.flows[name]
             writer = self._writers.get((seat.participant, name))
             if writer is None:
@@ -287,7 +267,7 @@ class SessionMedia:
 
     def _expect_media(self, seat: _Seat) -> None:
         """From the connection on, a participant is to be heard and seen: what does not come is a gap."""
-        for name in EXPECTED.get(seat.participant, ()):
+        for name in EXPECTED.get(seat.role, ()):
             writer = self._writers.get((seat.participant, name))
             if writer is not None:
                 writer.expect(self._now_ms())

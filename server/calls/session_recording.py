@@ -12,11 +12,10 @@ from link.protocol.errors import NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.session_clock import Clock
-from server.calls.session_cobrowse import SessionCobrowse
-from server.calls.session_media import SessionMedia
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
 from server.session import events as e
+from server.session.media_gate import MediaGate
 from server.session.state import Recording, State
 
 log = structlog.get_logger()
@@ -29,11 +28,10 @@ RETRY_MOST_S: Final = 30.0
 
 
 class Journaled(Protocol):
-    """What the tape needs of its room: the state, ways to let events happen, and the picture to begin with."""
+    """What a recording needs of its room: the state, and ways to let events happen."""
 
     session: str
     clock: Clock
-    share: SessionCobrowse
 
     @property
     def state(self) -> State: ...
@@ -46,14 +44,34 @@ class Journaled(Protocol):
 class SessionRecording:
     """Owns the recorder. `start` and `finish` return at once; what they lead to comes as events."""
 
-    def __init__(self, room: Journaled, recordings: RecorderFactory, stage: SessionMedia) -> None:
+    def __init__(
+        self, room: Journaled, recordings: RecorderFactory, on_recorder: Callable[[Recorder | None], None]
+    ) -> None:
+        """`on_recorder` is told the recorder that takes everything from now on; None: there is none."""
         self._room = room
         self._recordings = recordings
-        self._stage = stage
+        self._on_recorder = on_recorder
+        self._held = ""
         self._recorder: Recorder | None = None
         self._restarts = 0
         self._turn = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
+
+    def obey(self, gate: MediaGate) -> None:
+        """Record the shared screen, or say why not, as this gate has it; legs are their own tracks' business."""
+        if gate.held != self._held:
+            self._held = gate.held
+            self._hold_screen()
+
+    def _hold_screen(self) -> None:
+        # The screen comes by the page's messages and not by a leg, but is held with the rest.
+        if self._recorder is None:
+            return
+        track, now_ms = self._recorder.track(COBROWSE, COBROWSE), self._room.clock.now_ms()
+        if self._held:
+            track.pause(self._held, now_ms)
+        else:
+            track.resume(now_ms)
 
     def cobrowse(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None:
         """Record one line of the co-browse track, if anything is recorded now."""
@@ -82,10 +100,10 @@ class SessionRecording:
         """Stop without completing: everything received is sealed and posted, and another recorder can go on."""
         for job in list(self._jobs):
             await cancel(job)
-        if self._recorder is not None:
-            self._stage.record(None)
-            await self._recorder.suspend()
-            self._recorder = None
+        recorder = self._recorder
+        if recorder is not None:
+            self._listen(None)
+            await recorder.suspend()
 
     def _job(self, work: Callable[[], Awaitable[None]], what: str) -> None:
         job = spawn(self._in_turn(work), name=f"{what} recording {self._room.session}")
@@ -119,7 +137,6 @@ class SessionRecording:
             self._give_up()
             return
         self._listen(recorder)
-        self._room.share.refresh()
 
     def _give_up(self) -> None:
         self._recordings.failed()
@@ -127,13 +144,9 @@ class SessionRecording:
 
     def _listen(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
-        self._stage.record(recorder)
-        self._room.share.record(recorder is not None)
-        if recorder is not None:
-            recorder.track(COBROWSE, COBROWSE).request_keyframe = self._request_picture
-
-    def _request_picture(self) -> None:
-        self._room.share.refresh()
+        if recorder is not None and self._held:
+            self._hold_screen()
+        self._on_recorder(recorder)
 
     async def _begin(self) -> Recorder:
         room = self._room
@@ -198,8 +211,7 @@ class SessionRecording:
             pause = min(pause * 2, RETRY_MOST_S)
 
     async def _complete(self) -> None:
-        self._stage.record(None)
-        self._room.share.record(False)
+        self._on_recorder(None)
         room = self._room
         if room.state.recording is not Recording.ON:
             return

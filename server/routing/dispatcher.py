@@ -112,6 +112,11 @@ class Dispatcher:
         one = self.queue.specialists.get(person)
         return one is not None and one.serves(branch)
 
+    def free_for(self, person: str, branch: str) -> bool:
+        """Whether the person's page is there, may serve this branch, and neither rings nor is in a call."""
+        one = self.queue.specialists.get(person)
+        return one is not None and one.connected and one.session is None and one.serves(branch)
+
     def presence_of(self, person: str) -> Presence:
         """What the specialist is doing."""
         one = self.queue.specialists.get(person)
@@ -164,8 +169,11 @@ class Dispatcher:
         self.queue.forget(session)
         self._changed(one)
 
-    def release(self, specialist: str, session: str, *, wrap_up: bool) -> None:
-        """The specialist is in this call no more. Who lost it by being gone takes no calls until they say so."""
+    def release(self, specialist: str, session: str, *, wrap_up: bool, reason: str = "requeued") -> None:
+        """The specialist is in this call no more, for this reason unless its wrap-up follows.
+
+        Who lost it by being gone takes no calls until they say so.
+        """
         one = self._specialist(specialist)
         if wrap_up and one.call == session:
             self.queue.handling.add(one.service, self._now() - one.since)
@@ -175,7 +183,7 @@ class Dispatcher:
             one.pause("lost")
         one.since = one.idle_since = self._now()
         if not wrap_up:
-            one.lost = SessionGone("requeued", session)
+            one.lost = SessionGone(reason, session)
             self._bus.publish(person_topic(specialist), one.lost)
         self._changed(one)
 

@@ -9,12 +9,19 @@ from __future__ import annotations
 from link.protocol.values import SessionState
 from server.session import events as e
 from server.session.errors import IllegalEvent
+from server.session.rules import rights
 from server.session.state import State
 
 
 def ask(state: State, event: e.Event) -> None:
-    """Raises `IllegalEvent` if `event` may not happen any more in this state; the machine is asked all the same."""
+    """Raises `IllegalEvent` if `event` may not happen any more in this state, `NotAllowed` if its participant may not.
+
+    The machine is asked all the same.
+    """
+    rights.ask(state, event)
     match event:
+        case e.Offered(specialist=person) if state.of_person(person) is not None:
+            raise IllegalEvent("this person takes part already")
         case e.DocumentRequested() if state.phase is SessionState.HELD:
             # Who is on hold was told that nobody sees anything.
             raise IllegalEvent(f"{e.kind(event)} while {state.phase}")

@@ -58,18 +58,36 @@ class RingEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class InvitationStart:
+    """Ask this person to take part."""
+
+    participant: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationStop:
+    """Ask no more, and say why."""
+
+    participant: str
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Occupy:
-    """The specialist is in this call."""
+    """The person is in this call."""
 
     specialist: str
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The specialist is in this call no more; with `wrap_up` until the call is disposed of."""
+    """The person is in this call no more; with `wrap_up` until the call is disposed of."""
 
     specialist: str
     wrap_up: bool
+    reason: str = "requeued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +114,7 @@ class TellLegLost:
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """Forward media between the participants, or (`on` false) nothing at all."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptShare:
+class InterruptCobrowse:
     """The customer's screen does not come, or goes nowhere: a gap of its track, for this reason."""
 
     reason: str
@@ -119,25 +130,13 @@ class StartRecording:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseRecording:
-    """Record nothing until `ResumeRecording`; the gap is declared with `reason`."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeRecording:
-    """Record again."""
-
-
-@dataclass(frozen=True, slots=True)
 class FinishRecording:
     """Seal everything and post `RecordingCompleted`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TellChat:
-    """Show this chat line to both."""
+    """Show this chat line to all who may read it."""
 
     chat: Chat
 
@@ -165,16 +164,15 @@ Command = (
     | Dequeue
     | RingStart
     | RingEnd
+    | InvitationStart
+    | InvitationStop
     | Occupy
     | Release
     | FreeWrapUp
     | CloseLeg
     | TellLegLost
-    | Forward
-    | InterruptShare
+    | InterruptCobrowse
     | StartRecording
-    | PauseRecording
-    | ResumeRecording
     | FinishRecording
     | TellChat
     | TakeSnapshot

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 KIOSK = "kiosk"
 SPECIALIST = "specialist"
-PARTICIPANTS = (KIOSK, SPECIALIST)
+"""The ids of the two participants in journals from before there could be more; they stay the defaults of the fields."""
+SYSTEM = "system"
 
 
 def _tag(name: str) -> str:
@@ -45,6 +46,7 @@ class SessionRequested(EventBase, frozen=True):
     request: str
     elderly: bool = False
     step: str = "start"
+    participant: str = KIOSK
 
 
 class ConsentGiven(EventBase, frozen=True):
@@ -56,10 +58,11 @@ class ConsentGiven(EventBase, frozen=True):
 
 
 class Offered(EventBase, frozen=True):
-    """The call rings at this specialist."""
+    """The call rings at this specialist, who would be this participant."""
 
     specialist: str
     name: str
+    participant: str = SPECIALIST
 
 
 class OfferEnded(EventBase, frozen=True):
@@ -70,10 +73,57 @@ class OfferEnded(EventBase, frozen=True):
 
 
 class Answered(EventBase, frozen=True):
-    """The specialist at whom it rang took the call."""
+    """The specialist at whom it rang took the call, and leads it as this participant."""
 
     specialist: str
     name: str
+    participant: str = SPECIALIST
+
+
+class ParticipantInvited(EventBase, frozen=True):
+    """Somebody is asked to take part in a role and mode (`talk`, `monitor`, `whisper` to a participant, `barge`).
+
+    `by` is the participant who asks; empty where a supervisor comes unasked.
+    """
+
+    participant: str
+    role: str
+    person: str
+    name: str
+    by: str = ""
+    mode: str = "talk"
+    to: str = ""
+
+
+class InvitationEnded(EventBase, frozen=True):
+    """Who was invited does not come: `declined`, `withdrawn`, `lost` (page gone), `timeout` or `restart`."""
+
+    participant: str
+    reason: str
+    by: str = ""
+
+
+class ParticipantJoined(EventBase, frozen=True):
+    """Who was invited takes part from now on."""
+
+    participant: str
+
+
+class ParticipantLeft(EventBase, frozen=True):
+    """A participant beside customer and lead is gone: `left`, `removed`, `lost` for good or `revoked`."""
+
+    participant: str
+    reason: str
+    by: str = ""
+
+
+class ModeChanged(EventBase, frozen=True):
+    """Somebody takes part in another mode from now on; `to` is whom a whisper reaches."""
+
+    participant: str
+    mode: str
+    to: str = ""
+    by: str = ""
 
 
 class LegOpened(EventBase, frozen=True):
@@ -203,11 +253,15 @@ class ParticipantReturned(EventBase, frozen=True):
 
 
 class Held(EventBase, frozen=True):
-    """The specialist put the call on hold: nothing is forwarded or recorded."""
+    """The specialist put the call on hold: nothing of the customer is forwarded or recorded."""
+
+    by: str = ""
 
 
 class Unheld(EventBase, frozen=True):
     """The specialist resumed the call."""
+
+    by: str = ""
 
 
 class ChatSent(EventBase, frozen=True):
@@ -224,6 +278,7 @@ class NoteSaved(EventBase, frozen=True):
 
     text: str
     sealed: str = ""
+    by: str = ""
 
 
 class StepChanged(EventBase, frozen=True):
@@ -239,6 +294,7 @@ class DocumentRequested(EventBase, frozen=True):
     label: str
     note: str = ""
     sealed: str = ""
+    by: str = ""
 
 
 class DocumentAnswered(EventBase, frozen=True):
@@ -280,17 +336,18 @@ class DocumentDecided(EventBase, frozen=True):
     accepted: bool
     reason: str = ""
     sealed: str = ""
+    by: str = ""
 
 
 class Ended(EventBase, frozen=True):
-    """The call is over. `by` is `kiosk`, `specialist` or `system`."""
+    """The call is over. `by` is a participant or `system`."""
 
     by: str
     reason: str
 
 
 class Requeued(EventBase, frozen=True):
-    """The specialist was lost for good; the customer waits again, first in line."""
+    """The specialist who led the call was lost for good; the customer waits again, first in line."""
 
     reason: str
 
@@ -350,6 +407,11 @@ Event = (
     | Offered
     | OfferEnded
     | Answered
+    | ParticipantInvited
+    | InvitationEnded
+    | ParticipantJoined
+    | ParticipantLeft
+    | ModeChanged
     | LegOpened
     | LegConnected
     | LegClosed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from link.protocol.values import DocumentState, SessionState
 from server.session import events as e
+from server.session.participants import Membership
 from server.session.state import TALKING, State
 
 
@@ -43,15 +44,29 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
         case e.OutcomeChosen(outcome=outcome, by=by):
             return state.chosen == outcome and state.specialist == by
         case e.QualityChanged(participant=participant, quality=quality, reason=reason):
-            known = next((n for n in state.network if n.participant == participant), None)
-            return (known.quality, known.reason) == (quality, reason) if known else quality == "good"
+            bad = next((n for n in state.network if n.participant == participant), None)
+            return (bad.quality, bad.reason) == (quality, reason) if bad else quality == "good"
         case e.CopyIncomplete(left_out=left_out):
             # Twice as much is news; after a restart nobody else knows what was said.
             known_most = state.left_out
             return all(count < 2 * known_most.get(kind, 0) for kind, count in left_out.items())
+        case _:
+            return _attends_as_it_does(state, event)
+
+
+def _attends_as_it_does(state: State, event: e.Event) -> bool:
+    match event:
         case e.ParticipantLost(participant=participant):
             return participant in state.lost
         case e.ParticipantReturned(participant=participant):
             return participant not in state.lost
+        case e.ParticipantJoined(participant=participant):
+            return participant in state.participants and state.participants[participant].joined
+        case e.ParticipantLeft(participant=participant) | e.InvitationEnded(participant=participant):
+            known = state.participants.get(participant)
+            return known is not None and known.membership is Membership.LEFT
+        case e.ModeChanged(participant=participant, mode=mode, to=to):
+            known = state.participants.get(participant)
+            return known is not None and known.joined and (known.mode, known.to) == (mode, to)
         case _:
             return False

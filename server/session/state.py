@@ -5,23 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from link.protocol import values
 from link.protocol.values import (
     Chat,
     Document,
     DocumentState,
     Language,
     Network,
+    ParticipantRole,
     RecordedTrack,
     Service,
     Session,
     SessionState,
 )
-from server.session.events import KIOSK, SPECIALIST, ConsentGiven, DocumentStored, SessionRequested
+from server.session.events import ConsentGiven, DocumentStored, SessionRequested
 from server.session.graces import Graces
+from server.session.participants import LegOf, Membership, Participant
 
 OPEN = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
 TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
 QUEUEING = frozenset({SessionState.WAITING, SessionState.RINGING})
+_PEOPLE = frozenset(ParticipantRole) - {ParticipantRole.CUSTOMER}
 
 
 class Recording(StrEnum):
@@ -33,32 +37,24 @@ class Recording(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LegState:
-    """A participant's current peer connection."""
-
-    leg: str
-    connected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """Everything that follows from a session's events. Times are milliseconds on its timeline.
 
     `phase` is None before `SessionRequested`. `waited_ms` and `talked_ms` are what earlier periods sum up to;
-    `since_ms` is when the current phase of waiting or talking began.
+    `since_ms` is when the current phase of waiting or talking began. `participants` holds, by their ids, also those who
+    left; `lead` is the specialist who answered and disposes of the call, `offered` who would be it while it rings.
     """
 
     phase: SessionState | None = None
     request: SessionRequested | None = None
     consent: ConsentGiven | None = None
+    participants: dict[str, Participant] = field(default_factory=dict)
     ringing: str | None = None
-    specialist: str | None = None
-    specialist_name: str = ""
+    offered: str = ""
+    lead: str | None = None
     answered: bool = False
     requeued: bool = False
-    legs: dict[str, LegState] = field(default_factory=dict)
     network: tuple[Network, ...] = ()
-    lost: frozenset[str] = frozenset()
     timers: frozenset[str] = frozenset()
     recording: Recording = Recording.NONE
     tracks: tuple[RecordedTrack, ...] = ()
@@ -88,6 +84,55 @@ class State:
         return self.phase in OPEN
 
     @property
+    def customer(self) -> str:
+        """The customer's id; empty before the request."""
+        return self.request.participant if self.request is not None else ""
+
+    @property
+    def specialist(self) -> str | None:
+        """The person who leads the call, or led it to its end."""
+        return None if self.lead is None else self.participants[self.lead].person
+
+    @property
+    def specialist_name(self) -> str:
+        """That person's name."""
+        return "" if self.lead is None else self.participants[self.lead].name
+
+    @property
+    def joined(self) -> list[Participant]:
+        """Those who take part now, in the order in which they came."""
+        return [one for one in self.participants.values() if one.joined]
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """The participants whose connection is gone."""
+        return frozenset(one.id for one in self.participants.values() if one.membership is Membership.LOST)
+
+    @property
+    def legs(self) -> dict[str, LegOf]:
+        """The peer connections of those who have one, by participant."""
+        return {one.id: one.leg for one in self.participants.values() if one.leg is not None}
+
+    def there(self, participant: str | None) -> bool:
+        """Whether this participant takes part and has a connection."""
+        one = self.participants.get(participant or "")
+        return one is not None and one.membership is Membership.PRESENT
+
+    def of_person(self, person: str) -> Participant | None:
+        """As whom this person takes part, or is invited to."""
+        now = (one for one in self.participants.values() if one.person == person and one.role in _PEOPLE)
+        return next((one for one in now if one.membership is not Membership.LEFT), None)
+
+    def as_whom(self, person: str) -> str | None:
+        """The participant that this person is now, or was as the lead of a call that has ended."""
+        now = next((one.id for one in self.joined if one.person == person and one.id != self.customer), None)
+        return self.lead if now is None and not self.open and self.specialist == person else now
+
+    def numbered(self, role: ParticipantRole) -> str:
+        """The id of the next participant of this role: one that nobody of the session ever had."""
+        return f"{role}-{sum(one.role is role for one in self.participants.values()) + 1}"
+
+    @property
     def recorded_now(self) -> tuple[RecordedTrack, ...]:
         """The tracks being written just now: none while held and none after the end."""
         if self.recording is not Recording.ON or not self.open or self.phase is SessionState.HELD:
@@ -97,7 +142,7 @@ class State:
     @property
     def tray_seen(self) -> bool:
         """Whether a specialist who is there may see the document camera: the customer has agreed to show a document."""
-        attended = self.phase is SessionState.ACTIVE and self.specialist is not None and SPECIALIST not in self.lost
+        attended = self.phase is SessionState.ACTIVE and self.there(self.lead)
         return attended and any(document.state is DocumentState.AGREED for document in self.documents)
 
     @property
@@ -134,8 +179,7 @@ def visible(state: State) -> tuple[object, ...]:
     """What of the state a view shows; when it changes, a new view is pushed."""
     return (
         state.phase,
-        state.specialist,
-        state.lost,
+        tuple((one.id, one.person, one.membership, one.mode, one.to) for one in state.participants.values()),
         state.recorded_now,
         state.network,
         state.documents,
@@ -164,8 +208,9 @@ def view(
     notes: bool = False,
     graces: Graces | None = None,
 ) -> Session:
-    """The session as a face draws it at `at_ms`; the specialist's `notes` and wrap-up are for the specialist only.
+    """The session as a face draws it at `at_ms`.
 
+    With `notes` it is for the staff: the specialist's notes and wrap-up, and participants that customers do not notice.
     With `graces` it says how long the wrap-up may still take.
 
     Raises `ValueError` before `SessionRequested`.
@@ -191,10 +236,11 @@ def view(
         staffed=staffed,
         waited_s=state.waited(at_ms) // 1000,
         active_s=state.talked(at_ms) // 1000,
+        participants=[_drawn(one) for one in state.participants.values() if _known(one, state, notes)],
         specialist=state.specialist,
         specialist_name=state.specialist_name,
-        kiosk_connected=KIOSK not in state.lost,
-        specialist_connected=state.specialist is not None and SPECIALIST not in state.lost,
+        kiosk_connected=state.customer not in state.lost,
+        specialist_connected=state.lead is not None and state.lead not in state.lost,
         recording=list(state.recorded_now),
         network=list(state.network),
         documents=list(state.documents),
@@ -207,6 +253,25 @@ def view(
         chosen=state.chosen if notes else None,
         closes_s=_closes_s(state, at_ms, wrap_up.close) if wrap_up else None,
         extensions=max(0, wrap_up.extensions - state.extensions) if wrap_up else 0,
+    )
+
+
+def _known(one: Participant, state: State, notes: bool) -> bool:
+    """Whether a view tells of this participant: those who take part, and at the end those who did."""
+    gone = one.membership is Membership.LEFT and (state.open or one.id not in (state.customer, state.lead))
+    return not gone and (notes or not one.unnoticed)
+
+
+def _drawn(one: Participant) -> values.Participant:
+    return values.Participant(
+        one.id,
+        one.role,
+        one.person,
+        one.name,
+        present=one.membership is not Membership.LOST,
+        invited=one.membership is Membership.INVITED,
+        mode=one.mode,
+        to=one.to or None,
     )
 
 

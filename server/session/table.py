@@ -1,4 +1,4 @@
-"""Which handler an event has, and in which phases of a session the event is legal."""
+"""Which rule an event has, and in which phases of a session the event is legal."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from link.protocol.values import SessionState
 from server.session.commands import Command
 
 Step = Iterator[Command]
-_Handler = Callable[[Any, Any], Step]
-_H = TypeVar("_H", bound=_Handler)
-_TABLE: Final[dict[type, tuple[frozenset[SessionState | None], _Handler]]] = {}
+Rule = Callable[[Any, Any], Step]
+_R = TypeVar("_R", bound=Rule)
+TABLE: Final[dict[type, tuple[frozenset[SessionState | None], Rule]]] = {}
+"""The events and their rules, filled as the modules of `server.session.rules` are imported."""
 
 
-def on(event: type, *phases: SessionState | frozenset[SessionState] | None) -> Callable[[_H], _H]:
-    """Declare a handler and the only phases in which its event is legal."""
+def on(event: type, *phases: SessionState | frozenset[SessionState] | None) -> Callable[[_R], _R]:
+    """Declare the rule of an event, called with the machine and the event, and the only phases in which it is legal."""
     legal: set[SessionState | None] = set()
     for phase in phases:
         legal |= phase if isinstance(phase, frozenset) else {phase}
 
-    def register(handler: _H) -> _H:
-        _TABLE[event] = (frozenset(legal), handler)
-        return handler
+    def register(rule: _R) -> _R:
+        TABLE[event] = (frozenset(legal), rule)
+        return rule
 
     return register

@@ -57,10 +57,10 @@ def test_a_good_call_has_no_problem() -> None:
         ({"documents": [{"state": "stored"}]}, "no document was accepted"),
         ({"verified": False}, "does not verify"),
         ({"tracks": []}, "cobrowse is not recorded"),
-        ({"seconds": 20.0}, "kiosk.camera has only 12.0 s of 20 s"),
-        ({"tracks": [track("kiosk.microphone", 1199)]}, "kiosk.microphone has 100 frames a second"),
-        ({"tracks": [track("kiosk.microphone", 400)]}, "kiosk.microphone has 33 frames a second"),
-        ({"tracks": [track("kiosk.camera", 720)]}, "kiosk.camera has 60 frames a second"),
+        ({"seconds": 20.0}, "customer-1.camera has only 12.0 s of 20 s"),
+        ({"tracks": [track("customer-1.microphone", 1199)]}, "customer-1.microphone has 100 frames a second"),
+        ({"tracks": [track("customer-1.microphone", 400)]}, "customer-1.microphone has 33 frames a second"),
+        ({"tracks": [track("customer-1.camera", 720)]}, "customer-1.camera has 60 frames a second"),
     ],
 )
 def test_each_thing_that_is_missing_is_a_problem(change: dict[str, object], problem: str) -> None:
@@ -95,7 +95,7 @@ def test_what_a_starved_browser_did_not_send_is_no_fault_of_the_call() -> None:
         others |= {"seconds": 13.5, "frames": others.get("frames", 0) * 9 // 8}
     report.slowness = 1.0
     judge(report)
-    assert report.problems == ["kiosk.microphone has only 12.0 s of 14 s"]
+    assert report.problems == ["customer-1.microphone has only 12.0 s of 14 s"]
     report.problems.clear()
     report.slowness = 2.0
     judge(report)
@@ -105,7 +105,7 @@ def test_what_a_starved_browser_did_not_send_is_no_fault_of_the_call() -> None:
     judge(report)
     report.tracks[1] |= {"unsent_s": 9.0, "seconds": 5.0, "frames": 250}
     judge(report)
-    assert [problem[:20] for problem in report.problems] == ["kiosk.microphone has"] * 2
+    assert [problem[:25] for problem in report.problems] == ["customer-1.microphone has"] * 2
 
 
 def test_the_picture_that_the_machine_encodes_is_the_one_that_must_come() -> None:
@@ -147,20 +147,20 @@ def test_the_journal_tells_of_tracks_documents_and_cobrowsing() -> None:
     read_journal(
         report,
         [
-            ("segment_sealed", {"track": "kiosk.camera", "frames": 60}),
-            ("segment_sealed", {"track": "kiosk.camera", "frames": 58}),
+            ("segment_sealed", {"track": "customer-1.camera", "frames": 60}),
+            ("segment_sealed", {"track": "customer-1.camera", "frames": 58}),
             ("segment_sealed", {"track": "cobrowse", "frames": 7}),
-            ("gap_declared", {"track": "kiosk.camera", "start_ms": 100, "end_ms": 350, "reason": "no_media"}),
-            ("gap_declared", {"track": "kiosk.camera", "start_ms": 900, "end_ms": 950, "reason": "held"}),
+            ("gap_declared", {"track": "customer-1.camera", "start_ms": 100, "end_ms": 350, "reason": "no_media"}),
+            ("gap_declared", {"track": "customer-1.camera", "start_ms": 900, "end_ms": 950, "reason": "held"}),
             ("document_decided", {"document": "unknown", "accepted": True}),
             ("document_stored", stored),
             ("document_decided", {"document": "d1", "accepted": True}),
-            ("recording_completed", {"tracks": [{"track": "kiosk.camera", "kind": "video", "recorded_ms": 3900}]}),
+            ("recording_completed", {"tracks": [{"track": "customer-1.camera", "kind": "video", "recorded_ms": 3900}]}),
         ],
     )
     [camera] = report.tracks
     assert camera == {
-        "name": "kiosk.camera", "kind": "video", "seconds": 3.9, "segments": 2, "frames": 118, "unsent_s": 0.25
+        "name": "customer-1.camera", "kind": "video", "seconds": 3.9, "segments": 2, "frames": 118, "unsent_s": 0.25
     }  # fmt: skip
     assert report.cobrowse_events == 7
     assert report.documents == [

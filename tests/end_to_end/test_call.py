@@ -83,9 +83,15 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     assert facts["rated"]["stars"] == 4
     steps = [event["step"] for kind, event in entries if kind == "step_changed"]
     assert steps[:4] == ["product", "risk", "details", "review"]
-    expected = {"kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone", "cobrowse"}
+    expected = {
+        "customer-1.camera",
+        "customer-1.microphone",
+        "specialist-1.camera",
+        "specialist-1.microphone",
+        "cobrowse",
+    }
     begun = {event["track"]: event for kind, event in entries if kind == "track_started"}
-    for camera in ("kiosk.camera", "specialist.camera"):
+    for camera in ("customer-1.camera", "specialist-1.camera"):
         assert (begun[camera]["codec"], begun[camera]["width"], begun[camera]["height"]) == ("vp8", *SMALL)
     tracks = {track["track"]: track for track in facts["recording_completed"]["tracks"]}
     assert expected <= tracks.keys()

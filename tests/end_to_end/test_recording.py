@@ -24,8 +24,8 @@ from tests.end_to_end.conftest import Browsers, Faces
 from tests.machine import allow, slower
 
 TALK_S = 10
-CAMERAS = ("kiosk.camera", "specialist.camera")
-MICROPHONES = ("kiosk.microphone", "specialist.microphone")
+CAMERAS = ("customer-1.camera", "specialist-1.camera")
+MICROPHONES = ("customer-1.microphone", "specialist-1.microphone")
 
 
 async def ended(stack: Stack, session: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ async def test_what_lies_on_the_disk_is_unreadable_and_every_harm_is_found(call:
     assert (await verdict())[0] == 0
     code, listed = await call.stack.run_command("sessions", "--json", "--limit", "1")
     assert (code, json.loads(listed.splitlines()[-1])[0]["session"]) == (0, call.session)
-    blob = next(event["blob"] for event in sealed if event["track"] == "kiosk.camera")
+    blob = next(event["blob"] for event in sealed if event["track"] == "customer-1.camera")
     victim = next(path for path in blobs if str(path).endswith(blob))
     sound = victim.read_bytes()
     flipped = bytearray(sound)
@@ -138,7 +138,7 @@ async def test_what_lies_on_the_disk_is_unreadable_and_every_harm_is_found(call:
             victim.write_bytes(harm)
         code, output = await verdict()
         assert code == 1
-        assert "kiosk.camera" in output
+        assert "customer-1.camera" in output
     victim.write_bytes(sound)
     assert (await verdict())[0] == 0
     assert (await call.stack.run_command("verify", "nosuchsession"))[0] == 2

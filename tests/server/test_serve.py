@@ -171,7 +171,7 @@ async def test_chromium_keeps_the_host_cookie_on_plain_loopback(tmp_path: Path, 
         assert answer["login"] == "li"
         opened = await page.evaluate(
             """new Promise((resolve) => {
-              const socket = new WebSocket(location.origin.replace("http", "ws") + "/ws/guide", "visavis.v1");
+              const socket = new WebSocket(location.origin.replace("http", "ws") + "/ws/guide", "visavis.v2");
               socket.onopen = () => resolve(true);
               socket.onerror = () => resolve(false);
             })"""

@@ -81,10 +81,10 @@ class Peer:
 
 async def silent(request: web.Request) -> web.StreamResponse:
     """A server that greets and then says nothing, not even pong."""
-    socket = web.WebSocketResponse(protocols=("visavis.v1",))
+    socket = web.WebSocketResponse(protocols=("visavis.v2",))
     await socket.prepare(request)
     await socket.receive()
-    welcome = {"frame": "welcome", "version": 1, "face": "console", "resume": "r", "resumed": False, "received": 0}
+    welcome = {"frame": "welcome", "version": 2, "face": "console", "resume": "r", "resumed": False, "received": 0}
     await socket.send_str(json.dumps({**welcome, "heartbeat_s": float(request.query.get("heartbeat_s", "0.5"))}))
     while (await socket.receive()).type is WSMsgType.TEXT:
         pass

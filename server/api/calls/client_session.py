@@ -1,4 +1,4 @@
-"""A desk is one client's channel and what it may touch; every message type names the method that carries it out.
+"""One client's channel and what it may touch; every message type names the method that carries it out.
 
 The channel has already checked that the message's `faces` include the client's; anything of somebody else's is
 `not_found`.
@@ -155,9 +155,7 @@ class ClientSession:
 
 
 class Party(ClientSession):
-    """A desk that takes part in sessions: the kiosk's or the specialist's."""
-
-    participant: ClassVar[str]
+    """A client that takes part in sessions: a kiosk or a console."""
 
     def __init__(self, app: web.Application, channel: Channel, key: str, topic: str) -> None:
         super().__init__(app, channel, key, topic)
@@ -168,8 +166,12 @@ class Party(ClientSession):
         """The session with this id, if it is this party's. Raises `NotFound`."""
         raise NotImplementedError
 
-    async def do(self, session: str, *events: e.Event) -> Room:
-        """Let this happen in this party's session. Raises `NotFound`."""
+    def me(self, room: Room) -> str:
+        """The participant that this party is in the session. Raises `NotFound`."""
+        raise NotImplementedError
+
+    async def do(self, session: str, make: Callable[[str], e.Event]) -> Room:
+        """Let this happen in this party's session, made for the participant that it is. Raises `NotFound`."""
         raise NotImplementedError
 
     async def leg_prepare(self, message: m.LegPrepare) -> Reply:
@@ -180,28 +182,26 @@ class Party(ClientSession):
     async def leg_offer(self, message: m.LegOffer) -> Reply:
         """A new peer connection; the old one is closed first, as the journal says."""
         self.count("legs", LEGS_PER_S, LEGS_BURST)
-        room = await self.do(message.session, e.LegOpened(self.participant, message.leg))
+        room = await self.do(message.session, lambda me: e.LegOpened(me, message.leg))
+        me = self.me(room)
         self._legs[message.leg] = room
         while len(self._legs) > LEGS:
             del self._legs[next(iter(self._legs))]
         try:
-            answer = await room.stage.open(self.participant, message.leg, message.sdp, self.revoked)
+            answer = await room.open_leg(me, message.leg, message.sdp, self.revoked)
         except VisavisError:
-            room.post(e.LegClosed(self.participant, message.leg, "closed"))
+            room.post(e.LegClosed(me, message.leg, "closed"))
             raise
-        current = room.state.legs.get(self.participant)
-        if current is None or current.leg != message.leg:
-            room.stage.close(self.participant, message.leg)
-            raise NotFound("the leg was closed meanwhile")
         return LegAnswer(message.leg, answer)
 
     async def leg_candidate(self, message: m.LegCandidate) -> Reply:
-        await self._leg(message.leg).stage.candidate(self.participant, message.leg, message.candidate, message.mid)
+        room = self._leg(message.leg)
+        await room.add_candidate(self.me(room), message.leg, message.candidate, message.mid)
         return None
 
     async def leg_close(self, message: m.LegClose) -> Reply:
         room = self._leg(message.leg)
-        await self.do(room.session, e.LegClosed(self.participant, message.leg, "closed"))
+        await self.do(room.session, lambda me: e.LegClosed(me, message.leg, "closed"))
         return None
 
     def _leg(self, leg: str) -> Room:
@@ -212,7 +212,7 @@ class Party(ClientSession):
 
     async def chat_send(self, message: m.ChatSend) -> Reply:
         self.count("chat lines", CHAT_PER_S, CHAT_BURST)
-        await self.do(message.session, e.ChatSent(message.id, self.participant, message.text))
+        await self.do(message.session, lambda me: e.ChatSent(message.id, me, message.text))
         return None
 
     handlers: ClassVar[dict[type, Handle]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from aiohttp import web
@@ -18,9 +19,11 @@ from server.bus import person_topic
 from server.calls.room import Room
 from server.identity import Person
 from server.session import events as e
+from server.session.participants import Membership
 from server.store.stamps import new_id
 
 OUTCOMES: Final = ["resolved", "follow_up", "appointment", "referred", "declined", "unresolved", "technical", "other"]
+INVITES_PER_S, INVITES_BURST = 0.5, 10.0
 DOCUMENT_LABELS: Final = ["identity_card", "bank_card", "income_proof", "contract", "other"]
 
 
@@ -28,7 +31,6 @@ class ConsoleSession(Party):
     """A specialist's channel."""
 
     face = Face.CONSOLE
-    participant = e.SPECIALIST
 
     def __init__(self, app: web.Application, channel: Channel, person: Person) -> None:
         super().__init__(app, channel, person.id, person_topic(person.id))
@@ -38,8 +40,20 @@ class ConsoleSession(Party):
     def room(self, session: str) -> Room:
         return self.rooms.specialists_room(self.person.id, session)
 
-    async def do(self, session: str, *events: e.Event) -> Room:
-        return await self.rooms.by_specialist(self.person.id, session, *events)
+    def me(self, room: Room) -> str:
+        participant = room.state.as_whom(self.person.id)
+        if participant is None:
+            raise NotFound("no such session")
+        return participant
+
+    async def do(self, session: str, make: Callable[[str], e.Event]) -> Room:
+        return await self.rooms.by_person(self.person.id, session, make)
+
+    async def lead(self, session: str, make: Callable[[str], e.Event]) -> Room:
+        """As `do`, for what only the lead of the call does. Raises `NotFound` for others who take part."""
+        if self.room(session).state.specialist != self.person.id:
+            raise NotFound("no such session")
+        return await self.do(session, make)
 
     async def prepare(self) -> None:
         person, config = self.person, self._app[CONFIG]
@@ -70,7 +84,7 @@ class ConsoleSession(Party):
             self.channel.post(self.rooms.dispatch.lost_by(person.id))
         else:
             room.replay_to(self.channel.post, notes=True)
-            room.share.refresh()
+            room.refresh_screen()
         if not self.channel.connected:
             self.connected(False)
 
@@ -103,60 +117,90 @@ class ConsoleSession(Party):
         return None
 
     async def hold(self, message: m.Hold) -> Reply:
-        await self.do(message.session, e.Held() if message.held else e.Unheld())
+        await self.do(message.session, lambda me: e.Held(me) if message.held else e.Unheld(me))
         return None
 
     async def hang_up(self, message: m.HangUp) -> Reply:
-        await self.do(message.session, e.Ended(e.SPECIALIST, "hang_up"))
+        await self.do(message.session, lambda me: e.Ended(me, "hang_up"))
         return None
 
     async def dispose(self, message: m.Dispose) -> Reply:
-        await self.do(message.session, e.Disposed(message.outcome, message.note, self.person.id))
+        await self.lead(message.session, lambda _: e.Disposed(message.outcome, message.note, self.person.id))
         return None
 
     async def outcome_choose(self, message: m.OutcomeChoose) -> Reply:
-        await self.do(message.session, e.OutcomeChosen(message.outcome, self.person.id))
+        await self.lead(message.session, lambda _: e.OutcomeChosen(message.outcome, self.person.id))
         return None
 
     async def wrap_up_extend(self, message: m.WrapUpExtend) -> Reply:
-        room = await self.do(message.session, e.WrapUpExtended(self.person.id))
+        room = await self.lead(message.session, lambda _: e.WrapUpExtended(self.person.id))
         return SessionUpdate(room.view(notes=True))
 
     async def note_save(self, message: m.NoteSave) -> Reply:
-        await self.do(message.session, e.NoteSaved(message.text))
+        await self.lead(message.session, lambda me: e.NoteSaved(message.text, by=me))
         return None
 
     async def document_request(self, message: m.DocumentRequest) -> Reply:
-        room = await self.do(message.session, e.DocumentRequested(new_id(), message.label, message.note))
+        asked = new_id()
+        room = await self.do(message.session, lambda me: e.DocumentRequested(asked, message.label, message.note, by=me))
         return SessionUpdate(room.view(notes=True))
 
     async def document_decide(self, message: m.DocumentDecide) -> Reply:
-        await self.do(message.session, e.DocumentDecided(message.document, message.accepted, message.reason))
+        await self.do(
+            message.session, lambda me: e.DocumentDecided(message.document, message.accepted, message.reason, by=me)
+        )
         return None
 
     async def point(self, message: m.Point) -> Reply:
-        room = self._mine(message.session)
-        room.tell_kiosk(room.share.point(message.x, message.y))
+        room = self.room(message.session)
+        room.point(self.me(room), message.x, message.y)
         return None
 
     async def highlight(self, message: m.Highlight) -> Reply:
-        room = self._mine(message.session)
-        room.tell_kiosk(room.share.highlight(message.node))
+        room = self.room(message.session)
+        room.highlight(self.me(room), message.node)
         return None
 
     async def cobrowse_refresh(self, message: m.CobrowseRefresh) -> Reply:
-        self._mine(message.session).share.refresh(failed=message.failed)
+        room = self.room(message.session)
+        self.me(room)
+        room.refresh_screen(failed=message.failed)
         return None
 
     def _refresh(self) -> bool:
         room = self.rooms.of_specialist(self.person.id)
-        return room is not None and room.share.refresh()
+        return room is not None and room.refresh_screen()
 
-    def _mine(self, session: str) -> Room:
-        room = self.room(session)
-        if room.state.specialist != self.person.id:
-            raise NotFound("no such session")
-        return room
+    async def participant_invite(self, message: m.ParticipantInvite) -> Reply:
+        self.count("invitations", INVITES_PER_S, INVITES_BURST)
+        person = await self._app[STORE].people.get(message.person)
+        if person is None or not person.active:
+            raise NotFound("no such person")
+        room = await self.rooms.invite(self.person, message.session, person, message.role)
+        return SessionUpdate(room.view(notes=True))
+
+    async def invitation_answer(self, message: m.InvitationAnswer) -> Reply:
+        room = await self.rooms.answer_invitation(self.person.id, message.session, joins=message.joins)
+        return SessionUpdate(room.view(notes=True)) if message.joins else None
+
+    async def participant_remove(self, message: m.ParticipantRemove) -> Reply:
+        room = self.room(message.session)
+        one = room.state.participants.get(message.participant)
+        who = message.participant
+
+        def leave(me: str) -> e.Event:
+            if one is not None and one.membership is Membership.INVITED:
+                return e.InvitationEnded(who, "withdrawn", me)
+            return e.ParticipantLeft(who, "left" if who == me else "removed", me)
+
+        await self.do(message.session, leave)
+        return None
+
+    async def set_mode(self, message: m.SetMode) -> Reply:
+        await self.do(
+            message.session, lambda me: e.ModeChanged(message.participant, message.mode, message.to or "", me)
+        )
+        return None
 
     handlers: ClassVar[dict[type, Handle]] = {
         **Party.handlers,
@@ -174,4 +218,8 @@ class ConsoleSession(Party):
         m.Point: point,
         m.Highlight: highlight,
         m.CobrowseRefresh: cobrowse_refresh,
+        m.ParticipantInvite: participant_invite,
+        m.InvitationAnswer: invitation_answer,
+        m.ParticipantRemove: participant_remove,
+        m.SetMode: set_mode,
     }

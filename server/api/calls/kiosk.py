@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from aiohttp import web
@@ -26,7 +27,6 @@ class KioskSession(Party):
     """A kiosk's channel."""
 
     face = Face.KIOSK
-    participant = e.KIOSK
 
     def __init__(self, app: web.Application, channel: Channel, kiosk: Kiosk) -> None:
         super().__init__(app, channel, kiosk.id, kiosk_topic(kiosk.id))
@@ -35,9 +35,12 @@ class KioskSession(Party):
     def room(self, session: str) -> Room:
         return self.rooms.kiosks_room(self.kiosk.id, session)
 
-    async def do(self, session: str, *events: e.Event) -> Room:
+    def me(self, room: Room) -> str:
+        return room.state.customer
+
+    async def do(self, session: str, make: Callable[[str], e.Event]) -> Room:
         room = self.room(session)
-        await room.submit(*events)
+        await room.submit(make(room.state.customer))
         return room
 
     async def prepare(self) -> None:
@@ -80,26 +83,27 @@ class KioskSession(Party):
 
     async def call_end(self, message: m.CallEnd) -> Reply:
         try:
-            await self.do(message.session, e.Ended(e.KIOSK, message.reason))
+            await self.do(message.session, lambda me: e.Ended(me, message.reason))
         except NotFound:
             if not await self.rooms.was_of_kiosk(self.kiosk.id, message.session):
                 raise
         return None
 
     async def rate(self, message: m.Rate) -> Reply:
-        await self.do(message.session, e.RatingSkipped() if message.stars is None else e.Rated(message.stars))
+        rated = e.RatingSkipped() if message.stars is None else e.Rated(message.stars)
+        await self.do(message.session, lambda _: rated)
         return None
 
     async def form_step(self, message: m.FormStep) -> Reply:
-        await self.do(message.session, e.StepChanged(message.step))
+        await self.do(message.session, lambda _: e.StepChanged(message.step))
         return None
 
     async def document_answer(self, message: m.DocumentAnswer) -> Reply:
-        await self.do(message.session, e.DocumentAnswered(message.document, message.agreed))
+        await self.do(message.session, lambda _: e.DocumentAnswered(message.document, message.agreed))
         return None
 
     async def document_failed(self, message: m.DocumentFailed) -> Reply:
-        await self.do(message.session, e.DocumentFailed(message.document, message.reason))
+        await self.do(message.session, lambda _: e.DocumentFailed(message.document, message.reason))
         return None
 
     async def assistance_request(self, message: m.AssistanceRequest) -> Reply:
@@ -111,7 +115,7 @@ class KioskSession(Party):
         return None
 
     async def cobrowse_piece(self, message: m.CobrowsePiece) -> Reply:
-        await self.room(message.session).share.accept(message)
+        await self.room(message.session).take_screen(message)
         return None
 
     handlers: ClassVar[dict[type, Handle]] = {

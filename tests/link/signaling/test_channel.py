@@ -209,7 +209,7 @@ async def test_a_server_that_forgot_starts_a_new_stream() -> None:
 async def test_a_newer_connection_replaces_the_older(peers: tuple[Peers, TestServer], caller: Caller) -> None:
     await caller.client.request(say.SetPresence(True))
     async with aiohttp.ClientSession() as http, http.ws_connect(peers[1].make_url("/ws")) as socket:
-        await socket.send_json({"frame": "hello", "version": 1})
+        await socket.send_json({"frame": "hello", "version": 2})
         assert (await socket.receive_json())["resumed"] is False
         await until(lambda: peers[0].ended == 1)
         assert peers[0].channels[0].error is not None
@@ -218,7 +218,7 @@ async def test_a_newer_connection_replaces_the_older(peers: tuple[Peers, TestSer
 
 
 async def say_hello(socket: aiohttp.ClientWebSocketResponse, **more: object) -> dict[str, Any]:
-    await socket.send_json({"frame": "hello", "version": 1, **more})
+    await socket.send_json({"frame": "hello", "version": 2, **more})
     welcome: dict[str, Any] = await socket.receive_json()
     return welcome
 
@@ -243,7 +243,7 @@ async def goodbye(socket: aiohttp.ClientWebSocketResponse) -> tuple[str | None, 
         ('{"frame":"say","seq":1,"ack":9,"body":{"type":"set_presence","available":true}}', "bad_message", 4400),
         ('{"frame":"say","seq":1,"ack":0,"body":{"type":"sudo"}}', "unknown_message", 4400),
         ('{"frame":"say","seq":1,"ack":0,"body":{"type":"form_step","session":"s","step":"x"}}', "not_allowed", 4403),
-        ('{"frame":"hello","version":1}', "bad_message", 4400),
+        ('{"frame":"hello","version":2}', "bad_message", 4400),
         ('{"frame":"ack","received":5}', "bad_message", 4400),
     ],
 )
@@ -268,9 +268,9 @@ async def test_a_frame_over_64_kib_is_closed_with_1009(peers: tuple[Peers, TestS
     ("first", "code"),
     [
         ({"frame": "ping", "n": 1}, "bad_message"),
-        ({"frame": "hello", "version": 2}, "unsupported_version"),
-        ({"frame": "hello", "version": 2, "resume": {"token": "x"}, "new": [1]}, "unsupported_version"),
-        ({"frame": "hello", "version": 1, "new": [1]}, "bad_message"),
+        ({"frame": "hello", "version": 3}, "unsupported_version"),
+        ({"frame": "hello", "version": 3, "resume": {"token": "x"}, "new": [1]}, "unsupported_version"),
+        ({"frame": "hello", "version": 2, "new": [1]}, "bad_message"),
         ({"frame": "hello"}, "bad_message"),
     ],
 )
@@ -283,11 +283,11 @@ async def test_a_bad_greeting_is_refused(peers: tuple[Peers, TestServer], first:
 
 async def test_who_offers_other_subprotocols_only_is_told_the_version(peers: tuple[Peers, TestServer]) -> None:
     async with aiohttp.ClientSession() as http:
-        async with http.ws_connect(peers[1].make_url("/ws"), protocols=["visavis.v2"]) as socket:
-            await socket.send_json({"frame": "hello", "version": 1})
+        async with http.ws_connect(peers[1].make_url("/ws"), protocols=["visavis.v1"]) as socket:
+            await socket.send_json({"frame": "hello", "version": 2})
             assert await goodbye(socket) == ("unsupported_version", 4426)
-        async with http.ws_connect(peers[1].make_url("/ws"), protocols=["visavis.v2", "visavis.v1"]) as socket:
-            assert (await say_hello(socket))["version"] == 1
+        async with http.ws_connect(peers[1].make_url("/ws"), protocols=["visavis.v3", "visavis.v2"]) as socket:
+            assert (await say_hello(socket))["version"] == 2
 
 
 async def test_a_stolen_or_old_resume_token_starts_anew(peers: tuple[Peers, TestServer]) -> None:

@@ -77,7 +77,7 @@ async def test_a_whole_call(bank: Bank) -> None:
     await kiosk.ask(m.CallEnd(active.id))
     await kiosk.ask(m.CallEnd(active.id))
     ended = await ann.state(SessionState.ENDED)
-    assert (ended.ended_by, ended.end_reason) == ("kiosk", "customer")
+    assert (ended.ended_by, ended.end_reason) == ("customer-1", "customer")
     assert await bank.presence("ann") is Presence.WRAP_UP
     await kiosk.ask(m.Rate(active.id, 5))
     await kiosk.ask(m.Rate(active.id, None))

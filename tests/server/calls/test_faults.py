@@ -89,7 +89,7 @@ async def test_console_reloads_in_a_call(bank: Bank) -> None:
     await again.ask(m.NoteSave(session, "still here"))
     assert await bank.presence("ann") is Presence.BUSY
     await again.ask(m.HangUp(session))
-    assert (await kiosk.state(SessionState.ENDED)).ended_by == "specialist"
+    assert (await kiosk.state(SessionState.ENDED)).ended_by == "specialist-1"
 
 
 async def test_specialist_lost_for_good_goes_back_to_the_head(open_bank: OpenBank) -> None:

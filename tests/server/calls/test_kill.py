@@ -64,7 +64,7 @@ async def test_both_come_back_into_the_same_call_with_media(server: Process) -> 
     kinds = [e.kind(event) for event in events]
     assert kinds.count("node_restarted") == kinds.count("answered") == kinds.count("recording_started") == 1
     gaps = [event for event in events if isinstance(event, e.GapDeclared) and event.reason == "restart"]
-    assert {gap.track for gap in gaps} >= {"kiosk.microphone", "kiosk.camera"}
+    assert {gap.track for gap in gaps} >= {"customer-1.microphone", "customer-1.camera"}
     completed = events[-2] if isinstance(events[-2], e.RecordingCompleted) else None
     summary = next(event for event in events if isinstance(event, e.RecordingCompleted))
     assert completed is None or completed == summary
@@ -87,7 +87,7 @@ async def test_nobody_is_heard_again_before_the_recorder_is(server: Process) -> 
         await specialist.arrives()
         await server.kill()
         # Whoever reads this file waits until somebody has written it.
-        late = server.config.data / "spool" / session / "kiosk.microphone" / "999999.open"
+        late = server.config.data / "spool" / session / "customer-1.microphone" / "999999.open"
         late.parent.mkdir(parents=True, exist_ok=True)
         os.mkfifo(late)
         lost = {id(side.leg) for side in sides}
@@ -110,7 +110,10 @@ async def test_nobody_is_heard_again_before_the_recorder_is(server: Process) -> 
     finally:
         for side in sides:
             await side.stop()
-    heard = {"specialist.microphone": len(customer.heard) - got[0], "kiosk.microphone": len(specialist.heard) - got[2]}
+    heard = {
+        "specialist-1.microphone": len(customer.heard) - got[0],
+        "customer-1.microphone": len(specialist.heard) - got[2],
+    }
     events = await server.journal(session)
     gaps = [event for event in events if isinstance(event, e.GapDeclared)]
     sealed = [event for event in events if isinstance(event, e.SegmentSealed)]

@@ -56,7 +56,7 @@ async def call(bank: Bank) -> AsyncIterator[Stage]:
 async def test_both_see_and_hear_and_everything_is_recorded(call: Stage) -> None:
     shown = await call.kiosk.session(lambda view: len(view.recording) == 4)
     assert {track.name for track in shown.recording} == {
-        f"{who}.{what}" for who in ("kiosk", "specialist") for what in ("microphone", "camera")
+        f"{who}.{what}" for who in ("customer-1", "specialist-1") for what in ("microphone", "camera")
     }
     await call.specialist.arrives(video=60)
     await call.kiosk.ask(m.CallEnd(call.session))
@@ -92,7 +92,7 @@ async def test_hold_stops_everything(call: Stage) -> None:
     await call.ann.ask(m.HangUp(call.session))
     await eventually_completed(call)
     gaps = [gap for gap in await call.find(e.GapDeclared) if isinstance(gap, e.GapDeclared) and gap.reason == "hold"]
-    assert {gap.track for gap in gaps} >= {"kiosk.camera", "kiosk.microphone"}
+    assert {gap.track for gap in gaps} >= {"customer-1.camera", "customer-1.microphone"}
 
 
 async def test_a_new_leg_takes_over(call: Stage) -> None:
@@ -151,7 +151,7 @@ async def test_a_blob_store_away_at_hang_up_loses_nothing(call: Stage, monkeypat
     await call.ann.ask(m.HangUp(call.session))
     room = call.bank.rooms.get(call.session)
     assert room is not None
-    await eventually(lambda: not room.stage._seats)
+    await eventually(lambda: not room._media._seats)
     with pytest.raises(TimeoutError):
         await eventually(lambda: room.state.recording == "complete", within=1.5)
     away = False
@@ -237,10 +237,10 @@ async def test_nobody_is_heard_before_the_recorder_runs(bank: Bank, monkeypatch:
     (completed,) = await call.find(e.RecordingCompleted)
     assert isinstance(completed, e.RecordingCompleted)
     tracks = {track.track: track for track in completed.tracks}
-    assert tracks["kiosk.camera"].recorded_ms > 600
-    dark = tracks["specialist.camera"]
+    assert tracks["customer-1.camera"].recorded_ms > 600
+    dark = tracks["specialist-1.camera"]
     assert (dark.recorded_ms, dark.segments) == (0, 0)
     assert dark.expected_ms == dark.gap_ms > 600
     gaps = [gap for gap in await call.find(e.GapDeclared) if isinstance(gap, e.GapDeclared)]
-    assert {gap.reason for gap in gaps if gap.track == "specialist.camera"} == {"no_media"}
+    assert {gap.reason for gap in gaps if gap.track == "specialist-1.camera"} == {"no_media"}
     assert list(check_accounts(await bank.journal(session))) == []

@@ -23,7 +23,7 @@ WEAK_S, GOOD_S = 60.0, 60.0
 
 
 def of_kiosk(view: Session) -> tuple[Quality, str] | None:
-    return next(((n.quality, n.reason) for n in view.network if n.participant == "kiosk"), None)
+    return next(((n.quality, n.reason) for n in view.network if n.participant == "customer-1"), None)
 
 
 def lossy(view: Session) -> bool:
@@ -49,7 +49,7 @@ async def test_loss_and_silence_of_a_kiosk_are_told_to_both_faces(bank: Bank) ->
         path.set(loss=0.08)
         for face in (kiosk, ann):
             view = await face.session(lossy, within=WEAK_S)
-            assert [network.participant for network in view.network] == ["kiosk"], "the specialist's is good"
+            assert [network.participant for network in view.network] == ["customer-1"], "the specialist's is good"
         noticed = time.monotonic() - begin
         # Who comes late, or again, is told with everything else.
         await ann.die()
@@ -73,7 +73,7 @@ async def test_loss_and_silence_of_a_kiosk_are_told_to_both_faces(bank: Bank) ->
         await customer.stop()
         await specialist.stop()
     told = [event for event in await bank.journal(session) if isinstance(event, e.QualityChanged)]
-    of_customer = [(event.quality, event.reason) for event in told if event.participant == "kiosk"]
+    of_customer = [(event.quality, event.reason) for event in told if event.participant == "customer-1"]
     assert of_customer[0] in (("weak", "loss"), ("bad", "loss"))
     assert ("good", "") in of_customer
     assert ("bad", "silent") in of_customer

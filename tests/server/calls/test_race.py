@@ -84,7 +84,7 @@ class City:
     async def leave(self) -> None:
         room = self.room()
         if room is not None:
-            await room.submit(e.Ended(e.KIOSK, "customer"))
+            await room.submit(e.Ended("customer-1", "customer"))
 
     async def drop(self) -> None:
         self.rooms.kiosk_connected(self.random.choice(self.kiosks).id, False)
@@ -118,7 +118,7 @@ class City:
         person = self.random.choice(self.people).id
         room = self.rooms.of_specialist(person)
         if room is not None:
-            await room.submit(e.Ended(e.SPECIALIST, "hang_up"))
+            await room.submit(e.Ended("specialist-1", "hang_up"))
             await room.submit(e.Rated(5), e.Disposed("resolved", "", person))
 
     def check(self) -> None:

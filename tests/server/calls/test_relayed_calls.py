@@ -117,6 +117,6 @@ async def test_a_server_without_a_relay_says_so_and_its_journal_too(
     await alone.close()
     room = call.bank.rooms.get(call.session)
     assert room is not None
-    await eventually(lambda: "kiosk" not in room.state.legs)
+    await eventually(lambda: "customer-1" not in room.state.legs)
     assert [line for line in logs if line["log_level"] == "error"] == []
     assert SECRET not in str(logs)

@@ -53,7 +53,7 @@ async def log_out(bank: Bank, person: str) -> None:
 def seats(call: Stage) -> SessionMedia:
     room = call.bank.rooms.get(call.session)
     assert room is not None
-    return room.stage
+    return room._media
 
 
 async def reasons(call: Stage) -> list[str]:
@@ -69,12 +69,12 @@ async def test_a_specialist_without_access_gets_nothing_more(call: Stage, end: E
     await end(call.bank, person.id)
     if end is not log_out:
         await asyncio.wait_for(watching.wait(), 20)
-    await eventually(lambda: e.SPECIALIST not in seats(call)._seats, within=20)
+    await eventually(lambda: "specialist-1" not in seats(call)._seats, within=20)
     room = call.bank.rooms.get(call.session)
     assert room is not None
     await room.submit()
     assert "revoked" in await reasons(call)
-    assert e.SPECIALIST in room.state.lost, "the customer is told, and waits for no grace to be told"
+    assert "specialist-1" in room.state.lost, "the customer is told, and waits for no grace to be told"
     await films(call, 20)  # what was on its way has arrived
     had = len(call.specialist.seen), len(call.specialist.heard)
     await films(call, 60)
@@ -100,7 +100,7 @@ async def test_a_revoked_kiosk_neither_sends_nor_hears(call: Stage) -> None:
     await call.customer._end_tasks()
     await call.bank.store.kiosks.revoke("k1")
     await call.bank.store.logins.announce("k1")
-    await eventually(lambda: e.KIOSK not in seats(call)._seats, within=20)
+    await eventually(lambda: "customer-1" not in seats(call)._seats, within=20)
     room = call.bank.rooms.get(call.session)
     assert room is not None
     await room.submit()
@@ -116,9 +116,9 @@ async def test_a_leg_ends_with_the_login_it_was_opened_with_though_another_strea
     await call.specialist._end_tasks()
     await call.bank.page(person)  # a second browser, with a login of its own, that opens no leg yet
     await eventually(lambda: call.bank.app[HOST].channel(Face.CONSOLE, person.id) is not old, within=20)
-    assert e.SPECIALIST in seats(call)._seats
+    assert "specialist-1" in seats(call)._seats
     await call.bank.app[IDENTITY].log_out(person, login)
-    await eventually(lambda: e.SPECIALIST not in seats(call)._seats, within=20)
+    await eventually(lambda: "specialist-1" not in seats(call)._seats, within=20)
 
 
 async def test_a_stream_is_not_resumed_with_another_login(bank: Bank) -> None:
@@ -145,8 +145,8 @@ async def test_an_offer_that_is_answered_after_the_end_opens_nothing(call: Stage
     ended.set()
     leg = await call.specialist.make_leg()
     with pytest.raises(NotAuthenticated):
-        await seats(call).open(e.SPECIALIST, "late", await leg.offer(), ended)
-    assert e.SPECIALIST not in seats(call)._seats
+        await seats(call).open("specialist-1", "late", await leg.offer(), ended)
+    assert "specialist-1" not in seats(call)._seats
     await leg.close()
 
 

@@ -36,13 +36,15 @@ async def opened(rooms: Registry, kiosk: Kiosk = KIOSK) -> Room:
 
 async def answered(rooms: Registry, person: Person) -> Room:
     room = await opened(rooms)
-    await room.submit(e.Offered(person.id, person.name), e.Answered(person.id, person.name))
+    await room.submit(
+        e.Offered(person.id, person.name, "specialist-1"), e.Answered(person.id, person.name, "specialist-1")
+    )
     return room
 
 
 async def test_events_that_wait_together_are_one_transaction(rooms: Quiet, people: list[Person], store: Store) -> None:
     room = await answered(rooms[0], people[0])
-    chats = [e.ChatSent(f"c{n}", e.KIOSK, "x") for n in range(20)]
+    chats = [e.ChatSent(f"c{n}", "customer-1", "x") for n in range(20)]
     await asyncio.gather(*(room.submit(chat) for chat in chats))
     entries = [entry for entry in await Journal(store).read(room.session) if entry.kind == "chat_sent"]
     box = await rooms[0]._recordings.past_box(room.session)
@@ -107,7 +109,7 @@ async def test_the_inbox_is_bounded(rooms: Quiet, people: list[Person]) -> None:
 
 async def test_a_closed_room_is_not_found(rooms: Quiet, people: list[Person]) -> None:
     room = await opened(rooms[0])
-    await room.submit(e.Ended(e.KIOSK, "customer"))
+    await room.submit(e.Ended("customer-1", "customer"))
     with pytest.raises(NotFound):
         await room.submit(e.NoteSaved("late"))
     await eventually(lambda: rooms[0].get(room.session) is None)
@@ -124,7 +126,7 @@ async def test_a_session_of_the_past_is_added_up_in_slices(
     assert room is not None
     for step in range(8):
         await room.submit(e.StepChanged(f"step {step}"))
-    await room.submit(e.Ended(e.KIOSK, "customer"))
+    await room.submit(e.Ended("customer-1", "customer"))
     await eventually(lambda: rooms[0].get(asked.id) is None)
     monkeypatch.setattr("server.journal.journal.PAGE", 3)
     monkeypatch.delattr(Journal, "read")
@@ -146,14 +148,14 @@ async def test_what_happened_is_kept_until_the_journal_takes_it(
         return await append(self, *args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Journal, "append", sometimes)
-    room.post(e.ParticipantLost(e.KIOSK))
+    room.post(e.ParticipantLost("customer-1"))
     room.post(e.StepChanged("amount"))
     with pytest.raises(Unavailable):
         await room.submit(e.Held())
     assert (room.state.phase, room.state.lost) == (SessionState.ACTIVE, frozenset())
     failing = False
     await eventually(lambda: room.state.step == "amount")
-    assert room.state.lost == {e.KIOSK}
+    assert room.state.lost == {"customer-1"}
     kinds = [entry.kind for entry in await Journal(store).read(room.session)]
     assert kinds[-2:] == ["participant_lost", "step_changed"]
 
@@ -164,7 +166,7 @@ async def test_a_call_that_cannot_be_recorded_is_ended(
     async def broken(*_: object) -> None:
         raise OSError("the key is gone")
 
-    monkeypatch.setattr("server.calls.recorder_factory.Recordings.start", broken)
+    monkeypatch.setattr("server.calls.recorder_factory.RecorderFactory.start", broken)
     room = await answered(rooms[0], people[0])
     await eventually(lambda: room.state.phase is SessionState.ENDED)
     assert (room.state.ended_by, room.state.end_reason) == ("system", "recording_failed")
@@ -176,7 +178,7 @@ async def test_a_recording_that_fails_inside_ends_the_call(
     async def broken(*_: object) -> None:
         raise VisavisError("internal")
 
-    monkeypatch.setattr("server.calls.recorder_factory.Recordings.start", broken)
+    monkeypatch.setattr("server.calls.recorder_factory.RecorderFactory.start", broken)
     room = await answered(rooms[0], people[0])
     await eventually(lambda: room.state.phase is SessionState.ENDED)
     assert (room.state.ended_by, room.state.end_reason) == ("system", "recording_failed")
@@ -192,7 +194,7 @@ async def test_views_go_to_the_kiosk_only_while_they_concern_it(rooms: Quiet, pe
 
     bus.subscribe(kiosk_topic("k0"), hear)
     first = await answered(registry, people[0])
-    await first.submit(e.Ended(e.KIOSK, "customer"))
+    await first.submit(e.Ended("customer-1", "customer"))
     second = await opened(registry)
     told.clear()
     await first.submit(e.Disposed("resolved", "", people[0].id))
@@ -206,7 +208,7 @@ async def test_a_view_says_the_place_in_the_queue(rooms: Quiet, people: list[Per
     second = await opened(registry, Kiosk("k1", "k1", "east", None, revoked=False))
     assert (first.view().position, second.view().position) == (1, 2)
     assert not second.view().staffed
-    await first.submit(e.Ended(e.KIOSK, "customer"))
+    await first.submit(e.Ended("customer-1", "customer"))
     await eventually(lambda: second.view().position == 1)
 
 

@@ -18,6 +18,7 @@ from server.calls.session_cobrowse import MAX_BATCH, UNITS, SessionCobrowse
 from server.cobrowse import Sanitiser, sanitise
 from server.evidence.integrity_checks import check_accounts
 from server.session import events as e
+from server.session.media_gate import MediaGate
 from tests.server.calls.bank import Bank, Party, eventually
 from tests.server.evidence.recorded import customers_page
 
@@ -56,8 +57,7 @@ class Screen:
             later=self.later,
             now=lambda: self.time,
         )
-        self.share.forward(True)
-        self.share.record(True)
+        self.share.obey(MediaGate(recorded=True, screen=True))
 
     def keep(self, kind: str, data: bytes, *, epoch: str = "", keyframe: bool = False) -> None:
         self.kept.append((kind, data, keyframe))
@@ -170,7 +170,7 @@ async def test_a_page_that_is_refused_again_and_again_is_asked_ever_later(monkey
     asked = screen.snapshots
     await screen.send(*pieces("[1, 2", epoch="g", batch=1))
     assert screen.snapshots == asked + 1
-    screen.share.record(False)
+    screen.share.obey(MediaGate())
     assert screen.pauses[-1][0] == 0
 
 
@@ -201,13 +201,13 @@ async def test_what_could_not_be_drawn_is_declared_and_asked_for_again() -> None
 async def test_nothing_is_passed_on_while_held() -> None:
     screen = Screen()
     await screen.send(*pieces(moves()))
-    screen.share.forward(False)
+    screen.share.obey(MediaGate(recorded=True))
     await screen.send(*pieces(moves(), batch=1), *pieces(moves(), epoch="e2"))
     screen.share.refresh()
     assert screen.share.point(0.5, 0.5) is None
     assert screen.share.highlight(3) is None
     assert (len(screen.told), len(screen.kept), screen.snapshots) == (1, 1, 0)
-    screen.share.forward(True)
+    screen.share.obey(MediaGate(recorded=True, screen=True))
     await screen.send(*pieces(moves(), batch=2))
     assert len(screen.told) == 1, "an epoch with a hole is not taken up again"
 

@@ -23,6 +23,7 @@ from server.session.events import KIOSK, SPECIALIST, Event, GapDeclared, Segment
 from tests.link.rtc.parties import Party, Room, heard
 from tests.machine import allow
 from tests.server.calls.media import OPUS
+from tests.server.calls.table import Table
 
 PACKETS = 40
 SETTLES_MS = 600
@@ -36,7 +37,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.events: list[Event] = []
-        self.stage = SessionMedia("s1", self._new_leg, lambda *_: None, lambda *_: None, self.clock.now_ms)
+        media = SessionMedia("s1", self._new_leg, lambda *_: None, lambda *_: None, self.clock.now_ms)
+        self.stage = Table(media)
         self.recorder = Recorder(
             "s1",
             spool=folder / "spool",
@@ -147,15 +149,13 @@ async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_
         stage.record(bench.recorder)
         await room.flow(40)
         begun = now_ms()
-        stage.forward(False)
-        stage.pause("hold")
+        stage.hold()
         await room.flow(50)
         alone = now_ms()
         stage.set(BOSS, HOLD)
         await room.flow(50)
         ended = now_ms()
         stage.resume()
-        stage.forward(True)
         await room.flow(40)
     heard_of_boss = setting is not MONITOR
     for track, since in (
@@ -177,7 +177,7 @@ async def test_a_stage_on_hold_takes_a_newcomer_as_the_matrix_says(tmp_path: Pat
     bench = Bench(tmp_path)
     stage = bench.stage
     stage.record(bench.recorder)
-    stage.pause("hold")
+    stage.hold()
     async with talking(bench) as room:
         await seat(bench, room)
         await room.flow(30)

@@ -57,7 +57,7 @@ class Viewer(Media):
 
 def received(room: Room) -> int:
     """Packets of the tray that have reached the server."""
-    return room.stage._seats[e.KIOSK].leg.flows["auxiliary"].packets
+    return room._media._seats["customer-1"].leg.flows["auxiliary"].packets
 
 
 async def test_nothing_of_the_tray_passes_without_consent(bank: Bank) -> None:
@@ -76,14 +76,14 @@ async def test_nothing_of_the_tray_passes_without_consent(bank: Bank) -> None:
         customer.start()
         specialist.start()
         await specialist.arrives(video=FEW)
-        await eventually(lambda: e.KIOSK in room.stage._seats)
+        await eventually(lambda: "customer-1" in room._media._seats)
         await more_comes()
         asked = await ann.ask(m.DocumentRequest(session, "id_card"))
         assert isinstance(asked, SessionUpdate)
         document = asked.session.documents[0].id
         await more_comes()
         assert specialist.tray == [], "asked for, and not agreed to"
-        assert "kiosk.auxiliary" not in {track.name for track in room.state.tracks}
+        assert "customer-1.auxiliary" not in {track.name for track in room.state.tracks}
 
         before = received(room)
         await kiosk.ask(m.DocumentAnswer(session, document, agreed=True))
@@ -101,7 +101,7 @@ async def test_nothing_of_the_tray_passes_without_consent(bank: Bank) -> None:
     finally:
         await customer.stop()
         await specialist.stop()
-    events = [event for event in await bank.journal(session) if getattr(event, "track", "") == "kiosk.auxiliary"]
+    events = [event for event in await bank.journal(session) if getattr(event, "track", "") == "customer-1.auxiliary"]
     frames = sum(event.frames for event in events if isinstance(event, e.SegmentSealed))
     assert FEW // 2 <= frames <= allowed
     assert {event.reason for event in events if isinstance(event, e.GapDeclared)} == {"tray_closed"}

@@ -138,7 +138,7 @@ async def test_a_call_without_recording_that_has_words_verifies_and_an_altered_o
 
 async def test_an_old_journal_with_words_in_clear_still_folds(bank: Bank) -> None:
     session, _, _ = await call_with_words(bank)
-    old = e.ChatSent("c9", e.KIOSK, "as an earlier program wrote it")
+    old = e.ChatSent("c9", "customer-1", "as an earlier program wrote it")
     await bank.app[JOURNAL].append(session, [(e.kind(old), e.encode(old))])
     await bank.restart()
     room = bank.rooms.get(session)

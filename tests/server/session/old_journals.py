@@ -2,9 +2,11 @@
 
 A file is JSON lines, one an entry: `at_ms` on the timeline, `event` (the payload as it was journaled) and `view`,
 the fields of the session's view that differ from those after the entry before. `wandered-*` are random walks of the
-machine; the others are of calls in real browsers, whose written texts stay sealed.
+machine, `crowded-*` such walks with more than two participants; the others are of calls in real browsers, whose written
+texts stay sealed.
 
     python -m tests.server.session.old_journals walks 32 40
+    python -m tests.server.session.old_journals crowds 0 8
     python -m tests.server.session.old_journals calls visavis.sqlite3 …
 
 add to the folder. A file that is there is never written again: it says what was true when it was made.
@@ -21,6 +23,8 @@ from typing import Any
 
 import msgspec
 
+from link.protocol.errors import NotAllowed
+from link.protocol.values import ParticipantRole
 from server.journal import Journal
 from server.session import events as e
 from server.session.errors import IllegalEvent
@@ -57,21 +61,25 @@ def read(path: Path) -> list[tuple[e.Event, int, dict[str, Any]]]:
     return [(e.decode(msgspec.json.encode(row["event"])), row["at_ms"], row["view"]) for row in rows]
 
 
-def wandered(seed: int, steps: int = 320) -> Entries:
-    """The journal of a random walk: mostly what may happen next, with ids that mean something."""
+def wandered(seed: int, steps: int = 320, *, many: bool = False) -> Entries:
+    """The journal of a random walk: mostly what may happen next, with ids that mean something.
+
+    With `many` there are more than two, and participants are numbered.
+    """
     chance, book, count = random.Random(seed), Playbook(), 0
+    turns = (*_WALK, *_MANY) if many else _WALK
     book.post(REQUEST)
     if chance.random() < 0.95:
         book.post(CONSENT)
     for _ in range(steps):
         book.at_ms += chance.choice([0, 40, 900, 7000])
         count += 1
-        event = chance.choice(_WALK)(chance, book.state, str(count))
+        event = chance.choice(turns)(chance, book.state, str(count))
         if event is None or book.machine.redundant(event):
             continue
         try:
             book.post(event)
-        except IllegalEvent:
+        except (IllegalEvent, NotAllowed):
             continue
     return book.journal
 
@@ -80,7 +88,17 @@ Walk = Callable[[random.Random, State, str], e.Event | None]
 
 
 def _party(chance: random.Random) -> str:
-    return chance.choice(e.PARTICIPANTS)
+    return chance.choice([e.KIOSK, e.SPECIALIST])
+
+
+def _other(event: Callable[[str], e.Event]) -> Walk:
+    """Something of a participant beside customer and lead."""
+
+    def walk(chance: random.Random, state: State, _new: str) -> e.Event | None:
+        others = [name for name in state.participants if name not in (state.customer, state.lead)]
+        return event(chance.choice(others)) if others else None
+
+    return walk
 
 
 def _leg(event: Callable[[str, str], e.Event]) -> Walk:
@@ -155,6 +173,30 @@ _WALK: tuple[Walk, ...] = (
 )
 
 
+_MANY: tuple[Walk, ...] = (
+    *[
+        lambda chance, state, _new: e.ParticipantInvited(
+            state.numbered(role := chance.choice([*ParticipantRole][1:])),
+            role,
+            chance.choice("uvwxyz"),
+            "Guest",
+            e.SPECIALIST,
+        )
+    ]
+    * 3,
+    *[_other(e.ParticipantJoined)] * 4,
+    _other(lambda who: e.InvitationEnded(who, "declined")),
+    _other(lambda who: e.ParticipantLeft(who, "left")),
+    _other(lambda who: e.LegOpened(who, f"l-{who}")),
+    _other(lambda who: e.LegConnected(who, f"l-{who}")),
+    _other(e.ParticipantLost),
+    _other(e.ParticipantReturned),
+    _other(lambda who: e.ModeChanged(who, "monitor")),
+    _other(lambda who: e.ModeChanged(who, "whisper", e.SPECIALIST)),
+    _other(lambda who: e.ModeChanged(who, "talk")),
+)
+
+
 async def calls(database: Path) -> list[tuple[str, Entries]]:
     """The journals of every session in a database of the server's, by their ids."""
     store = await Store.open(f"sqlite+aiosqlite:///{database}")
@@ -181,6 +223,10 @@ def _main(what: str, *given: str) -> None:
     if what == "walks":
         for seed in range(*map(int, given)):
             _keep(f"wandered-{seed:02}", wandered(seed))
+        return
+    if what == "crowds":
+        for seed in range(*map(int, given)):
+            _keep(f"crowded-{seed:02}", wandered(seed, many=True))
         return
     for database in given:
         for session, entries in asyncio.run(calls(Path(database))):

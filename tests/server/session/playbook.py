@@ -6,6 +6,7 @@ import difflib
 
 import pytest
 
+from link.protocol.errors import NotAllowed
 from server.session import admission
 from server.session import commands as c
 from server.session import events as e
@@ -60,10 +61,10 @@ class Playbook:
             self.post(event)
         return self
 
-    def refused(self, event: e.Event, error: type[IllegalEvent] = IllegalEvent) -> Playbook:
-        """`event` is illegal now and changes nothing."""
+    def refused(self, event: e.Event, error: type[IllegalEvent] | None = None) -> Playbook:
+        """`event` is illegal now, or not for its participant to do, and changes nothing."""
         before = self.state
-        with pytest.raises(error):
+        with pytest.raises(error or (IllegalEvent, NotAllowed)):
             admission.ask(self.state, event)
             self.machine.handle(event, self.at_ms)
         assert self.state == before

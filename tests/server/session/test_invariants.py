@@ -6,16 +6,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from link.protocol.errors import NotAllowed
 from link.protocol.values import SessionState
 from server.session import commands as c
 from server.session import events as e
 from server.session.errors import IllegalEvent
 from server.session.machine import Machine
+from server.session.media_gate import MediaGate
+from server.session.participants import MOST, Membership
 from server.session.state import QUEUEING, TALKING, Recording
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook
 
 PEOPLE = st.sampled_from(["ann", "bob"])
-PARTIES = st.sampled_from(e.PARTICIPANTS)
+PARTIES = st.sampled_from(["kiosk", "specialist", "specialist-2", "guide-1", "supervisor-1"])
+OTHERS = {"specialist-2": ("specialist", "bob"), "guide-1": ("guide", "gil"), "supervisor-1": ("supervisor", "eve")}
+MODES = st.sampled_from(["talk", "hold", "monitor", "whisper", "barge"])
 LEGS = st.sampled_from(["l1", "l2"])
 EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.just(CONSENT),
@@ -42,6 +47,12 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.Disposed, st.just("solved"), st.just(""), PEOPLE),
     st.builds(e.TimerFired, st.sampled_from(["ring", "kiosk_lost", "specialist_lost", "close"])),
     st.builds(e.Ended, st.sampled_from(["kiosk", "specialist", "system"]), st.just("test")),
+    st.sampled_from([e.ParticipantInvited(name, *one, "name", by="specialist") for name, one in OTHERS.items()]),
+    st.builds(e.ParticipantJoined, PARTIES),
+    st.builds(e.InvitationEnded, PARTIES, st.just("declined")),
+    st.builds(e.ParticipantLeft, PARTIES, st.just("left")),
+    st.builds(e.ModeChanged, PARTIES, MODES, st.sampled_from(["", "specialist", "guide-1"])),
+    st.builds(e.TimerFired, st.sampled_from([f"{what}:{name}" for what in ("invited", "lost") for name in OTHERS])),
 )
 
 
@@ -55,6 +66,7 @@ class Session(RuleBasedStateMachine):
         self.queued = False
         self.rings: set[str] = set()
         self.busy: set[str] = set()
+        self.asked: set[str] = set()
         self.retired = 0
         self.ends = 0
 
@@ -70,11 +82,11 @@ class Session(RuleBasedStateMachine):
             return
         try:
             commands = self.book.post(event)
-        except IllegalEvent:
+        except (IllegalEvent, NotAllowed):
             assert self.book.state == before
             return
         if isinstance(event, e.NodeRestarted):
-            self.timers, self.rings, self.busy, self.queued = set(), set(), set(), False
+            self.timers, self.rings, self.busy, self.asked, self.queued = set(), set(), set(), set(), False
         for command in commands:
             self.carry_out(command)
 
@@ -93,6 +105,10 @@ class Session(RuleBasedStateMachine):
                 self.rings.add(specialist)
             case c.RingEnd(specialist=specialist):
                 self.rings.discard(specialist)
+            case c.InvitationStart(person=person):
+                self.asked.add(person)
+            case c.InvitationStop(person=person):
+                self.asked.discard(person)
             case c.Occupy(specialist=specialist):
                 self.busy.add(specialist)
             case c.Release(specialist=specialist):
@@ -105,9 +121,27 @@ class Session(RuleBasedStateMachine):
     @invariant()
     def at_most_one_specialist(self) -> None:
         state = self.book.state
-        assert len(self.rings | self.busy) <= 1
         assert self.rings == ({state.ringing} if state.phase is SessionState.RINGING else set())
-        assert self.busy == ({state.specialist} if state.phase in TALKING else set())
+        leads = {state.specialist} if state.phase in TALKING else set()
+        assert len(self.rings | leads) <= 1
+        assert self.busy == leads | {one.person for one in state.joined if one.id not in (state.customer, state.lead)}
+        assert self.asked == {o.person for o in state.participants.values() if o.membership is Membership.INVITED}
+
+    @invariant()
+    def everybody_takes_part_once(self) -> None:
+        now = [one for one in self.book.state.participants.values() if one.membership is not Membership.LEFT]
+        assert len({one.person for one in now}) == len(now) <= MOST
+        assert all(one.leg is None for one in self.book.state.participants.values() if not one.joined)
+        assert all(one.left_ms is not None for one in self.book.state.participants.values() if one not in now)
+
+    @invariant()
+    def what_flows_is_recorded_and_wanted(self) -> None:
+        gate = MediaGate.of(self.book.state, recorded=True)
+        for source in gate.seats:
+            for to in gate.seats:
+                if gate.may_flow(source, "microphone", to):
+                    assert self.book.state.phase in TALKING
+                    assert gate.unrecorded(source, "microphone") == ""
 
     @invariant()
     def timers_are_cancelled(self) -> None:

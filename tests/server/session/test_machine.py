@@ -12,13 +12,14 @@ from link.rtc.quality import NetworkQuality, Reason
 from server.session import commands as c
 from server.session import events as e
 from server.session.errors import IllegalEvent, NoConsent, StaleLeg, StaleTimer
-from server.session.machine import _TABLE, Graces, Machine
+from server.session.machine import Graces, Machine
 from server.session.state import Recording, view
+from server.session.table import TABLE
 from tests.server.session.playbook import CONSENT, DOCUMENT, REQUEST, Playbook, ended, ringing, talking, waiting
 
 
 def test_every_event_has_a_handler() -> None:
-    assert set(get_args(e.Event)) == set(_TABLE)
+    assert set(get_args(e.Event)) == set(TABLE)
 
 
 def test_a_whole_call() -> None:
@@ -31,18 +32,16 @@ def test_a_whole_call() -> None:
         c.CancelTimer("ring"),
         c.RingEnd("ann", "answered"),
         c.Occupy("ann"),
-        c.Forward(on=True),
         c.StartRecording(),
         after_ms=2000,
     )
     book.said(e.RecordingStarted("aes-256-gcm", "key"))
     book.said(e.LegOpened("kiosk", "lk")).said(e.LegConnected("kiosk", "lk"))
     book.said(e.TrackStarted("kiosk.microphone", "audio", "opus"))
-    book.said(e.Held(), c.Forward(on=False), c.PauseRecording("hold"), after_ms=1000)
-    book.said(e.Unheld(), c.ResumeRecording(), c.Forward(on=True), c.TakeSnapshot(), after_ms=1000)
+    book.said(e.Held(), after_ms=1000)
+    book.said(e.Unheld(), c.TakeSnapshot(), after_ms=1000)
     book.said(
         e.Ended("specialist", "hang_up"),
-        c.Forward(on=False),
         c.Release("ann", wrap_up=True),
         c.CloseLeg("kiosk", "lk"),
         c.FinishRecording(),
@@ -112,8 +111,7 @@ def test_specialist_lost_for_good_requeues_at_the_head() -> None:
     book = talking().so(e.ParticipantLost("specialist"))
     book.said(
         e.TimerFired("specialist_lost"),
-        c.InterruptShare("disconnected"),
-        c.Forward(on=False),
+        c.InterruptCobrowse("disconnected"),
         c.CloseLeg("specialist", "ls"),
         c.Release("ann", wrap_up=False),
         c.Enqueue(head=True),
@@ -127,7 +125,6 @@ def test_specialist_lost_for_good_requeues_at_the_head() -> None:
         c.CancelTimer("ring"),
         c.RingEnd("bob", "answered"),
         c.Occupy("bob"),
-        c.Forward(on=True),
         c.TakeSnapshot(),
     )
     book.folds()
@@ -147,10 +144,9 @@ def test_kiosk_lost_while_ringing_does_not_go_back_to_the_queue() -> None:
 
 def test_kiosk_lost_for_good_interrupts() -> None:
     book = talking()
-    book.said(e.ParticipantLost("kiosk"), c.InterruptShare("disconnected"), c.StartTimer("kiosk_lost", 60.0))
+    book.said(e.ParticipantLost("kiosk"), c.InterruptCobrowse("disconnected"), c.StartTimer("kiosk_lost", 60.0))
     book.said(
         e.TimerFired("kiosk_lost"),
-        c.Forward(on=False),
         c.Release("ann", wrap_up=True),
         c.CloseLeg("kiosk", "lk"),
         c.CloseLeg("specialist", "ls"),
@@ -188,7 +184,7 @@ def test_what_is_recorded_is_shown_only_while_it_is() -> None:
 
 def test_recording_that_starts_late() -> None:
     book = ringing().so(e.Answered("ann", "Ann"), e.Held())
-    book.said(e.RecordingStarted("suite", "key"), c.PauseRecording("hold")).refused(e.RecordingStarted("suite", "key"))
+    book.said(e.RecordingStarted("suite", "key")).refused(e.RecordingStarted("suite", "key"))
     waiting().refused(e.RecordingStarted("suite", "key")).refused(e.SegmentSealed("t", 0, 0, 1, 1, 1, "", ""))
 
 
@@ -288,7 +284,6 @@ def test_restart_in_a_held_call() -> None:
             c.Occupy("ann"),
             c.StartTimer("specialist_lost", 8.0),
             c.StartRecording(),
-            c.PauseRecording("hold"),
         )
     )
     assert not book.state.legs
@@ -304,7 +299,6 @@ def test_restart_in_a_call_forwards_again() -> None:
         c.Occupy("ann"),
         c.StartTimer("specialist_lost", 8.0),
         c.StartRecording(),
-        c.Forward(on=True),
     )
 
 

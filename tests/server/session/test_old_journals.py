@@ -35,5 +35,5 @@ def test_every_kind_of_entry_is_among_them() -> None:
 
 def test_what_a_later_program_adds_to_an_entry_is_passed_over() -> None:
     line = next(told(wandered(1)))
-    later = msgspec.json.encode(line["event"] | {"participant": "customer-1", "since": {"version": 9}})
+    later = msgspec.json.encode(line["event"] | {"weather": "fair", "since": {"version": 9}})
     assert e.decode(later) == e.decode(msgspec.json.encode(line["event"]))

@@ -314,7 +314,7 @@ async def test_without_camera_and_microphone_the_call_goes_on(tmp_path: Path) ->
         at.office.ask_document("d1")
         await expect(at.page.locator("kiosk-document")).to_contain_text("本机没有拍摄台")
         await at.hands.decline_document()
-        assert not (await at.office.heard(c.DocumentAnswer, document="d2")).agreed
+        assert not (await at.office.heard(c.DocumentAnswer, document="d1")).agreed
 
 
 async def test_a_page_loaded_again_is_in_the_call_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { inCall } from "./state.js";
+import { ownId } from "../link/participants.js";
 
 export class ConsoleChat extends ConsoleElement {
   #lines = 0;
@@ -83,7 +84,7 @@ export class ConsoleChat extends ConsoleElement {
 
   /** @param {import("./state.js").ChatLine} line */
   #line(line) {
-    const own = line.sender === "specialist";
+    const own = line.sender === ownId(this.state.session, this.state.config?.person);
     return html`<p class="line ${own ? "own" : ""} ${line.pending ? "pending" : ""} ${line.failed ? "failed" : ""}">
       <span class="visually-hidden">${own ? t("You") : t("Customer")}:</span>
       <span class="text" dir="auto">${line.text}</span>

@@ -24,6 +24,9 @@ const GONE = {
     msg("The time to say how the call went is over"),
     msg("What you had entered until then has been saved."),
   ],
+  left: [msg("You left the call"), msg("The call goes on with the specialist who leads it.")],
+  removed: [msg("You were shown out of the call"), msg("The call goes on with the specialist who leads it.")],
+  ended: [msg("The call is over"), msg("The specialist who led it says how it went.")],
   over: [msg("The call is over"), msg("It ended while this page was not connected.")],
 };
 

@@ -1,5 +1,6 @@
 // Words for the protocol's codes, and names of things in the page's language. A code that is not known is shown as it is.
 import { language, msg, t } from "../i18n.js";
+import { partsOf, roleOf } from "../link/participants.js";
 
 /** @typedef {import("../link/messages.js").Session} Session */
 /** @typedef {import("../link/messages.js").Service} Service */
@@ -90,11 +91,21 @@ const PRESENCES = {
 
 /** @type {Record<string, string>} */
 const TRACKS = {
-  "kiosk.microphone": msg("Customer's voice"),
-  "kiosk.camera": msg("Customer's camera"),
-  "kiosk.auxiliary": msg("Document camera"),
-  "specialist.microphone": msg("Your voice"),
-  "specialist.camera": msg("Your camera"),
+  "own.microphone": msg("Your voice"),
+  "own.camera": msg("Your camera"),
+  "specialist.microphone": msg("Specialist's voice"),
+  "specialist.camera": msg("Specialist's camera"),
+  "consultant.microphone": msg("Consultant's voice"),
+  "consultant.camera": msg("Consultant's camera"),
+  "interpreter.microphone": msg("Interpreter's voice"),
+  "interpreter.camera": msg("Interpreter's camera"),
+  "guide.microphone": msg("Lobby guide's voice"),
+  "guide.camera": msg("Lobby guide's camera"),
+  "supervisor.microphone": msg("Supervisor's voice"),
+  "supervisor.camera": msg("Supervisor's camera"),
+  "customer.microphone": msg("Customer's voice"),
+  "customer.camera": msg("Customer's camera"),
+  "customer.auxiliary": msg("Document camera"),
   cobrowse: msg("Customer's screen"),
 };
 
@@ -113,17 +124,21 @@ export const outcomeLabel = (code) => say(OUTCOMES, code);
 export const stepLabel = (code) => say(STEPS, code);
 /** @param {string} code */
 export const presenceLabel = (code) => say(PRESENCES, code);
-/** @param {string} code */
-export const trackLabel = (code) => say(TRACKS, code);
+/** What a track carries, as this specialist says it. @param {string} code @param {string} own the own participant */
+export function trackLabel(code, own) {
+  const { participant, medium } = partsOf(code);
+  if (!participant) return say(TRACKS, medium);
+  return say(TRACKS, `${participant === own ? "own" : roleOf(participant)}.${medium}`);
+}
 /** @param {string} code */
 export const errorMessage = (code) => ERRORS[code] ?? msg("Something went wrong. Please try again.");
 
 /** @param {string} code */
 export const errorText = (code) => t(errorMessage(code));
 
-/** Why a call ended, as one sentence. @param {Session} session */
-export function endText(session) {
-  if (session.ended_by === "specialist") return t("You ended the call.");
+/** Why a call ended, as one sentence. @param {Session} session @param {string} own the own participant */
+export function endText(session, own) {
+  if (session.ended_by === own) return t("You ended the call.");
   const reason = REASONS[session.end_reason ?? ""];
   return reason ? t(reason) : t("The call has ended.");
 }

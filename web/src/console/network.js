@@ -1,5 +1,6 @@
 // What there is to say of a call's network just now: whose is not good, why, and what happens next.
 import { msg, t } from "../i18n.js";
+import { ownId, roleOf } from "../link/participants.js";
 
 /** @typedef {import("../link/messages.js").Network} Network */
 /** @typedef {import("../link/messages.js").Session} Session */
@@ -18,9 +19,13 @@ const NETWORKS = {
     weak: msg("Customer's network is weak: {reason}"),
     bad: msg("Customer's network is poor: {reason}"),
   },
-  specialist: {
+  own: {
     weak: msg("Your network is weak: {reason}"),
     bad: msg("Your network is poor: {reason}"),
+  },
+  other: {
+    weak: msg("A colleague's network is weak: {reason}"),
+    bad: msg("A colleague's network is poor: {reason}"),
   },
 };
 /** @type {Record<string, string>} */
@@ -43,7 +48,7 @@ const NEXT = {
       other: msg("Picture and sound may stop for moments; the call reconnects by itself. Say again what matters."),
     },
   },
-  specialist: {
+  own: {
     weak: {
       delay: msg("Answers come later: let the customer finish each sentence."),
       other: msg("Pictures may be less sharp; the sound goes first. Just go on talking."),
@@ -54,36 +59,39 @@ const NEXT = {
       other: msg("Picture and sound may stop for moments; the call reconnects by itself. If it lasts, use a cable and stop downloads."),
     },
   },
+  other: { weak: { other: msg("You may hear and see them less clearly.") }, bad: { other: msg("You may not hear or see them for moments.") } },
 };
 
 /**
- * @param {{session: Session | null, link: string}} state
+ * @param {{session: Session | null, link: string, config?: {person: string} | null}} state
  * @param {{connection: string, unsure: boolean, standing: boolean, justLost: boolean, peer: {quiet: boolean} | null}} media
  * @param {boolean} measured whether anything has arrived, or figures are known
  * @returns {Words}
  */
-export function networkWords({ session, link }, { connection, unsure, standing, justLost, peer }, measured) {
+export function networkWords({ session, link, config }, { connection, unsure, standing, justLost, peer }, measured) {
   if (unsure || (connection === "connected" && peer?.quiet)) return wait("loader", t("Checking the connection…"));
   if (connection !== "connected") return wait("loader", t("Connecting sound and picture…"));
   if (justLost) return wait("loader", t("Checking the connection…"));
   if (session && !session.kiosk_connected) return wait("unplug", t("Waiting for the customer's kiosk"));
   // What the server said last is old while it is not reached.
   const networks = link === "open" ? (session?.network ?? []) : [];
-  if (networks.length) return notGood(networks, session?.state === "held");
+  if (networks.length) return notGood(networks, session?.state === "held", ownId(session, config?.person));
   if (standing) return wait("loader", t("Checking the customer's connection…"));
   if (!measured) return wait("loader", t("Connecting sound and picture…"));
   return good(link === "open" ? t("Good connection") : t("Sound and picture go on"));
 }
 
-/** The server's word. @param {Network[]} networks @param {boolean} held @returns {Words} */
-function notGood(networks, held) {
+/** The server's word. @param {Network[]} networks @param {boolean} held @param {string} own @returns {Words} */
+function notGood(networks, held, own) {
+  /** @param {string} id */
+  const whose = (id) => (roleOf(id) === "customer" ? "kiosk" : id === own ? "own" : "other");
   const lines = networks.map(({ participant, quality, reason }) => {
-    const text = (NETWORKS[participant] ?? NETWORKS.kiosk)[quality];
+    const text = NETWORKS[whose(participant)][quality];
     const said = text ? t(text, { reason: REASONS[reason] ? t(REASONS[reason]) : reason }) : quality;
     return { level: levelOf(quality), icon: quality === "bad" ? "wifi-off" : "triangle-alert", text: said };
   });
   const worst = networks.find(({ quality }) => quality === "bad") ?? networks[0];
-  const next = (NEXT[worst.participant] ?? NEXT.kiosk)[levelOf(worst.quality)];
+  const next = NEXT[whose(worst.participant)][levelOf(worst.quality)];
   // On hold nobody talks or is seen: there is nothing to expect.
   return { level: levelOf(worst.quality), lines, next: held ? "" : t(next[worst.reason] ?? next.other), elsewhere: false };
 }

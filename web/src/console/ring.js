@@ -88,7 +88,8 @@ export class ConsoleRing extends ConsoleElement {
   }
 
   /** @param {import("./state.js").RingView} ring */
-  #content({ session, deadline, total, settling }) {
+  #content({ session, deadline, total, settling, invitation }) {
+    const title = invitation ? t("{name} asks you to join", { name: session.specialist_name ?? "" }) : t("Incoming call");
     const left = Math.max(0, deadline - performance.now());
     const waited = session.waited_s + (total - left) / 1000;
     return html`
@@ -108,7 +109,7 @@ export class ConsoleRing extends ConsoleElement {
           <span class="number">${Math.ceil(left / 1000)}</span>
         </div>
         <div>
-          <h2 id="ring-title">${t("Incoming call")}</h2>
+          <h2 id="ring-title">${title}</h2>
           <p class="ring-service"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>
         </div>
       </div>
@@ -161,7 +162,7 @@ export class ConsoleRing extends ConsoleElement {
           ?loading=${settling === "answer"}
           @click=${() => void this.app.desk.answer()}
         >
-          <wa-icon slot="start" name="phone-call"></wa-icon>${t("Answer")}<kbd aria-hidden="true">Enter</kbd>
+          <wa-icon slot="start" name="phone-call"></wa-icon>${invitation ? t("Join") : t("Answer")}<kbd aria-hidden="true">Enter</kbd>
         </wa-button>
       </div>
     `;

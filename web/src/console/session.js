@@ -3,6 +3,7 @@ import { LinkError } from "../link/connection.js";
 import { msg } from "../i18n.js";
 import { errorMessage } from "./labels.js";
 import { inCall } from "./state.js";
+import { ownId } from "../link/participants.js";
 
 /** @typedef {import("../link/connection.js").Connection} Connection */
 /** @typedef {import("../link/messages.js").ClientMessage} ClientMessage */
@@ -100,6 +101,9 @@ export class Desk extends EventTarget {
       case "leg_lost":
         this.dispatchEvent(new CustomEvent("leg-lost", { detail: message.leg }));
         break;
+      case "invitation_over":
+        this.dispatchEvent(new CustomEvent("ring-stop", { detail: message.reason }));
+        break;
       case "ring_stop":
         this.#ringStopped(message.reason);
         break;
@@ -188,7 +192,8 @@ export class Desk extends EventTarget {
     if (!ring || ring.settling) return null;
     const session = ring.session.id;
     this.store.set({ ring: { ...ring, settling: type } });
-    const reply = await this.#ask({ type, session });
+    const joins = type === "answer";
+    const reply = await this.#ask(ring.invitation ? { type: "invitation_answer", session, joins } : { type, session });
     const now = this.store.state.ring;
     if (now?.session.id === session) this.store.set({ ring: reply ? null : { ...now, settling: null } });
     return reply;
@@ -199,8 +204,13 @@ export class Desk extends EventTarget {
     if (this.session) await this.#ask({ type: "hold", session: this.session.id, held });
   }
 
+  /** Who leads the call ends it; who takes part beside them leaves. */
   async hangUp() {
-    if (this.session) await this.#ask({ type: "hang_up", session: this.session.id });
+    const { session } = this;
+    if (!session) return;
+    const person = this.store.state.config?.person;
+    if (!person || session.specialist === person) await this.#ask({ type: "hang_up", session: session.id });
+    else await this.#ask({ type: "participant_remove", session: session.id, participant: ownId(session, person) });
   }
 
   /** Let the server know what is chosen so far: it stands if the time for it runs out. @param {string} outcome */
@@ -259,7 +269,7 @@ export class Desk extends EventTarget {
   async sendChat(text) {
     const { session } = this;
     if (!session || !text.trim()) return;
-    const line = { id: newId("chat"), sender: "specialist", text: text.trim(), at_ms: 0 };
+    const line = { id: newId("chat"), sender: ownId(session, this.store.state.config?.person), text: text.trim(), at_ms: 0 };
     this.store.set({ chat: [...this.store.state.chat, { ...line, pending: true }] });
     const reply = await this.#ask({ type: "chat_send", session: session.id, id: line.id, text: line.text });
     const failed = reply === null;

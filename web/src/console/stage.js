@@ -7,6 +7,7 @@ import { deviceTrouble } from "./devices.js";
 import "./quality.js";
 import "./screen.js";
 import "./video-tile.js";
+import { othersIn, ownId } from "../link/participants.js";
 
 /** @typedef {import("./state.js").Emphasis} Emphasis */
 /** @typedef {import("./video-tile.js").VideoTile} VideoTile */
@@ -121,7 +122,20 @@ export class ConsoleStage extends ConsoleElement {
         empty=${empty}
       ></video-tile>
       <header class="tile-bar over">${emphasise(this.app, name, key, label)}</header>
+      ${name === "customer" ? this.#colleagues() : nothing}
     </section>`;
+  }
+
+  /** Who else of the bank is in the call: the one who spoke last is seen. */
+  #colleagues() {
+    const { session, config } = this.state;
+    const others = othersIn(session, ownId(session, config?.person));
+    if (!others.length) return nothing;
+    const names = others.map(({ name }) => name).join(", ");
+    return html`<figure class="colleagues" aria-label=${t("Also in the call: {names}", { names })}>
+      <video-tile .track=${this.app.media.peer?.tracks.video2 ?? null} label=${names} icon="user-round" empty=""></video-tile>
+      <figcaption>${names}</figcaption>
+    </figure>`;
   }
 
   /** @param {VideoTile} tile */

@@ -1,4 +1,5 @@
 // What the console knows, apart from any DOM: one plain object, changed only here, and an event when it changed.
+import { roleOf } from "../link/participants.js";
 
 /** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
 /** @typedef {import("../link/messages.js").Session} Session */
@@ -13,7 +14,10 @@
 /**
  * What rings; `deadline` on the performance clock, ms; `settling` is what the server was told and has not confirmed yet.
  *
- * @typedef {{session: Session, deadline: number, total: number, settling: "answer" | "decline" | null}} RingView
+ * A call that rings here, or (`invitation`: as which participant) that this specialist is asked to join.
+ *
+ * @typedef {{session: Session, deadline: number, total: number, settling: "answer" | "decline" | null,
+ *   invitation?: string}} RingView
  */
 /** @typedef {Chat & {pending?: boolean, failed?: boolean}} ChatLine */
 
@@ -94,6 +98,11 @@ export function inCall(session) {
   return session?.state === "active" || session?.state === "held";
 }
 
+/** @param {Session} session @param {string} person whether this person takes part, beside the one who leads the call */
+function takesPart(session, person) {
+  return session.participants?.some((one) => one.person === person && !one.invited) ?? false;
+}
+
 /** @param {Session | null} session whether the call is over and its outcome is still to be said */
 export function inWrapUp(session) {
   return session?.state === "ended" && !session.outcome;
@@ -167,6 +176,10 @@ export class Store extends EventTarget {
       }
       case "ring":
         return this.#ring(message.session, message.remaining_s, now);
+      case "invitation":
+        this.#ring(message.session, message.remaining_s, now);
+        return this.set({ ring: this.state.ring && { ...this.state.ring, invitation: message.participant } });
+      case "invitation_over":
       case "ring_stop":
         if (this.state.ring?.session.id === message.session) this.set({ ring: null });
         return undefined;
@@ -210,7 +223,7 @@ export class Store extends EventTarget {
    */
   #session(session, now) {
     const { session: before, config, note, noteState } = this.state;
-    const mine = !config || session.specialist === config.person;
+    const mine = !config || session.specialist === config.person || takesPart(session, config.person);
     const over = session.state === "closed" || (session.state === "ended" && Boolean(session.outcome));
     if (!mine || over || session.state === "waiting" || session.state === "ringing") {
       if (before?.id === session.id) this.set(nothing());
@@ -239,6 +252,6 @@ export class Store extends EventTarget {
     if (this.state.session && this.state.session.id !== session) return;
     const known = chat.findIndex(({ id }) => id === line.id);
     if (known >= 0) this.set({ chat: chat.with(known, line) });
-    else this.set({ chat: [...chat, line], unread: unread + (line.sender === "kiosk" ? 1 : 0) });
+    else this.set({ chat: [...chat, line], unread: unread + (roleOf(line.sender) === "customer" ? 1 : 0) });
   }
 }

@@ -4,6 +4,7 @@ import { LANGUAGES, formatDuration, language, setLanguage, t } from "../i18n.js"
 import { ConsoleElement } from "./element.js";
 import { branchName, trackLabel } from "./labels.js";
 import { inCall } from "./state.js";
+import { ownId, roleOf } from "../link/participants.js";
 
 const ARMED_MS = 4000;
 
@@ -60,6 +61,7 @@ export class ConsoleTopbar extends ConsoleElement {
   #recording(session) {
     const { link } = this.state;
     const { media } = this.app;
+    const own = ownId(session, this.state.config?.person);
     if (session.state === "held") return callState("held", "pause", t("On hold"));
     const afterLoss = media.connection === "connected" && (media.justLost || (link !== "open" && media.peer?.quiet));
     if (media.unsure || afterLoss || this.#customerInDoubt(session)) {
@@ -70,7 +72,7 @@ export class ConsoleTopbar extends ConsoleElement {
       return callState("waiting long", "wifi-off", t("You are not recorded; the customer may be"));
     }
     if (!session.recording.length) return callState("waiting", "hourglass", t("Recording starts…"));
-    const tracks = recordedNow(session, media.connection === "connected").map(({ name }) => trackLabel(name));
+    const tracks = recordedNow(session, media.connection === "connected").map(({ name }) => trackLabel(name, own));
     if (!tracks.length) return callState("waiting", "wifi-off", t("Nothing is recorded"));
     return html`<span class="call-state recording" title=${tracks.join(", ")}>
       <span class="recording-dot"></span>${t("Recording")}<small>${t("{count} tracks", { count: tracks.length })}</small>
@@ -166,7 +168,7 @@ function callState(kind, icon, text) {
  */
 function recordedNow(session, heard) {
   const there = session.kiosk_connected;
-  const silent = session.network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent");
+  const silent = session.network?.some(({ participant, reason }) => roleOf(participant) === "customer" && reason === "silent");
   return session.recording.filter(({ name }) => {
     if (name.startsWith("specialist.")) return heard;
     return there && !(silent && name.startsWith("kiosk."));

@@ -5,6 +5,7 @@ import { formatDuration, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { branchName, endText, outcomeLabel, serviceName } from "./labels.js";
 import { saveState } from "./notes.js";
+import { ownId } from "../link/participants.js";
 
 /** From so many seconds on the time that is left is said aloud and in colour. */
 const SHORT_S = 120;
@@ -89,7 +90,7 @@ export class ConsoleWrapup extends ConsoleElement {
       <header>
         <h1 id="wrapup-title">${t("How did the call go?")}</h1>
         <p class="muted">
-          ${endText(session)} ${serviceName(session.service)} · ${branchName(session)} ·
+          ${endText(session, ownId(session, this.state.config?.person))} ${serviceName(session.service)} · ${branchName(session)} ·
           ${t("{time} in the call", { time: formatDuration(session.active_s) })}
           ${session.rated ? html` · <span class="stars" aria-label=${t("Rated {stars} of 5", { stars: session.rated })}>${"★".repeat(session.rated)}</span>` : nothing}
         </p>

@@ -33,6 +33,8 @@ export class Capture extends EventTarget {
   self = null;
   /** The specialist's picture and voice. @type {MediaStream | null} */
   remote = null;
+  /** Pictures of others of the bank who take part. @type {MediaStream[]} */
+  others = [];
   /** @type {Peer | null} */
   peer = null;
   /** Whether media flows between page and kiosk client. */
@@ -174,7 +176,8 @@ export class Capture extends EventTarget {
     });
     this.peer = peer;
     peer.addEventListener("state", () => this.#follow(peer));
-    this.remote = peer.stream("audio0", "video0");
+    this.remote = peer.stream("audio0", "audio1", "audio2", "video0");
+    this.others = [peer.stream("video1"), peer.stream("video2")];
     this.#changed();
     await peer.start(this.tracks).catch(() => undefined); // A failed start is a lost peer, which `state` tells.
   }
@@ -202,6 +205,7 @@ export class Capture extends EventTarget {
     const peer = this.peer;
     this.peer = null;
     this.remote = null;
+    this.others = [];
     this.connected = false;
     if (peer) {
       if (peer.state !== "lost") this.connection.post({ type: "leg_close", leg: this.#leg });

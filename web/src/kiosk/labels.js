@@ -1,5 +1,6 @@
 // The protocol's codes in the customer's words, in the page's language.
 import { language, msg, t } from "../i18n.js";
+import { partsOf, roleOf } from "../link/participants.js";
 
 /** @typedef {import("../link/messages.js").Service} Service */
 
@@ -52,12 +53,10 @@ const RECORDED = {
 
 /** @type {Record<string, keyof typeof RECORDED>} */
 const TRACK_GROUPS = {
-  "kiosk.camera": "picture",
-  "specialist.camera": "picture",
-  "kiosk.microphone": "sound",
-  "specialist.microphone": "sound",
+  camera: "picture",
+  microphone: "sound",
   cobrowse: "screen",
-  "kiosk.auxiliary": "documents",
+  auxiliary: "documents",
 };
 
 /**
@@ -131,7 +130,7 @@ export const awayMessages = {
 export function networkMessages(networks) {
   const worst = networks.find(({ quality }) => quality === "bad") ?? networks[0];
   if (!worst) return null;
-  const side = worst.participant === "specialist" ? "specialist" : "kiosk";
+  const side = roleOf(worst.participant) === "customer" ? "kiosk" : "specialist";
   const quality = worst.quality === "bad" ? "bad" : "weak";
   const { reason } = worst;
   const next = reason === "delay" || reason === "silent" ? reason : quality;
@@ -160,7 +159,7 @@ export const serviceName = (service) => (language() === "en" ? service.name_en :
  * @returns {string[]}
  */
 export function recorded(tracks) {
-  const groups = new Set(tracks.map(({ name }) => TRACK_GROUPS[name]));
+  const groups = new Set(tracks.map(({ name }) => TRACK_GROUPS[partsOf(name).medium]));
   return Object.keys(RECORDED)
     .filter((group) => groups.has(group))
     .map((group) => t(RECORDED[group]));

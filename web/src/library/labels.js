@@ -1,14 +1,23 @@
 // Words for what a journal holds. A code that is not known is shown as it is.
 import { omissionWords } from "../cobrowse/omissions.js";
 import { language, msg, t } from "../i18n.js";
+import { numberOf, partsOf, roleOf } from "../link/participants.js";
 
-/** @type {Record<string, string>} */
+/** @type {Record<string, string>} by role and medium */
 const TRACKS = {
-  "kiosk.camera": msg("Customer's camera"),
-  "kiosk.microphone": msg("Customer's voice"),
-  "kiosk.auxiliary": msg("Document camera"),
+  "customer.camera": msg("Customer's camera"),
+  "customer.microphone": msg("Customer's voice"),
+  "customer.auxiliary": msg("Document camera"),
   "specialist.camera": msg("Specialist's camera"),
   "specialist.microphone": msg("Specialist's voice"),
+  "consultant.camera": msg("Consultant's camera"),
+  "consultant.microphone": msg("Consultant's voice"),
+  "interpreter.camera": msg("Interpreter's camera"),
+  "interpreter.microphone": msg("Interpreter's voice"),
+  "guide.camera": msg("Lobby guide's camera"),
+  "guide.microphone": msg("Lobby guide's voice"),
+  "supervisor.camera": msg("Supervisor's camera"),
+  "supervisor.microphone": msg("Supervisor's voice"),
   cobrowse: msg("Customer's screen"),
 };
 
@@ -43,6 +52,11 @@ const MOMENTS = {
   recording_started: ["circle-dot", msg("Recording started")],
   participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
   participant_returned: ["wifi", msg("Connection restored: {participant}")],
+  participant_invited: ["user-round-plus", msg("{name} was asked to join")],
+  invitation_ended: ["user-round", msg("Did not join: {participant} ({reason})")],
+  participant_joined: ["user-round-check", msg("Joined: {participant}")],
+  participant_left: ["user-round", msg("Left: {participant} ({reason})")],
+  mode_changed: ["headset", msg("{participant}: {mode}")],
   held: ["pause", msg("Put on hold")],
   unheld: ["play", msg("Resumed")],
   chat_sent: ["message-square-text", msg("Chat from {participant}")],
@@ -62,8 +76,12 @@ const MOMENTS = {
 
 /** @type {Record<string, string>} */
 const PARTICIPANTS = {
-  kiosk: msg("Customer"),
+  customer: msg("Customer"),
   specialist: msg("Specialist"),
+  consultant: msg("Consultant"),
+  interpreter: msg("Interpreter"),
+  guide: msg("Lobby guide"),
+  supervisor: msg("Supervisor"),
   system: msg("System"),
 };
 
@@ -102,6 +120,13 @@ const WORDS = {
   referred: msg("Referred to the branch"),
   unresolved: msg("Not resolved"),
   technical: msg("Technical problem"),
+  talk: msg("talks"),
+  hold: msg("on hold"),
+  monitor: msg("looks on"),
+  whisper: msg("whispers"),
+  barge: msg("broke in"),
+  withdrawn: msg("withdrawn"),
+  removed: msg("shown out"),
   weak: msg("weak"),
   bad: msg("poor"),
   loss: msg("packets lost"),
@@ -122,12 +147,18 @@ const STATUS = {
 /** @param {Record<string, string>} table @param {string} code */
 const say = (table, code) => (table[code] ? t(table[code]) : code.replaceAll(/[_.-]+/g, " "));
 
+/** The first of a role needs no number. @param {string} text @param {string} id */
+const numbered = (text, id) => (numberOf(id) > 1 ? `${text} ${numberOf(id)}` : text);
+
 /** @param {string} name */
-export const trackLabel = (name) => say(TRACKS, name);
+export function trackLabel(name) {
+  const { participant, medium } = partsOf(name);
+  return participant ? numbered(say(TRACKS, `${roleOf(participant)}.${medium}`), participant) : say(TRACKS, medium);
+}
 /** @param {string} reason */
 export const gapLabel = (reason) => say(GAPS, reason);
 /** @param {string} who */
-export const participantLabel = (who) => say(PARTICIPANTS, who);
+export const participantLabel = (who) => numbered(say(PARTICIPANTS, roleOf(who)), who);
 /** @param {string} code */
 export const wordLabel = (code) => say(WORDS, code);
 /** @param {string} state */

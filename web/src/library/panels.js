@@ -3,6 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
 import "./verdict.js";
 import { momentDetail, momentIcon, momentText, outcomeLabel, participantLabel, trackLabel, wordLabel } from "./labels.js";
+import { roleOf } from "../link/participants.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./types.js").Moment} Moment */
@@ -116,7 +117,7 @@ export class LibraryPanels extends LitElement {
     if (!lines.length) return this.#nothing("message-square-text", t("Nobody wrote anything."));
     return html`<ol class="chat">
       ${lines.map(
-        ({ at_ms, data }) => html`<li class=${data.sender} data-at=${at_ms}>
+        ({ at_ms, data }) => html`<li class=${roleOf(data.sender)} data-at=${at_ms}>
           <button @click=${() => this.recording.seek(at_ms)}>
             <small><b>${participantLabel(data.sender)}</b><span class="number">${formatDuration(at_ms / 1000)}</span></small>
             <span>${data.text}</span>

@@ -6,12 +6,12 @@ import "./panels.js";
 import "./timeline.js";
 import "./topbar.js";
 import "./verdict.js";
+import { inOrder } from "../link/participants.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./media-track.js").MediaTrack} MediaTrack */
 
 const RATES = [0.5, 1, 1.5, 2];
-const CAMERAS = ["kiosk.camera", "specialist.camera", "kiosk.auxiliary"];
 
 /** @type {Record<string, string>} */
 const FAILURES = { not_found: "search", deleted: "trash-2" };
@@ -109,7 +109,7 @@ export class LibraryPlayer extends LitElement {
     const { manifest } = this.recording;
     if (!manifest) return nothing;
     const { session } = manifest;
-    const cameras = CAMERAS.filter((name) => this.recording.media.has(name));
+    const cameras = inOrder(this.recording.media.keys()).filter((name) => !name.endsWith(".microphone"));
     const screen = manifest.tracks.some(({ kind, segments }) => kind === "cobrowse" && segments.length);
     const large = this.large === "cobrowse" && !screen ? (cameras[0] ?? "") : this.large;
     return html`

@@ -2,13 +2,13 @@
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
 import { gapLabel, momentIcon, momentText, trackLabel } from "./labels.js";
+import { inOrder } from "../link/participants.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./types.js").Track} Track */
 
 const STEP_MS = 5000;
 const PAGE_MS = 30_000;
-const ORDER = ["kiosk.camera", "kiosk.microphone", "specialist.camera", "specialist.microphone", "kiosk.auxiliary", "cobrowse"];
 /** Marks that would bury the others. */
 const MINOR = new Set(["leg_connected", "leg_closed", "offered", "offer_ended", "recording_started"]);
 /** Holes shorter than this are no holes to the eye. */
@@ -60,7 +60,8 @@ export class LibraryTimeline extends LitElement {
   render() {
     const { manifest, clock } = this.recording;
     if (!manifest) return nothing;
-    const tracks = [...manifest.tracks].sort((a, b) => place(a) - place(b));
+    const order = inOrder(manifest.tracks.map(({ name }) => name));
+    const tracks = [...manifest.tracks].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
     return html`
       <div class="timeline-labels" aria-hidden="true">
         <span class="timeline-events">${t("Events")}</span>
@@ -165,9 +166,6 @@ export class LibraryTimeline extends LitElement {
     this.recording.seek(part * this.recording.clock.length);
   }
 }
-
-/** @param {Track} track */
-const place = ({ name }) => (ORDER.indexOf(name) + ORDER.length + 1) % (ORDER.length + 1);
 
 /** What is recorded, as few spans as the eye needs. @param {Track} track @param {number} length */
 function joined({ kind, segments }, length) {

@@ -10,8 +10,8 @@
 /** @typedef {{seq: number, id?: number, body: ClientMessage, size: number, sent: boolean}} Outgoing */
 /** @typedef {{resolve: (body: ServerMessage) => void, reject: (error: LinkError) => void}} Waiting */
 
-export const VERSION = 1;
-export const SUBPROTOCOL = "visavis.v1";
+export const VERSION = 2;
+export const SUBPROTOCOL = "visavis.v2";
 /** Largest frame in bytes of UTF-8; the envelope around a body is shorter than `ENVELOPE`. */
 export const FRAME_BYTES = 64 * 1024;
 const ENVELOPE = 160;

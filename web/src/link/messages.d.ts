@@ -8,6 +8,10 @@ export type SessionState = "waiting" | "ringing" | "active" | "held" | "ended" |
 
 export type Presence = "offline" | "away" | "not_responding" | "available" | "ringing" | "busy" | "wrap_up";
 
+export type ParticipantRole = "customer" | "specialist" | "consultant" | "interpreter" | "guide" | "supervisor";
+
+export type ParticipantMode = "talk" | "hold" | "monitor" | "whisper" | "barge";
+
 export type DocumentState = "requested" | "agreed" | "declined" | "failed" | "stored" | "accepted" | "rejected";
 
 export type Quality = "good" | "weak" | "bad";
@@ -67,6 +71,18 @@ export interface Network {
   reason: string;
 }
 
+/** Somebody who takes part in a session, or is asked to (``invited``). ``id`` is ``<role>-<n>``. */
+export interface Participant {
+  id: string;
+  role: ParticipantRole;
+  person: string;
+  name: string;
+  present: boolean;
+  invited: boolean;
+  mode: ParticipantMode;
+  to: string | null;
+}
+
 /** Everything a face needs to draw a session; sent whole at every change, so any copy of it repairs a missed one. */
 export interface Session {
   id: string;
@@ -85,6 +101,7 @@ export interface Session {
   staffed: boolean;
   waited_s: number;
   active_s: number;
+  participants: Participant[];
   specialist: string | null;
   specialist_name: string;
   kiosk_connected: boolean;
@@ -103,7 +120,7 @@ export interface Session {
   extensions: number;
 }
 
-/** One chat line. ``sender`` is ``kiosk`` or ``specialist``; ``at_ms`` counts from the session's start. */
+/** One chat line. ``sender`` is a participant; ``at_ms`` counts from the session's start. */
 export interface Chat {
   id: string;
   sender: string;
@@ -343,6 +360,37 @@ export interface CobrowseRefresh {
   failed?: boolean;
 }
 
+/** Ask somebody of the bank to take part in the call. Reply: ``session``. */
+export interface ParticipantInvite {
+  type: "participant_invite";
+  session: string;
+  person: string;
+  role: ParticipantRole;
+}
+
+/** Who was asked joins, or does not. Reply: ``session`` or ``done``. */
+export interface InvitationAnswer {
+  type: "invitation_answer";
+  session: string;
+  joins: boolean;
+}
+
+/** A participant leaves the call, an invitation is withdrawn, or the lead shows somebody out. Reply: ``done``. */
+export interface ParticipantRemove {
+  type: "participant_remove";
+  session: string;
+  participant: string;
+}
+
+/** Somebody takes part in another mode: the lead holds and resumes others, supervisors choose their own. */
+export interface SetMode {
+  type: "set_mode";
+  session: string;
+  participant: string;
+  mode: ParticipantMode;
+  to?: string | null;
+}
+
 /** A guide goes to the customer; ``done`` says that it is over. Reply: ``done``. */
 export interface AssistanceTake {
   type: "assistance_take";
@@ -416,6 +464,21 @@ export interface Ring {
   type: "ring";
   session: Session;
   remaining_s: number;
+}
+
+/** Somebody asks this person to take part in a call, as ``participant``; it ends after ``remaining_s`` seconds. */
+export interface Invitation {
+  type: "invitation";
+  session: Session;
+  participant: string;
+  remaining_s: number;
+}
+
+/** It is over: ``joined``, ``declined``, ``withdrawn``, ``timeout``, ``left``, ``lost`` or ``restart``. */
+export interface InvitationOver {
+  type: "invitation_over";
+  session: string;
+  reason: string;
 }
 
 /** It rings no more here: ``answered``, ``declined``, ``timeout``, ``left`` or ``lost``. */
@@ -624,6 +687,10 @@ export type ClientMessage =
   | Point
   | Highlight
   | CobrowseRefresh
+  | ParticipantInvite
+  | InvitationAnswer
+  | ParticipantRemove
+  | SetMode
   | AssistanceTake
 ;
 
@@ -636,6 +703,8 @@ export type ServerMessage =
   | QueueState
   | Ring
   | RingStop
+  | Invitation
+  | InvitationOver
   | SessionUpdate
   | SessionGone
   | ChatMessage

@@ -5,6 +5,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
 import { deviceNote, errorNote, mute, networkNote, recordingNote, unseen, wayToServer } from "./parts.js";
+import { beside, roleOf } from "../../link/participants.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("Please say that again"), msg("Thank you")];
 const LINES_SHOWN = 4;
@@ -68,6 +69,7 @@ class KioskCall extends KioskElement {
           <wa-icon name="user-round"></wa-icon><b>${session.specialist_name}</b>
           <span class="number">${formatDuration(this.#elapsed.now(session.active_s))}</span>
         </div>
+        ${this.#others(session)}
         ${this.kiosk.capture.self
           ? html`<video class="self" aria-label=${t("Your own picture")} autoplay muted playsinline .srcObject=${live(this.kiosk.capture.self)}></video>`
           : html`<div class="self none"><wa-icon name="camera-off"></wa-icon></div>`}
@@ -85,6 +87,19 @@ class KioskCall extends KioskElement {
       </div>
       ${networkNote(session, this.state.online, away)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
     `;
+  }
+
+  /** Who else of the bank takes part, seen beside the expert. @param {import("../state.js").Session} session */
+  #others(session) {
+    const others = beside(session);
+    if (!others.length) return nothing;
+    const names = others.map(({ name }) => name).join("、");
+    return html`<figure class="others" aria-label=${t("Also in the call: {names}", { names })}>
+      ${this.kiosk.capture.others
+        .slice(0, others.length)
+        .map((stream) => html`<video autoplay muted playsinline .srcObject=${live(stream)}></video>`)}
+      <figcaption>${t("Also in the call: {names}", { names })}</figcaption>
+    </figure>`;
   }
 
   /** The newest line is the one that is read: long ones before it must not hide it. */
@@ -166,7 +181,7 @@ class KioskCall extends KioskElement {
         ${repeat(
           chat.slice(-LINES_SHOWN),
           ({ id }) => id,
-          ({ sender, text }) => html`<li dir="auto" class=${sender === "kiosk" ? "mine" : "theirs"}>${text}</li>`,
+          ({ sender, text }) => html`<li dir="auto" class=${roleOf(sender) === "customer" ? "mine" : "theirs"}>${text}</li>`,
         )}
       </ol>
       <div class="replies">

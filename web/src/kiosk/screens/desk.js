@@ -5,6 +5,7 @@ import { KioskElement } from "../element.js";
 import { hasForm } from "../form/catalogue.js";
 import { documentIcon, documentName, serviceName } from "../labels.js";
 import { mute, unseen, wayToServer } from "./parts.js";
+import { roleOf } from "../../link/participants.js";
 
 /** @type {Record<string, string>} */
 const STATES = {
@@ -21,7 +22,7 @@ class KioskDesk extends KioskElement {
     if (!session) return nothing;
     // Nobody is told to talk whom nobody hears.
     const { online, silent } = wayToServer(this.kiosk);
-    const deaf = session.network?.some(({ participant, reason }) => participant === "specialist" && reason === "silent");
+    const deaf = session.network?.some(({ participant, reason }) => roleOf(participant) !== "customer" && reason === "silent");
     const there = online && !silent && !deaf && session.state === "active" && session.specialist_connected;
     const documents = session.documents.filter(({ state }) => state in STATES);
     return html`<div class="sheet desk">

@@ -3,6 +3,7 @@ import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
 import { awayMessages, errorText, networkMessages, recorded } from "../labels.js";
 import { isTalking } from "../state.js";
+import { roleOf } from "../../link/participants.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
@@ -42,7 +43,7 @@ export function helpButton(kiosk, reason, look = "quiet") {
  */
 export function wayToServer({ state, capture }) {
   const { online, link, silent, session, trayOpen } = state;
-  const unheard = session?.network?.some(({ participant, reason }) => participant === "kiosk" && reason === "silent") ?? false;
+  const unheard = session?.network?.some(({ participant, reason }) => roleOf(participant) === "customer" && reason === "silent") ?? false;
   return { online, trayOpen, silent: silent || link !== "open" || !capture.connected || (online && unheard) };
 }
 
@@ -55,7 +56,7 @@ export function wayToServer({ state, capture }) {
  */
 export function recordingNote(session, { online, silent, trayOpen }) {
   // Documents are recorded while the tray is seen, not from the first one on.
-  const all = recorded(session.recording.filter(({ name }) => name !== "kiosk.auxiliary" || trayOpen));
+  const all = recorded(session.recording.filter(({ name }) => !name.endsWith(".auxiliary") || trayOpen));
   const lost = !online && silent;
   const doubt = !online || (silent && all.length > 0);
   const what = doubt ? [] : all;

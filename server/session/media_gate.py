@@ -1,0 +1,92 @@
+"""What may flow between the participants of a session just now, and what of it is recorded. Pure.
+
+Media, co-browsing and the recorder obey one gate, which follows from the session's state and from whether a recorder
+is there. Nothing flows that is not recorded: without a recorder the gate is shut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from link.protocol.values import ParticipantMode, ParticipantRole, SessionState
+from server.session.rules.rights import Right, may
+from server.session.state import TALKING, State
+
+Medium = Literal["microphone", "camera", "auxiliary"]
+_RANKS: Final = tuple(ParticipantRole)
+"""In this order participants get slots where not all can be heard and seen (`link.rtc.forwarding_policy`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """How one participant takes part in the media; `to` is whom a whisper reaches."""
+
+    role: ParticipantRole
+    mode: ParticipantMode
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaGate:
+    """One answer for everybody: what may flow now, and is it recorded?
+
+    `seats` are those who take part, the highest rank first. `held` is why customer, customer's screen and whoever is
+    heard by nobody are not recorded (`hold`), and empty while they are. `tray`: the document camera passes. `screen`:
+    the customer's page passes, to `viewers`.
+    """
+
+    recorded: bool = False
+    customer: str = ""
+    lead: str = ""
+    seats: dict[str, Seat] = field(default_factory=dict)
+    held: str = ""
+    tray: bool = False
+    screen: bool = False
+    viewers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, state: State, *, recorded: bool) -> MediaGate:
+        """The gate in this state, where a recorder is there or not."""
+        ranked = sorted(state.joined, key=lambda one: _RANKS.index(one.role))
+        seats = {one.id: Seat(one.role, one.mode, one.to) for one in ranked}
+        talking = state.phase in TALKING
+        if state.customer in seats and state.phase is not SessionState.ACTIVE:
+            seats[state.customer] = Seat(ParticipantRole.CUSTOMER, ParticipantMode.HOLD)
+        if not talking:
+            seats = {name: Seat(seat.role, ParticipantMode.HOLD) for name, seat in seats.items()}
+        screen = recorded and state.phase is SessionState.ACTIVE
+        watching = tuple(name for name in seats if may(state, name, Right.WATCH_SCREEN)) if talking else ()
+        return cls(
+            recorded=recorded,
+            customer=state.customer,
+            lead=state.lead or "",
+            seats=seats,
+            held="hold" if state.phase is SessionState.HELD else "",
+            tray=state.tray_seen,
+            screen=screen,
+            viewers=watching,
+        )
+
+    def may_flow(self, participant: str, medium: Medium, to: str) -> bool:
+        """Whether this medium of one participant may reach another now."""
+        source, sink = self.seats.get(participant), self.seats.get(to)
+        if not self.recorded or source is None or sink is None or participant == to:
+            return False
+        if sink.mode is ParticipantMode.HOLD or (medium == "auxiliary" and not self.tray):
+            return False
+        match source.mode:
+            case ParticipantMode.TALK | ParticipantMode.BARGE:
+                return True
+            case ParticipantMode.WHISPER:
+                return medium == "microphone" and to == source.to
+            case _:
+                return False
+
+    def unrecorded(self, participant: str, medium: Medium) -> str:
+        """Why nothing is recorded of this medium though it may come; empty if what comes is recorded."""
+        if self.held and not any(self.may_flow(participant, medium, to) for to in self.seats):
+            return self.held
+        if participant == self.customer and medium == "auxiliary" and not self.tray:
+            return "tray_closed"
+        return "" if participant in self.seats else "disconnected"

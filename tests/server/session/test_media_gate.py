@@ -1,0 +1,135 @@
+"""One gate for media, co-browsing and the recorder: what may flow between whom, and what of it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from server.session import events as e
+from server.session.media_gate import MediaGate, Medium
+from server.session.rules.rights import Right, may
+from tests.server.session.playbook import DOCUMENT, Playbook, ended, talking, waiting
+
+MEDIA: tuple[Medium, ...] = ("microphone", "camera", "auxiliary")
+
+
+def gate(book: Playbook, *, recorded: bool = True) -> MediaGate:
+    return MediaGate.of(book.state, recorded=recorded)
+
+
+def flows(gate: MediaGate) -> set[tuple[str, str, str]]:
+    """Whose medium reaches whom."""
+    names = list(gate.seats)
+    return {(a, m, b) for a, m, b in product(names, MEDIA, names) if gate.may_flow(a, m, b)}
+
+
+def both(*names: str) -> set[tuple[str, str, str]]:
+    return {(a, m, b) for a, m, b in product(names, ("microphone", "camera"), names) if a != b}
+
+
+def crowd() -> Playbook:
+    """Customer, lead, interpreter, and a supervisor who looks on."""
+    return talking().so(
+        e.ParticipantInvited("interpreter-1", "interpreter", "int", "Int", by="specialist"),
+        e.ParticipantJoined("interpreter-1"),
+        e.ParticipantInvited("supervisor-1", "supervisor", "eve", "Eve", mode="monitor"),
+        e.ParticipantJoined("supervisor-1"),
+    )
+
+
+def test_nothing_flows_that_is_not_recorded() -> None:
+    shut = gate(talking(), recorded=False)
+    assert flows(shut) == set()
+    assert not shut.screen
+    assert flows(gate(talking())) == both("kiosk", "specialist")
+
+
+def test_nothing_flows_before_somebody_answers_nor_after_the_end() -> None:
+    for book in (waiting(), ended(), talking().so(e.Requeued("specialist_lost"))):
+        now = gate(book)
+        assert (flows(now), now.screen, now.viewers, now.tray) == (set(), False, (), False)
+
+
+def test_on_hold_the_customer_hears_and_is_recorded_by_nobody() -> None:
+    held = gate(crowd().so(e.Held()))
+    talk = {(a, m, b) for a, m, b in flows(held) if b != "supervisor-1"}
+    assert talk == both("specialist", "interpreter-1")
+    assert not any("kiosk" in (a, b) for a, _, b in flows(held))
+    assert (held.held, held.screen) == ("hold", False)
+    assert held.unrecorded("kiosk", "microphone") == "hold"
+    assert held.unrecorded("specialist", "microphone") == "", "the interpreter hears it"
+    assert held.unrecorded("supervisor-1", "microphone") == "hold", "nobody hears who looks on"
+    alone = gate(talking().so(e.Held()))
+    assert alone.unrecorded("specialist", "camera") == "hold"
+    assert gate(talking().so(e.Held(), e.Unheld())).unrecorded("kiosk", "camera") == ""
+
+
+def test_who_monitors_gets_all_and_gives_nothing() -> None:
+    now = gate(crowd())
+    assert {(a, m) for a, m, b in flows(now) if b == "supervisor-1"} == {
+        (a, m) for a in ("kiosk", "specialist", "interpreter-1") for m in ("microphone", "camera")
+    }
+    assert not any(a == "supervisor-1" for a, _, _ in flows(now))
+
+
+def test_a_whisper_is_heard_by_one_and_seen_by_nobody() -> None:
+    book = crowd().so(e.ModeChanged("supervisor-1", "whisper", "specialist", by="supervisor-1"))
+    now = flows(gate(book))
+    assert {(m, b) for a, m, b in now if a == "supervisor-1"} == {("microphone", "specialist")}
+    book.so(e.ModeChanged("supervisor-1", "barge", by="supervisor-1"))
+    assert flows(gate(book)) == both("kiosk", "specialist", "interpreter-1", "supervisor-1")
+
+
+def test_the_tray_passes_while_the_customer_has_agreed_and_the_lead_is_there() -> None:
+    book = talking().so(e.DocumentRequested("d1", "id_card"))
+    assert gate(book).unrecorded("kiosk", "auxiliary") == "tray_closed"
+    book.so(e.DocumentAnswered("d1", agreed=True))
+    seen = gate(book)
+    assert ("kiosk", "auxiliary", "specialist") in flows(seen)
+    assert seen.unrecorded("kiosk", "auxiliary") == ""
+    book.so(e.ParticipantLost("specialist"))
+    assert not gate(book).tray
+    book.so(e.ParticipantReturned("specialist"), DOCUMENT)
+    assert not gate(book).tray
+
+
+def test_the_screen_goes_to_whom_the_rule_book_names() -> None:
+    book = crowd()
+    assert gate(book).viewers == ("specialist", "supervisor-1")
+    assert set(gate(book).viewers) == {name for name in gate(book).seats if may(book.state, name, Right.WATCH_SCREEN)}
+    book.so(e.ParticipantLost("kiosk"))
+    assert gate(book).screen, "what comes late is still the customer's page"
+
+
+def test_seats_are_in_order_of_rank() -> None:
+    book = talking().so(
+        e.ParticipantInvited("guide-1", "guide", "gil", "Gil", by="specialist"),
+        e.ParticipantJoined("guide-1"),
+        e.ParticipantInvited("specialist-2", "specialist", "bob", "Bob", by="specialist"),
+        e.ParticipantJoined("specialist-2"),
+    )
+    assert list(gate(book).seats) == ["kiosk", "specialist", "specialist-2", "guide-1"]
+
+
+def test_who_left_has_no_seat() -> None:
+    book = crowd().so(e.ParticipantLeft("interpreter-1", "left"))
+    now = gate(book)
+    assert "interpreter-1" not in now.seats
+    assert now.unrecorded("interpreter-1", "camera") == "disconnected"
+
+
+def everything() -> Iterator[Playbook]:
+    yield waiting()
+    yield talking()
+    yield crowd()
+    yield crowd().so(e.Held())
+    yield crowd().so(e.ParticipantLost("kiosk"))
+    yield ended()
+
+
+@pytest.mark.parametrize("book", list(everything()))
+def test_whatever_flows_is_recorded(book: Playbook) -> None:
+    now = gate(book)
+    assert all(now.unrecorded(a, m) == "" for a, m, _ in flows(now))  # type: ignore[arg-type]
