@@ -201,16 +201,6 @@ def test_what_is_committed_is_known_without_git_too() -> None:
     assert set(not_ignored(ROOT, patterns)) == set(committed())
 
 
-def test_files_read_in_one_sitting() -> None:
-    long = {}
-    for path in committed():
-        if path.suffix in {".py", ".js"} and "vendor" not in path.parts:
-            lines = len(path.read_text(encoding="utf-8").splitlines())
-            if lines >= 500:
-                long[path.relative_to(ROOT).as_posix()] = lines
-    assert not long
-
-
 def test_modules_say_what_they_are() -> None:
     silent = [name for name, path in modules().items() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not silent

@@ -152,7 +152,7 @@ async def until_closed(socket: aiohttp.ClientWebSocketResponse) -> None:
 async def test_a_revoked_kiosk_is_dropped_within_five_seconds_and_stays_out(world: World) -> None:
     """The command line writes to the database only; the server notices by itself."""
     socket = await connect(world)
-    await socket.send_json({"frame": "hello", "version": 1})
+    await socket.send_json({"frame": "hello", "version": 2})
     welcome = await socket.receive_json(timeout=30)
     assert welcome["frame"] == "welcome"
     await world.app[STORE].kiosks.revoke("north-1")
@@ -165,7 +165,7 @@ async def test_a_revoked_kiosk_is_dropped_within_five_seconds_and_stays_out(worl
 
 async def test_enrolling_anew_ends_the_connection_of_the_old_key(world: World) -> None:
     socket = await connect(world)
-    await socket.send_json({"frame": "hello", "version": 1})
+    await socket.send_json({"frame": "hello", "version": 2})
     await socket.receive_json(timeout=30)
     await world.enrol("north-1")
     await until_closed(socket)
@@ -176,7 +176,7 @@ async def test_an_ended_login_drops_the_consoles_socket(world: World) -> None:
     socket = await world.http.ws_connect(
         world.server.make_url("/ws/console"), headers=headers | {"Origin": world.origin}, protocols=(SUBPROTOCOL,)
     )
-    await socket.send_json({"frame": "hello", "version": 1})
+    await socket.send_json({"frame": "hello", "version": 2})
     await socket.receive_json(timeout=30)
     async with world.ask("POST", "/logout", headers=headers) as response:
         assert response.status == 303
