@@ -16,10 +16,12 @@ from server.api.http.routes import KIOSK, PERSON, Allow, Foreign, Route
 from server.blobs.blobs import Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey
+from server.calls.registry import Registry
 from server.documents import MAX_BYTES, check_digest
 from server.documents.digest import read_digest
 from server.identity import Person, Role
 from server.session import events as e
+from server.session.rules.rights import Right, may
 
 log = structlog.get_logger()
 
@@ -98,7 +100,8 @@ async def _find(request: web.Request, session: str, document: str) -> e.Document
     row = await request.app[STORE].sessions.get(session)
     if row is None:
         raise NotFound
-    if not may_look(request[PERSON], row.branch, row.specialist):
+    person = request[PERSON]
+    if not (may_look(person, row.branch, row.specialist) or _takes_part(request.app[ROOMS], person, session)):
         raise Foreign(f"session:{session}/{document}")
     events = [e.decode(entry.payload) for entry in await request.app[JOURNAL].read(session, kinds={STORED})]
     deliveries = [event for event in events if isinstance(event, e.DocumentStored) and event.document == document]
@@ -110,6 +113,13 @@ async def _find(request: web.Request, session: str, document: str) -> e.Document
 def may_look(person: Person, branch: str, specialist: str | None) -> bool:
     """True for the session's own specialist and for supervisors of its branch."""
     return person.may(Role.SUPERVISOR, branch) or (person.id == specialist and person.may(Role.SPECIALIST, branch))
+
+
+def _takes_part(rooms: Registry, person: Person, session: str) -> bool:
+    """Whether this person is in the call now, and may see what the customer shows."""
+    room = rooms.get(session)
+    me = None if room is None else room.state.as_whom(person.id)
+    return room is not None and me is not None and may(room.state, me, Right.WATCH_SCREEN)
 
 
 def _receipt(stored: e.DocumentStored, *, status: int) -> web.Response:

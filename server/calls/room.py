@@ -488,10 +488,12 @@ class Room:
 
     def _invitation_start(self, command: c.InvitationStart) -> None:
         invitation = Invitation(self.view(notes=True), command.participant, round(self._machine.graces.ring))
+        self._parts.dispatch.invite(command.person, self.session)
         self._tell_person(command.person, invitation)
 
     def _invitation_stop(self, command: c.InvitationStop) -> None:
         self._tell_person(command.person, InvitationOver(self.session, command.reason))
+        self._parts.dispatch.uninvite(command.person, self.session)
 
     def _occupy(self, command: c.Occupy) -> None:
         assert self.state.request is not None

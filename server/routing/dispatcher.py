@@ -161,6 +161,20 @@ class Dispatcher:
             one.idle_since = self._now()
             self._changed(one)
 
+    def invite(self, person: str, session: str) -> None:
+        """The person is asked to join this call: nothing else rings there meanwhile."""
+        one = self._specialist(person)
+        one.offer = session
+        self._changed(one)
+
+    def uninvite(self, person: str, session: str) -> None:
+        """The invitation is over."""
+        one = self.queue.specialists.get(person)
+        if one is not None and one.offer == session:
+            one.offer = None
+            one.idle_since = self._now()
+            self._changed(one)
+
     def occupy(self, specialist: str, session: str, service: str) -> None:
         """The specialist is in this call."""
         one = self._specialist(specialist)

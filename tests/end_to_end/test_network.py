@@ -103,9 +103,9 @@ async def test_both_pages_say_that_the_customers_network_is_weak(wire: Wire, fac
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
     changes = [(event["participant"], event["quality"]) for event in events["quality_changed"]]
-    assert changes[0][0] == "kiosk"
+    assert changes[0][0] == "customer-1"
     assert changes[0][1] in ("weak", "bad")
-    assert ("kiosk", "good") in changes
+    assert ("customer-1", "good") in changes
 
 
 @big
@@ -128,7 +128,7 @@ async def test_a_cut_connection_of_the_kiosk_loses_and_repeats_nothing(wire: Wir
     over = await faces.time_ms()
     await faces.kiosk.hang_up()
     events = await whole(faces.stack, faces.session)
-    assert sorted(event["sender"] for event in events["chat_sent"]) == ["kiosk", "specialist", "specialist"]
+    assert sorted(event["sender"] for event in events["chat_sent"]) == ["customer-1", "specialist-1", "specialist-1"]
     assert len(events["leg_opened"]) == before, "media goes on meanwhile"
     assert len(events["answered"]) == 1
     assert "requeued" not in events

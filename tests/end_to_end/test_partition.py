@@ -74,7 +74,7 @@ async def test_five_seconds_without_a_network_and_the_call_goes_on(wire: Wire, f
         back = await pictures.after(healed + 0.1, 20)
         await pictures.steady(2)
     noticed = {participant: at_s - begun for participant, at_s in reversed(await lost_legs(faces))}
-    report(noticed_kiosk=noticed["kiosk"], noticed_console=noticed["specialist"], kiosk=back[0], console=back[1])
+    report(noticed_kiosk=noticed["customer-1"], noticed_console=noticed["specialist-1"], kiosk=back[0], console=back[1])
     assert max(noticed.values()) <= allow(NOTICED_S)
     assert max(back) <= allow(BACK_S)
     await faces.console.say("一")

@@ -207,6 +207,21 @@ async def test_others_do_not_see_the_document(world: World) -> None:
     assert (await look(world, room, "specialist.north", document="d9"))[0] == 404
 
 
+async def test_who_takes_part_sees_the_document_while_they_do(world: World) -> None:
+    room = await in_call(world, "d1")
+    await put(world, room, photograph())
+    guest = world.people["supervisor.south"]
+    assert (await look(world, room, "supervisor.south"))[0] == 404
+    for number, (role, expected) in enumerate((("interpreter", 404), ("consultant", 200))):
+        me = f"{role}-{number + 1}"
+        await room.submit(e.ParticipantInvited(me, role, guest.id, guest.name, by="specialist"))
+        assert (await look(world, room, "supervisor.south"))[0] == 404, "invited is not there"
+        await room.submit(e.ParticipantJoined(me))
+        assert (await look(world, room, "supervisor.south"))[0] == expected, role
+        await room.submit(e.ParticipantLeft(me, "left"))
+        assert (await look(world, room, "supervisor.south"))[0] == 404
+
+
 async def test_a_document_without_a_journal_entry_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     room = await in_call(world, "d1")
 
