@@ -84,9 +84,14 @@ class MediaGate:
                 return False
 
     def unrecorded(self, participant: str, medium: Medium) -> str:
-        """Why nothing is recorded of this medium though it may come; empty if what comes is recorded."""
+        """Why nothing is recorded of this medium though it may come; empty if what comes is recorded.
+
+        `left`: whose it was is not in the call any more, which goes on.
+        """
         if self.held and not any(self.may_flow(participant, medium, to) for to in self.seats):
             return self.held
         if participant == self.customer and medium == "auxiliary" and not self.tray:
             return "tray_closed"
-        return "" if participant in self.seats else "disconnected"
+        if participant in self.seats:
+            return ""
+        return "left" if self.seats else "disconnected"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+
+from PIL import Image
+from playwright.async_api import Locator
 
 from demo.browser import full_picture, received
 from demo.page_objects import FORM_DATA
@@ -13,6 +17,12 @@ from tests.big import big
 from tests.end_to_end.conftest import Faces
 
 SECRETS = (FORM_DATA["identity"], FORM_DATA["card"], FORM_DATA["phone"], FORM_DATA["name"])
+
+
+async def colours(place: Locator) -> int:
+    """How many colours are to be seen there: nothing in front of a page leaves few."""
+    with Image.open(io.BytesIO(await place.screenshot())) as shot:
+        return len(shot.convert("RGB").getcolors(1 << 24) or [])
 
 
 def kinds(entries: list[tuple[str, dict[str, object]]]) -> list[str]:
@@ -44,6 +54,7 @@ async def test_a_customer_is_served_from_button_to_stars(faces: Faces) -> None:
     await view.locator(".summary").wait_for()
     picture = await view.locator("body").inner_text()
     assert "20,000" in picture
+    assert await colours(console.page.locator(".cobrowse")) > 50, "and the eye sees it"
     assert not [secret for secret in SECRETS if secret in picture]
 
     # They write to each other.

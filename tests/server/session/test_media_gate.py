@@ -117,7 +117,8 @@ def test_who_left_has_no_seat() -> None:
     book = crowd().so(e.ParticipantLeft("interpreter-1", "left"))
     now = gate(book)
     assert "interpreter-1" not in now.seats
-    assert now.unrecorded("interpreter-1", "camera") == "disconnected"
+    assert now.unrecorded("interpreter-1", "camera") == "left"
+    assert gate(ended()).unrecorded("kiosk", "camera") == "disconnected", "at the end nobody has left"
 
 
 def everything() -> Iterator[Playbook]:

@@ -287,6 +287,8 @@ async def test_the_specialists_hand_is_seen_and_not_recorded(tmp_path: Path) -> 
         await expect(outline).to_be_hidden()
         recorded = flat(await settled(at))
         assert "hand-layer" in recorded, "an empty box stands for it"
+        sizes = await at.page.locator(".hand-layer").evaluate("e => [e.offsetWidth, e.offsetHeight]")
+        assert sizes == [0, 0], "which covers nothing of the page"
         assert '"outline"' not in recorded
         assert "translate(" not in flat(at.office.batches()[len(before) :])
 

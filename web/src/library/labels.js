@@ -36,6 +36,7 @@ const GAPS = {
   damaged: msg("The recording is damaged here"),
   muted: msg("Switched off"),
   tray_closed: msg("The document camera was closed"),
+  left: msg("Had left the call"),
 };
 
 /** @type {Record<string, [string, string]>} kind of a journal event: icon and text */
@@ -52,10 +53,10 @@ const MOMENTS = {
   recording_started: ["circle-dot", msg("Recording started")],
   participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
   participant_returned: ["wifi", msg("Connection restored: {participant}")],
-  participant_invited: ["user-round-plus", msg("{name} was asked to join")],
+  participant_invited: ["bell-ring", msg("{name} was asked to join")],
   invitation_ended: ["user-round", msg("Did not join: {participant} ({reason})")],
-  participant_joined: ["user-round-check", msg("Joined: {participant}")],
-  participant_left: ["user-round", msg("Left: {participant} ({reason})")],
+  participant_joined: ["users-round", msg("Joined: {participant}")],
+  participant_left: ["user-round", msg("Left: {participant}")],
   mode_changed: ["headset", msg("{participant}: {mode}")],
   held: ["pause", msg("Put on hold")],
   unheld: ["play", msg("Resumed")],

@@ -17,8 +17,21 @@ const PLACES = {
   check: msg("The check itself came to no end."),
 };
 
+/**
+ * What is missing of each track, in milliseconds: who had left the call is not missing from it.
+ *
+ * @param {Recording} recording
+ */
+function missingByTrack({ manifest }) {
+  return (manifest?.complete ?? []).map(({ track, gap_ms }) => {
+    const gaps = manifest?.tracks.find(({ name }) => name === track)?.gaps ?? [];
+    const left = gaps.filter(({ reason }) => reason === "left").reduce((sum, { start_ms, end_ms }) => sum + end_ms - start_ms, 0);
+    return { track, gap_ms: Math.max(0, gap_ms - left) };
+  });
+}
+
 /** How much of the longest-missing track is missing, in milliseconds. @param {Recording} recording */
-const missing = (recording) => Math.max(0, ...(recording.manifest?.complete ?? []).map(({ gap_ms }) => gap_ms));
+const missing = (recording) => Math.max(0, ...missingByTrack(recording).map(({ gap_ms }) => gap_ms));
 
 /** @param {ProofReport} report */
 function share(report) {
@@ -148,7 +161,7 @@ export class LibraryVerdict extends LitElement {
   }
 
   #missing() {
-    const lines = (this.recording.manifest?.complete ?? []).filter(({ gap_ms }) => gap_ms > 0);
+    const lines = missingByTrack(this.recording).filter(({ gap_ms }) => gap_ms > 0);
     if (!lines.length || this.recording.live) return nothing;
     return html`<ul class="missing-parts">
       ${lines.map(({ track, gap_ms }) => html`<li>${t("{track}: {n} s missing", { track: trackLabel(track), n: (gap_ms / 1000).toFixed(1) })}</li>`)}
