@@ -220,6 +220,24 @@ def test_no_lock_where_there_is_no_flock(shell: Shell, tmp_path: Path) -> None:
     assert shell.call(f"root={tmp_path}; with_lock; unlock; echo on").stdout == "on\n"
 
 
+def test_every_unit_test_runs_under_node(shell: Shell) -> None:
+    shell.has("npm")
+    ran = shell.home / "ran"
+    shell.has("node", f'case $1 in --test) shift; printf "%s\\n" "$@" >{ran};; esac')
+    done = shell.call("failed=; unit_tests && echo fine")
+    assert done.stdout == "fine\n", done.stderr
+    folder = DEV.parent / "tests" / "web" / "unit"
+    assert ran.read_text().split() == [str(path.relative_to(DEV.parent)) for path in sorted(folder.glob("*.test.mjs"))]
+
+
+def test_a_unit_test_that_fails_is_said_with_what_the_checks_found(shell: Shell) -> None:
+    shell.has("npm")
+    shell.has("node", "case $1 in --test) exit 1;; esac")
+    assert shell.call('failed=" mypy;"; unit_tests || echo "$failed"').stdout == " mypy; node --test;\n"
+    shell.has("node", "exit 0")
+    assert shell.call('failed=" mypy;"; unit_tests || echo "$failed"').stdout == " mypy;\n"
+
+
 def test_the_commands_are_known(shell: Shell) -> None:
     done = subprocess.run([str(DEV), "nonsense"], capture_output=True, text=True, check=False)
     assert done.returncode == 2

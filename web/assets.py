@@ -1,6 +1,6 @@
 """Static files: read once at start-up, served from memory with strong ETags.
 
-A request names a key of a table, never a path, so nothing outside the four folders can be asked for.
+A request names a key of a table, never a path, so nothing outside the folders can be asked for.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import structlog
 from aiohttp import ETag, hdrs, web
 
 from web.catalogs import LANGUAGES, load_catalog
+from web.stylesheets import STYLES, read_sheet
 
 log = structlog.get_logger()
 
 WEB = Path(__file__).parent
-FOLDERS = {"src": WEB / "src", "styles": WEB / "styles", "vendor": WEB / "dist" / "vendor", "images": WEB / "images"}
+FOLDERS = {"src": WEB / "src", "vendor": WEB / "dist" / "vendor", "images": WEB / "images"}
 
 _TYPES = {
     ".js": "text/javascript",
@@ -70,6 +71,8 @@ def load_assets() -> Mapping[str, Asset]:
             served = path.suffix in _TYPES and not path.name.startswith(".") and not path.name.endswith(".d.ts")
             if served and path.is_file() and not path.is_symlink():
                 assets[f"{area}/{path.relative_to(folder).as_posix()}"] = make_asset(path.name, path.read_bytes())
+    for path in sorted(STYLES.glob("*.css")):
+        assets[f"styles/{path.name}"] = make_asset(path.name, read_sheet(path.name).encode())
     for language in LANGUAGES:
         text = json.dumps(dict(load_catalog(language).messages), ensure_ascii=False, sort_keys=True)
         assets[f"locales/{language}.json"] = make_asset(f"{language}.json", text.encode())

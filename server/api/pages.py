@@ -10,12 +10,12 @@ from server.api.http.app_keys import CONFIG
 from server.api.http.routes import PERSON, Allow, Route
 from server.api.login import ends_s, home
 from server.identity import Person, Role
-from web.assets import FOLDERS
 from web.pages import render
 from web.security import use_policy
+from web.stylesheets import read_sheet
 
 # Its styles are part of it, because it may load nothing. rrweb's own frame inside it inherits the policy.
-FRAME = f"<!doctype html><style>{(FOLDERS['styles'] / 'cobrowse.css').read_text(encoding='utf-8')}</style><body></body>"
+FRAME = f"<!doctype html><style>{read_sheet('cobrowse.css')}</style><body></body>"
 FRAME_POLICY = {
     "default-src": "'none'",
     "style-src": "'unsafe-inline'",

@@ -2,11 +2,11 @@
 import { record } from "@rrweb/record";
 import { Likeness } from "./likeness.js";
 import { BLOCK_SELECTOR, MASK_SELECTOR, clean, following, forget, maskInput, onTooMuch, starred } from "./mask.js";
+import { cut, wellFormed } from "./pieces.js";
 
 /** Batches are at least this far apart. What comes after a pause is sent at once, with what comes in the same breath. */
 const BATCH_MS = 40;
-/** A piece in UTF-16 units, and pieces of a batch: a larger one is not taken by a stream. */
-export const PIECE_UNITS = 16_000;
+/** Pieces of a batch: a larger one is not taken by a stream. */
 const MOST_PIECES = 90;
 /** A full picture is taken so often, so that a replay can begin near any moment of a long call. */
 export const PICTURE_MS = 120_000;
@@ -174,31 +174,4 @@ export class PageRecorder {
     clearTimeout(this.#repair);
     this.#repair = setTimeout(() => this.snapshot(), pause);
   }
-}
-
-/**
- * Half a character, as a page makes by cutting a text in the middle of an emoji, is no text for whoever reads strictly.
- *
- * @param {string} _
- * @param {any} value
- */
-const wellFormed = (_, value) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value);
-
-/**
- * Cuts a text into pieces of at most 16,000 UTF-16 units, never between the halves of a character.
- *
- * @param {string} text
- * @returns {string[]}
- */
-export function cut(text) {
-  const pieces = [];
-  let start = 0;
-  while (start < text.length) {
-    let end = Math.min(start + PIECE_UNITS, text.length);
-    const last = text.charCodeAt(end - 1);
-    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;
-    pieces.push(text.slice(start, end));
-    start = end;
-  }
-  return pieces;
 }

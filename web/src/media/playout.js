@@ -42,7 +42,7 @@ export class Playout {
     }
     const came = packets - this.#packets;
     if (came >= 0 && came < MIN_PACKETS) return;
-    if (rtt > LONG_PATH_S && asked - this.#asked > LOSES * came) this.#until = now + HOLD_MS;
+    if (came > 0 && rtt > LONG_PATH_S && asked - this.#asked > LOSES * came) this.#until = now + HOLD_MS;
     this.#asked = asked;
     this.#packets = packets;
     if (now >= this.#until) this.#hold(0);
