@@ -22,6 +22,7 @@ PLACE = ROOT / ".cache" / "compiled"
 MODULES = (
     "link/rtc/congestion/delay_based.py",
     "link/rtc/congestion/minimum_filter.py",
+    "link/rtc/congestion/ramp.py",
     "link/rtc/tracks/arrival.py",
     "link/rtc/tracks/audio_redundancy.py",
     "link/rtc/tracks/capture_clock.py",

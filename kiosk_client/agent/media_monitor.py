@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from link.rtc.leg import Leg, LegState
+from link.rtc.transport.liveness import SILENT_AFTER_S
 
 EVERY_S = 0.3
-QUIET_S = 1.2  # by then a sign of life was asked for, and would have come
 AGAIN_S = 1.0  # without such a silence: what comes and goes is not said to have come back
 
 
@@ -47,10 +47,10 @@ class MediaMonitor:
         leg, now = self._leg(), asyncio.get_running_loop().time()
         if leg is None or leg.state not in (LegState.CONNECTED, LegState.DOUBTFUL, LegState.SILENT):
             self._silent_at = now
-            if self._heard_at is not None and now - self._heard_at > QUIET_S:
+            if self._heard_at is not None and now - self._heard_at > SILENT_AFTER_S:
                 self._decide(True)
             return
-        if leg.statistics().quiet > QUIET_S:
+        if leg.statistics().quiet > SILENT_AFTER_S:
             self._silent_at = now
             self._decide(True)
             return

@@ -7,35 +7,47 @@ told for itself: a REMB with exactly one media SSRC is about that stream, any ot
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from link.rtc.congestion.loss_based import FREE, LossBasedEstimator
+from link.rtc.congestion.delay_based import MIN_ESTIMATE_BPS
+from link.rtc.congestion.loss_based import FREE_BPS, LossBasedEstimator
+from link.rtc.congestion.ramp import SLOW_PER_S, unopposed_growth
 from link.rtc.tracks.demuxer import Demuxer, ReceivedStream
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.wire.rtp import Remb, build_remb
 
-REMB_LIFE = 10.0
-MIN_REMB = 150_000
-_LOWER = 0.97
-DRAIN = 0.7
-"""The share of what a path carries that is asked for while a queue stands, so that it does not stand for long."""
-STANDING = 0.1
-"""Seconds that a queue takes."""
-AMPLE = 1_500_000
-"""Bits per second of one video, from which on there is room for packets that may not be needed."""
-BELIEVED_FOR = 3.0
-"""Seconds that a browser's word counts after the last sign that bears it out; twice as long each time that the next
-sign comes while there is more room again."""
-BELIEVED_MOST = 24.0
-_GROWTH, _FASTER, _GROWTH_MOST = 1.08, 0.14, 1.5  # in a second, and more in each second that it goes on
-_HALF = 0.65
-_USED = 1.5
-_MEASURES = 1.0
-_MEASURES_LEAST = 0.05
-_DIVIDES = 0.5
-"""Seconds after which shares are looked at anew because somebody else sends, and not because there is more or less."""
-DRAINED = 0.2
-"""Seconds of pictures that may wait on our side before less is asked for."""
-_ANY = FREE
+REMB_LIFE_S: Final = 10.0
+"""For how long a REMB counts. chosen: a far end of ours repeats it every second (`rtcp_session.REPORT_EVERY_S`), so ten
+in a row must have been lost."""
+MIN_REMB_BPS: Final = MIN_ESTIMATE_BPS
+_LOWERED_RATIO: Final = 0.97
+"""A REMB below this share of the last one is sent at once. libwebrtc's `kSendThresholdPercent` (97)."""
+DRAIN_RATIO: Final = 0.7
+"""The share of a path's capacity that is asked for while a queue stands. docs/media.md (A narrow path); what is left
+drains in one second the third of a second that a narrow link fills: docs/network.md (What people see and hear)."""
+STANDING_S: Final = 0.1
+"""A queue of this delay stands. chosen: twice what `delay_based` asks for before it comes down for a queue."""
+AMPLE_VIDEO_BPS: Final = 1_500_000
+"""From this on one video has room for packets that may not be needed: 720p30 in docs/performance.md (Measuring)."""
+BELIEVED_FOR_S: Final = 3.0
+"""How long a browser's REMB counts after the last sign that confirms it; twice as long each time that the next sign
+comes while the limit rises again. docs/media.md (A narrow path)."""
+BELIEVED_MOST_S: Final = 24.0
+"""The longest of these. docs/media.md (A narrow path)."""
+_HALVED_RATIO: Final = 0.65
+"""A REMB below this share of what is sent says that half of it arrives. chosen: half and a third of that, as both
+figures are averages over about a second."""
+_USED_RATIO: Final = 1.5
+"""A limit of less than this many times the sent bitrate is in use. draft-ietf-rmcat-gcc-02 section 5.5."""
+_MEASURE_EVERY_S: Final = 1.0
+"""How often the sent bitrate is measured. The window T of draft-ietf-rmcat-gcc-02 section 5.6, at its longest."""
+_MEASURE_LEAST_S: Final = 0.05
+"""The shortest time that a bitrate is taken of. chosen: half a tick; a burst of one frame must not count as a rate."""
+_DIVIDE_EVERY_S: Final = 0.5
+"""How often shares are computed anew when only the senders, and not the limit, have changed. docs/performance.md (What
+was tried): a leg's tick 10 to 7 us."""
+DRAINED_S: Final = 0.2
+"""Pictures may wait so long in the pacer before less is asked for. chosen: two ticks, beyond a keyframe's burst."""
 
 
 def divide(total: int, limits: Sequence[int]) -> list[int]:
@@ -77,7 +89,7 @@ class Upstream:
 
     def lowered(self, now: float) -> bool:
         """Whether the far end has to hear at once."""
-        return any(bitrate < _LOWER * self._told.get(key, 0) for key, bitrate in self._limits(now).items())
+        return any(bitrate < _LOWERED_RATIO * self._told.get(key, 0) for key, bitrate in self._limits(now).items())
 
     def packets(self, now: float) -> list[bytes]:
         """The REMBs to send now; none while no video comes. The one for the whole leg is the last."""
@@ -95,13 +107,13 @@ class Upstream:
         if not active:
             return {}
         estimate = self.estimate
-        if self._ingress.estimator.queue > STANDING:
-            estimate = int(DRAIN * estimate)
+        if self._ingress.estimator.queue > STANDING_S:
+            estimate = int(DRAIN_RATIO * estimate)
         watched = [min(estimate, source.flow.limit() or estimate) for source in active]
         limits = {}
         if self.trusted:
             limits = {source.ssrc: each for source, each in zip(active, watched, strict=True) if source.ssrc >= 0}
-        limits[-1] = max(MIN_REMB, min(estimate, sum(watched)))
+        limits[-1] = max(MIN_REMB_BPS, min(estimate, sum(watched)))
         return limits
 
 
@@ -117,7 +129,7 @@ class Downstream:
         self._own: dict[int, tuple[int, float]] = {}
         self._excess = LossBasedEstimator()
         self._believed_until = float("-inf")
-        self._believed_for = BELIEVED_FOR
+        self._believed_for = BELIEVED_FOR_S
         self._following = False
         self._measured = float("-inf")
         self._divided = 0, False  # what the shares are of
@@ -141,7 +153,7 @@ class Downstream:
     @property
     def halved(self) -> bool:
         """Whether the far end says that it can take little more than half of what we send."""
-        return 0 < self.available < _HALF * self.sending
+        return 0 < self.available < _HALVED_RATIO * self.sending
 
     def heard(self, remb: Remb, slots: dict[int, ForwardedTrack], now: float, *, trusted: bool) -> None:
         """The far end says what it can take."""
@@ -189,18 +201,18 @@ class Downstream:
         slots = list(slots)
         elapsed = min(1.0, now - self._shared)
         self._shared = now
-        if full or now - self._measured >= _MEASURES:
+        if full or now - self._measured >= _MEASURE_EVERY_S:
             self._measure(slots, now)
-        if now - self._available_at > REMB_LIFE:
+        if now - self._available_at > REMB_LIFE_S:
             self.available = 0
         self._believe(now, elapsed, sign=sign, trusted=trusted)
-        limit = min(self.limit or _ANY, _ANY if trusted else self._excess.ceiling)
-        limit = limit if limit < _ANY else 0
+        limit = min(self.limit or FREE_BPS, FREE_BPS if trusted else self._excess.ceiling)
+        limit = limit if limit < FREE_BPS else 0
         self.room = limit
-        if (full or waiting > DRAINED) and not trusted:
-            limit = int(DRAIN * limit)
+        if (full or waiting > DRAINED_S) and not trusted:
+            limit = int(DRAIN_RATIO * limit)
         same = limit, full
-        if same == self._divided and now - self._divided_at < _DIVIDES:
+        if same == self._divided and now - self._divided_at < _DIVIDE_EVERY_S:
             return  # this runs ten times a second for every leg
         self._divided, self._divided_at = same, now
         videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
@@ -211,11 +223,11 @@ class Downstream:
         for slot, share in zip(videos, divide(limit, own), strict=True):
             slot.available = share
             # Ends of ours name a figure always, a browser is believed only where there is a reason.
-            slot.narrow = 0 < share < (AMPLE if trusted else _ANY)
+            slot.narrow = 0 < share < (AMPLE_VIDEO_BPS if trusted else FREE_BPS)
 
     def _measure(self, slots: Iterable[ForwardedTrack], now: float) -> None:
         elapsed = min(2.0, now - self._measured)
-        if elapsed < _MEASURES_LEAST:
+        if elapsed < _MEASURE_LEAST_S:
             return
         self._measured = now
         for slot in slots:
@@ -233,20 +245,20 @@ class Downstream:
         """
         if sign:
             if self.limit and now >= self._believed_until:
-                self._believed_for = min(BELIEVED_MOST, 2 * self._believed_for)
+                self._believed_for = min(BELIEVED_MOST_S, 2 * self._believed_for)
             self._believed_until = now + self._believed_for
         self._following = not trusted and (sign or self.limit > 0)
         if trusted or now < self._believed_until:
             self.limit = self.available
         elif self.limit:
-            growth = _GROWTH
-            if self.limit < _USED * self.sending:  # else nothing speaks against it because nothing tries it
-                growth = min(_GROWTH_MOST, _GROWTH + _FASTER * (now - self._believed_until))
+            growth = SLOW_PER_S
+            if self.limit < _USED_RATIO * self.sending:  # else nothing speaks against it because nothing tries it
+                growth = unopposed_growth(now - self._believed_until)
             self.limit = max(self.available, int(self.limit * growth**elapsed))
-            if self.limit > 2 * AMPLE:
+            if self.limit > 2 * AMPLE_VIDEO_BPS:
                 self.limit = 0
-                self._believed_for = BELIEVED_FOR
+                self._believed_for = BELIEVED_FOR_S
 
     def _of(self, slot: ForwardedTrack, now: float) -> int:
         bitrate, at = self._own.get(slot.ssrc, (0, 0.0))
-        return bitrate if now - at <= REMB_LIFE else 0
+        return bitrate if now - at <= REMB_LIFE_S else 0

@@ -12,8 +12,9 @@ from link.rtc.leg import DOWN_SLOTS, MICROPHONE, Leg
 from link.rtc.relay import Relay
 from link.rtc.tracks.voice_activity import VoiceActivity
 
-AGAIN_S: Final = 0.25
-"""How often those who wait for a slot are looked at; whoever begins to speak is looked at at once."""
+LOOK_EVERY_S: Final = 0.25
+"""How often sources that wait for a slot are looked at; who begins to speak is looked at at once. chosen: half of the
+time for which a sound keeps its slot (`forwarding_policy.KEEPS_S`)."""
 
 
 class Conference:
@@ -131,7 +132,7 @@ class Conference:
             self._timer.cancel()
             self._timer = None
         if waiting:
-            self._timer = asyncio.get_running_loop().call_later(AGAIN_S, self._wire)
+            self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._wire)
 
     def _listen(self) -> None:
         """Find out who speaks: needed only where there are more sources than slots."""

@@ -25,9 +25,10 @@ from typing import Final, NamedTuple
 
 AUDIO: Final = ("audio0", "audio1", "audio2")
 VIDEO: Final = ("video0", "video1", "video2")
-SPEAKING: Final = 1.0
-"""Seconds after the last word in which somebody counts as speaking: a pause for breath ends no sentence."""
-KEEPS: Final = {"audio": 0.5, "video": 2.0}
+SPEAKING_S: Final = 1.0
+"""For so long after the last word somebody counts as speaking. chosen: a pause for breath ends no sentence."""
+KEEPS_S: Final = {"audio": 0.5, "video": 2.0}
+"""For so long at least a source keeps its slot. docs/media.md (Several parties)."""
 _PRINCIPAL: Final = {"microphone": "audio0", "camera": "video0", "auxiliary": "video1"}
 _NOBODY: Final[frozenset[str]] = frozenset()
 
@@ -162,7 +163,7 @@ class Places:
         waiting = []
         for source in coming:
             slot = self._empty(source, slots)
-            if slot is None and now - spoke.get(source.participant, never) < SPEAKING:
+            if slot is None and now - spoke.get(source.participant, never) < SPEAKING_S:
                 slot = self._yielding(source, ranked, slots, spoke, now)
             if slot is None:
                 waiting.append(source)
@@ -187,7 +188,7 @@ class Places:
         self, source: Source, ranked: list[Source], slots: list[str], spoke: Mapping[str, float], now: float
     ) -> str | None:
         """The slot whose source makes way for this one, who speaks."""
-        old = [slot for slot in slots if now - self._since[slot] >= KEEPS[source.kind]]
+        old = [slot for slot in slots if now - self._since[slot] >= KEEPS_S[source.kind]]
 
         def heard(slot: str) -> float:
             return spoke.get(self._held[slot].participant, float("-inf"))
@@ -195,7 +196,7 @@ class Places:
         def rank(slot: str) -> int:
             return ranked.index(self._held[slot])
 
-        silent = [slot for slot in old if now - heard(slot) >= SPEAKING]
+        silent = [slot for slot in old if now - heard(slot) >= SPEAKING_S]
         if silent:
             return min(silent, key=lambda slot: (heard(slot), -rank(slot)))
         lower = [slot for slot in old if rank(slot) > ranked.index(source)]

@@ -52,7 +52,7 @@ from link.rtc.transport.permitted_addresses import PermittedAddresses
 from link.rtc.transport.srtp import SrtpBuffer, SrtpError
 from link.rtc.transport.ticker import Ticker, running_ticker
 from link.rtc.transport.turn_framing import Server
-from link.rtc.transport.udp_batch import OUT_COUNT
+from link.rtc.transport.udp_batch import OUT_DATAGRAMS
 from link.rtc.wire.rtp import Rtcp
 from link.rtc.wire.sdp import (
     DOWN_NAMES,
@@ -403,8 +403,8 @@ class Leg:
             for header, payload in packets:
                 self._send(header, payload)
             return
-        for start in range(0, len(packets), OUT_COUNT):
-            some = packets[start : start + OUT_COUNT]
+        for start in range(0, len(packets), OUT_DATAGRAMS):
+            some = packets[start : start + OUT_DATAGRAMS]
             count = tx.protect_into(outbox, some)
             self._refused += len(some) - count
             self._packets_out += count

@@ -10,20 +10,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 
-MOST = 2.0
-"""Seconds that pictures wait at most: with more of them there is less time between two."""
-MOST_BYTES = 1 << 20
-"""Bytes that wait at most, of a far end that floods us; it is more than any browser sends in that time."""
-_BURST = 0.04
-"""Seconds of the rate that may leave at once: twice as long as from one release to the next."""
-_QUICKENS = 2.0  # in a second
-_HEADERS = 70
-"""Bytes of IP, UDP, SRTP and RTP that go with each payload."""
-_STAMPED = 20
-"""Bytes of a header with abs-send-time, whose last three it is."""
+MAX_WAIT_S: Final = 2.0
+"""Pictures wait at most this long: with more of them they leave faster. As libwebrtc's pacer
+(kMaxExpectedQueueLength)."""
+MAX_WAITING_BYTES: Final = 1 << 20
+"""What waits at most, of a far end that floods us. chosen: 4 Mbit/s over `MAX_WAIT_S`."""
+_BURST_S: Final = 0.04
+"""What may leave at once, in seconds of the rate. chosen: two releases of the ticker (`ticker.HURRY_EVERY_S`)."""
+_QUICKEN_PER_S: Final = 2.0
+"""The rate is multiplied by this in each second once the queue is gone. chosen: a browser that gets little for some
+seconds says that it can take little."""
+_HEADERS_BYTES: Final = 70
+"""Around each payload. chosen: 20 of IPv4, 8 of UDP, 20 of RTP, 16 of SRTP's tag, and a few for IPv6 or TURN."""
+_STAMPED_BYTES: Final = 20
+"""The header of a packet with abs-send-time, whose last three bytes that is. RFC 3550 section 5.1, RFC 8285 section
+4.2."""
 
 
 class Pacer:
@@ -70,7 +75,7 @@ class Pacer:
         """
         elapsed = min(1.0, now - self._quickened)
         self._quickened = now
-        self._rate = max(rate, int(self._rate * _QUICKENS**elapsed))
+        self._rate = max(rate, int(self._rate * _QUICKEN_PER_S**elapsed))
 
     def let_go(self, now: float) -> None:
         """The path is free: what waits leaves, and nothing is held any more."""
@@ -85,8 +90,8 @@ class Pacer:
         """Let leave what may; whether to call again soon."""
         if not self._rate:
             return False
-        rate = max(self._rate / 8, self._size / MOST)
-        self._left = min(self._left + (now - self._at) * rate, max(_BURST * rate, 1.0))
+        rate = max(self._rate / 8, self._size / MAX_WAIT_S)
+        self._left = min(self._left + (now - self._at) * rate, max(_BURST_S * rate, 1.0))
         self._at = now
         while self._left > 0 and (self._repairs or self._held):
             self._left -= self._leave(now)
@@ -100,16 +105,16 @@ class Pacer:
             self._repairs[repaired] = header, payload
         else:
             return
-        self._size += len(payload) + _HEADERS
-        while self._size > MOST_BYTES:
+        self._size += len(payload) + _HEADERS_BYTES
+        while self._size > MAX_WAITING_BYTES:
             self._leave(self._at)
 
     def _leave(self, now: float) -> int:
         repairs = self._repairs
         header, payload = repairs.pop(next(iter(repairs))) if repairs else self._held.popleft()
-        size = len(payload) + _HEADERS
+        size = len(payload) + _HEADERS_BYTES
         self._size -= size
-        if len(header) == _STAMPED:  # the time for which it waited here is none of the path's
+        if len(header) == _STAMPED_BYTES:  # the time for which it waited here is none of the path's
             header = header[:-3] + (int(now * 262144.0) & 0xFFFFFF).to_bytes(3, "big")
         self._send(header, payload)
         return size

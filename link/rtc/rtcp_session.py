@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from link.rtc.bandwidth_allocation import STANDING, Downstream, Upstream
+from link.rtc.bandwidth_allocation import STANDING_S, Downstream, Upstream
 from link.rtc.congestion.round_trip import RoundTrips
 from link.rtc.pacer import Pacer
 from link.rtc.tracks.capture_clock import PeerClock, ntp_time
@@ -25,17 +26,29 @@ from link.rtc.wire.rtp import (
     build_receiver_report,
 )
 
-REPORT_EVERY = 1.0
-MUCH_LOSS = 0.1
-_CHECK_EVERY = 0.05  # at most
-_KNOWN = 0.5
-"""Seconds for which a round trip is known that was measured, while it counts."""
-_HEARS = 0.1
-_WITHOUT_LOSS = 0.5
-_PASSES = 0.05  # in a tick
-_HELD = 0.75
-"""The share of what the far end says it can take at which pictures leave while a queue stands."""
-_LEAST = 100_000
+REPORT_EVERY_S: Final = 1.0
+"""Between two reports: the reduced minimum of RFC 3550 section 6.2 for a session of 360 kbit/s."""
+MUCH_LOSS_SHARE: Final = 0.1
+"""Loss beyond the usual from which a browser's REMB counts. The 10 % of draft-ietf-rmcat-gcc-02 section 6."""
+_CHECK_EVERY_S: Final = 0.05
+"""Between two checks of a doubtful path, at least: Ta. RFC 8445 section 14.2; docs/media.md (A narrow path)."""
+_RTT_KNOWN_S: Final = 0.5
+"""For so long a measured round trip is that of the present path. docs/network.md (That depends on what was before)."""
+_HEARD_S: Final = 0.1
+"""Who was heard within this is there. chosen: one tick."""
+_WITHOUT_NACK_S: Final = 0.5
+"""So long without a NACK, overdue checks are not lost but queued. chosen: ten times the pause between two NACKs of a
+packet on a short path."""
+_PASSES_S: Final = 0.05
+"""By so much a queue on the way to us is forgotten in each tick. chosen: half a tick's time, slower than it drains."""
+_HELD_RATIO: Final = 0.75
+"""The share of what the path carries at which pictures leave while a queue stands. docs/media.md (Pictures wait
+here)."""
+_LEAST_PACE_BPS: Final = 100_000
+"""Pictures leave at this rate at least. chosen: below the lowest REMB, so that the pacer alone never starves a far
+end."""
+_MAX_RTT_S: Final = 10
+"""A longer round trip in a report is another clock's. chosen: ten times that of any path on which people can talk."""
 
 
 class RtcpSession:
@@ -151,7 +164,7 @@ class RtcpSession:
             slot.reported(report)
             if report.last_sr:
                 passed = ((ntp_time(now) >> 16) - report.last_sr - report.delay) & 0xFFFFFFFF
-                if passed < 10 << 16:
+                if passed < _MAX_RTT_S << 16:
                     self._measured(passed / 65536, now)
 
     def measured(self, rtt: float, now: float) -> None:
@@ -169,10 +182,10 @@ class RtcpSession:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
         trips = self._round_trips
         # What waits on the way to us is no reason to send less; an answer may have been in that queue a while ago.
-        trips.elsewhere = max(self._ingress.estimator.queue, trips.elsewhere - _PASSES)
+        trips.elsewhere = max(self._ingress.estimator.queue, trips.elsewhere - _PASSES_S)
         self._divide(now)
         self._look(now)
-        if now - self._reported >= REPORT_EVERY:
+        if now - self._reported >= REPORT_EVERY_S:
             self._reported = now
             self._report(now)
         elif self._upstream.lowered(now):
@@ -207,7 +220,7 @@ class RtcpSession:
         if pace is None:
             return
         if full and downstream.room:
-            pace.hold(max(_LEAST, int(_HELD * downstream.room)), self._slots.values(), now)
+            pace.hold(max(_LEAST_PACE_BPS, int(_HELD_RATIO * downstream.room)), self._slots.values(), now)
         elif pace.holding:
             if downstream.room and waiting > 0:
                 pace.quicken(downstream.room, now)
@@ -219,7 +232,7 @@ class RtcpSession:
 
         Not where packets are lost, for then checks are too: who asks for some again does not wait for them in a queue.
         """
-        if now - self._nacked < _WITHOUT_LOSS or now - self._ingress.heard >= _HEARS or not self._downstream.halved:
+        if now - self._nacked < _WITHOUT_NACK_S or now - self._ingress.heard >= _HEARD_S or not self._downstream.halved:
             return False
         return self._round_trips.overdue(now) and not self._lossy()
 
@@ -246,14 +259,14 @@ class RtcpSession:
         And how long the path is while something is asked for again: who takes it for a longer one asks too seldom, and
         where much is lost, so are the reports that tell.
         """
-        wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING or self._unsure(now)
-        if self.check is not None and wanted and now - self._checked >= _CHECK_EVERY:
+        wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING_S or self._unsure(now)
+        if self.check is not None and wanted and now - self._checked >= _CHECK_EVERY_S:
             self._checked = now
             self._round_trips.asked(now)
             self.check(now)
 
     def _unsure(self, now: float) -> bool:
-        if now - self._round_trips.measured < _KNOWN:
+        if now - self._round_trips.measured < _RTT_KNOWN_S:
             return False
         return any(source.flow.missing for source in self._ingress.sources())
 
@@ -263,7 +276,7 @@ class RtcpSession:
         A browser on a busy machine takes its own hiccups for a full path, and then a sender that sends little for that
         reason is told it may send little. So its word counts only together with a sign that we see ourselves.
         """
-        limit = MUCH_LOSS + self._downstream.usual_loss
+        limit = MUCH_LOSS_SHARE + self._downstream.usual_loss
         return any(slot.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
 
 

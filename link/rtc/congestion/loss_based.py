@@ -14,36 +14,53 @@ from collections import deque
 from math import sqrt
 from typing import Final
 
-MUCH: Final = 0.15
-"""The share that is repaired without a thought."""
-FREE: Final = 1 << 40
-LOWEST: Final = 200_000
-"""Bit/s that nobody is asked to stay below: sound, and a picture now and then."""
-_MORE: Final = 0.1  # than the usual share, or three times what chance explains
-_WINDOW: Final = 2.0
-_SETTLES: Final = 1.2
-"""Seconds from when less is asked for until it shows, beyond a round trip."""
-_CUT: Final = 0.85
-_GONE: Final = 0.5  # of what was lost beyond the usual: if so little is left, it was excess
-_HOLD: Final = 8.0
-_HOLD_MOST: Final = 16.0
-_GROWTH: Final = 1.08  # in a second: it takes two to be seen, and less than 30 % are to be lost then
-_FAST_GROWTH: Final = 1.28  # up to about what has been carried, where it is not known to be excess
-_AGAIN: Final = 1.1
-_FREE_GROWTH: Final = 1.5  # and where it would have shown
-_SHOWN: Final = 1.35  # times what has been carried: over that a quarter would be lost
-_FEWEST: Final = 30
-_CHANCE: Final = 0.5
+from link.rtc.congestion.ramp import FAST_PER_S, FREE_PER_S, SLOW_PER_S
+
+MUCH_SHARE: Final = 0.15
+"""Loss up to this is repaired and takes no bandwidth away: docs/media.md (Much loss); draft-ietf-rmcat-gcc-02 section 6
+comes down from 10 % on."""
+FREE_BPS: Final = 1 << 40
+"""The ceiling while there is none. chosen: above any path."""
+LOWEST_BPS: Final = 200_000
+"""Nobody is asked to stay below. chosen: sound, and a picture now and then."""
+_MORE_SHARE: Final = 0.1
+"""So much beyond the usual loss may be excess, or `_MORE_SIGMAS` if that is more. The 10 % of draft-ietf-rmcat-gcc-02
+section 6."""
+_MORE_SIGMAS: Final = 3.0
+"""Standard deviations that chance explains. chosen: three, one second in 740."""
+_WINDOW_S: Final = 2.0
+"""The time over which loss is counted. chosen: two reports."""
+_SETTLES_S: Final = 1.2
+"""From when less is asked for until it shows, beyond a round trip. chosen: one report, and two ticks."""
+_CUT_RATIO: Final = 0.85
+"""The share of what came that is asked for. The beta of draft-ietf-rmcat-gcc-02 section 5.6."""
+_GONE_SHARE: Final = 0.5
+"""If less of the loss beyond the usual is left, it was excess. chosen: half."""
+_USUAL_WEIGHT_RATIO: Final = 0.1
+"""The weight of one second in the usual loss. chosen: ten seconds, longer than a trial."""
+_HOLD_S: Final = 8.0
+"""For so long more is not tried again once the loss came back. chosen: longer than a trial and its way up."""
+_HOLD_MOST_S: Final = 16.0
+"""The longest of these. chosen: twice; a path that has become wide is not left unused for longer."""
+_BACK_RATIO: Final = 1.1
+"""The fast increase ends at this many times what has been carried. chosen: up to about there nothing can be lost."""
+_SHOWN_RATIO: Final = 1.35
+"""Above so many times what has been carried excess would have shown. chosen: a quarter would be lost."""
+_FEWEST_PACKETS: Final = 30
+"""Fewer tell nothing. chosen: at 15 % loss their standard deviation is 6.5 %."""
+_CHANCE_SIGMAS: Final = 0.5
+"""Standard deviations by which one second alone must exceed the usual while the ceiling rises. chosen: half; each
+further second costs more packets than a needless step back."""
 
 
 class LossBasedEstimator:
-    """The judgement of one direction of one path. `ceiling` is bit/s that may be sent, `FREE` while there is none.
+    """The judgement of one direction of one path. `ceiling` is bit/s that may be sent, `FREE_BPS` while there is none.
 
     `usual` is the share that is lost whatever is sent, as far as that is known.
     """
 
     def __init__(self) -> None:
-        self.ceiling = FREE
+        self.ceiling = FREE_BPS
         self.usual = 0.0
         self._seen: deque[tuple[float, int, int]] = deque()  # when, expected, received
         self._before = 0.0  # the share lost before less was asked for
@@ -62,31 +79,31 @@ class LossBasedEstimator:
     @property
     def _climbing(self) -> bool:
         """Whether there is more room again, to see whether the path carries it."""
-        return self.ceiling != FREE and self._trial_until is None
+        return self.ceiling != FREE_BPS and self._trial_until is None
 
     def observe(self, expected: int, received: int, carried: int, now: float, rtt: float = 0.0) -> None:
         """Once a second: packets sent and received so far, without repairs, and bit/s that come at present."""
         seen = self._seen
-        if seen and (expected < seen[-1][1] or now - seen[-1][0] > 2 * _WINDOW):
+        if seen and (expected < seen[-1][1] or now - seen[-1][0] > 2 * _WINDOW_S):
             seen.clear()  # the streams began anew, or nothing was sent for a while
         seen.append((now, expected, received))
-        while len(seen) > 2 and seen[1][0] <= now - _WINDOW:
+        while len(seen) > 2 and seen[1][0] <= now - _WINDOW_S:
             seen.popleft()
         at, expected_then, received_then = seen[0]
         packets = expected - expected_then
-        share = max(0.0, 1.0 - (received - received_then) / packets) if packets >= _FEWEST else None
+        share = max(0.0, 1.0 - (received - received_then) / packets) if packets >= _FEWEST_PACKETS else None
         if self._trial_until is not None:
             if now >= self._trial_until:
                 self._decide(share, now)
             return
-        long = now - at >= 0.75 * _WINDOW
+        long = now - at >= 0.75 * _WINDOW_S
         if self._climbing and (last := self._last_second()) is not None:
             share, long = last, True
-        if share is not None and long and self._much(share, packets) and carried > LOWEST:
-            self._back = self.ceiling != FREE
+        if share is not None and long and self._much(share, packets) and carried > LOWEST_BPS:
+            self._back = self.ceiling != FREE_BPS
             self._before, self._carried = share, carried
-            self.ceiling = max(LOWEST, int(_CUT * carried))
-            self._trial_until = now + _SETTLES + rtt + _WINDOW
+            self.ceiling = max(LOWEST_BPS, int(_CUT_RATIO * carried))
+            self._trial_until = now + _SETTLES_S + rtt + _WINDOW_S
         else:
             self._grow(now)
 
@@ -96,43 +113,43 @@ class LossBasedEstimator:
             return None
         before, present = self._seen[-2], self._seen[-1]
         packets = present[1] - before[1]
-        if packets < _FEWEST:
+        if packets < _FEWEST_PACKETS:
             return None
         share = 1.0 - (present[2] - before[2]) / packets
-        usual = max(MUCH, self.usual)
-        return share if share > usual + _CHANCE * sqrt(usual * (1 - usual) / packets) else None
+        usual = max(MUCH_SHARE, self.usual)
+        return share if share > usual + _CHANCE_SIGMAS * sqrt(usual * (1 - usual) / packets) else None
 
     def _much(self, share: float, packets: int) -> bool:
         """Whether so much is lost of so many packets that less may help."""
         if self.usual:
-            self.usual += 0.1 * (share - self.usual)
-        chance = 3 * sqrt(self.usual * (1 - self.usual) / packets)
-        return share > max(MUCH, self.usual + max(_MORE, chance))
+            self.usual += _USUAL_WEIGHT_RATIO * (share - self.usual)
+        chance = _MORE_SIGMAS * sqrt(self.usual * (1 - self.usual) / packets)
+        return share > max(MUCH_SHARE, self.usual + max(_MORE_SHARE, chance))
 
     def _decide(self, share: float | None, now: float) -> None:
         self._trial_until = None
         self._seen.clear()
-        if share is not None and share - self.usual <= _GONE * (self._before - self.usual):
+        if share is not None and share - self.usual <= _GONE_SHARE * (self._before - self.usual):
             self.usual = share  # what stays of it
-            self._hold = min(_HOLD_MOST, 2 * self._hold or _HOLD) if self._back else 0.0
+            self._hold = min(_HOLD_MOST_S, 2 * self._hold or _HOLD_S) if self._back else 0.0
         else:
             self.usual = max(self.usual, 0.5 * (share + self._before) if share is not None else 0.0)
             if not self._hold:
-                self.ceiling = FREE
+                self.ceiling = FREE_BPS
                 return
-        self.ceiling = max(LOWEST, int(_CUT * self._carried))
+        self.ceiling = max(LOWEST_BPS, int(_CUT_RATIO * self._carried))
         self._held_until = self._grown = now + self._hold
 
     def _grow(self, now: float) -> None:
         """After a while see whether there is more room again."""
-        if self.ceiling == FREE or now < self._held_until:
+        if self.ceiling == FREE_BPS or now < self._held_until:
             return
         elapsed = now - self._grown
-        grown = self.ceiling * (_FREE_GROWTH if self.ceiling > _SHOWN * self._carried else _GROWTH) ** elapsed
+        grown = self.ceiling * (FREE_PER_S if self.ceiling > _SHOWN_RATIO * self._carried else SLOW_PER_S) ** elapsed
         if not self._hold:
-            grown = max(grown, min(_AGAIN * self._carried, self.ceiling * _FAST_GROWTH**elapsed))
+            grown = max(grown, min(_BACK_RATIO * self._carried, self.ceiling * FAST_PER_S**elapsed))
         self.ceiling = int(grown)
         self._grown = now
-        if self.ceiling > 2 * max(self._carried, LOWEST):
-            self.ceiling = FREE
+        if self.ceiling > 2 * max(self._carried, LOWEST_BPS):
+            self.ceiling = FREE_BPS
             self._hold = 0.0

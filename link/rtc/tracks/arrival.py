@@ -10,21 +10,36 @@ behind it. Timestamps that go back, or leap where no packet is missing, are no m
 
 from __future__ import annotations
 
+from typing import Final
+
 from link.rtc.congestion.minimum_filter import MinimumFilter
 
-PAUSE = 0.15
-"""Seconds without a packet from which on it may have been a pause."""
-_SETTLE = 0.1  # seconds without the delay falling, after which it stays where it is
-_PACE = 0.03  # or so long at their own pace
-_FALLS = 0.25  # a delay that falls by this share of elapsed time is still falling
-_FELL = 0.005
-_MOST_HOLD = 0.5
-"""Seconds of doubt for which anybody is kept waiting; a narrow path may take longer to clear its queue."""
-_LEAST = 0.1  # seconds of delay that stay, where the rest of the leg came at once
-_LEAST_ALONE = 0.42  # and where nothing else tells: a path may be longer after it stood still
-_LEAP = 0.12  # seconds that timestamps of adjacent packets are ahead of the packets, beyond what is usual
-_KEPT = 8
-_FAR = 1 << 62
+PAUSE_S: Final = 0.15
+"""Without a packet for so long it may have been a pause. chosen: seven packets of sound, and two ticks of a late
+timer."""
+_SETTLE_S: Final = 0.1
+"""A delay that did not fall for so long stays where it is. docs/media.md (Pauses)."""
+_PACE_S: Final = 0.03
+"""Or so long while packets come at their own pace. chosen: a picture at 30 fps, and more than one packet of sound."""
+_FALLS_RATIO: Final = 0.25
+"""A delay that falls by this share of elapsed time is still falling. chosen: a queue that drains at 4/3 of its pace."""
+_FELL_S: Final = 0.005
+"""A fall by less is noise. chosen: a burst, `delay_based._BURST_S`."""
+_MOST_HOLD_S: Final = 0.5
+"""Nobody is kept waiting for longer; a narrow path may need more to clear its queue. docs/media.md (Pauses)."""
+_LEAST_S: Final = 0.1
+"""Delay that stays counts from here where the rest of the leg came at once. chosen: above the jitter of a machine;
+docs/media.md (Clocks) has what is left, 40 ms."""
+_LEAST_ALONE_S: Final = 0.42
+"""And from here where nothing else tells. chosen: a path may be longer after it stood still, and in the test of
+docs/media.md (Clocks) is so by 140 ms."""
+_LEAP_S: Final = 0.12
+"""Timestamps of adjacent packets leap when they run ahead of the packets by this. chosen: the longest Opus packet, RFC
+6716 section 3.2.5."""
+_KEPT_TURNS: Final = 8
+"""Shifts that are remembered for packets that come late. chosen: more than fit into the seconds of a repair."""
+_FAR_TICKS: Final = 1 << 62
+"""A timestamp before any. chosen: beyond what unwrapping reaches."""
 
 
 class _Turn:
@@ -116,7 +131,7 @@ class Arrival:
     @property
     def turned(self) -> int:
         """The timestamp from which on the present shift holds."""
-        return self._turns[-1].since if self._turns else -_FAR
+        return self._turns[-1].since if self._turns else -_FAR_TICKS
 
     @property
     def turn(self) -> float:
@@ -144,9 +159,9 @@ class Arrival:
         step, gap = timestamp / self.rate + self.shift - self._media, now - self.at
         slower = gap - step  # so much later than the one before
         delay = now - timestamp / self.rate - self.shift
-        if step < 0.0 or (adjacent and slower < -_LEAP and self._leaps(gap, step, delay)):
+        if step < 0.0 or (adjacent and slower < -_LEAP_S and self._leaps(gap, step, delay)):
             self._turn(timestamp, slower)
-        elif gap >= PAUSE and slower > _LEAST and self._doubt is None and delay - self.fastest > self._least():
+        elif gap >= PAUSE_S and slower > _LEAST_S and self._doubt is None and delay - self.fastest > self._least():
             self._begin_doubt(timestamp, delay, now)
         self._follow(now - timestamp / self.rate - self.shift, now)
         if step > 0.0:
@@ -165,22 +180,22 @@ class Arrival:
 
         In doubt that is one whose sender has found the same pause, a little later; it comes at its own pace.
         """
-        if self.begins or step <= _LEAP + self._step:
+        if self.begins or step <= _LEAP_S + self._step:
             return False
-        return delay < self.fastest - _LEAP or (self.resumes and gap >= 0.5 * min(self._step, _PACE))
+        return delay < self.fastest - _LEAP_S or (self.resumes and gap >= 0.5 * min(self._step, _PACE_S))
 
     def _least(self) -> float:
         """A delay that is no jitter: neither that of the path nor that of a slow source."""
-        return _LEAST + min(0.4, self._step) + 2 * self._usual
+        return _LEAST_S + min(0.4, self._step) + 2 * self._usual
 
     def _turn(self, timestamp: int, by: float) -> None:
         """From this packet on timestamps mean `by` seconds later than before."""
         if not self._turns:
-            self._turns.append(_Turn(-_FAR, self.shift))
+            self._turns.append(_Turn(-_FAR_TICKS, self.shift))
         self.shift += by
         self.moved += by
         self.unproved = True
-        self._turns = [turn for turn in self._turns[-_KEPT:] if turn.since < timestamp]
+        self._turns = [turn for turn in self._turns[-_KEPT_TURNS:] if turn.since < timestamp]
         self._turns.append(_Turn(timestamp, self.shift))
         if self._doubt is not None:
             # What lies behind a leap back cannot be told any more from what comes now.
@@ -191,7 +206,7 @@ class Arrival:
     def _begin_doubt(self, timestamp: int, delay: float, now: float) -> None:
         late = delay - self.fastest
         believed = self._another(self.at, late)
-        if not believed and late < _LEAST_ALONE:
+        if not believed and late < _LEAST_ALONE_S:
             return
         doubt = self._doubt = _Doubt(timestamp, self.at, delay, now, began=False)
         if believed:
@@ -202,7 +217,7 @@ class Arrival:
     def _another(self, since: float, late: float) -> bool:
         """Whether another track of the leg came in time where the path would still have stood: then it did not."""
         return any(
-            other.at > since + late / 2 and not other.resumes and other.late < max(_LEAST, late / 3)
+            other.at > since + late / 2 and not other.resumes and other.late < max(_LEAST_S, late / 3)
             for other in self.leg
             if other is not self
         )
@@ -220,10 +235,10 @@ class Arrival:
             self._fastest.add(delay, now)
         doubt.lowest = min(doubt.lowest, delay)
         fell, passed = doubt.mark - delay, now - doubt.marked_at
-        if fell > _FALLS * passed:
-            if fell > _FELL:
+        if fell > _FALLS_RATIO * passed:
+            if fell > _FELL_S:
                 doubt.mark, doubt.marked_at = delay, now
-        elif passed >= _PACE:
+        elif passed >= _PACE_S:
             self.settle()
 
     def doubts(self, now: float) -> bool:
@@ -231,10 +246,10 @@ class Arrival:
         doubt = self._doubt
         if doubt is None:
             return False
-        if now - doubt.marked_at >= _SETTLE:
+        if now - doubt.marked_at >= _SETTLE_S:
             self.settle()
             return False
-        return now - doubt.at < _MOST_HOLD and not (self._anew and doubt.began)
+        return now - doubt.at < _MOST_HOLD_S and not (self._anew and doubt.began)
 
     def settle(self) -> None:
         """Go by what is known; nothing is in doubt after this."""
@@ -248,14 +263,14 @@ class Arrival:
             return
         least = self._least()
         if not self._another(doubt.behind, doubt.mark - self.fastest):
-            least = max(least, _LEAST_ALONE)
+            least = max(least, _LEAST_ALONE_S)
         if stays > least:
             self._amend(doubt, stays)
 
     def _amend(self, doubt: _Doubt, by: float) -> None:
         """Move everything since the doubt began, with the turns that came since."""
         if not self._turns:
-            self._turns.append(_Turn(-_FAR, self.shift))
+            self._turns.append(_Turn(-_FAR_TICKS, self.shift))
         if not any(turn.since == doubt.since for turn in self._turns):
             before = [turn for turn in self._turns if turn.since < doubt.since]
             after = [turn for turn in self._turns if turn.since > doubt.since]

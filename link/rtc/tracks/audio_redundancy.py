@@ -10,18 +10,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from link.rtc.tracks.published_track import Packet, PublishedTrack
 
-BEHIND = 2
-"""Packets between the first copy and the second."""
-LOSES = 0.01
-"""The share of packets asked for again, or reported lost, from which on copies are sent."""
-HOLD = 10.0
-"""Seconds that copies go on after the last loss; twice as long each time they turn out to be needed again."""
-HOLD_MOST = 120.0
-_EVERY = 0.5
-_MIN_PACKETS = 10
+BEHIND_PACKETS: Final = 2
+"""Between the first copy and the second, 40 ms. docs/network.md (What is done about it)."""
+LOSES_SHARE: Final = 0.01
+"""Copies are sent from this share of packets asked for again, or reported lost, on. docs/network.md (What is done about
+it)."""
+HOLD_S: Final = 10.0
+"""Copies go on for so long after the last loss; twice as long each time they turn out to be needed again.
+docs/network.md (Second copies)."""
+HOLD_MOST_S: Final = 120.0
+"""The longest of these. docs/network.md (Second copies)."""
+_EVERY_S: Final = 0.5
+"""How often loss is counted. chosen: 25 packets of sound."""
+_MIN_PACKETS: Final = 10
+"""Fewer tell nothing. chosen: at a loss of 10 % one of them."""
+_WEIGHT_RATIO: Final = 0.25
+"""The weight of one count in the smoothed loss. chosen: about two seconds."""
 
 
 class SecondCopies:
@@ -31,10 +39,10 @@ class SecondCopies:
 
     def __init__(self, again: Callable[[Packet, float], None]) -> None:
         self._again = again
-        self._behind: deque[Packet] = deque(maxlen=BEHIND + 1)
+        self._behind: deque[Packet] = deque(maxlen=BEHIND_PACKETS + 1)
         self._flow: PublishedTrack | None = None
         self.loss = 0.0  # share of packets, smoothed over some seconds
-        self._hold = HOLD
+        self._hold = HOLD_S
         self._until = float("-inf")
         self._measured = float("-inf")
         self._packets = self._nacks = 0
@@ -50,16 +58,16 @@ class SecondCopies:
 
         Where the path is `full` a second copy takes the place of another packet's first.
         """
-        if now - self._measured < _EVERY:
+        if now - self._measured < _EVERY_S:
             return
         sent, asked = packets - self._packets, nacks - self._nacks
         self._measured, self._packets, self._nacks = now, packets, nacks
         if sent >= _MIN_PACKETS:
             share = min(1.0, max(fraction_lost, asked / sent))
-            self.loss += 0.25 * (share - self.loss)
-            if share > LOSES:
+            self.loss += _WEIGHT_RATIO * (share - self.loss)
+            if share > LOSES_SHARE:
                 if self._flow is None and now - self._until < self._hold:
-                    self._hold = min(HOLD_MOST, 2 * self._hold)
+                    self._hold = min(HOLD_MOST_S, 2 * self._hold)
                 self._until = now + self._hold
         wanted = now < self._until and not full
         if not wanted or self._flow is not flow:
@@ -81,7 +89,7 @@ class SecondCopies:
         if behind and packet.sequence <= behind[-1].sequence:
             return  # late, or a repair: it has been under way for long enough
         behind.append(packet)
-        if len(behind) > BEHIND:
+        if len(behind) > BEHIND_PACKETS:
             self._again(behind[0], packet.arrival)
 
     def packet_run(self, run: Sequence[Packet]) -> None:

@@ -3,48 +3,77 @@
 A publisher's tracks share one `PeerClock`, so that what was captured together comes out with the same time (RFC 3550
 section 6.4.1). A line through the last sender reports of a track ties it to its peer's clock; until there is one,
 arrival times serve. Every change of what is known is slewed, but for pauses, which are followed at once
-(`link.rtc.tracks.arrival`), and nothing a peer reports can put a capture further from its arrival than `MAX_AGE`.
+(`link.rtc.tracks.arrival`), and nothing a peer reports can put a capture further from its arrival than `MAX_AGE_S`.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from link.rtc.congestion.minimum_filter import MinimumFilter
 from link.rtc.tracks.arrival import Arrival
 
-NTP_UNIX = 2_208_988_800
-MAX_AGE = 2.0
-"""Seconds before the fastest arrival at which a report may say that something was captured."""
-MAX_AHEAD = 0.5
-"""And after its arrival: a path that has just become shorter is believed slowly."""
-ALIVE = 2.5
-"""Seconds without anything after which a peer is no longer taken to be there."""
-_WALL_AT_START = time.time() - time.monotonic()
-_SLEW, _FAST_SLEW = 0.02, 0.1  # of elapsed time
-_NEAR = 0.04  # corrections larger than this are made at the faster rate: they can be seen
-_JUMP = 2.0  # a correction larger than this is made at once
-_LEAST_STEP = 0.05  # seconds; what a sender's clock is set by less than that is slewed like anything else
-_BURST = 3.5  # so late the first reports may come, like the first packets, that wait for a leg to be set up
-_CLOSE = 1e-5  # below what any clock here can tell
-_ALIKE = 0.02  # two tracks that move by so nearly the same move together
-_WORD = 12.0  # seconds within which there is word of every track that is sent; browsers report sound every 5 s or so
-_MAX_TRACKS = 4
-_MAX_BESIDE = 8
-_TOO_NEW = 0.3  # seconds by which a report may be ahead of what it is about
-_MAX_REPORTS = 128
-_WINDOW = 120.0  # seconds of reports that a line is drawn through
-_MIN_SPAN = 10.0  # seconds of reports from which on a drift can be told from their jitter
-_MAX_DRIFT = 500e-6
-_TRUST = 5.0  # a drift is trusted beyond the last report for so many times as long as it was observed
-_OUTLIERS = 3  # so many that agree with each other are right
+NTP_UNIX_S: Final = 2_208_988_800
+"""From NTP's epoch, 1900, to Unix's. RFC 868."""
+MAX_AGE_S: Final = 2.0
+"""A report may say that something was captured this long before the fastest arrival. docs/media.md (Clocks)."""
+MAX_AHEAD_S: Final = 0.5
+"""And this long after its arrival: a path that has just become shorter is believed slowly. docs/media.md (Clocks)."""
+ALIVE_S: Final = 2.5
+"""Without anything for so long a peer is no longer taken to be there. docs/media.md (Few pictures)."""
+_WALL_AT_START_S: Final = time.time() - time.monotonic()
+"""Ties our monotonic clock to NTP. chosen: read once, so that a wall clock that is set moves nothing."""
+_SLEW_RATIO: Final = 0.02
+"""The share of elapsed time by which a time is corrected. docs/media.md (Clocks)."""
+_FAST_SLEW_RATIO: Final = 0.1
+"""The same while more than `_NEAR_S` are missing. docs/media.md (Clocks)."""
+_NEAR_S: Final = 0.04
+"""A larger correction can be seen. docs/media.md (Clocks)."""
+_JUMP_S: Final = 2.0
+"""A larger correction is made at once. chosen: as far as a capture may lie from its arrival, `MAX_AGE_S`."""
+_LEAST_STEP_S: Final = 0.05
+"""A sender's clock that is set by less is slewed like anything else. docs/media.md (Clocks)."""
+_BURST_S: Final = 3.5
+"""The first reports, like the first packets, may have waited this long for a leg. docs/media.md (Clocks)."""
+_CLOSE_S: Final = 1e-5
+"""Differences below this are none. chosen: below what any clock here can tell."""
+_ALIKE_S: Final = 0.02
+"""Two tracks that move by so nearly the same move together. chosen: a packet of sound."""
+_WORD_S: Final = 12.0
+"""Within this there is word of every track that is sent. docs/media.md (Clocks); browsers report sound every 5 s."""
+_MAX_TRACKS: Final = 4
+"""Tracks whose last report is remembered. chosen: the three that a leg sends, and one that took the place of
+another."""
+_MAX_BESIDE_TRACKS: Final = 8
+"""Tracks of a leg that are compared. chosen: the six of a leg, and two that took the place of others."""
+_TOO_NEW_S: Final = 0.3
+"""A report may be this far ahead of what it is about. chosen: more than sound waits in a browser's encoder and ours."""
+_MAX_REPORTS: Final = 128
+"""Reports that a line is fitted to. docs/media.md (Clocks)."""
+_WINDOW_S: Final = 120.0
+"""And the time that they span. docs/media.md (Clocks)."""
+_MIN_SPAN_S: Final = 10.0
+"""From this span on a drift can be told from jitter. chosen: 10 ms of jitter are 1000 ppm of it, twice the bound
+below."""
+_MAX_DRIFT_RATIO: Final = 500e-6
+"""No crystal drifts by more. chosen: five times the 100 ppm of common ones."""
+_TRUST_RATIO: Final = 5.0
+"""A drift is trusted beyond the last report for so many times its span. docs/media.md (Clocks)."""
+_AGREEING_REPORTS: Final = 3
+"""Reports far from the line that agree with each other are a new beginning. docs/media.md (Clocks)."""
+_TOLERANCE_LEAST_S: Final = 0.03
+"""A report within this of the line counts. chosen: above the jitter of a quiet path."""
+_TOLERANCE_MOST_S: Final = 0.1
+"""And beyond this never. chosen: what is further off is no jitter of a usual path."""
+_TOLERANCE_SIGMAS: Final = 4
+"""Mean deviations that are added to the least tolerance. chosen: four, as reports are few and a good one is missed."""
 
 
 def ntp_time(monotonic: float) -> int:
     """The 64-bit NTP timestamp of a monotonic time; it never jumps, whatever happens to the wall clock."""
-    return int((monotonic + _WALL_AT_START + NTP_UNIX) * 4294967296.0)
+    return int((monotonic + _WALL_AT_START_S + NTP_UNIX_S) * 4294967296.0)
 
 
 class _Slewed:
@@ -58,11 +87,11 @@ class _Slewed:
 
     def follow(self, target: float, now: float) -> float:
         value = self.value
-        if value is None or abs(target - value) > _JUMP:
+        if value is None or abs(target - value) > _JUMP_S:
             value = target
         elif target != value:
             difference = target - value
-            rate = _FAST_SLEW if abs(difference) > _NEAR else _SLEW
+            rate = _FAST_SLEW_RATIO if abs(difference) > _NEAR_S else _SLEW_RATIO
             step = max(0.0, now - self._at) * rate
             value += min(step, max(-step, difference))
         self.value = value
@@ -128,11 +157,11 @@ class PeerClock:
         if step:
             self._moved.clear()
             return step
-        if abs(beside) <= _LEAST_STEP:
+        if abs(beside) <= _LEAST_STEP_S:
             self._moved.pop(track, None)
             return 0.0
         for other, (moved, _) in self._moved.items():
-            if other is not track and abs(moved - beside) <= _ALIKE:
+            if other is not track and abs(moved - beside) <= _ALIKE_S:
                 self._moved.clear()
                 return -beside
         self._moved[track] = (beside, self._moved.get(track, (0.0, now))[1])
@@ -143,15 +172,15 @@ class PeerClock:
         if track not in self._moved:
             return False
         since = self._moved[track][1]
-        if self.now - since > _WORD:
+        if self.now - since > _WORD_S:
             return False
-        return any(other is not track and since - _WORD < said < since for other, said in self._said.items())
+        return any(other is not track and since - _WORD_S < said < since for other, said in self._said.items())
 
     def add(self, arrival: Arrival) -> None:
         """Another track of this peer is received. One that is stopped is told by what goes on beside it."""
         arrival.leg = self.tracks
         self.tracks.append(arrival)
-        del self.tracks[:-_MAX_BESIDE]
+        del self.tracks[:-_MAX_BESIDE_TRACKS]
 
     def remove(self, arrival: Arrival) -> None:
         """It has ended, or begun anew."""
@@ -160,7 +189,7 @@ class PeerClock:
 
     def heard(self, now: float) -> None:
         """Anything at all came from the peer at `now`, that it cannot have sent long before."""
-        if now - self._heard > ALIVE:
+        if now - self._heard > ALIVE_S:
             self._since = now
         self._heard = max(now, self._heard)
 
@@ -170,7 +199,7 @@ class PeerClock:
 
     def alive(self, since: float, now: float) -> bool:
         """Whether something was always heard between the two moments, by what is known at the later one."""
-        return self._since <= since and now - self._heard <= ALIVE
+        return self._since <= since and now - self._heard <= ALIVE_S
 
     def steady(self, ntp_seconds: float) -> float:
         """The peer's time without the steps that its clock has made."""
@@ -196,8 +225,8 @@ class PeerClock:
 def _step_of(wrong: float, beside: float | None) -> float:
     """What to add to a peer's clock for a report that is `wrong` against ours; the way here adds to that, mostly."""
     if beside is None:  # without earlier reports of its track there is nothing else to tell by
-        return wrong if abs(wrong) > _JUMP else 0.0
-    stepped = abs(beside) > _LEAST_STEP and abs(wrong + beside) < abs(beside) / 2
+        return wrong if abs(wrong) > _JUMP_S else 0.0
+    stepped = abs(beside) > _LEAST_STEP_S and abs(wrong + beside) < abs(beside) / 2
     return -beside if stepped else 0.0
 
 
@@ -220,14 +249,14 @@ class _Line:
 
     def add(self, point: _Point, *, doubtful: bool = False) -> None:
         """Take a report; several that lie elsewhere, but agree, are a new beginning, unless that is `doubtful`."""
-        tolerance = min(0.1, 0.03 + 4 * self._noise)
+        tolerance = min(_TOLERANCE_MOST_S, _TOLERANCE_LEAST_S + _TOLERANCE_SIGMAS * self._noise)
         if abs(point.offset - self.at(point.media)) <= tolerance:
             self._doubted.clear()
         else:
             self._doubted = [p for p in self._doubted if abs(p.offset - point.offset) <= tolerance]
             self._doubted.append(point)
             del self._doubted[:-_MAX_REPORTS]
-            if doubtful or len(self._doubted) < _OUTLIERS:
+            if doubtful or len(self._doubted) < _AGREEING_REPORTS:
                 return
             self._points.clear()
             self._points.extend(self._doubted)
@@ -236,7 +265,7 @@ class _Line:
             return
         points = self._points
         points.append(point)
-        while abs(point.media - points[0].media) > _WINDOW:
+        while abs(point.media - points[0].media) > _WINDOW_S:
             points.popleft()
         self.stale = True
 
@@ -254,11 +283,11 @@ class _Line:
         self._offset = offset = sum(p.offset for p in points) / count
         self._drift = 0.0
         span = points[-1].media - points[0].media
-        self._trusted = _TRUST * max(0.0, span)
-        if count > 3 and span >= _MIN_SPAN:
+        self._trusted = _TRUST_RATIO * max(0.0, span)
+        if count > 3 and span >= _MIN_SPAN_S:
             square = sum((p.media - centre) ** 2 for p in points)
             slope = sum((p.media - centre) * (p.offset - offset) for p in points) / square
-            self._drift = min(_MAX_DRIFT, max(-_MAX_DRIFT, slope))
+            self._drift = min(_MAX_DRIFT_RATIO, max(-_MAX_DRIFT_RATIO, slope))
         self._noise = sum(abs(p.offset - self.at(p.media)) for p in points) / count
 
 
@@ -371,20 +400,20 @@ class CaptureClock:
         """
         arrival = self._arrival
         ahead = (timestamp - arrival.newest) / self.rate - max(0.0, now - arrival.at)
-        if timestamp < arrival.turned or ahead > _TOO_NEW:
+        if timestamp < arrival.turned or ahead > _TOO_NEW_S:
             return False
         by = point.offset - line.at(point.media)
-        if abs(by) > abs(arrival.turn) + _TOO_NEW:
+        if abs(by) > abs(arrival.turn) + _TOO_NEW_S:
             by = 0.0  # a clock that was set
         arrival.prove(by)
-        if abs(by) <= _NEAR and self._offset.value is not None:
+        if abs(by) <= _NEAR_S and self._offset.value is not None:
             self._offset.value -= by
         return True
 
     def time(self, timestamp: int, now: float) -> float:
         """When what is stamped `timestamp` and came at `now` was captured; at least one packet has been observed."""
         media = self._arrival.media(timestamp)
-        return min(now + MAX_AHEAD, media + self._current(media, now))
+        return min(now + MAX_AHEAD_S, media + self._current(media, now))
 
     def timestamp(self, moment: float, now: float) -> int:
         """The RTP timestamp that belongs to the monotonic `moment`; at least one packet has been observed."""
@@ -405,12 +434,12 @@ class CaptureClock:
             line.fit()
         offset = line.at(media)
         excess = peer.target + offset - arrival
-        if not -MAX_AGE <= excess <= (MAX_AHEAD if peer.used else _BURST):
+        if not -MAX_AGE_S <= excess <= (MAX_AHEAD_S if peer.used else _BURST_S):
             # Nonsense: stay within what can be.
-            whole = self._whole.follow(arrival - (MAX_AGE if excess < 0.0 else 0.0), now)
+            whole = self._whole.follow(arrival - (MAX_AGE_S if excess < 0.0 else 0.0), now)
             self._offset.set(whole - peer.offset(now), now)
             return whole
-        if excess > _CLOSE:
+        if excess > _CLOSE_S:
             peer.correct(excess, now)
         whole = peer.offset(now) + self._offset.follow(offset, now)
         self._whole.set(whole, now)

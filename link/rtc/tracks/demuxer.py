@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from link.rtc.congestion.delay_based import DelayBasedEstimator
 from link.rtc.tracks.published_track import Arrival, PublishedTrack
-from link.rtc.tracks.stray_ssrcs import MAX_STREAMS, RETURNS, StraySsrcs
+from link.rtc.tracks.stray_ssrcs import MAX_STREAMS, RETURNS_S, StraySsrcs
 from link.rtc.transport.srtp import Replayed, SrtpBuffer, SrtpError
 from link.rtc.transport.udp_batch import Inbox
 from link.rtc.wire.rtp import (
     HEADER,
-    HEADER_SIZE,
+    HEADER_BYTES,
     ReportBlock,
     Rtcp,
     Rtp,
@@ -23,13 +24,12 @@ from link.rtc.wire.rtp import (
 )
 from link.rtc.wire.sdp import Media
 
-__all__ = ["MAX_EARLY", "MAX_STREAMS", "Demuxer", "ReceivedStream"]
+__all__ = ["MAX_EARLY_PACKETS", "MAX_STREAMS", "Demuxer", "ReceivedStream"]
 
-MAX_EARLY = 64
-"""Packets kept that arrive before our side of the DTLS handshake is done."""
-
-MAX_RTX = 2
-"""Retransmission streams of one m-line: the present one, and the one before it."""
+MAX_EARLY_PACKETS: Final = 64
+"""Packets kept that arrive before our side of the DTLS handshake is done. docs/media.md (Limits)."""
+MAX_RTX_STREAMS: Final = 2
+"""Retransmission streams of one m-line. chosen: the present one, and the one before it."""
 
 
 class ReceivedStream:
@@ -103,7 +103,7 @@ class Demuxer:
         self._on_rtcp = on_rtcp
         self._estimating = estimating
         self._rx: SrtpBuffer | None = None
-        self._early: deque[bytes] = deque(maxlen=MAX_EARLY)
+        self._early: deque[bytes] = deque(maxlen=MAX_EARLY_PACKETS)
         self._sources: list[ReceivedStream] = []
         self._media: dict[int, ReceivedStream] = {}
         self._rtx: dict[int, ReceivedStream] = {}
@@ -169,7 +169,7 @@ class Demuxer:
                 continue
             # The common case in line: an announced stream, its payload type, no padding, no CSRC.
             source = None
-            if rx is not None and size >= HEADER_SIZE and first & 0xEF == 0x80:
+            if rx is not None and size >= HEADER_BYTES and first & 0xEF == 0x80:
                 _, second, sequence, timestamp, ssrc = HEADER.unpack_from(view)
                 source = media.get(ssrc)
             if source is None or second & 0x7F != source.payload_type or 191 < second < 224 or rx is None:
@@ -179,7 +179,7 @@ class Demuxer:
                 rx = self._rx
                 continue
             length = rx.unprotect_at(pointers[index], size)
-            start = HEADER_SIZE
+            start = HEADER_BYTES
             if first & 0x10:
                 start += 4 + 4 * (view[14] << 8 | view[15])
             if start > length:
@@ -191,11 +191,11 @@ class Demuxer:
             if source is not behind:
                 self._hand_on(behind, run, stamp, size_of_run, now)
                 run, stamp, size_of_run, behind = [], -1, 0, source
-            if start > HEADER_SIZE + 4 and source.time_extension:
+            if start > HEADER_BYTES + 4 and source.time_extension:
                 if view[16] == source.time_mark and view[12] == 0xBE and view[13] == 0xDE:
                     stamp = view[17] << 16 | view[18] << 8 | view[19]
                 else:
-                    sent = find_extension(view, HEADER_SIZE, start, source.time_extension)
+                    sent = find_extension(view, HEADER_BYTES, start, source.time_extension)
                     stamp = int.from_bytes(sent, "big") if sent is not None and len(sent) == 3 else stamp
             size_of_run += size
             run.append((sequence, timestamp, second > 127, bytes(view[start:length])))
@@ -299,11 +299,11 @@ class Demuxer:
                 found = types[0]
         if found is None:
             return None
-        if replaced and now - found.flow.last_arrival < RETURNS:
+        if replaced and now - found.flow.last_arrival < RETURNS_S:
             return None
         if packet.payload_type == found.rtx_payload_type:
             others = [ssrc for ssrc, source in self._rtx.items() if source is found]
-            if len(others) >= MAX_RTX:
+            if len(others) >= MAX_RTX_STREAMS:
                 del self._rtx[others[0]]
                 self._strays.keep(others[0], replaced=True)
             self._rtx[packet.ssrc] = found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from link.rtc.tracks.published_track import Packet
 from link.rtc.wire.vp8 import descriptor_size
 
-MAX_FRAME = 4 * 1024 * 1024
+MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
+"""A longer frame is refused. chosen: eight seconds of a camera at 4 Mbit/s; a keyframe of 720p has 0.1 MB."""
 
 
 class EncodedFrame(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +73,7 @@ class VideoAssembler:
             raise ValueError("frame without a beginning")
         self._parts.append(payload[size:])
         self._size += len(payload)
-        if self._size > MAX_FRAME:
+        if self._size > MAX_FRAME_BYTES:
             raise ValueError("frame is too large")
         if not packet.marker:
             return None

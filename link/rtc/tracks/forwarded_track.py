@@ -5,21 +5,35 @@ from __future__ import annotations
 import secrets
 import struct
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from link.rtc.tracks.audio_redundancy import SecondCopies
 from link.rtc.tracks.capture_clock import ntp_time
-from link.rtc.tracks.published_track import CLOCK_RATES, Packet, PublishedTrack
+from link.rtc.tracks.published_track import CLOCK_RATES_HZ, Packet, PublishedTrack
 from link.rtc.wire.rtp import HEADER, ReportBlock, build_sender_report
 from link.rtc.wire.vp8 import parse_descriptor, starts_keyframe, with_ids
 
 _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
-_NEVER = 1 << 62
-_MAX_RESENT = 512
-_MOVES = 4
-_RESENDS_PER_SECOND = 600
-_REPORTED = 150
-_LONG_AGO = 0.12
-"""Seconds of media behind the newest packet: what comes so late has been sent again, and is not only overtaken."""
+_NO_SEQUENCE: Final = 1 << 62
+"""Nothing belongs to the present source yet. chosen: above any extended sequence number."""
+_MAX_RESENT_PACKETS: Final = 512
+"""Packets whose last retransmission is remembered. chosen: about a second of `_RESENDS_PER_S`."""
+_KEPT_MOVES: Final = 4
+"""Moves of the timestamps that are remembered for late packets. chosen: more than fit into the seconds of a repair."""
+_RESENDS_PER_S: Final = 600
+"""Packets sent again at most. docs/media.md (Limits)."""
+_REPORTED_PACKETS: Final = 150
+"""The fraction lost is that of at least so many. chosen: about a second of video at 1.5 Mbit/s."""
+_LONG_AGO_S: Final = 0.12
+"""What comes so far behind the newest packet has been sent again, and is not only overtaken. chosen: above the
+`nack.NACK_AFTER_MOST_S` that overtaken packets are waited for."""
+_RESEND_QUIET_RATIO: Final = 0.5
+"""The share of a round trip for which nothing is sent again twice. chosen: half, as round trips vary; libwebrtc takes a
+whole one."""
+_RESEND_QUIET_LEAST_S: Final = 0.01
+"""And this at least. chosen: the two requests that a long path sends are 20 ms apart (`nack.NACK_TWICE_S`)."""
+_SILENT_S: Final = 5.0
+"""Without a packet for so long no sender report is sent. The minimum interval of RFC 3550 section 6.2."""
 
 
 class ForwardedTrack:
@@ -34,7 +48,7 @@ class ForwardedTrack:
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
         self.name = name
-        self.rate = CLOCK_RATES[kind]
+        self.rate = CLOCK_RATES_HZ[kind]
         self.ssrc = secrets.randbits(32)
         self.rtx_ssrc = secrets.randbits(32)
         self.flow: PublishedTrack | None = None
@@ -54,7 +68,7 @@ class ForwardedTrack:
         self._rtx_payload_type = -1
         self._time_extension = 0
         # Where the flow's numbers lie in ours. Nothing below `_first` belongs to the present flow.
-        self._first = _NEVER
+        self._first = _NO_SEQUENCE
         self._after = -1  # the newest packet when the flow began to feed this slot
         self._shift = self._time_shift = self._picture_shift = self._tl0_shift = 0
         self._moves: list[tuple[int, int]] = []  # from which packets on timestamps moved, and where they were before
@@ -64,9 +78,9 @@ class ForwardedTrack:
         self._sent_at = float("-inf")
         self._last_payload = b""
         self._rtx_sequence = secrets.randbelow(0x7F00)
-        self._long_ago = int(_LONG_AGO * self.rate)
+        self._long_ago = int(_LONG_AGO_S * self.rate)
         self._resent: dict[int, float] = {}
-        self._resends_left = _RESENDS_PER_SECOND
+        self._resends_left = _RESENDS_PER_S
         self._resend_second = 0.0
         self._copies = SecondCopies(self._copy)
         self._counts_late = True
@@ -129,10 +143,10 @@ class ForwardedTrack:
             self.flow.unfollow(self._moved)
             self.flow = None
             self._copies.stop()
-        self._first = _NEVER
+        self._first = _NO_SEQUENCE
 
     def restarted(self, reason: str) -> None:  # noqa: ARG002 - whatever the reason, the next keyframe is a new beginning
-        self._first = _NEVER
+        self._first = _NO_SEQUENCE
 
     def _moved(self, sequence: int, timestamp: int, ticks: int) -> None:
         """The publisher's source paused and its timestamps did not: ours go on with the time that has passed.
@@ -140,7 +154,7 @@ class ForwardedTrack:
         They go on in any case.
         """
         if self._first <= sequence:
-            self._moves = [*self._moves[1 - _MOVES :], (sequence, self._time_shift)]
+            self._moves = [*self._moves[1 - _KEPT_MOVES :], (sequence, self._time_shift)]
             self._time_shift = max(self._time_shift + ticks, self._timestamp + 1 - timestamp)
 
     def _time_shift_at(self, sequence: int) -> int:
@@ -151,7 +165,7 @@ class ForwardedTrack:
         """The far end sees the hole itself."""
 
     def tick(self, now: float) -> None:
-        if self._first == _NEVER and self._send is not None and self.flow is not None and self.flow.active(now):
+        if self._first == _NO_SEQUENCE and self._send is not None and self.flow is not None and self.flow.active(now):
             self.flow.request_keyframe(now, joiner=True)
 
         if self.kind == "audio" and self._send is not None and self.flow is not None:
@@ -171,7 +185,7 @@ class ForwardedTrack:
             return
         begins = False
         if packet.sequence < self._first:
-            if self._first != _NEVER or not self._begin(packet):
+            if self._first != _NO_SEQUENCE or not self._begin(packet):
                 return
             begins = True
         sequence = packet.sequence + self._shift
@@ -201,7 +215,7 @@ class ForwardedTrack:
 
     def _catch_up(self, first: Packet, flow: PublishedTrack) -> None:
         """Send what came before the first packet although it belongs behind it."""
-        for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_RESENT) + 1):
+        for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_RESENT_PACKETS) + 1):
             packet = flow.packet(sequence)
             if packet is not None and packet.arrival < first.arrival:
                 self.packet(packet)
@@ -292,8 +306,8 @@ class ForwardedTrack:
             return
         if now - self._resend_second >= 1.0:
             self._resend_second = now
-            self._resends_left = _RESENDS_PER_SECOND
-        quiet = max(0.01, 0.5 * rtt)
+            self._resends_left = _RESENDS_PER_S
+        quiet = max(_RESEND_QUIET_LEAST_S, _RESEND_QUIET_RATIO * rtt)
         for wanted in sequences:
             sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
             original = sequence - self._shift
@@ -308,7 +322,7 @@ class ForwardedTrack:
                 return
             again = last is not None and not self.narrow
             self._resends_left -= 2 if again else 1
-            if len(self._resent) >= _MAX_RESENT:
+            if len(self._resent) >= _MAX_RESENT_PACKETS:
                 del self._resent[next(iter(self._resent))]
             self._resent[sequence] = now
             self._resend(packet, sequence, now, send)
@@ -350,7 +364,7 @@ class ForwardedTrack:
         A receiver reports every number that it misses. Those that were missing on the way to us, and never sent on, are
         no loss of this path: who took them for one would send less, or twice, over a path that is whole. A browser
         reports with everything it asks for, and then its own fraction is that of a few packets: so ours is that of at
-        least `_REPORTED` packets.
+        least `_REPORTED_PACKETS` packets.
         """
         last, self._last_report = self._last_report, report
         # A hole is known here before the far end can report it, and filled here before: sums that never fall again keep
@@ -368,14 +382,14 @@ class ForwardedTrack:
         self.expected = max(self.expected, self._spanned - self._holes)
         self.received = max(self.received, self.expected - (self.lost - self._base))
         expected = self.expected - self._expected_then
-        if expected >= _REPORTED:
+        if expected >= _REPORTED_PACKETS:
             self.fraction_lost = min(1.0, (self.lost - self._lost_then) / expected)
             self._expected_then, self._lost_then = self.expected, self.lost
 
     def sender_report(self, now: float) -> bytes | None:
         """An SR (RFC 3550 section 6.4.1) with the present flow's capture time on our clock; None while silent."""
         flow = self.flow
-        if flow is None or self._first == _NEVER or now - self._sent_at > 5.0:
+        if flow is None or self._first == _NO_SEQUENCE or now - self._sent_at > _SILENT_S:
             return None
         timestamp = flow.clock.timestamp(now, now) + self._time_shift
         return build_sender_report(self.ssrc, ntp_time(now), timestamp & 0xFFFFFFFF, self.packets, self.bytes)

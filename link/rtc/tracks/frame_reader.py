@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from link.rtc.tracks.capture_clock import CaptureClock
 from link.rtc.tracks.depacketizer import AudioAssembler, EncodedFrame, MediaGap, VideoAssembler
@@ -13,13 +13,18 @@ from link.rtc.tracks.published_track import Packet, PublishedTrack
 from link.rtc.wire import opus
 from link.rtc.wire.vp8 import picture_size, starts_keyframe
 
-_MAX_PENDING = 1024
-_LEAST_STEP = 0.004
-_USUAL_STEP = 0.03
-STANDS = 10.0
-"""Seconds for which one picture may be all there is to see."""
-_FEW = 0.5  # seconds between pictures from which on one is taken to stand until the next
-_LATE = 2.5  # so many times as long as between the last two
+_MAX_PENDING_PACKETS: Final = 1024
+"""Packets, and frames, that wait for what is missing before them. chosen: as many as a video's history holds."""
+_LEAST_STEP_S: Final = 0.004
+"""Between two frames at least. docs/media.md (Clocks)."""
+_USUAL_STEP_S: Final = 0.03
+"""A step up to here may be halved to make up for lost time. chosen: a picture at 30 fps."""
+STANDS_S: Final = 10.0
+"""For so long one picture may be all there is to see. docs/media.md (Few pictures)."""
+_FEW_S: Final = 0.5
+"""From this between pictures on one is taken to stand until the next. chosen: below two a second nobody sees motion."""
+_LATE_RATIO: Final = 2.5
+"""A picture is overdue after so many times as long as between the last two. chosen: one of three was skipped."""
 
 
 class _Waiting(NamedTuple):
@@ -132,7 +137,7 @@ class FrameReader:
     def _hold(self, sequence: int, packet: Packet | None) -> None:
         pending = self._pending
         pending[sequence] = packet
-        if len(pending) > _MAX_PENDING:
+        if len(pending) > _MAX_PENDING_PACKETS:
             if self._next < 0:
                 del pending[next(iter(pending))]
             else:
@@ -187,7 +192,7 @@ class FrameReader:
         clock = self._flow.clock
         if self._waiting or (clock.in_doubt and clock.doubts(packet.arrival)):
             self._waiting.append(_Waiting(clock, packet, data, keyframe))
-            if len(self._waiting) > _MAX_PENDING:
+            if len(self._waiting) > _MAX_PENDING_PACKETS:
                 self._release_all()
             self._release(packet.arrival)
         else:
@@ -244,7 +249,7 @@ class FrameReader:
         if last is None:
             return moment
         step = ready.clock.media(ready.packet.timestamp) - self._last_media if last.clock is ready.clock else 0.0
-        least = max(min(_LEAST_STEP, step), 0.5 * min(step, _USUAL_STEP)) if step > 0.0 else _LEAST_STEP
+        least = max(min(_LEAST_STEP_S, step), 0.5 * min(step, _USUAL_STEP_S)) if step > 0.0 else _LEAST_STEP_S
         return max(moment, self._last_time + least)
 
     def _stood(self, ready: _Waiting, moment: float) -> None:
@@ -255,7 +260,7 @@ class FrameReader:
             return
         self._between = hole = moment - self._last_time
         paused = clock.shift - self._last_shift
-        if _FEW < hole <= STANDS and paused < hole / 2 and clock.alive(last.packet.arrival, ready.packet.arrival):
+        if _FEW_S < hole <= STANDS_S and paused < hole / 2 and clock.alive(last.packet.arrival, ready.packet.arrival):
             assert self._on_standing is not None
             self._on_standing(moment)
 
@@ -265,7 +270,7 @@ class FrameReader:
         if self._on_standing is None or last is None or self._broken is not None or self._waiting:
             return
         hole = last.clock.heard(now) - last.packet.arrival
-        few = self._between > _FEW and 0.0 < hole <= min(STANDS, _LATE * self._between)
+        few = self._between > _FEW_S and 0.0 < hole <= min(STANDS_S, _LATE_RATIO * self._between)
         if few and last.clock.alive(last.packet.arrival, now):
             self._on_standing(self._last_time + hole)
 

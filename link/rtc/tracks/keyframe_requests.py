@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-EVERY = 0.5
-EVERY_MOST = 2.0
-FOR_JOINER = 0.3  # browsers pass over what comes sooner after the one before
-STALLED = 0.5
-"""Seconds without a packet after which a keyframe that is not whole counts as stuck."""
+from typing import Final
+
+EVERY_S: Final = 0.5
+"""Between two requests at least; twice as long each time that none comes. docs/media.md (Limits)."""
+EVERY_MOST_S: Final = 2.0
+"""The longest of these. docs/media.md (Limits)."""
+FOR_JOINER_S: Final = 0.3
+"""After one that has come, for who joins. libwebrtc passes over what comes sooner (kMinKeyframeSendIntervalMs)."""
+STALLED_S: Final = 0.5
+"""Without a packet for so long a keyframe that is not whole counts as stuck. chosen: the time of one more request."""
 
 
 class KeyframeRequests:
@@ -22,7 +27,7 @@ class KeyframeRequests:
     def __init__(self) -> None:
         self.wanted = False
         self.came = self._asked = self._enough = float("-inf")
-        self._every = EVERY
+        self._every = EVERY_S
         self._stamp: int | None = None  # of one that is still arriving
 
     @property
@@ -35,11 +40,11 @@ class KeyframeRequests:
         self.wanted = False
         self.came = self._enough = now
         self._stamp = timestamp
-        self._every = EVERY
+        self._every = EVERY_S
 
     def follow(self, timestamp: int, marked: bool, arrived: float, now: float) -> None:
         """See whether one that is arriving still does: the newest packet has this timestamp, and came at `arrived`."""
-        if timestamp == self._stamp and not marked and now - arrived < STALLED:
+        if timestamp == self._stamp and not marked and now - arrived < STALLED_S:
             self._enough = arrived + (arrived - self.came) / 2
         else:
             self._stamp = None
@@ -54,11 +59,11 @@ class KeyframeRequests:
         self.wanted = True
         every = self._every
         if self.came >= self._asked:
-            every = FOR_JOINER if joiner else EVERY
+            every = FOR_JOINER_S if joiner else EVERY_S
         return now - self._asked >= every
 
     def asked(self, now: float) -> None:
         """The publisher has been asked."""
         if self._asked > self.came:
-            self._every = min(2 * self._every, EVERY_MOST)
+            self._every = min(2 * self._every, EVERY_MOST_S)
         self._asked = now

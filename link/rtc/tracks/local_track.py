@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from typing import Final
 
 from link.rtc.tracks.published_track import Arrival, PublishedTrack
 from link.rtc.wire.vp8 import packetise
 
-_TICK = 0.1
+_TICK_S: Final = 0.1
+"""How often subscribers are looked at. chosen: as a leg's ticks, `ticker.TICK_EVERY_S`."""
 
 
 class LocalTrack:
@@ -53,7 +55,7 @@ class LocalTrack:
             run.append((self._sequence, timestamp, marker, payload))
             self._sequence = (self._sequence + 1) & 0xFFFF
         self.flow.receive_run(run, now)
-        if now - self._ticked >= _TICK:
+        if now - self._ticked >= _TICK_S:
             self._ticked = now
             self.flow.tick(now)
             bitrate = self.flow.limit()

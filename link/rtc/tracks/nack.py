@@ -10,14 +10,28 @@ round trips.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-NACK_AFTER = 0.02
-"""Seconds before the first request, at least."""
-NACK_AFTER_MOST = 0.1
-NACK_EVERY = 0.05  # or the round-trip time, if that is longer
-NACK_TWICE = 0.02
-"""Seconds until the first request is repeated on a path of more than `LONG_PATH` seconds there and back."""
-LONG_PATH = 0.06
+NACK_AFTER_S: Final = 0.02
+"""Before the first request, at least. docs/network.md (What is done about it)."""
+NACK_AFTER_MOST_S: Final = 0.1
+"""And at most. docs/network.md (What is done about it)."""
+NACK_EVERY_S: Final = 0.05
+"""Between two requests, or the round-trip time if that is longer. docs/media.md (Loss)."""
+NACK_TWICE_S: Final = 0.02
+"""Until the first request is repeated on a long path. docs/network.md (What is done about it)."""
+LONG_PATH_S: Final = 0.06
+"""A round trip from which a path is long. docs/network.md (What is done about it)."""
+_REQUESTS_PER_TRIP_TIMES: Final = 4
+"""How often an overdue packet is asked for in one round trip. docs/network.md (What is done about it)."""
+_ANSWERED_RATIO: Final = 0.5
+"""What comes sooner after a request than this share of a round trip was only late. chosen: half, as round trips
+vary."""
+_LATER_RATIO: Final = 0.25
+"""The weight of a packet that comes later than others did. chosen: near the largest of the last ones, as it is worth
+waiting for nearly all of them."""
+_SOONER_RATIO: Final = 0.02
+"""The weight of one that comes sooner. chosen: fifty packets."""
 
 
 class _Missing:
@@ -53,7 +67,7 @@ class NackList:
 
     def miss(self, sequences: Iterable[int], now: float) -> None:
         """These were passed over by a packet that arrived at `now`."""
-        again = now + max(NACK_AFTER, self.lateness)
+        again = now + max(NACK_AFTER_S, self.lateness)
         for sequence in sequences:
             self._missing[sequence] = _Missing(now, again)
 
@@ -62,11 +76,10 @@ class NackList:
         entry = self._missing.pop(sequence, None)
         if entry is None:
             return False
-        if entry.asked and now - entry.asked_at >= 0.5 * rtt:
+        if entry.asked and now - entry.asked_at >= _ANSWERED_RATIO * rtt:
             return True
-        late = min(NACK_AFTER_MOST, now - entry.since)
-        # Near the largest of the last ones: to wait for nearly all of them is worth the wait.
-        self.lateness += (late - self.lateness) * (0.25 if late > self.lateness else 0.02)
+        late = min(NACK_AFTER_MOST_S, now - entry.since)
+        self.lateness += (late - self.lateness) * (_LATER_RATIO if late > self.lateness else _SOONER_RATIO)
         return False
 
     def forget(self, sequence: int) -> None:
@@ -80,9 +93,9 @@ class NackList:
         asked: list[int] = []
         old: list[int] = []
         too_late = False
-        interval = max(NACK_EVERY, rtt)
-        twice = rtt > LONG_PATH
-        overdue = max(NACK_TWICE, interval / 4) if twice else interval
+        interval = max(NACK_EVERY_S, rtt)
+        twice = rtt > LONG_PATH_S
+        overdue = max(NACK_TWICE_S, interval / _REQUESTS_PER_TRIP_TIMES) if twice else interval
         for sequence, entry in self._missing.items():
             age = now - entry.since
             if age >= give_up and not entry.too_late:
@@ -93,7 +106,7 @@ class NackList:
                 entry.asked += 1
                 if entry.asked == 1:
                     entry.asked_at = now
-                    entry.again = now + (NACK_TWICE if twice else interval)
+                    entry.again = now + (NACK_TWICE_S if twice else interval)
                 else:
                     entry.again = max(entry.asked_at + interval, now + overdue)
                 asked.append(sequence)

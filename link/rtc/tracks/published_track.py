@@ -7,31 +7,38 @@ unwrapped by signed difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from link.rtc.tracks.arrival import PAUSE
+from link.rtc.tracks.arrival import PAUSE_S
 from link.rtc.tracks.capture_clock import CaptureClock, PeerClock
 from link.rtc.tracks.keyframe_requests import KeyframeRequests
 from link.rtc.tracks.nack import NackList
 from link.rtc.wire.vp8 import starts_keyframe
 
-CLOCK_RATES = {"audio": 48_000, "video": 90_000}
-HISTORY = {"audio": 256, "video": 1024}
-"""Packets kept for retransmission, powers of two; no larger than libsrtp's window of 1024."""
-
-GIVE_UP = 1.0
-"""Seconds after which a missing packet is of no use to anyone who watches: a keyframe is asked for instead."""
-_ROUND_TRIPS = 2.5  # or as long as these take
-PATIENCE = 4.0
-"""Seconds that a recorder waits for it all the same; a sender of ours still has it."""
-ACTIVE = 1.0
-_USUAL_STEP = 0.15
-"""Seconds of media between two packets that need no look at each of them."""
-MAX_MISSING = 256
-MISSED_PER_SECOND = 2048
-"""More than that no network loses of one stream: numbers that leap about are not repaired."""
+CLOCK_RATES_HZ: Final = {"audio": 48_000, "video": 90_000}
+"""RTP clocks of Opus and VP8. RFC 7587 section 4.1, RFC 7741 section 4.1."""
+HISTORY_PACKETS: Final = {"audio": 256, "video": 1024}
+"""Packets kept for retransmission, powers of two. docs/network.md (What is done about it); libsrtp's window, as aiortc
+sets it, is 1,024."""
+GIVE_UP_S: Final = 1.0
+"""After this a missing packet is of no use to who watches: a keyframe is asked for instead. docs/network.md (What is
+done about it)."""
+_GIVE_UP_TRIPS: Final = 2.5
+"""Or after so many round trips. docs/network.md (What is done about it)."""
+PATIENCE_S: Final = 4.0
+"""A recorder waits so long for it; a sender of ours still has it. docs/network.md (What is done about it)."""
+ACTIVE_S: Final = 1.0
+"""A track without a packet for so long sends nothing. chosen: a picture a second is the fewest that a call shows."""
+_UNKNOWN_RTT_S: Final = 0.1
+"""The round trip while none is measured. chosen: mediasoup's NACK generator has the same (DefaultRtt)."""
+_USUAL_STEP_S: Final = 0.15
+"""Up to this between two packets they need no look at each of them. chosen: `arrival.PAUSE_S`, where a pause begins."""
+MAX_MISSING_PACKETS: Final = 256
+"""Asked for at once. docs/media.md (Limits)."""
+MISSED_PACKETS_PER_S: Final = 2048
+"""No network loses more of one stream: numbers that leap about are not repaired. docs/media.md (Limits)."""
 
 
 Arrival: TypeAlias = tuple[int, int, bool, bytes]
@@ -88,10 +95,10 @@ class PublishedTrack:
         """`kind` is `audio` (48 kHz Opus) or `video` (90 kHz VP8)."""
         self.kind = kind
         self.name = name
-        self.rate = CLOCK_RATES[kind]
+        self.rate = CLOCK_RATES_HZ[kind]
         self.clock = CaptureClock(self.rate)
-        self._usual_step = int(_USUAL_STEP * self.rate)
-        self.rtt = 0.1
+        self._usual_step = int(_USUAL_STEP_S * self.rate)
+        self.rtt = _UNKNOWN_RTT_S
         self.rtx = False  # what is sent again comes as such (RFC 4588), so what comes late was only late
         self.on_nack: Callable[[list[int]], None] | None = None
         self.on_keyframe: Callable[[], None] | None = None
@@ -101,7 +108,7 @@ class PublishedTrack:
         self.first = self.highest = -1
         self.before = 0  # packets (not repaired ones) of streams before the present one
         self.last_arrival = float("-inf")
-        self._size = HISTORY[kind]
+        self._size = HISTORY_PACKETS[kind]
         self._mask = self._size - 1
         self._history: list[Packet | None] = []
         self._missing = NackList()
@@ -117,7 +124,7 @@ class PublishedTrack:
 
     def active(self, now: float) -> bool:
         """Whether a packet arrived within the last second."""
-        return now - self.last_arrival < ACTIVE
+        return now - self.last_arrival < ACTIVE_S
 
     @property
     def keyframe_came(self) -> float:
@@ -203,7 +210,7 @@ class PublishedTrack:
         run: list[Packet] = []
         size = 0
         keyframes, clock = self._keyframes, self.clock
-        singly = clock.in_doubt or clock.has_moved or now - self.last_arrival >= PAUSE
+        singly = clock.in_doubt or clock.has_moved or now - self.last_arrival >= PAUSE_S
         for sequence, timestamp, marker, payload in arrivals:
             highest = self.highest
             if (
@@ -290,7 +297,7 @@ class PublishedTrack:
         return extended
 
     def _skipped(self, start: int, end: int, now: float) -> None:
-        if end - start > MAX_MISSING or self._leaps(end - start, now):
+        if end - start > MAX_MISSING_PACKETS or self._leaps(end - start, now):
             self.lost += end - start + len(self._missing)
             self._missing.clear()
             for subscriber in self._subscribers:
@@ -298,7 +305,7 @@ class PublishedTrack:
             self.request_keyframe(now)
             return
         missing = self._missing
-        while missing and len(missing) + end - start > MAX_MISSING:
+        while missing and len(missing) + end - start > MAX_MISSING_PACKETS:
             self._give_up(missing.oldest)
         if not missing and self.on_missing is not None:
             self.on_missing()
@@ -309,11 +316,11 @@ class PublishedTrack:
         if now - self._missed_since >= 1.0:
             self._missed, self._missed_since = 0, now
         self._missed += missed
-        return self._missed > MISSED_PER_SECOND
+        return self._missed > MISSED_PACKETS_PER_S
 
     def _reach_back(self, extended: int, now: float) -> None:
         """The stream began earlier than its first packet to arrive: what lies between is missing as well."""
-        start, end = max(extended + 1, self.first - MAX_MISSING + len(self._missing)), self.first
+        start, end = max(extended + 1, self.first - MAX_MISSING_PACKETS + len(self._missing)), self.first
         self.first = extended
         if start < end:
             if not self._missing and self.on_missing is not None:
@@ -351,8 +358,10 @@ class PublishedTrack:
         if not missing:
             return False
         # Where a queue stands an answer takes as long as that, and a keyframe would make it longer still.
-        give_up = max(GIVE_UP, _ROUND_TRIPS * self.rtt)
-        patience = PATIENCE if any(subscriber.patient for subscriber in self._subscribers) else min(PATIENCE, give_up)
+        give_up = max(GIVE_UP_S, _GIVE_UP_TRIPS * self.rtt)
+        patience = (
+            PATIENCE_S if any(subscriber.patient for subscriber in self._subscribers) else min(PATIENCE_S, give_up)
+        )
         due, old, too_late = missing.due(now, self.rtt, give_up, patience)
         if too_late:
             self._keyframes.wanted = self.kind == "video"  # also behind one that is arriving: it may lack this packet

@@ -7,15 +7,18 @@ anew now and then, for as long as a leg lasts: what was met long ago is forgotte
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-MAX_STREAMS = 16
-"""SSRCs that are kept beyond those in use, and as many new ones may come at once."""
-EVERY = 1.0
-"""Seconds until one more may come."""
-MAX_GONE = 4096
-"""SSRCs that were forgotten; after as many the leg takes no new ones, or an old packet could be played to it again."""
-RETURNS = 1.0
-"""Seconds of silence of the present stream after which an earlier one has come back, and is not only late."""
+MAX_STREAMS: Final = 16
+"""SSRCs that are kept beyond those in use, and as many new ones may come at once. docs/media.md (Limits)."""
+NEW_EVERY_S: Final = 1.0
+"""Until one more may come. docs/media.md (Limits)."""
+MAX_GONE_SSRCS: Final = 4096
+"""Forgotten ones; after as many the leg takes no new ones, or an old packet could be played to it again. chosen: over
+an hour of a new one each second."""
+RETURNS_S: Final = 1.0
+"""After this silence of the present stream an earlier one has come back, and is not only late. chosen: beyond what a
+missing packet is waited for (`published_track.GIVE_UP_S`)."""
 
 
 class StraySsrcs:
@@ -36,9 +39,9 @@ class StraySsrcs:
         """Whether this SSRC, that is none of a present stream, may be looked at."""
         if ssrc in self._kept:
             return True
-        self._left = min(MAX_STREAMS, self._left + max(0.0, now - self._at) / EVERY) if self._at else self._left
+        self._left = min(MAX_STREAMS, self._left + max(0.0, now - self._at) / NEW_EVERY_S) if self._at else self._left
         self._at = max(self._at, now)
-        return ssrc not in self._gone and self._left >= 1.0 and len(self._gone) < MAX_GONE
+        return ssrc not in self._gone and self._left >= 1.0 and len(self._gone) < MAX_GONE_SSRCS
 
     def met(self, ssrc: int) -> bool:
         """It is authentic; whether it was a stream of ours before, which must not become one again by being late."""

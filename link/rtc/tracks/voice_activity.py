@@ -9,11 +9,18 @@ from link.rtc.tracks.published_track import Packet, PublishedTrack
 from link.rtc.wire import opus
 
 FLOOR_S: Final = 5.0
-"""The quietest moment of the last one or two such spans is what the room sounds like without the voice."""
-_ABOVE: Final = 1.25
-_MARGIN: Final = 200.0  # bytes a second
-_WEIGHT: Final = 0.25  # of one packet in the average: about 80 ms
-PAUSE: Final = 1.0
+"""The quietest moment of the last one or two such spans is what the room sounds like without the voice. chosen: nobody
+speaks for so long without a breath."""
+_ABOVE_RATIO: Final = 1.25
+"""A voice takes more bytes than the quietest moment by this. chosen from the measurement in `VoiceActivity`: a room at
+-60 dBFS takes 70 % of the bytes of a voice; docs/media.md (Several parties)."""
+_MARGIN_BYTES_PER_S: Final = 200.0
+"""And by this. chosen: DTX and comfort noise, a few bytes a packet, are no voice."""
+_WEIGHT_RATIO: Final = 0.25
+"""The weight of one packet in the average. chosen: about 80 ms, a syllable."""
+PAUSE_S: Final = 1.0
+"""Who speaks after a silence of this begins anew. chosen: as long as somebody counts as speaking
+(`forwarding_policy.SPEAKING_S`)."""
 
 
 class VoiceActivity:
@@ -49,12 +56,12 @@ class VoiceActivity:
         now = packet.arrival
         if not self._average:
             self._average = self._floor = self._before = rate
-        average = self._average = self._average + _WEIGHT * (rate - self._average)
+        average = self._average = self._average + _WEIGHT_RATIO * (rate - self._average)
         if now - self._since > FLOOR_S:
             self._since, self._before, self._floor = now, self._floor, average
         self._floor = min(self._floor, average)
-        if average > _ABOVE * min(self._floor, self._before) + _MARGIN:
-            again = now - self.spoke > PAUSE
+        if average > _ABOVE_RATIO * min(self._floor, self._before) + _MARGIN_BYTES_PER_S:
+            again = now - self.spoke > PAUSE_S
             self.spoke = now
             if again:
                 self._on_speech()

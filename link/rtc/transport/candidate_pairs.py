@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aioice import ice
 from aioice.candidate import Candidate, candidate_priority
 
-KEPT = 8
-"""Learnt addresses of the far end that are remembered; a NAT that forgets again and again must not fill the memory."""
+KEPT_ADDRESSES: Final = 8
+"""Learnt addresses of the far end that are remembered; a NAT that forgets again and again must not fill the memory.
+docs/media.md (Limits)."""
 
 Address = tuple[str, int]
 
@@ -45,7 +46,7 @@ def forget(connection: Any) -> None:
     """Forget the oldest learnt addresses, with their pairs; never the nominated one, nor what was signalled."""
     present = connection._nominated[1].remote_candidate
     learnt = [c for c in connection._remote_candidates if c.type == "prflx" and c is not present]
-    for candidate in learnt[:-KEPT]:
+    for candidate in learnt[:-KEPT_ADDRESSES]:
         connection._remote_candidates.remove(candidate)
         for pair in [pair for pair in connection._check_list if pair.remote_candidate is candidate]:
             connection._check_list.remove(pair)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from aioice import ice, stun
 
 from link.rtc.transport.permitted_addresses import PermittedAddresses
 
-CONNECT_TIMEOUT = 30.0
-MAX_CALLERS = 64
-CHECK_EVERY = 0.5
-CHECK_FIRST = (0.1, 0.15, 0.25)
-CHECK_UNHEARD = 7
+CONNECT_TIMEOUT_S: Final = 30.0
+"""A leg has this long to connect. docs/network.md (How long a connection may take to begin)."""
+MAX_CALLING_ADDRESSES: Final = 64
+"""Addresses whose calls are counted. docs/media.md (Limits)."""
+CHECK_EVERY_S: Final = 0.5
+"""Between two checks of one address. docs/media.md (When the network goes away); the RTO of RFC 8445 section 14.3 at
+its least."""
+CHECK_FIRST_S: Final = (0.1, 0.15, 0.25)
+"""Before that, between the first ones: after 0.1, 0.25 and 0.5 s. docs/media.md (When the network goes away)."""
+UNHEARD_CHECKS: Final = 7
 """Times that an address is asked which the far end names and does not call from; for each of its calls, twice more.
+docs/media.md (Limits).
 
 Where both ends are ours one of them goes on asking: the one that has made the offer, and was answered from where it
 wanted to be."""
-CHECK_MOVED = 2
-"""Further checks of an address that shows up once the path is found; the far end's next one makes more."""
+MOVED_CHECKS: Final = 2
+"""Further checks of an address that shows up once the path is found. chosen: the far end's next one makes more."""
 
 
 class _Check(stun.Transaction):
@@ -33,7 +39,7 @@ class _Check(stun.Transaction):
 
     def _Transaction__retry(self) -> None:
         tries = self._Transaction__tries
-        self._Transaction__timeout_delay = CHECK_FIRST[tries] if tries < len(CHECK_FIRST) else CHECK_EVERY
+        self._Transaction__timeout_delay = CHECK_FIRST_S[tries] if tries < len(CHECK_FIRST_S) else CHECK_EVERY_S
         super()._Transaction__retry()  # type: ignore[misc]
 
 
@@ -49,7 +55,7 @@ class Callers:
 
     def _called(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
         """A check with the right password has come."""
-        if addr in self._calls or len(self._calls) < MAX_CALLERS:
+        if addr in self._calls or len(self._calls) < MAX_CALLING_ADDRESSES:
             self._calls[addr] = self._calls.get(addr, 0) + 1
         self._check_incoming(message, addr, protocol)
 
@@ -74,7 +80,7 @@ class _Sparing:
         self._sent = 0
 
     def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
-        if self._sent < CHECK_UNHEARD + 2 * self._calls(addr):
+        if self._sent < UNHEARD_CHECKS + 2 * self._calls(addr):
             self._sent += 1
             self._protocol.send_stun(message, addr)
 
@@ -95,11 +101,11 @@ class AskingProtocol(ice.StunProtocol):
         if integrity_key is None or retransmissions is not None:
             return await super().request(request, addr, integrity_key, retransmissions)
         request.add_message_integrity(integrity_key)
-        tries = len(CHECK_FIRST)
+        tries = len(CHECK_FIRST_S)
         if self.receiver._check_list_done:
-            tries += CHECK_MOVED  # whoever called from elsewhere may have lied about where that is
+            tries += MOVED_CHECKS  # whoever called from elsewhere may have lied about where that is
         else:
-            tries += int(CONNECT_TIMEOUT / CHECK_EVERY)
+            tries += int(CONNECT_TIMEOUT_S / CHECK_EVERY_S)
         sender = self if self.calls is None else _Sparing(self, self.calls)
         check = _Check(request, addr, sender, retransmissions=tries, integrity_key=integrity_key)
         self.transactions[request.transaction_id] = check

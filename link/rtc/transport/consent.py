@@ -7,14 +7,14 @@ far end's password (RFC 8445 section 7.2.5): a stranger's, a replayed one, or on
 from __future__ import annotations
 
 import secrets
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aioice import stun
 
 from link.rtc.transport.candidate_pairs import Address
 
-MAX_ASKED = 32
-"""Checks that an answer may still come to: three seconds of them."""
+MAX_ASKED_CHECKS: Final = 32
+"""Checks that an answer may still come to. chosen: three seconds of those that leave every 100 ms."""
 _ID = slice(8, 20)
 
 
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
 
 class ConsentChecks:
-    """What was asked and not answered yet, the newest `MAX_ASKED`."""
+    """What was asked and not answered yet, the newest `MAX_ASKED_CHECKS`."""
 
     def __init__(self) -> None:
         self._asked: dict[bytes, tuple[Address, float]] = {}
@@ -35,7 +35,7 @@ class ConsentChecks:
         """Make this request of aioice's a new check, to be sent to `target` at once."""
         request.transaction_id = secrets.token_bytes(12)
         request.add_message_integrity(password.encode())
-        if len(self._asked) >= MAX_ASKED:
+        if len(self._asked) >= MAX_ASKED_CHECKS:
             del self._asked[next(iter(self._asked))]
         self._asked[request.transaction_id] = target, now
 

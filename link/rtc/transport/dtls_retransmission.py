@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
-AGAIN = (0.1, 0.25, 0.5)
-"""Seconds after a flight at which it is sent again; after one second OpenSSL makes a new one."""
-MAX_DATAGRAMS = 8
+AGAIN_S: Final = (0.1, 0.25, 0.5)
+"""After a flight, when it is sent again; after one second OpenSSL makes a new one (RFC 6347 section 4.2.4.1).
+docs/media.md (When the network goes away) has what it gave."""
+MAX_DATAGRAMS: Final = 8
+"""Of one flight. chosen: the longest has five messages (RFC 6347 section 4.2.4), and some may be fragments."""
 
 
 class DtlsRetransmission:
@@ -58,7 +61,7 @@ class DtlsRetransmission:
             self._timer = None
 
     def _wait(self, step: int) -> None:
-        pause = AGAIN[step] - (AGAIN[step - 1] if step else 0.0)
+        pause = AGAIN_S[step] - (AGAIN_S[step - 1] if step else 0.0)
         self._timer = asyncio.get_running_loop().call_later(pause, self._repeat, step)
 
     def _repeat(self, step: int) -> None:
@@ -66,5 +69,5 @@ class DtlsRetransmission:
         for datagram in self._flight:
             self.repeated += 1
             self._again(datagram)
-        if step + 1 < len(AGAIN):
+        if step + 1 < len(AGAIN_S):
             self._wait(step + 1)

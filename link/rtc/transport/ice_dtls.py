@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aioice import ice, stun
@@ -21,7 +21,7 @@ from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters, RTCDt
 from aiortc.rtcicetransport import RTCIceParameters
 
 from link.rtc.transport.candidate_pairs import Address, forget, nominate, pair_with
-from link.rtc.transport.connectivity_checks import CONNECT_TIMEOUT, AskingProtocol, Callers
+from link.rtc.transport.connectivity_checks import CONNECT_TIMEOUT_S, AskingProtocol, Callers
 from link.rtc.transport.consent import ConsentChecks
 from link.rtc.transport.dtls_retransmission import DtlsRetransmission
 from link.rtc.transport.permitted_addresses import PermittedAddresses
@@ -37,15 +37,23 @@ from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-CLOSE_TIMEOUT = 2.0
-CANCEL_EVERY = 0.05
-STUN_TIMEOUT = 5.0
-MAX_RESOLVING = 8
-MAX_BUFFERED = 256 * 1024  # bytes the kernel did not take yet
-MOVES_EVERY = 1.0
-"""Seconds between two moves of the far end: who comes by two ways at once is not followed from packet to packet."""
-RELAY_DOUBT = 0.5
-"""Seconds without anything after which our TURN server is asked whether it still knows us."""
+CLOSE_TIMEOUT_S: Final = 2.0
+"""Closing takes no longer, whatever aiortc or the far end does. docs/media.md (Limits)."""
+CANCEL_EVERY_S: Final = 0.05
+"""How often a task is cancelled that does not hear it. chosen: a fortieth of `CLOSE_TIMEOUT_S`."""
+STUN_TIMEOUT_S: Final = 5.0
+"""How long a STUN server may take. docs/media.md (Network)."""
+MAX_RESOLVING_CANDIDATES: Final = 8
+"""Names resolved at once. docs/media.md (Limits)."""
+MAX_BUFFERED_BYTES: Final = 256 * 1024
+"""What the kernel did not take yet; over that nothing is sent. chosen: half a second at 4 Mbit/s, later it is of no
+use."""
+MOVE_EVERY_S: Final = 1.0
+"""Between two moves of the far end: who comes by two ways at once is not followed from packet to packet. docs/media.md
+(Another address on the way)."""
+RELAY_DOUBT_S: Final = 0.5
+"""Without anything for so long our TURN server is asked whether it still knows us. docs/media.md (Through a TURN
+server)."""
 
 
 class IceDtlsTransport:
@@ -174,7 +182,7 @@ class IceDtlsTransport:
 
     async def _connect(self, parameters: RTCIceParameters, fingerprint: str) -> None:
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self._ice.start(parameters)
                 if self._ice.state == "completed":
                     self._gate.settle()
@@ -215,7 +223,7 @@ class IceDtlsTransport:
         )
         if not candidate.mdns:
             await self._ice.addRemoteCandidate(remote)
-        elif len(self._resolving) < MAX_RESOLVING:
+        elif len(self._resolving) < MAX_RESOLVING_CANDIDATES:
             task = spawn(self._ice.addRemoteCandidate(remote), name=f"leg {self._name} resolves a candidate")
             self._resolving.add(task)
             task.add_done_callback(self._resolving.discard)
@@ -262,7 +270,7 @@ class IceDtlsTransport:
     async def _reflexive(self, protocol: Any, server: tuple[str, int]) -> Any:
         """The address under which a STUN server sees this socket; None if it does not say."""
         try:
-            async with asyncio.timeout(STUN_TIMEOUT):
+            async with asyncio.timeout(STUN_TIMEOUT_S):
                 return (await ice.server_reflexive_candidate(protocol, server))[0]
         except (TimeoutError, OSError, stun.TransactionError, KeyError) as error:
             log.info("STUN server did not help", leg=self._name, error=type(error).__name__)
@@ -360,7 +368,7 @@ class IceDtlsTransport:
             self._target = self._port.target(self._address) if self._port is not None else None
         # asyncio keeps what the kernel does not take, without a bound (a TURN transport has no such buffer).
         size = getattr(self._udp, "get_write_buffer_size", None)
-        self._clogged = size is not None and size() > MAX_BUFFERED
+        self._clogged = size is not None and size() > MAX_BUFFERED_BYTES
 
     # --- whether the far end is there, and where ----------------------------------------------------------------------
 
@@ -368,7 +376,7 @@ class IceDtlsTransport:
         """Ask the far end for a sign of life: its answer is `heard`, and tells the round-trip time."""
         if self._pair is not None:
             self._ask(self._pair, now)
-            if isinstance(self._port, TurnAllocation) and now - max(self.heard, self._media_heard()) > RELAY_DOUBT:
+            if isinstance(self._port, TurnAllocation) and now - max(self.heard, self._media_heard()) > RELAY_DOUBT_S:
                 self._port.confirm(now)
 
     def _ask(self, pair: Any, now: float) -> None:
@@ -389,7 +397,7 @@ class IceDtlsTransport:
             self.rtt = answer.rtt
             self.remapped = self.remapped or answer.mapped != (self._mapped or answer.mapped)
             self._mapped = answer.mapped
-        elif now - self._moved >= MOVES_EVERY:
+        elif now - self._moved >= MOVE_EVERY_S:
             self._move(protocol, source, now)
 
     def _look_where(self, protocol: Any, source: Address, now: float) -> None:
@@ -402,7 +410,7 @@ class IceDtlsTransport:
             self._elsewhere = None
         elif self._media_heard() == now:
             again, self._elsewhere = source == self._elsewhere, source
-            if again and self._reach.allows(*source) and now - self._moved >= MOVES_EVERY:
+            if again and self._reach.allows(*source) and now - self._moved >= MOVE_EVERY_S:
                 self._ask(pair_with(self._connection, protocol, source), now)
 
     def _move(self, protocol: Any, address: Address, now: float) -> None:
@@ -429,14 +437,14 @@ class IceDtlsTransport:
         """Cancel until it is heard: aiortc waits by `asyncio.wait_for`, see `link.tasks.cancel`."""
         while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task], timeout=CANCEL_EVERY)
+            await asyncio.wait([self._task], timeout=CANCEL_EVERY_S)
 
     async def close(self) -> None:
         """Tell the far end and release everything, within 2 s whatever aiortc does."""
         self._closed = True
         protocols = list(self._connection._protocols)
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._stop_connecting()
                 for task in tuple(self._resolving):
                     await cancel(task)

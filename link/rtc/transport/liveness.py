@@ -8,19 +8,30 @@ or is slow, answers in that time; a far end with nothing to say answers at once.
 
 from __future__ import annotations
 
-SUSPICION = 0.3
-"""Seconds without anything after which the far end is asked for a sign of life."""
-DOUBT = 0.6
-"""Seconds, and one and a half round trips: then the first answers are overdue."""
-SILENCE = 1.2
-"""Seconds, and one and a half round trips: then 0.9 s have passed without an answer that was due."""
-UNKNOWN_RTT = 0.5
-MOST_PATIENCE = 1.2
-_ASK_EVERY = 0.08  # each tick
-_ASK_THE_SILENT_EVERY = 0.18
-_ASK_ANYWAY = 3.0
-_MOST_STEP = 0.25
-"""Seconds that one look may add to the silence: who was away for longer has heard nothing because it did not listen."""
+from typing import Final
+
+SUSPICION_S: Final = 0.3
+"""Without anything for so long the far end is asked for a sign of life. docs/media.md (Silence)."""
+DOUBT_S: Final = 0.6
+"""And `PATIENCE_TRIPS`: then the first answers are overdue. docs/media.md (Silence)."""
+SILENT_AFTER_S: Final = 1.2
+"""And `PATIENCE_TRIPS`: then 0.9 s have passed without an answer that was due. docs/media.md (Silence). Whoever says
+that nothing is heard says so after this: a leg, the judgement of its network, the kiosk client to its page."""
+PATIENCE_TRIPS: Final = 1.5
+"""Round trips that an answer may take longer. docs/media.md (Silence)."""
+UNKNOWN_RTT_S: Final = 0.5
+"""The round trip while it is unknown. chosen: that of a path round the earth by satellite or a bad mobile network."""
+MOST_PATIENCE_S: Final = 1.2
+"""The most that is added for round trips. chosen: `PATIENCE_TRIPS` of 0.8 s, from which on a network is called bad."""
+_ASK_EVERY_S: Final = 0.08
+"""Between two checks. chosen: less than a tick, so every tick asks."""
+_ASK_THE_SILENT_EVERY_S: Final = 0.18
+"""The same while it is silent. chosen: less than two ticks, so every other tick asks."""
+_ASK_ANYWAY_S: Final = 3.0
+"""The same while it is heard, for the round trip and for NATs. chosen: below the 5 s of RFC 7675 section 5.1."""
+_MOST_STEP_S: Final = 0.25
+"""One look may add this to the silence: who was away for longer has heard nothing because it did not listen. chosen:
+two and a half ticks."""
 
 
 class Liveness:
@@ -35,11 +46,11 @@ class Liveness:
 
     def look(self, heard: float, rtt: float, now: float) -> int:
         """Something was last heard at `heard`; how often to ask now. `rtt` is 0 while unknown."""
-        quiet = self.quiet = max(0.0, min(now - heard, self.quiet + _MOST_STEP))
-        patience = min(1.5 * (rtt or UNKNOWN_RTT), MOST_PATIENCE)
-        self.doubtful = quiet > DOUBT + patience
-        self.silent = quiet > SILENCE + patience
-        pause = _ASK_ANYWAY if quiet <= SUSPICION else _ASK_THE_SILENT_EVERY if self.silent else _ASK_EVERY
+        quiet = self.quiet = max(0.0, min(now - heard, self.quiet + _MOST_STEP_S))
+        patience = min(PATIENCE_TRIPS * (rtt or UNKNOWN_RTT_S), MOST_PATIENCE_S)
+        self.doubtful = quiet > DOUBT_S + patience
+        self.silent = quiet > SILENT_AFTER_S + patience
+        pause = _ASK_ANYWAY_S if quiet <= SUSPICION_S else _ASK_THE_SILENT_EVERY_S if self.silent else _ASK_EVERY_S
         if now - self._asked < pause:
             return 0
         self._asked = now

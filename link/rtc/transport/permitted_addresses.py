@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-FIRST_PORT = 1024
-"""Below lie well-known services; no media socket is there."""
+FIRST_PORT: Final = 1024
+"""Below lie the system ports (RFC 6335 section 6); no media socket is there. docs/media.md (Network)."""
 _NEVER = [
     ipaddress.ip_network(text)
     for text in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8")

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from pylibsrtp._binding import ffi, lib
 
-from link.rtc.transport.udp_batch import OUT_COUNT, Outbox
+from link.rtc.transport.udp_batch import OUT_DATAGRAMS, Outbox
 
-MAX_PACKET = 1400
-"""Nothing longer is protected or unprotected: it would not fit a datagram on its way."""
-
-_CAPACITY = MAX_PACKET + 16 + 128 + 4 + 100
-
-
-_REPLAYED = (9, 10)  # srtp_err_status_replay_fail, srtp_err_status_replay_old
+MAX_PACKET_BYTES: Final = 1400
+"""Nothing longer is protected or unprotected: it would not fit a datagram on its way. docs/media.md (Limits)."""
+_CAPACITY_BYTES: Final = MAX_PACKET_BYTES + 16 + 128 + 4 + 100
+"""libsrtp writes a tag (16), an MKI (128, SRTP_MAX_TRAILER_LEN) and the index of SRTCP (4) behind it; 100 are spare."""
+_REPLAYED_STATUS: Final = (9, 10)
+"""libsrtp's srtp_err_status_replay_fail and srtp_err_status_replay_old."""
 
 
 class SrtpError(Exception):
@@ -49,7 +48,7 @@ class SrtpBuffer:
     def __init__(self, session: Any) -> None:
         """`session` is a `pylibsrtp.Session`; it is kept alive by this object."""
         self._srtp = session._srtp
-        self._raw = ffi.new("unsigned char[]", _CAPACITY)
+        self._raw = ffi.new("unsigned char[]", _CAPACITY_BYTES)
         self._length = ffi.new("int *")
         self.data = memoryview(ffi.buffer(self._raw)).cast("B")
         self._protect = lib.srtp_protect
@@ -62,23 +61,23 @@ class SrtpBuffer:
     def unprotect(self, packet: bytes) -> int:
         """Put the plain RTP packet into `data`; its length."""
         size = len(packet)
-        if size > MAX_PACKET:
+        if size > MAX_PACKET_BYTES:
             raise SrtpError("too long")
         length = self._length
         self.data[0:size] = packet
         length[0] = size
         status = self._unprotect(self._srtp[0], self._raw, length)
         if status:
-            raise Replayed("replayed") if status in _REPLAYED else SrtpError("refused")
+            raise Replayed("replayed") if status in _REPLAYED_STATUS else SrtpError("refused")
         return int(length[0])
 
     def unprotect_at(self, pointer: Any, size: int) -> int:
         """Turn the packet of `size` bytes at `pointer` into plain RTP where it lies; its length, 0 if refused."""
         length = self._length
         length[0] = size
-        status = self._unprotect(self._srtp[0], pointer, length) if size <= MAX_PACKET else -1
+        status = self._unprotect(self._srtp[0], pointer, length) if size <= MAX_PACKET_BYTES else -1
         if status:
-            self.replayed = status in _REPLAYED
+            self.replayed = status in _REPLAYED_STATUS
             return 0
         return int(length[0])
 
@@ -87,14 +86,14 @@ class SrtpBuffer:
         lib.srtp_remove_stream(self._srtp[0], socket.htonl(ssrc))
 
     def protect_into(self, outbox: Outbox, packets: Sequence[tuple[bytes, bytes]]) -> int:
-        """Put the SRTP packets of headers and payloads, at most `OUT_COUNT`, into the outbox; how many were put."""
+        """Put the SRTP packets of headers and payloads, at most `OUT_DATAGRAMS`, into the outbox; how many were put."""
         length, context, protect = self._length, self._srtp[0], self._protect
         views, pointers, lengths = outbox.views, outbox.pointers, outbox.lengths
         count = 0
-        for head, payload in packets[:OUT_COUNT]:
+        for head, payload in packets[:OUT_DATAGRAMS]:
             start = len(head)
             size = start + len(payload)
-            if size > MAX_PACKET:
+            if size > MAX_PACKET_BYTES:
                 continue
             view = views[count]
             view[0:start] = head
@@ -109,7 +108,7 @@ class SrtpBuffer:
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """The plain RTCP packet."""
         size = len(packet)
-        if size > MAX_PACKET:
+        if size > MAX_PACKET_BYTES:
             raise SrtpError("too long")
         self.data[0:size] = packet
         self._length[0] = size
@@ -121,7 +120,7 @@ class SrtpBuffer:
         """The SRTP packet of a header and its payload."""
         start = len(head)
         size = start + len(payload)
-        if size > MAX_PACKET:
+        if size > MAX_PACKET_BYTES:
             raise SrtpError("too long")
         data = self.data
         length = self._length
@@ -135,7 +134,7 @@ class SrtpBuffer:
     def protect_rtcp(self, packet: bytes) -> bytes:
         """The SRTCP packet."""
         size = len(packet)
-        if size > MAX_PACKET:
+        if size > MAX_PACKET_BYTES:
             raise SrtpError("too long")
         self.data[0:size] = packet
         self._length[0] = size

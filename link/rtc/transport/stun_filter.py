@@ -8,23 +8,33 @@ far end's. So strangers are turned away here, by looks only, and the far end is 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
 from link.rtc.transport.permitted_addresses import PermittedAddresses
 
-MAX_STUN = 1024
-MAX_SOURCES = 64
-"""Addresses of the far end, signalled or learnt, for which a new one may still be learnt."""
-MAX_ERRORS = 32
-"""Error responses taken in the life of a leg; a far end can make each a reason for another check."""
-MAX_SEEN = 256
-"""Checks remembered by where they first came from."""
-MAX_QUEUED = 128
-"""DTLS datagrams waiting for aiortc."""
+MAX_STUN_BYTES: Final = 1024
+"""A longer message is refused. docs/media.md (Limits)."""
+MAX_SOURCE_ADDRESSES: Final = 64
+"""Addresses of the far end, signalled or learnt, for which a new one may still be learnt. docs/media.md (Limits)."""
+MAX_ERRORS: Final = 32
+"""Error responses taken in the life of a leg; a far end can make each a reason for another check. docs/media.md
+(Limits)."""
+MAX_SEEN_CHECKS: Final = 256
+"""Checks remembered by where they first came from. chosen: ten seconds of a far end that asks 20 times a second."""
+MAX_QUEUED_DATAGRAMS: Final = 128
+"""DTLS datagrams waiting for aiortc. docs/media.md (Limits)."""
+_COOKIE: Final = 0x2112A442
+"""The magic cookie. RFC 8489 section 5."""
+_REQUEST_TYPE: Final = 0x0001
+"""Of Binding, as are the next three; nothing else is used. RFC 8489 section 5."""
+_INDICATION_TYPE: Final = 0x0011
+"""RFC 8489 section 5."""
+_RESPONSE_TYPE: Final = 0x0101
+"""RFC 8489 section 5."""
+_ERROR_TYPE: Final = 0x0111
+"""RFC 8489 section 5."""
 
 _HEADER = struct.Struct("!HHI")
-_COOKIE = 0x2112A442
-_REQUEST, _INDICATION, _RESPONSE, _ERROR = 0x0001, 0x0011, 0x0101, 0x0111  # of Binding; nothing else is used
 
 
 class StunFilter:
@@ -59,7 +69,7 @@ class StunFilter:
         if first < 4:
             return self._admits_stun(data, address)
         if 19 < first < 64:
-            return self._connection._queue.qsize() < MAX_QUEUED and self._knows(address)
+            return self._connection._queue.qsize() < MAX_QUEUED_DATAGRAMS and self._knows(address)
         return False
 
     def _knows(self, address: tuple[Any, ...]) -> bool:
@@ -69,29 +79,29 @@ class StunFilter:
 
     def _admits_stun(self, data: bytes, address: tuple[Any, ...]) -> bool:
         size = len(data)
-        if not 20 <= size <= MAX_STUN:
+        if not 20 <= size <= MAX_STUN_BYTES:
             return False
         kind, length, cookie = _HEADER.unpack_from(data)
         if length + 20 != size or length & 3 or cookie != _COOKIE:
             return False
-        if kind == _REQUEST:
+        if kind == _REQUEST_TYPE:
             if self._reach is not None and not self._reach.allows(address[0], address[1]):
                 return False
             if self._user not in data:  # of a USERNAME; aioice checks it, and the password
                 return False
             if not self._is_new(data[8:20], address) and self._settled:
                 return False
-            return len(self._connection._remote_candidates) < MAX_SOURCES or self._knows(address)
-        if kind in (_RESPONSE, _ERROR) and self._asked(data[8:20]):
-            self._errors += kind == _ERROR
-            return kind == _RESPONSE or self._errors <= MAX_ERRORS
+            return len(self._connection._remote_candidates) < MAX_SOURCE_ADDRESSES or self._knows(address)
+        if kind in (_RESPONSE_TYPE, _ERROR_TYPE) and self._asked(data[8:20]):
+            self._errors += kind == _ERROR_TYPE
+            return kind == _RESPONSE_TYPE or self._errors <= MAX_ERRORS
         # An answer that comes too late, or a sign of life: nothing will come of it.
-        return kind in (_RESPONSE, _ERROR, _INDICATION) and self._knows(address)
+        return kind in (_RESPONSE_TYPE, _ERROR_TYPE, _INDICATION_TYPE) and self._knows(address)
 
     def _is_new(self, transaction: bytes, address: tuple[Any, ...]) -> bool:
         """Whether this check has not come from another address before."""
         first = self._seen.setdefault(transaction, address)
-        if len(self._seen) > MAX_SEEN:
+        if len(self._seen) > MAX_SEEN_CHECKS:
             del self._seen[next(iter(self._seen))]
         return first == address
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 log = structlog.get_logger()
 
-SLOW = 0.1
-FAST = 0.02
-TOGETHER = 8
-"""Members that tick in one turn of the loop: about 0.2 ms."""
+TICK_EVERY_S: Final = 0.1
+"""Between two ticks of a member. chosen: a twelfth of the silence that ends a leg; docs/performance.md (What the slow
+packets waited for) has what ticks cost."""
+HURRY_EVERY_S: Final = 0.02
+"""Between two calls of one that is in a hurry. chosen: the `nack.NACK_AFTER_S` of a first request."""
+TOGETHER_MEMBERS: Final = 8
+"""That tick in one turn of the loop, about 0.2 ms. docs/performance.md (What was tried)."""
 
 
 class Member(Protocol):
@@ -44,7 +47,7 @@ class Ticker:
     def add(self, member: Member) -> None:
         self._members[member] = None
         if self._slow is None:
-            self._slow = self._loop.call_later(SLOW, self._run_slow)
+            self._slow = self._loop.call_later(TICK_EVERY_S, self._run_slow)
 
     def remove(self, member: Member) -> None:
         self._members.pop(member, None)
@@ -56,11 +59,11 @@ class Ticker:
     def hurry(self, member: Member) -> None:
         self._hurried[member] = None
         if self._fast is None:
-            self._fast = self._loop.call_later(FAST, self._run_fast)
+            self._fast = self._loop.call_later(HURRY_EVERY_S, self._run_fast)
 
     def _run_slow(self) -> None:
-        turns = max(1, -(-len(self._members) // TOGETHER))
-        self._slow = self._loop.call_later(SLOW / turns, self._run_slow)
+        turns = max(1, -(-len(self._members) // TOGETHER_MEMBERS))
+        self._slow = self._loop.call_later(TICK_EVERY_S / turns, self._run_slow)
         self._turn = (self._turn + 1) % turns
         now = time.monotonic()
         for member in tuple(self._members)[self._turn :: turns]:
@@ -81,7 +84,7 @@ class Ticker:
             if not again:
                 self._hurried.pop(member, None)
         if self._hurried:
-            self._fast = self._loop.call_later(FAST, self._run_fast)
+            self._fast = self._loop.call_later(HURRY_EVERY_S, self._run_fast)
 
 
 _tickers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker] = weakref.WeakKeyDictionary()

@@ -13,32 +13,48 @@ import ssl
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 from aioice import stun
 
 from link.rtc.transport.turn_address import parse_url
-from link.rtc.transport.turn_framing import HEAD, HEADER, Deframer, Peeled, RelayUnavailable, Server, running_outbox
+from link.rtc.transport.turn_framing import (
+    HEAD_BYTES,
+    HEADER,
+    Deframer,
+    Peeled,
+    RelayUnavailable,
+    Server,
+    running_outbox,
+)
 from link.rtc.transport.udp_batch import Inbox, Outbox, Target
 from link.rtc.transport.udp_socket import UdpSocket
 from link.tasks import spawn
 
 log = structlog.get_logger()
 
-OPEN_TIMEOUT = 5.0
-LIFETIME = 600
-LEAST_LIFETIME = 5
-"""Seconds; a server that grants less is asked for more this often all the same."""
-RENEW = 240.0
-"""Seconds between renewals of a channel and its permission, which lasts five minutes (RFC 8656 sections 9 and 12)."""
-MAX_CHANNELS = 64
-MAX_WAITING = 16
-"""Datagrams kept for a peer while its channel is being made; over that the oldest is dropped."""
-FAILED_FOR = 5.0
-CONFIRM_EVERY = 1.0
-_FIRST_CHANNEL = 0x4000
-_UDP = 17 << 24
+OPEN_TIMEOUT_S: Final = 5.0
+"""How long a TURN server may take. docs/media.md (Network)."""
+LIFETIME_S: Final = 600
+"""Of the allocation, as asked for. The 10 minutes of RFC 8656 section 3.2."""
+LEAST_LIFETIME_S: Final = 5
+"""A server that grants less is asked for more this often all the same. chosen: as long as one may take to answer."""
+RENEW_EVERY_S: Final = 240.0
+"""Between renewals of a channel and its permission, which lasts five minutes (RFC 8656 sections 9 and 12)."""
+MAX_CHANNELS: Final = 64
+"""Peers of one allocation. chosen: as many as addresses of the far end are learnt; docs/media.md (Limits)."""
+MAX_WAITING_DATAGRAMS: Final = 16
+"""Kept for a peer while its channel is being made; over that the oldest is dropped. chosen: the checks and the first
+flight of a handshake."""
+FAILED_FOR_S: Final = 5.0
+"""Before a channel that was refused is asked for again. chosen: as long as a server may take to answer."""
+CONFIRM_EVERY_S: Final = 1.0
+"""Between two questions whether there still is an allocation. docs/media.md (Through a TURN server)."""
+_FIRST_CHANNEL: Final = 0x4000
+"""RFC 8656 section 12."""
+_UDP_PROTOCOL_NUMBER: Final = 17 << 24
+"""As REQUESTED-TRANSPORT has it, with three bytes of reserve. RFC 8656 section 7.1."""
 
 
 class Channel:
@@ -51,7 +67,7 @@ class Channel:
         self.peer = peer
         self.bound = False
         self.retry_at = 0.0
-        self.waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
+        self.waiting: deque[bytes] = deque(maxlen=MAX_WAITING_DATAGRAMS)
 
 
 class TurnAllocation(asyncio.DatagramTransport):
@@ -84,7 +100,7 @@ class TurnAllocation(asyncio.DatagramTransport):
         self._opening: asyncio.Timeout | None = None
         self._confirming = False
         self._confirm_at = float("-inf")
-        self._lifetime = LIFETIME
+        self._lifetime = LIFETIME_S
         self._protocol: Any = None
         self._closing = False
         self._port: UdpSocket | None = None
@@ -102,13 +118,15 @@ class TurnAllocation(asyncio.DatagramTransport):
     async def allocate(self) -> None:
         """Connect and get a relayed address. Raises `RelayUnavailable`; takes at most 5 s."""
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT) as self._opening:
+            async with asyncio.timeout(OPEN_TIMEOUT_S) as self._opening:
                 await self._connect()
-                response = await self._ask(stun.Method.ALLOCATE, {"LIFETIME": LIFETIME, "REQUESTED-TRANSPORT": _UDP})
+                response = await self._ask(
+                    stun.Method.ALLOCATE, {"LIFETIME": LIFETIME_S, "REQUESTED-TRANSPORT": _UDP_PROTOCOL_NUMBER}
+                )
             self._opening = None
             self.relayed = response.attributes["XOR-RELAYED-ADDRESS"]
             self.mapped = response.attributes["XOR-MAPPED-ADDRESS"]
-            self._lifetime = max(LEAST_LIFETIME, min(LIFETIME, int(response.attributes["LIFETIME"])))
+            self._lifetime = max(LEAST_LIFETIME_S, min(LIFETIME_S, int(response.attributes["LIFETIME"])))
         except stun.TransactionFailed as error:
             self.close()
             raise RelayUnavailable(_refusal(error)) from None
@@ -150,10 +168,10 @@ class TurnAllocation(asyncio.DatagramTransport):
         loop = asyncio.get_running_loop()
         allocation_due = loop.time() + self._lifetime * 0.8
         while True:
-            await asyncio.sleep(min(RENEW, self._lifetime * 0.4))
+            await asyncio.sleep(min(RENEW_EVERY_S, self._lifetime * 0.4))
             try:
-                if loop.time() + RENEW / 2 > allocation_due:
-                    await self._ask(stun.Method.REFRESH, {"LIFETIME": LIFETIME})
+                if loop.time() + RENEW_EVERY_S / 2 > allocation_due:
+                    await self._ask(stun.Method.REFRESH, {"LIFETIME": LIFETIME_S})
                     allocation_due = loop.time() + self._lifetime * 0.8
                 for channel in [channel for channel in self._channels.values() if channel.bound]:
                     await self._bind(channel)
@@ -170,13 +188,13 @@ class TurnAllocation(asyncio.DatagramTransport):
         stranger to the server, which drops what we send through channels without a word.
         """
         if now >= self._confirm_at and not self._confirming and not self._closing:
-            self._confirm_at = now + CONFIRM_EVERY
+            self._confirm_at = now + CONFIRM_EVERY_S
             self._confirming = True
             self._spawn(self._confirm(), "asks")
 
     async def _confirm(self) -> None:
         try:
-            await self._ask(stun.Method.REFRESH, {"LIFETIME": LIFETIME})
+            await self._ask(stun.Method.REFRESH, {"LIFETIME": LIFETIME_S})
         except stun.TransactionFailed as error:
             log.info("TURN allocation is gone", error=_refusal(error))
             self.close()
@@ -257,10 +275,10 @@ class TurnAllocation(asyncio.DatagramTransport):
         except stun.TransactionError as error:
             log.info("TURN server makes no channel", error=_refusal(error))
             channel.waiting.clear()
-            channel.retry_at = asyncio.get_running_loop().time() + FAILED_FOR
+            channel.retry_at = asyncio.get_running_loop().time() + FAILED_FOR_S
             return
         channel.bound = True
-        waiting, channel.waiting = channel.waiting, deque(maxlen=MAX_WAITING)
+        waiting, channel.waiting = channel.waiting, deque(maxlen=MAX_WAITING_DATAGRAMS)
         for data in waiting:
             self.sendto(data, channel.peer)
 
@@ -331,7 +349,7 @@ class TurnAllocation(asyncio.DatagramTransport):
     def take(self, frame: bytes) -> None:
         """A frame of the stream."""
         if frame[0] >> 6 == 1:
-            self._pass_on(int.from_bytes(frame[:2], "big"), frame[HEAD:])
+            self._pass_on(int.from_bytes(frame[:2], "big"), frame[HEAD_BYTES:])
         else:
             self._take_control(frame)
 

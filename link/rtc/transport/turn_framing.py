@@ -11,12 +11,14 @@ import socket
 import struct
 import weakref
 from dataclasses import dataclass
+from typing import Final
 
 from aioice import stun
 
 from link.rtc.transport.udp_batch import Inbox, Outbox, Target
 
-HEAD = 4
+HEAD_BYTES: Final = 4
+"""The header of ChannelData. RFC 8656 section 12.4."""
 HEADER = struct.Struct("!HH")
 
 
@@ -36,8 +38,6 @@ class Server:
 class Deframer:
     """Cuts a byte stream into STUN messages and ChannelData (RFC 8656 section 12.5). Sans-IO."""
 
-    MAX = 1 << 16
-
     def __init__(self) -> None:
         self._kept = b""
 
@@ -46,11 +46,11 @@ class Deframer:
         data = self._kept + data
         frames: list[bytes] = []
         at, end = 0, len(data)
-        while end - at >= HEAD:
+        while end - at >= HEAD_BYTES:
             first, length = HEADER.unpack_from(data, at)
             if first >> 14 > 1:
                 raise ValueError("neither STUN nor ChannelData")
-            size = (HEAD if first >> 14 else stun.HEADER_LENGTH) + length
+            size = (HEAD_BYTES if first >> 14 else stun.HEADER_LENGTH) + length
             padded = size + -size % 4
             if end - at < padded:
                 break
@@ -65,8 +65,8 @@ class Peeled:
 
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
-        self.views = [view[HEAD:] for view in inbox.views]
-        self.pointers = [pointer + HEAD for pointer in inbox.pointers]
+        self.views = [view[HEAD_BYTES:] for view in inbox.views]
+        self.pointers = [pointer + HEAD_BYTES for pointer in inbox.pointers]
         self.full = inbox.full
         self._lengths = [0] * len(inbox.views)
         self.channels = [0] * len(inbox.views)
@@ -76,8 +76,8 @@ class Peeled:
         inbox = self.inbox
         for index in range(count):
             size = inbox.length(index)
-            first, length = HEADER.unpack_from(inbox.views[index]) if size > HEAD else (0, 0)
-            whole = first >> 14 == 1 and length <= size - HEAD
+            first, length = HEADER.unpack_from(inbox.views[index]) if size > HEAD_BYTES else (0, 0)
+            whole = first >> 14 == 1 and length <= size - HEAD_BYTES
             self._lengths[index] = length if whole else 0
             self.channels[index] = first
 
@@ -91,8 +91,8 @@ class HeadedOutbox(Outbox):
     def __init__(self) -> None:
         super().__init__()
         self._whole = self.views
-        self.views = [view[HEAD:] for view in self.views]
-        self.pointers = [pointer + HEAD for pointer in self.pointers]
+        self.views = [view[HEAD_BYTES:] for view in self.views]
+        self.pointers = [pointer + HEAD_BYTES for pointer in self.pointers]
 
     def head(self, channel: int, count: int) -> None:
         """Put the header before the first `count` packets; their lengths then include it."""
@@ -100,7 +100,7 @@ class HeadedOutbox(Outbox):
         for index in range(count):
             size = lengths[index]
             HEADER.pack_into(whole[index], 0, channel, size)
-            lengths[index] = size + HEAD
+            lengths[index] = size + HEAD_BYTES
 
     def joined(self, count: int) -> bytes:
         """The first `count` packets as a stream has them: padded to four bytes."""

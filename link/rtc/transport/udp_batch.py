@@ -12,25 +12,39 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from cffi import FFI
 from pylibsrtp._binding import ffi as srtp_ffi
 
-SIZE = 2048
-"""Bytes of one buffer; longer datagrams are cut, which no authentication survives."""
-IN_COUNT = 32
-OUT_COUNT = 64
+BUFFER_BYTES: Final = 2048
+"""Of one buffer; longer datagrams are cut, which no authentication survives. chosen: a power of two above an MTU."""
+IN_DATAGRAMS: Final = 32
+"""Received by one call. chosen: five frames of the usual six packets; docs/performance.md (What a packet costs)."""
+OUT_DATAGRAMS: Final = 64
+"""Sent by one call. chosen: more than any common frame; docs/performance.md (Measuring) has one of 51 and of 75."""
+_UDP_SEGMENT_OPTION: Final = 103
+"""Linux's UDP_SEGMENT (linux/udp.h)."""
+_SOL_UDP_LEVEL: Final = 17
+"""Linux's SOL_UDP, the protocol number of UDP (RFC 768)."""
+_MAX_SEGMENTS: Final = 44
+"""Of one message: Linux takes 64 segments and less than 64 KiB, and a packet has 1,400 bytes at most."""
 
-_UDP_SEGMENT = 103
-_SOL_UDP = 17
-_MAX_SEGMENTS = 44  # the kernel takes 64 segments and less than 64 KiB; a packet has 1,400 bytes at most
 _NO_SEGMENTS = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOPROTOOPT)
 _CONTROL = struct.Struct("=QiiHxxxxxx")  # a cmsghdr and its 16-bit value
 
-# Words of a struct mmsghdr and of a struct iovec, as 64-bit Linux lays them out.
-_MESSAGE_WORDS, _NAME, _NAME_LENGTH, _IOV, _IOV_COUNT, _CONTROL_AT, _CONTROL_LENGTH, _LENGTH = 8, 0, 1, 2, 3, 4, 5, 7
-_IOV_WORDS, _BASE, _SPAN = 2, 0, 1
+# Where the words of a struct mmsghdr and of a struct iovec lie, as 64-bit Linux lays them out.
+_MESSAGE_WORDS: Final = 8  # Linux
+_NAME_WORD: Final = 0  # Linux
+_NAME_LENGTH_WORD: Final = 1  # Linux
+_IOV_WORD: Final = 2  # Linux
+_IOV_COUNT_WORD: Final = 3  # Linux
+_CONTROL_WORD: Final = 4  # Linux
+_CONTROL_LENGTH_WORD: Final = 5  # Linux
+_LENGTH_WORD: Final = 7  # Linux
+_IOV_WORDS: Final = 2  # Linux
+_BASE_WORD: Final = 0  # Linux
+_SPAN_WORD: Final = 1  # Linux
 
 
 @functools.cache
@@ -55,13 +69,15 @@ def _address(pointer: Any) -> int:
 
 
 class _Buffers:
-    """`count` buffers of `SIZE` bytes: as memory views and as the pointers that libsrtp takes."""
+    """`count` buffers of `BUFFER_BYTES` bytes: as memory views and as the pointers that libsrtp takes."""
 
     def __init__(self, count: int) -> None:
-        self._memory = srtp_ffi.new("unsigned char[]", count * SIZE + 8)
+        self._memory = srtp_ffi.new("unsigned char[]", count * BUFFER_BYTES + 8)
         whole = memoryview(srtp_ffi.buffer(self._memory)).cast("B")
-        self.views: list[memoryview] = [whole[at : at + SIZE] for at in range(0, count * SIZE, SIZE)]
-        self.pointers: list[Any] = [self._memory + at for at in range(0, count * SIZE, SIZE)]
+        self.views: list[memoryview] = [
+            whole[at : at + BUFFER_BYTES] for at in range(0, count * BUFFER_BYTES, BUFFER_BYTES)
+        ]
+        self.pointers: list[Any] = [self._memory + at for at in range(0, count * BUFFER_BYTES, BUFFER_BYTES)]
 
 
 def _words(count: int) -> tuple[Any, memoryview, int]:
@@ -73,30 +89,30 @@ class Inbox(_Buffers):
     """Receives up to `full` datagrams at once; `views[i][: length(i)]` is the i-th."""
 
     def __init__(self, family: int = socket.AF_INET) -> None:
-        super().__init__(IN_COUNT)
+        super().__init__(IN_DATAGRAMS)
         self._family = family
         self._libc = _libc()
-        self.full = IN_COUNT if self._libc is not None else 1
-        self._addresses: list[Any] = [None] * IN_COUNT
-        self._lengths = [0] * IN_COUNT
+        self.full = IN_DATAGRAMS if self._libc is not None else 1
+        self._addresses: list[Any] = [None] * IN_DATAGRAMS
+        self._lengths = [0] * IN_DATAGRAMS
         if self._libc is None:
             return
         self._pointer, self._message = self._layout()
 
     def _layout(self) -> tuple[Any, memoryview]:
         assert self._libc is not None
-        self._names = srtp_ffi.new("unsigned char[]", 32 * IN_COUNT)
+        self._names = srtp_ffi.new("unsigned char[]", 32 * IN_DATAGRAMS)
         self._name_view = memoryview(srtp_ffi.buffer(self._names)).cast("B")
-        self._iov_memory, iov, iov_at = _words(IN_COUNT * _IOV_WORDS)
-        self._message_memory, message, message_at = _words(IN_COUNT * _MESSAGE_WORDS)
-        for index in range(IN_COUNT):
-            iov[index * _IOV_WORDS + _BASE] = _address(self.pointers[index])
-            iov[index * _IOV_WORDS + _SPAN] = SIZE
+        self._iov_memory, iov, iov_at = _words(IN_DATAGRAMS * _IOV_WORDS)
+        self._message_memory, message, message_at = _words(IN_DATAGRAMS * _MESSAGE_WORDS)
+        for index in range(IN_DATAGRAMS):
+            iov[index * _IOV_WORDS + _BASE_WORD] = _address(self.pointers[index])
+            iov[index * _IOV_WORDS + _SPAN_WORD] = BUFFER_BYTES
             at = index * _MESSAGE_WORDS
-            message[at + _NAME] = _address(self._names) + 32 * index
-            message[at + _NAME_LENGTH] = 32
-            message[at + _IOV] = iov_at + index * _IOV_WORDS * 8
-            message[at + _IOV_COUNT] = 1
+            message[at + _NAME_WORD] = _address(self._names) + 32 * index
+            message[at + _NAME_LENGTH_WORD] = 32
+            message[at + _IOV_WORD] = iov_at + index * _IOV_WORDS * 8
+            message[at + _IOV_COUNT_WORD] = 1
         return self._libc[0].cast("void *", message_at), message
 
     def receive(self, sock: socket.socket) -> int:
@@ -104,7 +120,7 @@ class Inbox(_Buffers):
         if self._libc is None:
             return self._receive_one(sock)
         ffi, library = self._libc
-        count: int = library.recvmmsg(sock.fileno(), self._pointer, IN_COUNT, socket.MSG_DONTWAIT, ffi.NULL)
+        count: int = library.recvmmsg(sock.fileno(), self._pointer, IN_DATAGRAMS, socket.MSG_DONTWAIT, ffi.NULL)
         return max(0, count)
 
     def _receive_one(self, sock: socket.socket) -> int:
@@ -117,7 +133,7 @@ class Inbox(_Buffers):
     def length(self, index: int) -> int:
         if self._libc is None:
             return self._lengths[index]
-        return self._message[index * _MESSAGE_WORDS + _LENGTH]
+        return self._message[index * _MESSAGE_WORDS + _LENGTH_WORD]
 
     def source(self, index: int) -> tuple[str, int]:
         """Where a datagram came from."""
@@ -152,24 +168,24 @@ class Target:
 
 
 class Outbox(_Buffers):
-    """Sends up to `OUT_COUNT` datagrams at once: fill `views[i]`, note its length in `lengths[i]`, then `send`."""
+    """Sends up to `OUT_DATAGRAMS` datagrams at once: fill `views[i]`, note its length in `lengths[i]`, then `send`."""
 
     def __init__(self) -> None:
-        super().__init__(OUT_COUNT)
-        self.lengths = [0] * OUT_COUNT
+        super().__init__(OUT_DATAGRAMS)
+        self.lengths = [0] * OUT_DATAGRAMS
         self._libc = _libc()
         if self._libc is not None:
             self._pointer, self._message, self._iov = self._layout()
 
     def _layout(self) -> tuple[Any, memoryview, memoryview]:
         assert self._libc is not None
-        self._iov_memory, iov, self._iov_at = _words(OUT_COUNT * _IOV_WORDS)
-        self._message_memory, message, message_at = _words(OUT_COUNT * _MESSAGE_WORDS)
-        self._controls = srtp_ffi.new("unsigned char[]", _CONTROL.size * OUT_COUNT)
+        self._iov_memory, iov, self._iov_at = _words(OUT_DATAGRAMS * _IOV_WORDS)
+        self._message_memory, message, message_at = _words(OUT_DATAGRAMS * _MESSAGE_WORDS)
+        self._controls = srtp_ffi.new("unsigned char[]", _CONTROL.size * OUT_DATAGRAMS)
         self._control_at = _address(self._controls)
         self._control_view = memoryview(srtp_ffi.buffer(self._controls)).cast("B")
-        for index in range(OUT_COUNT):
-            iov[index * _IOV_WORDS + _BASE] = _address(self.pointers[index])
+        for index in range(OUT_DATAGRAMS):
+            iov[index * _IOV_WORDS + _BASE_WORD] = _address(self.pointers[index])
         return self._libc[0].cast("void *", message_at), message, iov
 
     def send(self, sock: socket.socket, target: Target, count: int, *, segments: bool) -> tuple[int, bool]:
@@ -202,27 +218,27 @@ class Outbox(_Buffers):
         at = 0
         while start < count:
             size = lengths[start]
-            iov[start * _IOV_WORDS + _SPAN] = size
+            iov[start * _IOV_WORDS + _SPAN_WORD] = size
             end = start + 1
             if segments:
                 while end < count and end - start < _MAX_SEGMENTS and lengths[end] == size:
-                    iov[end * _IOV_WORDS + _SPAN] = size
+                    iov[end * _IOV_WORDS + _SPAN_WORD] = size
                     end += 1
                 if end < count and end - start < _MAX_SEGMENTS and lengths[end] < size:
-                    iov[end * _IOV_WORDS + _SPAN] = lengths[end]
+                    iov[end * _IOV_WORDS + _SPAN_WORD] = lengths[end]
                     end += 1
             run = end - start
-            message[at + _NAME] = target.at
-            message[at + _NAME_LENGTH] = target.length
-            message[at + _IOV] = self._iov_at + start * _IOV_WORDS * 8
-            message[at + _IOV_COUNT] = run
+            message[at + _NAME_WORD] = target.at
+            message[at + _NAME_LENGTH_WORD] = target.length
+            message[at + _IOV_WORD] = self._iov_at + start * _IOV_WORDS * 8
+            message[at + _IOV_COUNT_WORD] = run
             if run > 1:
                 offset = _CONTROL.size * len(runs)
-                _CONTROL.pack_into(self._control_view, offset, 18, _SOL_UDP, _UDP_SEGMENT, size)
-                message[at + _CONTROL_AT] = self._control_at + offset
-                message[at + _CONTROL_LENGTH] = _CONTROL.size
+                _CONTROL.pack_into(self._control_view, offset, 18, _SOL_UDP_LEVEL, _UDP_SEGMENT_OPTION, size)
+                message[at + _CONTROL_WORD] = self._control_at + offset
+                message[at + _CONTROL_LENGTH_WORD] = _CONTROL.size
             else:
-                message[at + _CONTROL_AT] = message[at + _CONTROL_LENGTH] = 0
+                message[at + _CONTROL_WORD] = message[at + _CONTROL_LENGTH_WORD] = 0
             runs.append(run)
             at += _MESSAGE_WORDS
             start = end

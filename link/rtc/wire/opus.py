@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-_FRAME_SECONDS = (
+from typing import Final
+
+_FRAME_S: Final = (
     *(0.01, 0.02, 0.04, 0.06) * 3,  # SILK: NB, MB, WB
     *(0.01, 0.02) * 2,  # hybrid: SWB, FB
     *(0.0025, 0.005, 0.01, 0.02) * 4,  # CELT: NB, WB, SWB, FB
 )
+"""Length of one frame by the configuration in the first byte. RFC 6716 section 3.1."""
+_LONGEST_S: Final = 0.12
+"""No packet is longer. RFC 6716 section 3.2.5."""
 
 
 def duration(packet: bytes) -> float:
@@ -21,5 +26,5 @@ def duration(packet: bytes) -> float:
         count = packet[1] & 0x3F
     else:
         count = (1, 2, 2)[code]
-    seconds = count * _FRAME_SECONDS[toc >> 3]
-    return seconds if seconds <= 0.12001 else 0.0
+    seconds = count * _FRAME_S[toc >> 3]
+    return seconds if seconds <= _LONGEST_S + 1e-5 else 0.0

@@ -9,22 +9,40 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 HEADER = struct.Struct("!BBHII")
-HEADER_SIZE = 12
+HEADER_BYTES: Final = 12
+"""The fixed header. RFC 3550 section 5.1."""
+SR_TYPE: Final = 200
+"""Sender report. RFC 3550 section 12.1."""
+RR_TYPE: Final = 201
+"""Receiver report. RFC 3550 section 12.1."""
+SDES_TYPE: Final = 202
+"""Source description. RFC 3550 section 12.1."""
+BYE_TYPE: Final = 203
+"""Goodbye. RFC 3550 section 12.1."""
+RTPFB_TYPE: Final = 205
+"""Transport layer feedback. RFC 4585 section 6.1."""
+PSFB_TYPE: Final = 206
+"""Payload-specific feedback. RFC 4585 section 6.1."""
+NACK_FMT: Final = 1
+"""Generic NACK. RFC 4585 section 6.2.1."""
+PLI_FMT: Final = 1
+"""Picture loss indication. RFC 4585 section 6.3.1."""
+FIR_FMT: Final = 4
+"""Full intra request. RFC 5104 section 4.3.1."""
+APP_FMT: Final = 15
+"""Application layer feedback, such as REMB. RFC 4585 section 6.4."""
+MAX_NACKED_PACKETS: Final = 256
+"""Sequence numbers of one RTCP datagram that are looked at. docs/media.md (Limits)."""
+MAX_RTCP_PACKETS: Final = 32
+"""A compound of more is malformed, and of more entries of a FIR only so many are looked at. docs/media.md (Limits)."""
 
 _WORD = struct.Struct("!I")
 _REPORT_BLOCK = struct.Struct("!IIIIII")
 _SENDER_INFO = struct.Struct("!IQIII")
 _RTCP_HEADER = struct.Struct("!BBH")
-
-SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
-FMT_NACK, FMT_PLI, FMT_FIR, FMT_APP = 1, 1, 4, 15
-MAX_NACKS = 256
-"""At most so many sequence numbers of one RTCP datagram are looked at."""
-MAX_PACKETS = 32
-"""A compound of more RTCP packets is malformed, and of more entries of a FIR only so many are looked at."""
 
 
 class Rtp(NamedTuple):
@@ -47,12 +65,12 @@ def is_rtcp(data: bytes) -> bool:
 
 def parse_rtp(data: bytes | memoryview, length: int) -> Rtp:
     """Parse the RTP packet in the first `length` bytes of `data`, a buffer that may go on behind it."""
-    if length < HEADER_SIZE:
+    if length < HEADER_BYTES:
         raise ValueError("RTP packet is too short")
     first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
     if first & 0xC0 != 0x80:
         raise ValueError("RTP version is not 2")
-    start = HEADER_SIZE + 4 * (first & 0x0F)
+    start = HEADER_BYTES + 4 * (first & 0x0F)
     extension = extension_end = 0
     if first & 0x10:
         if start + 4 > length:
@@ -166,7 +184,7 @@ def parse_rtcp(data: bytes) -> list[Rtcp]:
     position = count = 0
     while position < len(data):
         count += 1
-        if count > MAX_PACKETS:
+        if count > MAX_RTCP_PACKETS:
             raise ValueError("too many RTCP packets")
         if position + 4 > len(data):
             raise ValueError("RTCP header is cut")
@@ -187,22 +205,22 @@ def parse_rtcp(data: bytes) -> list[Rtcp]:
 
 def _parse_one(kind: int, count: int, body: bytes, items: list[Rtcp]) -> None:
     try:
-        if kind == SR:
+        if kind == SR_TYPE:
             ssrc, ntp, rtp, packets, octets = _SENDER_INFO.unpack_from(body)
             items.append(SenderReport(ssrc, ntp, rtp, packets, octets, _parse_reports(body, 24, count)))
-        elif kind == RR:
+        elif kind == RR_TYPE:
             items.append(ReceiverReport(_WORD.unpack_from(body)[0], _parse_reports(body, 4, count)))
-        elif kind == BYE:
+        elif kind == BYE_TYPE:
             items.append(Bye(struct.unpack_from(f"!{count}I", body)))
-        elif kind == RTPFB and count == FMT_NACK:
+        elif kind == RTPFB_TYPE and count == NACK_FMT:
             asked = sum(len(item.sequences) for item in items if isinstance(item, Nack))
-            items.append(Nack(_WORD.unpack_from(body, 4)[0], _parse_nack(body, MAX_NACKS - asked)))
-        elif kind == PSFB and count == FMT_PLI:
+            items.append(Nack(_WORD.unpack_from(body, 4)[0], _parse_nack(body, MAX_NACKED_PACKETS - asked)))
+        elif kind == PSFB_TYPE and count == PLI_FMT:
             items.append(KeyframeRequest(_WORD.unpack_from(body, 4)[0]))
-        elif kind == PSFB and count == FMT_FIR:
-            ends = min(len(body), 8 + 8 * MAX_PACKETS)
+        elif kind == PSFB_TYPE and count == FIR_FMT:
+            ends = min(len(body), 8 + 8 * MAX_RTCP_PACKETS)
             items.extend(KeyframeRequest(_WORD.unpack_from(body, at)[0]) for at in range(8, ends, 8))
-        elif kind == PSFB and count == FMT_APP and body[8:12] == b"REMB":
+        elif kind == PSFB_TYPE and count == APP_FMT and body[8:12] == b"REMB":
             items.append(_parse_remb(body))
     except struct.error:
         raise ValueError("RTCP packet is cut") from None
@@ -257,19 +275,19 @@ def _reports(reports: Sequence[ReportBlock]) -> bytes:
 
 def build_sender_report(ssrc: int, ntp: int, rtp: int, packets: int, octets: int) -> bytes:
     """An SR without report blocks; the counters are taken modulo 2**32."""
-    return _packet(SR, 0, _SENDER_INFO.pack(ssrc, ntp, rtp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF))
+    return _packet(SR_TYPE, 0, _SENDER_INFO.pack(ssrc, ntp, rtp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF))
 
 
 def build_receiver_report(ssrc: int, reports: Sequence[ReportBlock]) -> bytes:
     """An RR of at most 31 report blocks."""
-    return _packet(RR, len(reports), _WORD.pack(ssrc) + _reports(reports))
+    return _packet(RR_TYPE, len(reports), _WORD.pack(ssrc) + _reports(reports))
 
 
 def build_cname(ssrc: int, cname: str) -> bytes:
     """An SDES packet with one CNAME (RFC 3550 section 6.5)."""
     text = cname.encode()[:255]
     chunk = _WORD.pack(ssrc) + bytes((1, len(text))) + text
-    return _packet(SDES, 1, chunk + bytes(4 - len(chunk) % 4))
+    return _packet(SDES_TYPE, 1, chunk + bytes(4 - len(chunk) % 4))
 
 
 def build_nack(ssrc: int, media: int, sequences: Iterable[int]) -> bytes:
@@ -286,20 +304,20 @@ def build_nack(ssrc: int, media: int, sequences: Iterable[int]) -> bytes:
                 continue
         pairs.append((sequence, 0))
     body = struct.pack("!II", ssrc, media) + b"".join(struct.pack("!HH", first, mask) for first, mask in pairs)
-    return _packet(RTPFB, FMT_NACK, body)
+    return _packet(RTPFB_TYPE, NACK_FMT, body)
 
 
 def build_pli(ssrc: int, media: int) -> bytes:
     """A picture loss indication (RFC 4585 section 6.3.1)."""
-    return _packet(PSFB, FMT_PLI, struct.pack("!II", ssrc, media))
+    return _packet(PSFB_TYPE, PLI_FMT, struct.pack("!II", ssrc, media))
 
 
 def build_remb(ssrc: int, bitrate: int, media: Sequence[int]) -> bytes:
     """A REMB for `bitrate` bit/s over the streams `media`."""
     exponent = max(0, bitrate.bit_length() - 18)
     word = len(media) << 24 | exponent << 18 | bitrate >> exponent
-    return _packet(PSFB, FMT_APP, struct.pack(f"!II4sI{len(media)}I", ssrc, 0, b"REMB", word, *media))
+    return _packet(PSFB_TYPE, APP_FMT, struct.pack(f"!II4sI{len(media)}I", ssrc, 0, b"REMB", word, *media))
 
 
 def build_bye(ssrcs: Sequence[int]) -> bytes:
-    return _packet(BYE, len(ssrcs), struct.pack(f"!{len(ssrcs)}I", *ssrcs))
+    return _packet(BYE_TYPE, len(ssrcs), struct.pack(f"!{len(ssrcs)}I", *ssrcs))

@@ -10,10 +10,14 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-MAX_SDP = 64 * 1024
-MAX_MEDIA = 8
-MAX_CANDIDATES = 50
+MAX_SDP_BYTES: Final = 64 * 1024
+"""A longer description is refused. docs/media.md (Limits)."""
+MAX_MEDIA_LINES: Final = 8
+"""One with more m-lines is refused. docs/media.md (Limits)."""
+MAX_CANDIDATES: Final = 50
+"""More are passed over. docs/media.md (Limits)."""
 
 KINDS = ("audio", "video", "video", "audio", "audio", "video")
 UP_NAMES = ("microphone", "camera", "auxiliary", "", "", "")
@@ -134,12 +138,12 @@ def _usable(text: str) -> Candidate | None:
 
 def parse_description(sdp: str, *, offer: bool) -> SessionDescription:
     """Read an offer or an answer. Raises `InvalidDescription`."""
-    if len(sdp) > MAX_SDP or len(sdp.encode(errors="replace")) > MAX_SDP:
+    if len(sdp) > MAX_SDP_BYTES or len(sdp.encode(errors="replace")) > MAX_SDP_BYTES:
         raise InvalidDescription("description is larger than 64 KiB")
     sections: list[list[str]] = [[]]
     for line in sdp.replace("\r\n", "\n").split("\n"):
         if line.startswith("m="):
-            if len(sections) > MAX_MEDIA:
+            if len(sections) > MAX_MEDIA_LINES:
                 raise InvalidDescription("more than 8 m-lines")
             sections.append([])
         if line:

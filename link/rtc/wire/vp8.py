@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-MAX_PAYLOAD = 1150
-"""Bytes of VP8 data in one packet; with headers, RTX and SRTP it stays under 1,200 bytes of UDP payload."""
+MAX_PAYLOAD_BYTES: Final = 1150
+"""VP8 data in one packet; with headers, RTX and SRTP it stays under the 1,200 bytes of UDP that fit any path.
+docs/network.md (The smallest MTU)."""
 
 
 class Descriptor(NamedTuple):
@@ -106,7 +107,7 @@ def with_ids(payload: bytes, descriptor: Descriptor, picture: int, tl0: int) -> 
 
 def packetise(frame: bytes, picture: int) -> list[bytes]:
     """The payloads of one frame, of about equal size, with a 15-bit picture id."""
-    count = max(1, -(-len(frame) // MAX_PAYLOAD))
+    count = max(1, -(-len(frame) // MAX_PAYLOAD_BYTES))
     size = -(-len(frame) // count) or 1
     identifier = bytes((0x80, 0x80 | picture >> 8 & 0x7F, picture & 0xFF))
     return [

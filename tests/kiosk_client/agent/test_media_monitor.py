@@ -8,9 +8,10 @@ from typing import cast
 
 import pytest
 
-from kiosk_client.agent.media_monitor import AGAIN_S, EVERY_S, QUIET_S, MediaMonitor
+from kiosk_client.agent.media_monitor import AGAIN_S, EVERY_S, MediaMonitor
 from link.rtc.leg import Leg, LegState
 from link.rtc.statistics import LegStatistics
+from link.rtc.transport.liveness import SILENT_AFTER_S
 
 
 class Quiet:
@@ -82,9 +83,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
 
 def test_a_silence_is_told_once_and_its_end_after_a_while(heard: Heard) -> None:
     assert heard.leg is not None
-    heard.leg.quiet = QUIET_S - 0.1  # where nobody speaks a report comes every second
+    heard.leg.quiet = SILENT_AFTER_S - 0.1  # where nobody speaks a report comes every second
     assert heard.after(3 * EVERY_S) == []
-    heard.leg.quiet = QUIET_S + 0.2
+    heard.leg.quiet = SILENT_AFTER_S + 0.2
     assert heard.after(5 * EVERY_S) == [True]
     heard.leg.quiet = 0.1
     assert heard.after(AGAIN_S - 0.1) == [True], "it may go again"
@@ -93,7 +94,7 @@ def test_a_silence_is_told_once_and_its_end_after_a_while(heard: Heard) -> None:
 
 def test_it_looks_as_often_as_it_says(heard: Heard) -> None:
     assert heard.leg is not None
-    heard.leg.quiet = QUIET_S + 0.2
+    heard.leg.quiet = SILENT_AFTER_S + 0.2
     assert heard.after(EVERY_S - 0.01) == []
     assert heard.after(0.02) == [True]
     assert len(heard.loop.timers) == 1, "begun twice, it looks once"
@@ -119,11 +120,11 @@ def test_a_leg_that_is_gone_and_not_replaced_is_not_heard(heard: Heard) -> None:
     heard.leg.state = LegState.CONNECTED
     assert heard.after(EVERY_S) == []
     heard.leg = None
-    assert heard.after(QUIET_S - EVERY_S) == [], "one that is replaced at once is no news"
+    assert heard.after(SILENT_AFTER_S - EVERY_S) == [], "one that is replaced at once is no news"
     heard.leg = Quiet()
     assert heard.after(EVERY_S) == []
     heard.leg.state = LegState.CLOSED
-    assert heard.after(QUIET_S + 2 * EVERY_S) == [True]
+    assert heard.after(SILENT_AFTER_S + 2 * EVERY_S) == [True]
     heard.leg = Quiet()
     assert heard.after(AGAIN_S + 2 * EVERY_S) == [True, False]
 

@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.frame_reader import FrameReader
-from link.rtc.tracks.published_track import GIVE_UP, HISTORY, MAX_MISSING, PATIENCE, Arrival, Packet, PublishedTrack
+from link.rtc.tracks.published_track import (
+    GIVE_UP_S,
+    HISTORY_PACKETS,
+    MAX_MISSING_PACKETS,
+    PATIENCE_S,
+    Arrival,
+    Packet,
+    PublishedTrack,
+)
 from link.rtc.wire.rtp import parse_rtp
 from link.rtc.wire.vp8 import packetise
 from tests.link.rtc.network import Conditions, Direction
@@ -156,8 +164,8 @@ class World:
         self.flow.receive_run(run, self.now)
 
     def _check_bounds(self) -> None:
-        assert len(self.flow._missing) <= MAX_MISSING
-        assert len(self.flow._history) <= HISTORY[self.kind]
+        assert len(self.flow._missing) <= MAX_MISSING_PACKETS
+        assert len(self.flow._history) <= HISTORY_PACKETS[self.kind]
         assert len(self.tap._pending) <= 1025
         assert len(self.slot._resent) <= 512
 
@@ -221,7 +229,7 @@ def test_one_stream_or_a_declared_gap(kind: str, seed: int, conditions: Conditio
     world.runs(4)
     for direction in (world.there, world.back):
         direction.conditions = Conditions()
-    world.runs(PATIENCE + GIVE_UP + 1)
+    world.runs(PATIENCE_S + GIVE_UP_S + 1)
     world.check_tap()
     world.check_flow()
     world.check_slot()
@@ -244,7 +252,7 @@ def test_also_when_the_publisher_begins_anew(
         world.begin_anew(announced=each)
     for direction in (world.there, world.back):
         direction.conditions = Conditions()
-    world.runs(PATIENCE + GIVE_UP + 2)
+    world.runs(PATIENCE_S + GIVE_UP_S + 2)
     world.check_tap()
     world.check_flow()
     world.check_slot()
@@ -259,7 +267,7 @@ def test_numbers_and_times_wrap_under_loss(kind: str) -> None:
     world.sequence, world.stamp = 0xFFF0, 0xFFFFF000
     world.runs(6)
     world.there.conditions = world.back.conditions = Conditions()
-    world.runs(PATIENCE + 1)
+    world.runs(PATIENCE_S + 1)
     world.check_tap()
     world.check_flow()
     world.check_slot()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.bandwidth_allocation import MIN_REMB, REMB_LIFE, divide
-from link.rtc.congestion.delay_based import MAXIMUM, MINIMUM
+from link.rtc.bandwidth_allocation import MIN_REMB_BPS, REMB_LIFE_S, divide
+from link.rtc.congestion.delay_based import MAX_ESTIMATE_BPS, MIN_ESTIMATE_BPS
 from link.rtc.rtcp_session import RtcpSession
 from link.rtc.tracks.demuxer import Demuxer
 from link.rtc.tracks.forwarded_track import ForwardedTrack
@@ -17,7 +17,7 @@ from link.rtc.wire.rtp import ReceiverReport, Remb, ReportBlock, Rtcp, parse_rtc
 from link.rtc.wire.sdp import Media
 
 KEYFRAME = b"\x10\x00" + bytes(20)
-RATES = st.integers(30_000, MAXIMUM)
+RATES = st.integers(30_000, MAX_ESTIMATE_BPS)
 PRECISION = 0.001  # of REMB: 18 bits of mantissa
 
 
@@ -86,7 +86,7 @@ class Hop:
         return [slot.available for slot in self.slots]
 
 
-@given(st.integers(1000, MAXIMUM), st.lists(st.just(0) | RATES, min_size=1, max_size=6))
+@given(st.integers(1000, MAX_ESTIMATE_BPS), st.lists(st.just(0) | RATES, min_size=1, max_size=6))
 def test_shares_are_within_their_limits_and_the_total(total: int, limits: list[int]) -> None:
     shares = divide(total, limits)
     assert sum(shares) <= total
@@ -110,7 +110,7 @@ def test_without_a_total_each_has_its_own_limit() -> None:
 WATCHED = st.lists(st.lists(st.just(0) | RATES, max_size=3), min_size=1, max_size=3)
 
 
-@given(WATCHED, st.integers(MINIMUM, MAXIMUM))
+@given(WATCHED, st.integers(MIN_ESTIMATE_BPS, MAX_ESTIMATE_BPS))
 def test_no_source_is_told_more_than_its_narrowest_subscriber_takes(watched: list[list[int]], estimate: int) -> None:
     hop = Hop(watched)
     hop.ingress.estimator.estimate = estimate
@@ -124,16 +124,16 @@ def test_no_source_is_told_more_than_its_narrowest_subscriber_takes(watched: lis
             assert remb.bitrate <= min(narrowest[number] or estimate, estimate)
     expected = divide(estimate, narrowest)
     for share, whole in zip(shares, expected, strict=True):
-        assert share >= whole * (1 - PRECISION) - 3 or sum(narrowest) < MIN_REMB
+        assert share >= whole * (1 - PRECISION) - 3 or sum(narrowest) < MIN_REMB_BPS
 
 
-@given(WATCHED, st.integers(MINIMUM, MAXIMUM))
+@given(WATCHED, st.integers(MIN_ESTIMATE_BPS, MAX_ESTIMATE_BPS))
 def test_a_browser_is_told_one_sum(watched: list[list[int]], estimate: int) -> None:
     hop = Hop(watched, trusted=False)
     hop.ingress.estimator.estimate = estimate
     hop.run(0.2)
     narrowest = [min((limit for limit in limits if limit), default=estimate) for limits in watched]
-    expected = max(MIN_REMB, min(estimate, sum(narrowest)))
+    expected = max(MIN_REMB_BPS, min(estimate, sum(narrowest)))
     assert [remb.ssrcs for remb in hop.told] == [tuple(slot.ssrc for slot in hop.slots)]
     assert expected * (1 - PRECISION) <= hop.told[0].bitrate <= expected
 
@@ -154,7 +154,7 @@ def test_a_source_that_narrows_is_told_at_once() -> None:
     assert documents <= 200_000
     hop.viewers[1][0].rate = 0
     camera, documents = hop.run(1.1)
-    assert (camera, documents) == (2_000_000, MAXIMUM - 2_000_000), "and hears of better times a second later"
+    assert (camera, documents) == (2_000_000, MAX_ESTIMATE_BPS - 2_000_000), "and hears of better times a second later"
 
 
 def test_the_rest_is_for_who_sends() -> None:
@@ -186,7 +186,7 @@ def test_only_a_narrow_path_between_our_ends_gets_no_second_copies() -> None:
     hop.ingress.estimator.estimate = 1_000_000
     hop.run(0.3)
     assert [slot.narrow for slot in hop.slots] == [True, True]
-    hop.viewers[0][0].rate, hop.ingress.estimator.estimate = 0, MAXIMUM
+    hop.viewers[0][0].rate, hop.ingress.estimator.estimate = 0, MAX_ESTIMATE_BPS
     hop.run(1.2)
     assert [slot.narrow for slot in hop.slots] == [False, False]
 
@@ -204,7 +204,7 @@ def test_a_browser_that_is_believed_is_narrow() -> None:
 def test_an_old_word_about_one_stream_is_forgotten() -> None:
     hop = Hop([[400_000], [0]])
     hop.run(1.2)
-    hop.now += REMB_LIFE + 1
+    hop.now += REMB_LIFE_S + 1
     for source in hop.sources:
         source.receive(7, 7, True, KEYFRAME, hop.now)
     hop.sender.tick(hop.now)
@@ -257,7 +257,7 @@ class Dropping:
                 source.receive(self._sequence & 0xFFFF, int(now * 90_000), True, KEYFRAME + bytes(1178), now)
             self._lost += max(round(self.share * packets), packets - round(self.rate / 10 / 9600))
             report = ReportBlock(slot.ssrc, 0, self._lost, 0x10000 + self._sequence, 0, 0, 0)
-            self.hop.sender.handle([Remb(MAXIMUM, ()), ReceiverReport(1, (report,))], now)
+            self.hop.sender.handle([Remb(MAX_ESTIMATE_BPS, ()), ReceiverReport(1, (report,))], now)
             self.hop.sender.tick(now)
             self.shares.append(slot.available)
 

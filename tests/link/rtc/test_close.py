@@ -49,7 +49,7 @@ async def closes(*legs: Leg) -> None:
 @pytest.fixture
 def silent_stun(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     """A STUN server that never answers, waited for less long than usual."""
-    monkeypatch.setattr("link.rtc.transport.ice_dtls.STUN_TIMEOUT", 0.6)
+    monkeypatch.setattr("link.rtc.transport.ice_dtls.STUN_TIMEOUT_S", 0.6)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 0))
     return sock
@@ -237,7 +237,7 @@ async def test_a_datagram_comes_as_the_handshake_is_cancelled(turns: int) -> Non
 
 async def test_what_aiortc_does_not_stop_in_time_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tasks for ICE go on otherwise: the one that waits for events, and the one that asks for consent."""
-    monkeypatch.setattr("link.rtc.transport.ice_dtls.CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr("link.rtc.transport.ice_dtls.CLOSE_TIMEOUT_S", 0.1)
     pair, never = Pair(), asyncio.Event()
     await pair.connect()
     for leg in (pair.offerer, pair.answerer):

@@ -12,7 +12,7 @@ from link.rtc.forwarding_policy import (
     AUDIO,
     HOLD,
     MONITOR,
-    SPEAKING,
+    SPEAKING_S,
     TALK,
     VIDEO,
     ForwardingPolicy,
@@ -183,6 +183,6 @@ def test_whatever_happens_slots_are_used_well(comings: list[tuple[set[str], dict
                 assert all(slot in taken for slot in slots if slot != fixed)
         for slot, source in before.items():
             if source in wanted and taken.get(slot) != source:
-                assert now - spoke.get(taken[slot].participant, float("-inf")) < SPEAKING
+                assert now - spoke.get(taken[slot].participant, float("-inf")) < SPEAKING_S
                 assert source in places.waiting
         before = taken

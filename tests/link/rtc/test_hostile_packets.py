@@ -16,10 +16,10 @@ import pytest
 from link.rtc.tracks.capture_clock import ntp_time
 from link.rtc.tracks.demuxer import MAX_STREAMS
 from link.rtc.tracks.forwarded_track import ForwardedTrack
-from link.rtc.tracks.published_track import HISTORY, MAX_MISSING, MISSED_PER_SECOND, PublishedTrack
+from link.rtc.tracks.published_track import HISTORY_PACKETS, MAX_MISSING_PACKETS, MISSED_PACKETS_PER_S, PublishedTrack
 from link.rtc.wire.rtp import (
-    MAX_NACKS,
-    MAX_PACKETS,
+    MAX_NACKED_PACKETS,
+    MAX_RTCP_PACKETS,
     KeyframeRequest,
     Nack,
     Remb,
@@ -231,17 +231,19 @@ def test_a_hostile_viewer_does_not_starve_the_others(liar: bool) -> None:
 def test_one_datagram_asks_for_256_packets_however_it_says_so() -> None:
     for entries, packets in ((330, 1), (8, 30), (1, 32), (16, 17)):
         asked = [item for item in parse_rtcp(nacks(entries, packets)) if isinstance(item, Nack)]
-        assert 0 < sum(len(item.sequences) for item in asked) <= MAX_NACKS
-    whole = build_nack(1, SHOWN, range(0, 2 * MAX_NACKS, 2))
-    assert parse_rtcp(whole) == [Nack(SHOWN, tuple(range(0, 2 * MAX_NACKS, 2)))], "as many as we ask for ourselves"
+        assert 0 < sum(len(item.sequences) for item in asked) <= MAX_NACKED_PACKETS
+    whole = build_nack(1, SHOWN, range(0, 2 * MAX_NACKED_PACKETS, 2))
+    assert parse_rtcp(whole) == [Nack(SHOWN, tuple(range(0, 2 * MAX_NACKED_PACKETS, 2)))], (
+        "as many as we ask for ourselves"
+    )
 
 
 def test_a_compound_of_very_many_is_no_compound() -> None:
-    assert len(parse_rtcp(build_pli(1, 2) * MAX_PACKETS)) == MAX_PACKETS
+    assert len(parse_rtcp(build_pli(1, 2) * MAX_RTCP_PACKETS)) == MAX_RTCP_PACKETS
     with pytest.raises(ValueError, match="too many"):
-        parse_rtcp(build_pli(1, 2) * (MAX_PACKETS + 1))
+        parse_rtcp(build_pli(1, 2) * (MAX_RTCP_PACKETS + 1))
     fir = rtcp(206, 4, struct.pack("!II", 1, 0) + struct.pack("!II", SHOWN, 0) * 165)
-    assert parse_rtcp(fir) == [KeyframeRequest(SHOWN)] * MAX_PACKETS
+    assert parse_rtcp(fir) == [KeyframeRequest(SHOWN)] * MAX_RTCP_PACKETS
 
 
 @pytest.mark.parametrize("bitrate", [0, 1, 2**17, 2**18 - 1, 2**31, 2**64, 2**81 - 2**63])
@@ -262,9 +264,9 @@ def test_numbers_that_leap_are_repaired_only_as_far_as_a_network_loses() -> None
         now += 0.002
         flow.receive(index * 200 & 0xFFFF, 3000 * index, False, DELTA, now)
         flow.repair(now)
-    assert len(asked) <= MISSED_PER_SECOND + MAX_MISSING
-    assert len(flow._missing) <= MAX_MISSING
-    assert len(flow._history) == HISTORY["video"]
+    assert len(asked) <= MISSED_PACKETS_PER_S + MAX_MISSING_PACKETS
+    assert len(flow._missing) <= MAX_MISSING_PACKETS
+    assert len(flow._history) == HISTORY_PACKETS["video"]
 
 
 def test_what_a_long_outage_misses_does_not_count_against_what_comes_after() -> None:

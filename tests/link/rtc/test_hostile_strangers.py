@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from link.rtc.leg import Leg, LegState
 from link.rtc.relay import Relay
-from link.rtc.transport.stun_filter import MAX_QUEUED
+from link.rtc.transport.stun_filter import MAX_QUEUED_DATAGRAMS
 from link.tasks import cancel, spawn
 from tests.link.rtc.fuzz.test_network import client_hello, where
 from tests.link.rtc.test_leg import Camera, Pair, Recorded, until
@@ -122,7 +122,7 @@ async def test_what_a_strangers_datagram_costs(pair: Pair, kind: str) -> None:
     assert logs == [], "a line for each would be an attack on the disk"
     assert len(asyncio.all_tasks()) == tasks
     assert len(connection._remote_candidates) == known, "nobody was learnt"
-    assert connection._queue.qsize() <= MAX_QUEUED
+    assert connection._queue.qsize() <= MAX_QUEUED_DATAGRAMS
     assert leg.state is LegState.CONNECTED
 
 

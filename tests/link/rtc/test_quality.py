@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.rtc.quality import BETTER_AFTER, WORSE_AFTER, Judge, Judgement, NetworkQuality, Reason
+from link.rtc.quality import BETTER_AFTER_S, WORSE_AFTER_S, Judge, Judgement, NetworkQuality, Reason
 from link.rtc.statistics import ForwardedTrackStatistics, LegStatistics, PublishedTrackStatistics
 
 GOOD, WEAK, BAD = NetworkQuality
@@ -119,8 +119,8 @@ def test_worse_is_said_soon_and_better_late() -> None:
     network.runs(20)
     (worse_at, worse), (better_at, better) = network.told
     assert (worse, better) == (Judgement(WEAK, Reason.DELAY), Judgement(GOOD, None))
-    assert WORSE_AFTER <= worse_at - begin <= WORSE_AFTER + 2
-    assert BETTER_AFTER <= better_at - end <= BETTER_AFTER + 2
+    assert WORSE_AFTER_S <= worse_at - begin <= WORSE_AFTER_S + 2
+    assert BETTER_AFTER_S <= better_at - end <= BETTER_AFTER_S + 2
 
 
 def test_a_moment_is_not_told() -> None:
@@ -196,7 +196,7 @@ def test_whatever_comes_it_changes_seldom_and_remembers_little(rng: random.Rando
             loss=rng.random() / 5,
             limit=rng.randrange(1, 2_000_000),
         )
-        assert len(network.judge._opinions) <= BETTER_AFTER / 0.1 + 2
+        assert len(network.judge._opinions) <= BETTER_AFTER_S / 0.1 + 2
         assert len(network.judge._counts) <= 20
     for (_, old), (_, new) in itertools.pairwise(network.told):
         assert new != old
@@ -206,4 +206,4 @@ def test_whatever_comes_it_changes_seldom_and_remembers_little(rng: random.Rando
     began = [levels[0], *(new for old, new in itertools.pairwise(levels) if new[1] != old[1])] if levels else []
     for (before, old_level), (at, new_level) in itertools.pairwise(began):
         if new_level < old_level:
-            assert at - before >= BETTER_AFTER - WORSE_AFTER - step
+            assert at - before >= BETTER_AFTER_S - WORSE_AFTER_S - step

@@ -15,8 +15,8 @@ import pytest
 from aioice import stun
 
 from link.rtc.leg import LegState
-from link.rtc.transport.candidate_pairs import KEPT
-from link.rtc.transport.consent import MAX_ASKED, ConsentChecks
+from link.rtc.transport.candidate_pairs import KEPT_ADDRESSES
+from link.rtc.transport.consent import MAX_ASKED_CHECKS, ConsentChecks
 from link.rtc.transport.ice_dtls import IceDtlsTransport
 from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
@@ -194,7 +194,7 @@ async def test_consent_goes_on_at_the_new_address(pair: Pair) -> None:
 @pytest.mark.alone
 async def test_a_nat_that_forgets_again_and_again_fills_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Far more often than there are addresses that a far end may have (64)."""
-    monkeypatch.setattr("link.rtc.transport.ice_dtls.MOVES_EVERY", 0.0)
+    monkeypatch.setattr("link.rtc.transport.ice_dtls.MOVE_EVERY_S", 0.0)
     path = LossyPath()
     await pair.connect(path)
     connection = pair.answerer._transport._connection
@@ -203,8 +203,8 @@ async def test_a_nat_that_forgets_again_and_again_fills_nothing(pair: Pair, monk
             await path.rebind()
             await followed(pair)
         await more(pair, up=True, down=True)
-    assert len(connection._remote_candidates) <= KEPT + 2
-    assert len(connection._check_list) <= KEPT + 2
+    assert len(connection._remote_candidates) <= KEPT_ADDRESSES + 2
+    assert len(connection._check_list) <= KEPT_ADDRESSES + 2
     assert connection._nominated[1] in connection._check_list
     assert pair.states["answerer"] == [LegState.CONNECTING, LegState.CONNECTED]
 
@@ -373,6 +373,6 @@ def test_what_does_not_count() -> None:
 def test_questions_without_answers_are_forgotten() -> None:
     checks = ConsentChecks()
     first = asked(checks)
-    rest = [asked(checks) for _ in range(MAX_ASKED)]
+    rest = [asked(checks) for _ in range(MAX_ASKED_CHECKS)]
     assert not checks.concerns(answer(first))
     assert all(checks.concerns(answer(request)) for request in rest)

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from link.rtc.bandwidth_allocation import BELIEVED_FOR, MIN_REMB
-from link.rtc.congestion.delay_based import MAXIMUM
-from link.rtc.pacer import MOST, Pacer
+from link.rtc.bandwidth_allocation import BELIEVED_FOR_S, MIN_REMB_BPS
+from link.rtc.congestion.delay_based import MAX_ESTIMATE_BPS
+from link.rtc.pacer import MAX_WAIT_S, Pacer
 from link.rtc.rtcp_session import RtcpSession
 from link.rtc.tracks.capture_clock import ntp_time
 from link.rtc.tracks.demuxer import Demuxer
@@ -219,7 +219,7 @@ class TestBandwidth:
         spoken = Spoken()
         spoken.media(1.0)
         spoken.control.tick(1.0)
-        assert spoken.told() == [MAXIMUM]
+        assert spoken.told() == [MAX_ESTIMATE_BPS]
 
     def test_says_nothing_without_video(self) -> None:
         spoken = Spoken()
@@ -232,10 +232,10 @@ class TestBandwidth:
         spoken.control.tick(1.0)
         spoken.ingress.estimator.estimate = 1_000_000
         spoken.control.tick(1.1)
-        assert spoken.told() == [MAXIMUM, pytest.approx(1_000_000, rel=0.001)]
+        assert spoken.told() == [MAX_ESTIMATE_BPS, pytest.approx(1_000_000, rel=0.001)]
         spoken.ingress.estimator.estimate = 10
         spoken.control.tick(1.2)
-        assert spoken.told()[-1] == pytest.approx(MIN_REMB, rel=0.001)
+        assert spoken.told()[-1] == pytest.approx(MIN_REMB_BPS, rel=0.001)
 
     def test_less_is_asked_for_while_a_queue_stands(self) -> None:
         spoken = Spoken()
@@ -285,7 +285,7 @@ class TestBandwidth:
             spoken.control.handle([Remb(500_000, ())], now)
             spoken.control.tick(now)
             limits.append(spoken.slot.available)
-        steady = round(10 * (BELIEVED_FOR - 1.1))
+        steady = round(10 * (BELIEVED_FOR_S - 1.1))
         assert set(limits[:steady]) == {500_000}
         assert limits[steady + 40] > 550_000, "then there is more and more room"
         assert all(after >= before for before, after in pairwise(limits) if after)
@@ -313,7 +313,7 @@ class TestBandwidth:
                 more = more or (now - began if spoken.slot.available > 220_000 else 0.0)
             assert now - began < more + 5, "faster and faster"
             waits.append(more)
-        assert waits[0] < BELIEVED_FOR + 2
+        assert waits[0] < BELIEVED_FOR_S + 2
         assert waits[1] > 1.5 * waits[0]
         assert waits[2] > 1.5 * waits[1]
 
@@ -389,7 +389,7 @@ class TestBandwidth:
                 spoken.control.release(now)
                 spoken.control.tick(now)
             spoken.slot.detach()
-            for _ in range(round(2 * MOST * 50)):
+            for _ in range(round(2 * MAX_WAIT_S * 50)):
                 now += 0.02
                 spoken.control.measured(0.02, now)
                 spoken.control.release(now)

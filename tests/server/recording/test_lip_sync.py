@@ -16,7 +16,7 @@ from link.rtc.tracks.demuxer import Demuxer
 from link.rtc.tracks.depacketizer import EncodedFrame
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.frame_reader import FrameReader
-from link.rtc.tracks.published_track import CLOCK_RATES, PublishedTrack
+from link.rtc.tracks.published_track import CLOCK_RATES_HZ, PublishedTrack
 from link.rtc.wire.rtp import Rtp, SenderReport, parse_rtcp, parse_rtp
 from link.rtc.wire.sdp import Media
 from server.blobs.suite import SUITES
@@ -101,7 +101,7 @@ class Participant:
             self.skews.append((self.capture[track], self.errors["picture"] - self.errors["sound"]))
 
     def stamp(self, track: str, moment: float) -> int:
-        rate = CLOCK_RATES[KINDS[track]]
+        rate = CLOCK_RATES_HZ[KINDS[track]]
         return (self.origin[track] + round(moment * (1 + self.drift[track]) * rate)) & 0xFFFFFFFF
 
     def restart(self, track: str) -> None:

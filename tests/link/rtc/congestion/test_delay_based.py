@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from link.rtc.congestion.delay_based import MAXIMUM, MINIMUM, DelayBasedEstimator
+from link.rtc.congestion.delay_based import MAX_ESTIMATE_BPS, MIN_ESTIMATE_BPS, DelayBasedEstimator
 
 
 class Link:
@@ -40,7 +40,7 @@ class Link:
 def test_a_good_path_is_left_alone() -> None:
     link = Link(50e6)
     link.send(1.5e6, 20)
-    assert link.estimator.estimate == MAXIMUM
+    assert link.estimator.estimate == MAX_ESTIMATE_BPS
     assert link.estimator.incoming == pytest.approx(1.5e6, rel=0.1)
 
 
@@ -53,7 +53,7 @@ def test_so_is_a_path_with_jitter() -> None:
 def test_a_full_path_is_noticed() -> None:
     link = Link(1e6)
     link.send(1.5e6, 4)
-    assert MINIMUM <= link.estimator.estimate < 1.05e6
+    assert MIN_ESTIMATE_BPS <= link.estimator.estimate < 1.05e6
 
 
 def test_the_queue_of_a_path_that_narrows_drains_within_a_second() -> None:
@@ -76,7 +76,7 @@ def test_a_queue_is_seen_while_it_is_short(bitrate: float) -> None:
     link.send(bitrate, 5)
     link.rate = 0.55 * bitrate
     began = link.now
-    while link.estimator.estimate == MAXIMUM:
+    while link.estimator.estimate == MAX_ESTIMATE_BPS:
         link.send(bitrate, 0.02)
     assert link.now - began < 0.35
     assert link._free - link.now < 0.25
@@ -110,8 +110,8 @@ def jittered(estimator: DelayBasedEstimator, jitter: float, seconds: float, seed
 @pytest.mark.parametrize("jitter", [0.03, 0.1, 0.2, 0.3])
 def test_jitter_with_packets_that_overtake_is_no_queue(jitter: float, seed: int) -> None:
     """For a minute, and when it comes out of the blue as well: a queue lets nobody overtake."""
-    assert jittered(DelayBasedEstimator(), jitter, 60, seed) == MAXIMUM
-    assert jittered(DelayBasedEstimator(), jitter, 30, seed, calm=5) == MAXIMUM
+    assert jittered(DelayBasedEstimator(), jitter, 60, seed) == MAX_ESTIMATE_BPS
+    assert jittered(DelayBasedEstimator(), jitter, 30, seed, calm=5) == MAX_ESTIMATE_BPS
 
 
 def test_a_path_that_narrows_is_seen_through_jitter() -> None:
@@ -126,7 +126,7 @@ def test_a_path_that_narrows_is_seen_through_jitter() -> None:
     seen = []
     for arrival, sent in sorted(arrivals):
         estimator.add(int((sent + 60) * 262144) & 0xFFFFFF, 1000 + arrival, 1200)
-        if estimator.estimate < MAXIMUM:
+        if estimator.estimate < MAX_ESTIMATE_BPS:
             seen.append(arrival - 0.15 - 10)
     assert seen[0] < 1.2
     assert 0.25e6 < estimator.estimate < 0.6e6
@@ -170,7 +170,7 @@ def test_a_pause_is_not_congestion() -> None:
     link.send(1e6, 5)
     link.now += 30
     link.send(1e6, 5)
-    assert link.estimator.estimate == MAXIMUM
+    assert link.estimator.estimate == MAX_ESTIMATE_BPS
 
 
 def test_reordered_and_absurd_times_do_no_harm() -> None:
@@ -178,14 +178,14 @@ def test_reordered_and_absurd_times_do_no_harm() -> None:
     estimator = DelayBasedEstimator()
     for step in range(5000):
         estimator.add(chance.randrange(1 << 24), 10 + step * 0.001, 1200)
-    assert MINIMUM <= estimator.estimate <= MAXIMUM
+    assert MIN_ESTIMATE_BPS <= estimator.estimate <= MAX_ESTIMATE_BPS
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_hiccups_do_not_ratchet_it_down(seed: int) -> None:
     """A minute of 20 pictures and 50 sounds a second, where nothing is read for 30 to 95 ms, ten times a second."""
     chance = random.Random(seed)
-    estimator, lowest = DelayBasedEstimator(), MAXIMUM
+    estimator, lowest = DelayBasedEstimator(), MAX_ESTIMATE_BPS
     now, held, last = 1000.0, 0.0, 0.0
     hiccup = now + chance.expovariate(10)
     for _ in range(60 * 20):
@@ -208,7 +208,7 @@ def test_our_own_lateness_is_not_taken_for_the_paths() -> None:
     for _ in range(20):
         link._last = link.now + 0.4  # nothing is read for 400 ms, then all at once
         link.send(1e6, 0.7)
-    assert link.estimator.estimate == MAXIMUM
+    assert link.estimator.estimate == MAX_ESTIMATE_BPS
 
 
 def starved(link: Link, seconds: float, seed: int) -> int:

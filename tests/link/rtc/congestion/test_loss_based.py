@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.congestion.loss_based import FREE, LOWEST, MUCH, LossBasedEstimator
+from link.rtc.congestion.loss_based import FREE_BPS, LOWEST_BPS, MUCH_SHARE, LossBasedEstimator
 
 PACKET = 9600  # bits
 
@@ -53,7 +53,7 @@ def test_a_little_loss_is_left_alone(loss: float, seed: int) -> None:
 def test_a_path_that_loses_whatever_is_sent_is_tried_and_then_left_alone(loss: float, wish: float, seed: int) -> None:
     path = Path(wish, loss=loss, seed=seed)
     path.run(60)
-    assert min(path.sent) >= LOWEST
+    assert min(path.sent) >= LOWEST_BPS
     assert sum(path.sent) / 60 > 0.7 * wish, "for seconds, not for good"
 
 
@@ -63,7 +63,7 @@ def test_what_a_router_drops_is_not_sent_any_more(rate: float, wish: float, seed
     path.run(60)
     assert path.sent[4] < rate, "within five seconds"
     assert max(path.lost[4:]) < 0.3, "in a second that looks whether there is more room"
-    assert sum(path.lost[10:]) / 50 < MUCH / 2
+    assert sum(path.lost[10:]) / 50 < MUCH_SHARE / 2
     assert min(path.sent) >= 0.7 * rate
     assert path.excess.usual == 0.0
 
@@ -87,7 +87,7 @@ def test_a_router_that_drops_no_more_is_found_out(seed: int) -> None:
     path.rate = 1e12
     path.run(30)
     assert path.sent[-1] == 1.5e6
-    assert path.excess.ceiling == FREE
+    assert path.excess.ceiling == FREE_BPS
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -96,7 +96,7 @@ def test_a_router_that_is_gone_does_not_count_against_a_radio(seed: int) -> None
     path.run(20)
     path.rate = 1e12
     path.run(40)
-    assert path.excess.ceiling == FREE
+    assert path.excess.ceiling == FREE_BPS
     path.loss = 0.3
     path.run(30)
     assert sum(path.sent[-20:]) / 20 > 0.75 * 1.5e6, "chance makes it look again now and then"
@@ -123,7 +123,7 @@ def test_a_path_that_is_known_to_lose_may_narrow_all_the_same() -> None:
 def test_nobody_is_asked_for_less_than_sound_needs() -> None:
     path = Path(1e6, rate=20_000)
     path.run(30)
-    assert min(path.sent) >= LOWEST
+    assert min(path.sent) >= LOWEST_BPS
 
 
 def test_silence_and_a_new_beginning_are_no_loss() -> None:
@@ -133,13 +133,13 @@ def test_silence_and_a_new_beginning_are_no_loss() -> None:
     excess.observe(90, 30, 10**6, 3.0)
     excess.observe(180, 120, 10**6, 4.0)
     excess.observe(300, 240, 10**6, 5.0)
-    assert excess.ceiling == FREE
+    assert excess.ceiling == FREE_BPS
     excess.observe(9000, 240, 10**6, 60.0)
-    assert excess.ceiling == FREE
+    assert excess.ceiling == FREE_BPS
 
 
 def test_packets_that_are_too_few_say_nothing() -> None:
     excess = LossBasedEstimator()
     for second in range(20):
         excess.observe(second * 4, second, 10**6, float(second))
-    assert excess.ceiling == FREE
+    assert excess.ceiling == FREE_BPS

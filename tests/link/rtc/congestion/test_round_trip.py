@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from link.rtc.congestion.round_trip import MUCH_DELAY, STANDING, RoundTrips
+from link.rtc.congestion.round_trip import LONG_S, STANDING_S, RoundTrips
 
 
 def ask(trips: RoundTrips, took: list[float | None], *, begin: float = 10.0, every: float = 0.1) -> float | None:
@@ -74,13 +74,13 @@ def test_a_report_answers_a_packet_that_left_earlier() -> None:
     trips = RoundTrips()
     trips.add(0.01, 1.0)
     for _ in range(5):
-        trips.add(1.5 * STANDING, 2.0)
+        trips.add(1.5 * STANDING_S, 2.0)
     assert not trips.queue(2.0)
     assert not trips.long(2.0)
     for _ in range(20):
-        trips.add(0.05 + MUCH_DELAY, 2.1)
+        trips.add(0.05 + LONG_S, 2.1)
     assert trips.long(2.1)
-    assert trips.value == pytest.approx(0.05 + MUCH_DELAY, rel=0.01)
+    assert trips.value == pytest.approx(0.05 + LONG_S, rel=0.01)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -115,7 +115,7 @@ def test_a_queue_in_which_the_checks_stand_is_seen_before_one_comes_back() -> No
             trips.asked(now)
         if seen is None and trips.overdue(now):
             seen = now - 10
-    assert seen == pytest.approx(0.03 + STANDING + 0.1, abs=0.01), "the third one"
+    assert seen == pytest.approx(0.03 + STANDING_S + 0.1, abs=0.01), "the third one"
     assert not trips.queue(now)
     assert not trips.overdue(now + 1), "by then they are lost"
     trips.add(0.02, now, check=True)

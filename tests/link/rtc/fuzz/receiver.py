@@ -12,11 +12,11 @@ from pylibsrtp import Policy, Session
 from link.rtc.relay import FrameReader
 from link.rtc.rtcp_session import RtcpSession
 from link.rtc.tracks import frame_reader as tap_module
-from link.rtc.tracks.capture_clock import MAX_AHEAD
+from link.rtc.tracks.capture_clock import MAX_AHEAD_S
 from link.rtc.tracks.demuxer import MAX_STREAMS, Demuxer
-from link.rtc.tracks.depacketizer import MAX_FRAME, EncodedFrame, MediaGap
+from link.rtc.tracks.depacketizer import MAX_FRAME_BYTES, EncodedFrame, MediaGap
 from link.rtc.tracks.forwarded_track import ForwardedTrack
-from link.rtc.tracks.published_track import HISTORY, MAX_MISSING, PublishedTrack
+from link.rtc.tracks.published_track import HISTORY_PACKETS, MAX_MISSING_PACKETS, PublishedTrack
 from link.rtc.tracks.voice_activity import VoiceActivity
 from link.rtc.transport.srtp import SrtpBuffer, SrtpError
 from link.rtc.transport.udp_batch import Inbox
@@ -100,15 +100,15 @@ class Receiver:
         """Nothing grew without bound, and what goes on to others is sane."""
         assert len(self.ingress._strays) <= MAX_STREAMS
         for name, flow in self.flows.items():
-            assert len(flow._missing) <= MAX_MISSING
-            assert len(flow._history) <= HISTORY[flow.kind]
+            assert len(flow._missing) <= MAX_MISSING_PACKETS
+            assert len(flow._history) <= HISTORY_PACKETS[flow.kind]
             assert 0 <= flow.jitter < math.inf, name
         for tap in self.taps:
-            assert len(tap._pending) <= tap_module._MAX_PENDING + 1
+            assert len(tap._pending) <= tap_module._MAX_PENDING_PACKETS + 1
         for frame in itertools.chain(*self.recorded):
-            assert len(frame.data) <= MAX_FRAME
+            assert len(frame.data) <= MAX_FRAME_BYTES
             assert 0 <= frame.duration <= 0.12
-            assert frame.time <= self.now + MAX_AHEAD
+            assert frame.time <= self.now + MAX_AHEAD_S
         assert all(b.time >= a.time for tap in self.recorded for a, b in pairwise(tap))
         assert all(gap.end >= gap.start for gap in self.gaps)
         assert len(self.sent) <= 300 + 3 * self.taken, "one packet makes few"

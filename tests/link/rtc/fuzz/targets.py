@@ -17,8 +17,8 @@ from pathlib import Path
 
 from link.rtc.transport.turn_framing import Deframer, Peeled
 from link.rtc.transport.udp_batch import Inbox
-from link.rtc.wire.rtp import MAX_NACKS, Nack, Remb, find_extension, parse_rtcp, parse_rtp
-from link.rtc.wire.sdp import MAX_CANDIDATES, MAX_SDP, InvalidDescription, parse_candidate, parse_description
+from link.rtc.wire.rtp import MAX_NACKED_PACKETS, Nack, Remb, find_extension, parse_rtcp, parse_rtp
+from link.rtc.wire.sdp import MAX_CANDIDATES, MAX_SDP_BYTES, InvalidDescription, parse_candidate, parse_description
 from tests.link.rtc.fuzz.mutation import mutate_bytes, mutate_text
 from tests.link.rtc.fuzz.receiver import Receiver
 
@@ -72,7 +72,7 @@ class Sdp(Target):
 
     def mutant(self, chance: random.Random) -> bytes:
         text = mutate_text(chance.choice(self._texts), self._texts, chance)
-        return text[: 2 * MAX_SDP].encode(errors="surrogateescape")
+        return text[: 2 * MAX_SDP_BYTES].encode(errors="surrogateescape")
 
     def run(self, case: bytes) -> None:
         text = case.decode(errors="surrogateescape")
@@ -109,7 +109,7 @@ class RtcpPacket(Target):
             for item in parse_rtcp(case):
                 match item:
                     case Nack(_, sequences):
-                        assert len(sequences) <= MAX_NACKS
+                        assert len(sequences) <= MAX_NACKED_PACKETS
                     case Remb(bitrate, ssrcs):
                         assert bitrate >= 0
                         assert len(ssrcs) < 256
@@ -139,7 +139,7 @@ class Turn(Target):
                 frames += deframer.feed(case[at : at + step])
             except ValueError:
                 return []
-            assert len(deframer._kept) < Deframer.MAX + 24
+            assert len(deframer._kept) < (1 << 16) + 24
         return frames
 
 

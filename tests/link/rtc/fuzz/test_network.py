@@ -19,7 +19,7 @@ from OpenSSL import SSL
 
 from link.rtc.leg import Leg, LegState
 from link.rtc.relay import LocalTrack, Relay
-from link.rtc.transport.stun_filter import MAX_QUEUED, MAX_SOURCES, StunFilter
+from link.rtc.transport.stun_filter import MAX_QUEUED_DATAGRAMS, MAX_SOURCE_ADDRESSES, StunFilter
 from link.rtc.wire.sdp import MAX_CANDIDATES
 from link.tasks import spawn
 from tests.link.rtc.fuzz.mutation import mutate_bytes
@@ -87,10 +87,10 @@ async def carries_media(pair: Pair) -> None:
 
 def bounded(leg: Leg) -> None:
     connection = leg._transport._connection
-    assert len(connection._remote_candidates) <= MAX_SOURCES + 1
-    assert len(connection._check_list) <= 4 * MAX_SOURCES
-    assert connection._queue.qsize() <= MAX_QUEUED
-    assert sum(len(protocol.transactions) for protocol in connection._protocols) <= 4 * MAX_SOURCES
+    assert len(connection._remote_candidates) <= MAX_SOURCE_ADDRESSES + 1
+    assert len(connection._check_list) <= 4 * MAX_SOURCE_ADDRESSES
+    assert connection._queue.qsize() <= MAX_QUEUED_DATAGRAMS
+    assert sum(len(protocol.transactions) for protocol in connection._protocols) <= 4 * MAX_SOURCE_ADDRESSES
 
 
 _ATTRIBUTES: dict[str, Callable[[random.Random], Any]] = {
@@ -143,7 +143,7 @@ async def test_stun_of_any_kind_while_connected(pair: Pair, password: bool) -> N
         assert len(asyncio.all_tasks()) == tasks, "nobody tried to call back"
     else:
         # Checks of addresses that never answer end by themselves, or with the leg.
-        assert len(asyncio.all_tasks()) <= tasks + 2 * MAX_SOURCES
+        assert len(asyncio.all_tasks()) <= tasks + 2 * MAX_SOURCE_ADDRESSES
     assert pair.offerer.state is pair.answerer.state is LegState.CONNECTED
     await carries_media(pair)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from link.rtc.tracks.audio_redundancy import BEHIND, HOLD, HOLD_MOST, SecondCopies
+from link.rtc.tracks.audio_redundancy import BEHIND_PACKETS, HOLD_MOST_S, HOLD_S, SecondCopies
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.wire.rtp import ReportBlock, Rtp, parse_rtp
@@ -59,7 +59,7 @@ def test_each_packet_once_more_while_the_far_end_asks() -> None:
     assert sum(sent.count(number) >= 2 for number in set(sent)) > 0.95 * len(set(sent))
     later = [index for index, number in enumerate(sent) if number == 200]
     between = sent[later[0] : later[1]]
-    assert {200 + BEHIND} <= set(between), "the copy comes together with the second packet after it"
+    assert {200 + BEHIND_PACKETS} <= set(between), "the copy comes together with the second packet after it"
 
 
 def test_what_is_reported_counts_as_well() -> None:
@@ -72,7 +72,7 @@ def test_what_is_reported_counts_as_well() -> None:
 def test_they_stop_when_nothing_is_lost_any_more() -> None:
     talk = Talk()
     talk.runs(5, asked=0.1)
-    talk.runs(HOLD + 2)
+    talk.runs(HOLD_S + 2)
     assert len(talk.runs(5)) == 250
 
 
@@ -85,7 +85,7 @@ def test_a_path_that_needs_them_again_keeps_them_longer() -> None:
         while talk.slot._copies.active:
             talk.runs(1)
         lasted.append(talk.now - begin)
-    assert lasted[0] <= HOLD + 2 < lasted[1] < lasted[2] <= HOLD_MOST
+    assert lasted[0] <= HOLD_S + 2 < lasted[1] < lasted[2] <= HOLD_MOST_S
 
 
 def test_a_switch_takes_no_copies_along() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.tracks.capture_clock import MAX_AGE, MAX_AHEAD, CaptureClock, PeerClock, ntp_time
+from link.rtc.tracks.capture_clock import MAX_AGE_S, MAX_AHEAD_S, CaptureClock, PeerClock, ntp_time
 
 NTP = 3_900_000_000.0
 
@@ -84,7 +84,7 @@ def test_no_report_puts_a_capture_far_from_its_arrival() -> None:
         for _ in range(5):
             clock.report(0, ntp64(NTP + wrong), peer)
         for second in range(51, 100):
-            assert 0 <= second - clock.time(round((second - 50) * 90_000), second) <= MAX_AGE + 0.001
+            assert 0 <= second - clock.time(round((second - 50) * 90_000), second) <= MAX_AGE_S + 0.001
 
 
 def test_a_peer_that_sets_its_clock_changes_nothing() -> None:
@@ -196,7 +196,7 @@ class Device:
         clock, stamp = self.clocks[track], self.stamp(track, moment)
         clock.observe(stamp, now)
         time_now = clock.time(stamp, now)
-        assert time_now <= now + MAX_AHEAD
+        assert time_now <= now + MAX_AHEAD_S
         self.last[track] = max(self.last[track], time_now)
         return self.last[track]
 
@@ -241,7 +241,7 @@ def test_whatever_is_reported_a_capture_is_not_long_after_its_arrival(events: li
         elif kind == "r":
             peer.observe(ntp / 2**32, now)
             clock.report(stamp, ntp, peer)
-        assert clock.time(stamp, now) <= now + MAX_AHEAD
+        assert clock.time(stamp, now) <= now + MAX_AHEAD_S
         assert isinstance(clock.timestamp(now, now), int)
     # Back to good behaviour: nothing of it stays.
     for step in range(400):

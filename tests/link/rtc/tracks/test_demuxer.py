@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pylibsrtp import Policy, Session
 
-from link.rtc.congestion.delay_based import MAXIMUM
-from link.rtc.tracks.demuxer import MAX_EARLY, MAX_STREAMS, Demuxer
+from link.rtc.congestion.delay_based import MAX_ESTIMATE_BPS
+from link.rtc.tracks.demuxer import MAX_EARLY_PACKETS, MAX_STREAMS, Demuxer
 from link.rtc.tracks.published_track import PublishedTrack
-from link.rtc.transport.srtp import MAX_PACKET, SrtpBuffer, SrtpError
+from link.rtc.transport.srtp import MAX_PACKET_BYTES, SrtpBuffer, SrtpError
 from link.rtc.transport.udp_batch import Inbox
 from link.rtc.wire.rtp import Nack, Rtcp, build_nack
 from link.rtc.wire.sdp import Media
@@ -228,13 +228,13 @@ def test_what_came_before_is_dropped_and_counted_apart() -> None:
 
 def test_what_comes_before_the_keys_waits_and_is_bounded() -> None:
     s, r = Sender(), Receiver(opened=False)
-    r.take(*(s.rtp(1, 111, sequence) for sequence in range(2 * MAX_EARLY)))
+    r.take(*(s.rtp(1, 111, sequence) for sequence in range(2 * MAX_EARLY_PACKETS)))
     assert r.microphone.packets == 0
     r.ingress.open(r.rx)
-    assert r.microphone.packets == MAX_EARLY
+    assert r.microphone.packets == MAX_EARLY_PACKETS
     r.ingress.close()
     r.take(s.rtp(1, 111, 999))
-    assert r.microphone.packets == MAX_EARLY
+    assert r.microphone.packets == MAX_EARLY_PACKETS
 
 
 def test_rtcp() -> None:
@@ -255,12 +255,14 @@ def test_a_path_inside_one_machine_is_never_full() -> None:
     r, s = Receiver(estimating=False), Sender()
     for step in range(600):  # what was sent every 10 ms is read every 20 ms: a queue that grows, or a busy processor
         r.take(s.rtp(2, 96, step + 1, bytes(1000), sent=(step * 2621) & 0xFFFFFF), now=1.0 + step * 0.02)
-    assert r.ingress.estimator.estimate == MAXIMUM
+    assert r.ingress.estimator.estimate == MAX_ESTIMATE_BPS
     assert r.camera.packets == 600
     other = Receiver()
     for step in range(600):
         other.take(s.rtp(2, 96, step + 601, bytes(1000), sent=(step * 2621) & 0xFFFFFF), now=1.0 + step * 0.02)
-    assert other.ingress.estimator.estimate < MAXIMUM / 2, "from another machine it is taken for what it looks like"
+    assert other.ingress.estimator.estimate < MAX_ESTIMATE_BPS / 2, (
+        "from another machine it is taken for what it looks like"
+    )
 
 
 @settings(max_examples=40)
@@ -350,10 +352,10 @@ class TestReports:
 def test_srtp_refuses_what_is_too_long() -> None:
     s = Sender()
     for call in (
-        lambda: s.srtp.protect(bytes(12), bytes(MAX_PACKET)),
-        lambda: s.srtp.protect_rtcp(bytes(MAX_PACKET + 1)),
-        lambda: s.srtp.unprotect(bytes(MAX_PACKET + 1)),
-        lambda: s.srtp.unprotect_rtcp(bytes(MAX_PACKET + 1)),
+        lambda: s.srtp.protect(bytes(12), bytes(MAX_PACKET_BYTES)),
+        lambda: s.srtp.protect_rtcp(bytes(MAX_PACKET_BYTES + 1)),
+        lambda: s.srtp.unprotect(bytes(MAX_PACKET_BYTES + 1)),
+        lambda: s.srtp.unprotect_rtcp(bytes(MAX_PACKET_BYTES + 1)),
         lambda: s.srtp.protect(b"", b"x"),
         lambda: s.srtp.protect_rtcp(b"x"),
     ):

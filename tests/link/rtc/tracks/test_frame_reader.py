@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.rtc.tracks.capture_clock import PeerClock
-from link.rtc.tracks.depacketizer import MAX_FRAME, EncodedFrame, MediaGap
+from link.rtc.tracks.depacketizer import MAX_FRAME_BYTES, EncodedFrame, MediaGap
 from link.rtc.tracks.frame_reader import FrameReader
-from link.rtc.tracks.published_track import PATIENCE, PublishedTrack
+from link.rtc.tracks.published_track import PATIENCE_S, PublishedTrack
 from link.rtc.wire.vp8 import packetise
 
 KEYFRAME = b"\x10\x00\x00\x9d\x01\x2a\x00\x05\xd0\x02" + bytes(3000)
@@ -115,9 +115,9 @@ def test_a_loss_for_good_is_a_gap_until_the_next_keyframe() -> None:
     t.push(KEYFRAME, 0, 1.0)
     t.push(DELTA, 3000, 1.033, drop={1})
     t.push(DELTA, 6000, 1.066)
-    t.flow.repair(1.066 + PATIENCE)
+    t.flow.repair(1.066 + PATIENCE_S)
     assert t.keyframes == 2
-    t.flow.tick(1.066 + PATIENCE)
+    t.flow.tick(1.066 + PATIENCE_S)
     assert len(t.frames) == 1
     t.push(KEYFRAME, 180_000, 3.0)
     assert len(t.frames) == 2
@@ -133,7 +133,7 @@ def test_lost_sound_is_a_gap_of_just_that() -> None:
         if index not in (4, 5):
             t.flow.receive(*packets[0], 1.0 + index * 0.02)
     assert len(t.frames) == 4
-    t.flow.repair(1.12 + PATIENCE)
+    t.flow.repair(1.12 + PATIENCE_S)
     assert len(t.frames) == 8
     assert t.frames[0].duration == 0.02
     [gap] = t.gaps
@@ -167,10 +167,10 @@ def test_a_broken_frame_ends_the_stretch() -> None:
 def test_an_endless_frame_is_dropped() -> None:
     t = Tapped()
     t.flow.receive(1, 0, False, b"\x10\x00" + bytes(1100), 1.0)
-    for sequence in range(2, MAX_FRAME // 1100 + 10):
+    for sequence in range(2, MAX_FRAME_BYTES // 1100 + 10):
         t.flow.receive(sequence & 0xFFFF, 0, False, b"\x00" + bytes(1100), 1.0)
     assert t.frames == []
-    assert t.tap._assembler._size < MAX_FRAME  # type: ignore[union-attr]
+    assert t.tap._assembler._size < MAX_FRAME_BYTES  # type: ignore[union-attr]
 
 
 def test_padding_packets_are_passed_over() -> None:
@@ -264,7 +264,7 @@ def test_whatever_the_network_does_frames_are_whole_and_in_order(seed: int, sequ
                 delayed.remove((packet, due))
                 t.flow.receive(*packet, now, repaired=True)
         t.flow.repair(now)
-    t.flow.repair(now + PATIENCE)
+    t.flow.repair(now + PATIENCE_S)
     order = [sent.index(frame.data) for frame in t.frames]
     assert order == sorted(set(order))
     # A delta frame follows the frame it was made from.

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from link.rtc.tracks.forwarded_track import ForwardedTrack
-from link.rtc.tracks.keyframe_requests import EVERY, EVERY_MOST, FOR_JOINER, STALLED, KeyframeRequests
+from link.rtc.tracks.keyframe_requests import EVERY_MOST_S, EVERY_S, FOR_JOINER_S, STALLED_S, KeyframeRequests
 from link.rtc.tracks.published_track import PublishedTrack
 from tests.link.rtc.tracks.test_published_track import DELTA, KEYFRAME, Publisher
 
@@ -26,7 +26,7 @@ def test_one_request_in_500_ms_repeated_until_it_comes(p: Publisher) -> None:
         p.flow.request_keyframe(1.0 + step * 0.02)
     assert p.keyframes == 1
     p.send(2, now=1.4)
-    p.flow.tick(1.0 + EVERY)
+    p.flow.tick(1.0 + EVERY_S)
     assert p.keyframes == 2
     p.send(3, now=1.6, payload=KEYFRAME, marker=True)
     p.flow.tick(2.5)
@@ -72,9 +72,9 @@ def test_while_a_keyframe_arrives_nobody_needs_another(p: Publisher) -> None:
 
 def test_a_keyframe_that_gets_stuck_is_asked_for_again(p: Publisher) -> None:
     p.send(2, now=1.1, payload=KEYFRAME)
-    p.flow.request_keyframe(1.1 + STALLED - 0.01)
+    p.flow.request_keyframe(1.1 + STALLED_S - 0.01)
     assert p.keyframes == 1
-    p.flow.request_keyframe(1.1 + STALLED)
+    p.flow.request_keyframe(1.1 + STALLED_S)
     assert p.keyframes == 2
 
 
@@ -151,8 +151,8 @@ def test_what_is_due_stays_due_until_the_publisher_is_asked() -> None:
     assert keyframes.due(1.0, joiner=False)
     assert keyframes.due(1.0, joiner=False)
     keyframes.asked(1.0)
-    assert not keyframes.due(1.0 + EVERY - 0.01, joiner=True)
-    assert keyframes.due(1.0 + EVERY, joiner=False)
+    assert not keyframes.due(1.0 + EVERY_S - 0.01, joiner=True)
+    assert keyframes.due(1.0 + EVERY_S, joiner=False)
 
 
 def test_pauses_double_up_to_a_bound_and_begin_anew() -> None:
@@ -164,12 +164,12 @@ def test_pauses_double_up_to_a_bound_and_begin_anew() -> None:
             keyframes.asked(now)
             asked.append(now)
     pauses = [later - earlier for earlier, later in pairwise(asked)]
-    assert pauses == pytest.approx([EVERY, 2 * EVERY, *3 * [EVERY_MOST]], abs=0.02)
+    assert pauses == pytest.approx([EVERY_S, 2 * EVERY_S, *3 * [EVERY_MOST_S]], abs=0.02)
     keyframes.begins(9000, now)
     keyframes.follow(9000, True, now, now)
     keyframes.asked(now + 0.01)
-    assert not keyframes.due(now + FOR_JOINER + 0.02, joiner=True), "the one before has come, this one has not"
-    assert keyframes.due(now + EVERY + 0.02, joiner=False), "half a second, as at first"
+    assert not keyframes.due(now + FOR_JOINER_S + 0.02, joiner=True), "the one before has come, this one has not"
+    assert keyframes.due(now + EVERY_S + 0.02, joiner=False), "half a second, as at first"
 
 
 def test_one_that_arrives_is_waited_for_and_half_that_time_again() -> None:
@@ -190,7 +190,7 @@ def test_one_that_arrives_is_waited_for_and_half_that_time_again() -> None:
 
 
 def test_another_picture_or_a_pause_ends_one() -> None:
-    for timestamp, now in ((6000, 1.2), (3000, 1.1 + STALLED)):
+    for timestamp, now in ((6000, 1.2), (3000, 1.1 + STALLED_S)):
         keyframes = KeyframeRequests()
         keyframes.begins(3000, 1.1)
         keyframes.follow(timestamp, False, 1.1, now)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.tracks.nack import NACK_AFTER, NACK_EVERY, NACK_TWICE
+from link.rtc.tracks.nack import NACK_AFTER_S, NACK_EVERY_S, NACK_TWICE_S
 from link.rtc.tracks.published_track import (
-    GIVE_UP,
-    HISTORY,
-    MAX_MISSING,
-    PATIENCE,
+    GIVE_UP_S,
+    HISTORY_PACKETS,
+    MAX_MISSING_PACKETS,
+    PATIENCE_S,
     Packet,
     PublishedTrack,
 )
@@ -121,7 +121,7 @@ def test_a_timestamp_may_step_back_a_little() -> None:
 
 def test_history_answers_for_as_long_as_it_is_long() -> None:
     p = Publisher("audio")
-    p.send(*range(1, HISTORY["audio"] + 2))
+    p.send(*range(1, HISTORY_PACKETS["audio"] + 2))
     first = p.flow.first
     assert p.flow.packet(first) is None
     second = p.flow.packet(first + 1)
@@ -136,12 +136,12 @@ class TestRepair:
         p.flow.rtt = 0.055
         p.send(1, 4)
         assert p.hurried == 1
-        assert p.flow.repair(1.0 + NACK_AFTER / 2)
+        assert p.flow.repair(1.0 + NACK_AFTER_S / 2)
         assert p.nacks == []
-        p.flow.repair(1.0 + NACK_AFTER)
-        p.flow.repair(1.0 + NACK_AFTER + 0.05)
+        p.flow.repair(1.0 + NACK_AFTER_S)
+        p.flow.repair(1.0 + NACK_AFTER_S + 0.05)
         assert p.nacks == [[2, 3]]
-        p.flow.repair(1.0 + NACK_AFTER + 0.056)
+        p.flow.repair(1.0 + NACK_AFTER_S + 0.056)
         assert p.nacks == [[2, 3], [2, 3]]
 
     def test_on_a_long_path_it_asks_twice_and_when_the_answer_is_overdue_more_often(self) -> None:
@@ -153,7 +153,7 @@ class TestRepair:
             before = len(p.nacks)
             p.flow.repair(1.0 + tick * 0.02 + 1e-6)
             asked += [tick * 0.02] * (len(p.nacks) - before)
-        assert asked == pytest.approx([0.02, 0.02 + NACK_TWICE, 0.32, 0.4, 0.48, 0.56, 0.64, 0.72])
+        assert asked == pytest.approx([0.02, 0.02 + NACK_TWICE_S, 0.32, 0.4, 0.48, 0.56, 0.64, 0.72])
 
     def test_a_path_that_reorders_is_given_time(self) -> None:
         """Packets that come 40 ms late by themselves are not asked for, once that is known."""
@@ -180,7 +180,7 @@ class TestRepair:
         p.flow.repair(1.05)
         assert p.nacks == [[102, 103]]
         p.send(102, now=1.1, repaired=True)
-        p.flow.repair(1.0 + GIVE_UP)
+        p.flow.repair(1.0 + GIVE_UP_S)
         assert [sequence & 0xFFFF for sequence in p.reader.lost] == [103]
 
     def test_sound_that_was_sent_again_counts_as_repaired(self) -> None:
@@ -210,7 +210,7 @@ class TestRepair:
         p.send(1, 3)
         for tick in range(26):
             p.flow.repair(1.0 + tick * 0.02)
-        assert len(p.nacks) <= 1 + 0.5 / NACK_EVERY
+        assert len(p.nacks) <= 1 + 0.5 / NACK_EVERY_S
 
     def test_what_came_is_not_asked_for(self) -> None:
         p = Publisher()
@@ -225,9 +225,9 @@ class TestRepair:
     def test_gives_up_after_a_second_and_asks_for_a_keyframe(self) -> None:
         p = Publisher()
         p.send(1, 3)
-        assert p.flow.repair(1.0 + GIVE_UP - 0.01)
+        assert p.flow.repair(1.0 + GIVE_UP_S - 0.01)
         assert p.keyframes == 0
-        assert not p.flow.repair(1.0 + GIVE_UP)
+        assert not p.flow.repair(1.0 + GIVE_UP_S)
         assert p.reader.lost == [p.flow.first + 1]
         assert p.keyframes == 1
         assert p.flow.lost == 1
@@ -237,12 +237,12 @@ class TestRepair:
         p.flow.rtt = 0.5
         p.reader.patient = True
         p.send(1, 3)
-        for tick in range(int(PATIENCE / 0.02) - 1):
+        for tick in range(int(PATIENCE_S / 0.02) - 1):
             assert p.flow.repair(1.0 + tick * 0.02)
         assert p.keyframes == 1, "those who watch get a new picture meanwhile"
-        assert len(p.nacks) <= 2 + 4 * PATIENCE / 0.5
+        assert len(p.nacks) <= 2 + 4 * PATIENCE_S / 0.5
         assert p.reader.lost == []
-        assert not p.flow.repair(1.0 + PATIENCE)
+        assert not p.flow.repair(1.0 + PATIENCE_S)
         assert len(p.reader.lost) == 1
 
     def test_waits_longer_where_a_round_trip_is_long(self) -> None:
@@ -271,11 +271,11 @@ class TestRepair:
 
     def test_what_is_missing_is_bounded(self) -> None:
         p = Publisher()
-        for index in range(0, 4 * MAX_MISSING, 2):
+        for index in range(0, 4 * MAX_MISSING_PACKETS, 2):
             p.send(index)
         p.flow.repair(1.05)
-        assert len(p.nacks[0]) <= MAX_MISSING
-        assert len(p.reader.lost) == 2 * MAX_MISSING - 1 - len(p.nacks[0])
+        assert len(p.nacks[0]) <= MAX_MISSING_PACKETS
+        assert len(p.reader.lost) == 2 * MAX_MISSING_PACKETS - 1 - len(p.nacks[0])
 
     def test_a_leap_is_not_asked_for(self) -> None:
         p = Publisher()

@@ -103,7 +103,7 @@ async def test_nonces_go_stale(
     no_task_left: None,
 ) -> None:
     """RFC 8489 section 9.2.5: a refusal with 438 brings the next nonce, and the same request goes again."""
-    monkeypatch.setattr(turn_allocation, "RENEW", 0.7)
+    monkeypatch.setattr(turn_allocation, "RENEW_EVERY_S", 0.7)
     async with coturn(tmp_path, CONFIGURATION + "stale-nonce=1\n") as turn, ends(turn, transport) as both:
         for one in both.made:
             monkeypatch.setattr(one, "_lifetime", 1)  # and the allocation is renewed every time
@@ -141,7 +141,7 @@ async def test_over_udp_the_loss_shows_at_the_next_renewal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
     """At the latest: the leg calls itself silent after two seconds, and is replaced long before."""
-    monkeypatch.setattr(turn_allocation, "RENEW", 0.5)
+    monkeypatch.setattr(turn_allocation, "RENEW_EVERY_S", 0.5)
     async with coturn(tmp_path) as turn, ends(turn, "udp") as both:
         await both.still_hear()
         await turn.kill()
@@ -176,7 +176,7 @@ async def test_garbage_in_coturns_name_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
     """An answer that is not signed is none, whatever it says; a channel carries on."""
-    monkeypatch.setattr(turn_allocation, "RENEW", 0.3)
+    monkeypatch.setattr(turn_allocation, "RENEW_EVERY_S", 0.3)
     loop = asyncio.get_running_loop()
     async with coturn(tmp_path) as turn:
         transport, mumbling = await loop.create_datagram_endpoint(

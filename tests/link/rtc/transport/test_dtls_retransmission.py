@@ -8,7 +8,7 @@ import time
 import pytest
 
 from link.rtc.leg import Leg, LegState
-from link.rtc.transport.dtls_retransmission import AGAIN, MAX_DATAGRAMS, DtlsRetransmission
+from link.rtc.transport.dtls_retransmission import AGAIN_S, MAX_DATAGRAMS, DtlsRetransmission
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import until
 from tests.machine import allow
@@ -34,8 +34,8 @@ async def test_a_flight_is_sent_again_a_few_times() -> None:
     begun = time.monotonic()
     repeated.flights.sent(b"one")
     repeated.flights.sent(b"two")
-    assert await repeated.comes(6) == [b"one", b"two"] * len(AGAIN)
-    for (_, at), due in zip(repeated.sent[::2], AGAIN, strict=True):
+    assert await repeated.comes(6) == [b"one", b"two"] * len(AGAIN_S)
+    for (_, at), due in zip(repeated.sent[::2], AGAIN_S, strict=True):
         assert at - begun >= due - 0.01
     await asyncio.sleep(0.3)
     assert len(repeated.sent) == repeated.flights.repeated == 6

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from link.rtc.leg import LegState
-from link.rtc.transport.stun_filter import MAX_QUEUED
+from link.rtc.transport.stun_filter import MAX_QUEUED_DATAGRAMS
 from tests.link.rtc.fuzz.test_network import carries_media, client_hello
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import Pair, until
@@ -112,7 +112,7 @@ async def test_a_large_certificate(
     extra: int, ends: LegState, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
     """aiortc cannot send one that does not fit a datagram: then the legs are given up, and nothing raises."""
-    monkeypatch.setattr("link.rtc.transport.ice_dtls.CONNECT_TIMEOUT", 2.0)
+    monkeypatch.setattr("link.rtc.transport.ice_dtls.CONNECT_TIMEOUT_S", 2.0)
     large = certificate(extra)
     with monkeypatch.context() as patch:
         patch.setattr(RTCCertificate, "generateCertificate", classmethod(lambda cls: large))
@@ -145,7 +145,7 @@ async def test_a_flood_of_client_hellos_from_the_far_end(pair: Pair) -> None:
         assert LegState.CONNECTED not in pair.states["answerer"] or LegState.CONNECTED not in pair.states["offerer"]
     assert time.process_time() - begin < 5 * slower()
     for leg in (pair.offerer, pair.answerer):
-        assert leg._transport._connection._queue.qsize() <= MAX_QUEUED
+        assert leg._transport._connection._queue.qsize() <= MAX_QUEUED_DATAGRAMS
 
 
 async def test_a_handshake_that_is_played_again_is_not_answered(pair: Pair) -> None:
@@ -174,7 +174,7 @@ async def test_a_handshake_that_never_ends_is_given_up(
     stops: int, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
     """Some datagrams, then silence, while checks of the path go on: after CONNECT_TIMEOUT the leg is closed."""
-    monkeypatch.setattr("link.rtc.transport.ice_dtls.CONNECT_TIMEOUT", 1.0)
+    monkeypatch.setattr("link.rtc.transport.ice_dtls.CONNECT_TIMEOUT_S", 1.0)
     left = stops
 
     def stopping(data: bytes, towards: str) -> list[bytes]:
@@ -201,7 +201,7 @@ async def test_a_data_channel_that_nobody_has_takes_nothing(pair: Pair) -> None:
         await dtls._send_data(bytes(1150))
         if number % 20 == 0:
             await asyncio.sleep(0.001)
-        assert connection._queue.qsize() <= MAX_QUEUED
+        assert connection._queue.qsize() <= MAX_QUEUED_DATAGRAMS
     await asyncio.sleep(0.1)
     cpu = time.process_time() - cpu
     print(f"{cpu / 4000 * 1e6:.0f} µs for each, with sending it")

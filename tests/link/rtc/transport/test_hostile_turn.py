@@ -141,7 +141,7 @@ async def liar(answer: Answer, transport: str, seed: int = 1) -> AsyncIterator[t
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("link.rtc.transport.turn_allocation.OPEN_TIMEOUT", 0.2)
+    monkeypatch.setattr("link.rtc.transport.turn_allocation.OPEN_TIMEOUT_S", 0.2)
 
 
 def allocation(server: Server, **others: Any) -> TurnAllocation:

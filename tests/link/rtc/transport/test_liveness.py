@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from link.rtc.leg import LegState
-from link.rtc.transport.liveness import DOUBT, MOST_PATIENCE, SILENCE, SUSPICION, UNKNOWN_RTT, Liveness
+from link.rtc.transport.liveness import DOUBT_S, MOST_PATIENCE_S, SILENT_AFTER_S, SUSPICION_S, UNKNOWN_RTT_S, Liveness
 from link.tasks import cancel, spawn
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import Camera, Pair, until
@@ -60,9 +60,9 @@ def test_a_path_that_is_gone(rtt: float) -> None:
     path = Path(rtt)
     path.run(5, hearing=True)
     doubted, silent = path.until_silent()
-    patience = min(1.5 * rtt, MOST_PATIENCE)
-    assert DOUBT <= doubted - patience <= DOUBT + 2 * TICK + 0.001
-    assert SILENCE <= silent - patience <= SILENCE + 2 * TICK + 0.001
+    patience = min(1.5 * rtt, MOST_PATIENCE_S)
+    assert DOUBT_S <= doubted - patience <= DOUBT_S + 2 * TICK + 0.001
+    assert SILENT_AFTER_S <= silent - patience <= SILENT_AFTER_S + 2 * TICK + 0.001
     assert silent < 3.0 - TICK
     path.run(TICK, hearing=True)
     assert not path.liveness.silent
@@ -76,7 +76,7 @@ def test_who_speaks_is_asked_seldom_and_who_fell_silent_often() -> None:
     path.asked.clear()
     path.run(1.1)
     moments = sorted(set(path.asked))
-    assert len(moments) >= (1.1 - SUSPICION) / TICK - 1
+    assert len(moments) >= (1.1 - SUSPICION_S) / TICK - 1
     assert len(path.asked) > len(moments), "twice at a time when in doubt"
     assert not path.liveness.silent
 
@@ -95,8 +95,8 @@ def test_a_pause_is_not_the_end(answer: float) -> None:
 def test_a_round_trip_that_is_not_known_yet_is_taken_for_a_long_one() -> None:
     path = Path(0.0)
     doubted, silent = path.until_silent()
-    assert doubted >= DOUBT + UNKNOWN_RTT
-    assert silent >= SILENCE + UNKNOWN_RTT
+    assert doubted >= DOUBT_S + UNKNOWN_RTT_S
+    assert silent >= SILENT_AFTER_S + UNKNOWN_RTT_S
 
 
 def test_who_was_away_has_not_listened() -> None:

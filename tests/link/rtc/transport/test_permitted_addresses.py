@@ -130,8 +130,8 @@ def naming(offer: str, victims: list[socket.socket]) -> str:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connectivity_checks, "CHECK_EVERY", 0.01)
-    monkeypatch.setattr(connectivity_checks, "CHECK_FIRST", (0.01,))
+    monkeypatch.setattr(connectivity_checks, "CHECK_EVERY_S", 0.01)
+    monkeypatch.setattr(connectivity_checks, "CHECK_FIRST_S", (0.01,))
 
 
 def turns(leg: Leg) -> int:
@@ -144,11 +144,11 @@ async def test_who_does_not_call_is_asked_a_few_times(victims: list[socket.socke
     offerer, answerer = Leg("offerer", loopback=True), Leg("answerer", loopback=True)
     try:
         await answerer.answer(naming(await offerer.offer(), victims))
-        await until(lambda: turns(answerer) > 5 * connectivity_checks.CHECK_UNHEARD)
+        await until(lambda: turns(answerer) > 5 * connectivity_checks.UNHEARD_CHECKS)
         sockets = len(answerer._transport._connection._protocols)
         for victim in victims:
             checks = received(victim)
-            assert 0 < len(checks) <= connectivity_checks.CHECK_UNHEARD * sockets
+            assert 0 < len(checks) <= connectivity_checks.UNHEARD_CHECKS * sockets
             assert max(map(len, checks)) < 160
     finally:
         await offerer.close()
@@ -187,7 +187,7 @@ async def test_who_calls_is_asked_on(hurried: None) -> None:
     try:
         answer = await answerer.answer(path.hide(await offerer.offer()))
         await offerer.accept(await path.stand_before(answer))
-        await until(lambda: turns(offerer) > 5 * connectivity_checks.CHECK_UNHEARD)
+        await until(lambda: turns(offerer) > 5 * connectivity_checks.UNHEARD_CHECKS)
         path.blocked = False
         await until(lambda: offerer.state is answerer.state is LegState.CONNECTED)
     finally:

@@ -12,7 +12,14 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from link.rtc.transport.stun_filter import MAX_ERRORS, MAX_QUEUED, MAX_SEEN, MAX_SOURCES, MAX_STUN, StunFilter
+from link.rtc.transport.stun_filter import (
+    MAX_ERRORS,
+    MAX_QUEUED_DATAGRAMS,
+    MAX_SEEN_CHECKS,
+    MAX_SOURCE_ADDRESSES,
+    MAX_STUN_BYTES,
+    StunFilter,
+)
 
 KNOWN, STRANGER = ("192.0.2.7", 5000), ("198.51.100.9", 6000)
 ASKED = b"asked for it"
@@ -66,7 +73,7 @@ def test_what_is_no_stun_is_refused() -> None:
         b"\0\3" + good[2:], b"\x05" + good[1:], b"\x40" + good[1:], b"\xff" * 40,
     ):  # fmt: skip
         assert not gate.admits(bad, KNOWN)
-    size = MAX_STUN - 16
+    size = MAX_STUN_BYTES - 16
     long = good[:2] + struct.pack("!H", size) + good[4:20] + b"ours:" + bytes(size - 5)
     assert not gate.admits(long, KNOWN)
 
@@ -77,12 +84,12 @@ def test_dtls_comes_from_the_far_end_and_has_a_bound() -> None:
     record = b"\x16\xfe\xfd" + bytes(60)
     assert not gate.admits(record, STRANGER)
     assert not gate.admits(record, (KNOWN[0], KNOWN[1] + 1))
-    for _ in range(MAX_QUEUED):
+    for _ in range(MAX_QUEUED_DATAGRAMS):
         assert gate.admits(record, KNOWN)
         connection.data_received(record, 1)  # type: ignore[attr-defined]
     assert not gate.admits(record, KNOWN)
     assert gate.admits(message(stun.Class.REQUEST), KNOWN), "a full queue does not stop ICE"
-    assert len(connection.kept) == MAX_QUEUED
+    assert len(connection.kept) == MAX_QUEUED_DATAGRAMS
 
 
 def test_aioice_keeps_no_stun_that_it_cannot_read() -> None:
@@ -98,7 +105,7 @@ def test_addresses_are_learnt_up_to_a_bound() -> None:
     for port in range(1000):
         if gate.admits(message(stun.Class.REQUEST), ("203.0.113.1", port)):
             connection._remote_candidates.append(SimpleNamespace(_network_host="203.0.113.1", port=port))
-    assert len(connection._remote_candidates) == MAX_SOURCES
+    assert len(connection._remote_candidates) == MAX_SOURCE_ADDRESSES
     assert gate.admits(message(stun.Class.REQUEST), KNOWN)
 
 
@@ -112,9 +119,9 @@ def test_nobody_says_again_what_the_far_end_said() -> None:
     for data, first, other in ((before, KNOWN, STRANGER), (after, STRANGER, KNOWN)):
         assert gate.admits(data, first)
         assert not gate.admits(data, other)
-    for _ in range(2 * MAX_SEEN):
+    for _ in range(2 * MAX_SEEN_CHECKS):
         gate.admits(message(stun.Class.REQUEST), KNOWN)
-    assert len(gate._seen) == MAX_SEEN
+    assert len(gate._seen) == MAX_SEEN_CHECKS
 
 
 def test_role_conflicts_end() -> None:

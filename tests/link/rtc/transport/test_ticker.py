@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from link.rtc.transport.ticker import FAST, SLOW, TOGETHER, Ticker, running_ticker
+from link.rtc.transport.ticker import HURRY_EVERY_S, TICK_EVERY_S, TOGETHER_MEMBERS, Ticker, running_ticker
 
 
 class Member:
@@ -38,7 +38,7 @@ class Member:
 async def test_ticks_while_there_are_members() -> None:
     ticker, member = running_ticker(), Member()
     ticker.add(member)
-    await asyncio.wait_for(member.ticked.wait(), 10 * SLOW)
+    await asyncio.wait_for(member.ticked.wait(), 10 * TICK_EVERY_S)
     ticker.remove(member)
     ticker.remove(member)
     assert ticker._slow is None
@@ -66,10 +66,10 @@ async def test_many_members_take_turns(count: int) -> None:
     ticker = Ticker(cast("asyncio.AbstractEventLoop", clockwork))
     for member in members:
         ticker.add(member)
-    while clockwork.now < 100 * SLOW:
+    while clockwork.now < 100 * TICK_EVERY_S:
         before = sum(member.ticks for member in members)
         clockwork.step()
-        assert sum(member.ticks for member in members) - before <= TOGETHER
+        assert sum(member.ticks for member in members) - before <= TOGETHER_MEMBERS
     assert len(clockwork.due) == 1
     assert {member.ticks for member in members} <= {99, 100, 101}
 
@@ -86,7 +86,7 @@ async def test_nobody_is_left_out_while_others_come_and_go() -> None:
         clockwork.step()
         if steady.ticks > ticks:
             last = clockwork.now
-        assert clockwork.now - last < 3 * SLOW
+        assert clockwork.now - last < 3 * TICK_EVERY_S
         if others and chance.random() < 0.5:
             ticker.remove(others.pop(chance.randrange(len(others))))
         elif len(others) < 60:
@@ -99,7 +99,7 @@ async def test_hurries_only_while_it_is_asked_to() -> None:
     ticker.add(member)
     ticker.hurry(member)
     ticker.hurry(member)
-    await asyncio.wait_for(member.repaired.wait(), 30 * FAST)
+    await asyncio.wait_for(member.repaired.wait(), 30 * HURRY_EVERY_S)
     assert member.calls == 3
     assert ticker._fast is None
     ticker.remove(member)
@@ -110,8 +110,8 @@ async def test_one_broken_member_does_not_stop_the_others() -> None:
     for member in (broken, whole):
         ticker.add(member)
         ticker.hurry(member)
-    await asyncio.wait_for(whole.ticked.wait(), 10 * SLOW)
-    await asyncio.wait_for(whole.repaired.wait(), 10 * SLOW)
+    await asyncio.wait_for(whole.ticked.wait(), 10 * TICK_EVERY_S)
+    await asyncio.wait_for(whole.repaired.wait(), 10 * TICK_EVERY_S)
     assert broken.calls == 1
     ticker.remove(broken)
     ticker.remove(whole)

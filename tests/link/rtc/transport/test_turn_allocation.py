@@ -91,7 +91,7 @@ async def test_a_server_that_is_not_there_is_named_within_its_time(no_task_left:
 
 
 async def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, no_task_left: None) -> None:
-    monkeypatch.setattr(turn_allocation, "OPEN_TIMEOUT", 0.3)
+    monkeypatch.setattr(turn_allocation, "OPEN_TIMEOUT_S", 0.3)
     silent = leg("silent", IceServer(("turn:127.0.0.1:9",), "1:a", "b"))
     with pytest.raises(RelayUnavailable, match="does not answer"):
         await silent.offer()
@@ -121,7 +121,7 @@ async def test_an_allocation_outlives_its_credentials(
     turn: Coturn, transport: str, monkeypatch: pytest.MonkeyPatch, no_task_left: None
 ) -> None:
     """A call lasts longer than what opened it: renewals succeed after the user name's time is over."""
-    monkeypatch.setattr(turn_allocation, "RENEW", 0.5)
+    monkeypatch.setattr(turn_allocation, "RENEW_EVERY_S", 0.5)
     server = turn.server(transport, seconds=1)
     heard: list[bytes] = []
     lost: list[None] = []

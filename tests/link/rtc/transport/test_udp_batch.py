@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from link.rtc.transport import udp_batch
-from link.rtc.transport.udp_batch import IN_COUNT, OUT_COUNT, Inbox, Outbox, Target
+from link.rtc.transport.udp_batch import IN_DATAGRAMS, OUT_DATAGRAMS, Inbox, Outbox, Target
 
 HOSTS = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
@@ -52,7 +52,7 @@ def drain(inbox: Inbox, sock: socket.socket) -> list[tuple[bytes, tuple[str, int
 
 @pytest.mark.parametrize(
     "sizes",
-    [[100], [1200] * 6, [1100, 1100, 700], [700, 701, 701], [50, 1200, 1200, 1200, 80, 81, 80], [1200] * OUT_COUNT],
+    [[100], [1200] * 6, [1100, 1100, 700], [700, 701, 701], [50, 1200, 1200, 1200, 80, 81, 80], [1200] * OUT_DATAGRAMS],
 )
 @pytest.mark.parametrize("segments", [True, False])
 def test_what_is_sent_arrives_in_order(
@@ -72,10 +72,10 @@ def test_what_is_sent_arrives_in_order(
 def test_an_inbox_takes_no_more_than_it_has_room_for(ends: tuple[socket.socket, socket.socket]) -> None:
     near, far = ends
     inbox = Inbox(far.family)
-    for index in range(IN_COUNT + 3):
+    for index in range(IN_DATAGRAMS + 3):
         near.sendto(bytes([index]), far.getsockname())
     assert inbox.receive(far) == inbox.full
-    assert len(drain(inbox, far)) == IN_COUNT + 3 - inbox.full
+    assert len(drain(inbox, far)) == IN_DATAGRAMS + 3 - inbox.full
     assert inbox.receive(far) == 0
 
 
@@ -84,7 +84,7 @@ def test_a_long_datagram_is_cut(ends: tuple[socket.socket, socket.socket]) -> No
     inbox = Inbox(far.family)
     near.sendto(bytes(5000), far.getsockname())
     assert inbox.receive(far) == 1
-    assert inbox.length(0) == udp_batch.SIZE
+    assert inbox.length(0) == udp_batch.BUFFER_BYTES
 
 
 @pytest.mark.usefixtures("_ways")

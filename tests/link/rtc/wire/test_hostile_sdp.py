@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from link.rtc.leg import Leg, LegState
-from link.rtc.wire.sdp import MAX_SDP, MID, InvalidDescription, parse_description
+from link.rtc.wire.sdp import MAX_SDP_BYTES, MID, InvalidDescription, parse_description
 from tests.link.rtc.test_leg import Pair, until
 from tests.link.rtc.wire.test_sdp import describe
 from tests.machine import slower
@@ -35,22 +35,22 @@ def swap(old: str, new: str, count: int = -1) -> Callable[[str], str]:
 
 def fill(text: str) -> Callable[[str], str]:
     """As much of this as fits."""
-    return lambda sdp: put(*[text] * ((MAX_SDP - len(sdp)) // (len(text) + 2)))(sdp)
+    return lambda sdp: put(*[text] * ((MAX_SDP_BYTES - len(sdp)) // (len(text) + 2)))(sdp)
 
 
 REFUSED: dict[str, Callable[[str], str]] = {
     "nothing": lambda _: "",
     "10,000 m-lines": lambda sdp: sdp + "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n" * 10_000,
     "10,000 short m-lines": lambda _: "v=0\r\n" + "m=\r\n" * 10_000,
-    "line feeds": lambda _: "\n" * MAX_SDP,
+    "line feeds": lambda _: "\n" * MAX_SDP_BYTES,
     "carriage returns alone": swap("\r\n", "\r"),
     "line feed, then carriage return": swap("\r\n", "\n\r"),
     "next line": swap("\r\n", "\x85"),
     "line separators": swap("\r\n", "\u2028"),
     "a mark of byte order": lambda sdp: "\ufeff" + sdp,
-    "one byte too many": lambda sdp: sdp + "a" * (MAX_SDP + 1 - len(sdp)),
-    "too long in bytes": lambda sdp: sdp + "é" * ((MAX_SDP - len(sdp)) // 2 + 1),
-    "too long with surrogates": lambda sdp: sdp + "\ud800" * MAX_SDP,
+    "one byte too many": lambda sdp: sdp + "a" * (MAX_SDP_BYTES + 1 - len(sdp)),
+    "too long in bytes": lambda sdp: sdp + "é" * ((MAX_SDP_BYTES - len(sdp)) // 2 + 1),
+    "too long with surrogates": lambda sdp: sdp + "\ud800" * MAX_SDP_BYTES,
     "NUL in a mid": swap("a=mid:0", "a=mid:0\0"),
     "a surrogate in a mid": swap("a=mid:0", "a=mid:\ud800"),
     "two mids alike": swap("a=mid:1", "a=mid:0"),

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.rtc.wire.rtp import (
-    MAX_NACKS,
+    MAX_NACKED_PACKETS,
     Bye,
     KeyframeRequest,
     Nack,
@@ -167,7 +167,7 @@ class TestRtcp:
         data = struct.pack("!BBH", 0x81, 205, len(body) // 4) + body
         [parsed] = parse_rtcp(data)
         assert isinstance(parsed, Nack)
-        assert len(parsed.sequences) == MAX_NACKS
+        assert len(parsed.sequences) == MAX_NACKED_PACKETS
 
     def test_keyframe_requests(self) -> None:
         assert parse_rtcp(build_pli(1, 2)) == [KeyframeRequest(2)]

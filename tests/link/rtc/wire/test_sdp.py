@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from link.rtc.wire.sdp import (
     KINDS,
     MAX_CANDIDATES,
-    MAX_SDP,
+    MAX_SDP_BYTES,
     Candidate,
     InvalidDescription,
     SessionDescription,
@@ -149,8 +149,8 @@ def without(text: str) -> str:
         "",
         "v=0",
         "hello",
-        "v=0\r\n" + "a=x\r\n" * (MAX_SDP // 5),
-        "é" * (MAX_SDP // 2 + 1),
+        "v=0\r\n" + "a=x\r\n" * (MAX_SDP_BYTES // 5),
+        "é" * (MAX_SDP_BYTES // 2 + 1),
         describe() + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 3,
         describe() + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
         describe().replace("m=video", "m=audio", 1),
@@ -248,7 +248,7 @@ def test_mutants_are_accepted_or_invalid_and_quick(seed: int, changes: int) -> N
     "line", ["a=rtpmap:", "m=" + "video " * 5000, "a=fmtp:96 " + "apt=" * 9000, "a=candidate:" + "1 " * 9000]
 )
 def test_the_largest_description_is_quick(line: str) -> None:
-    text = (describe() + (line + "\r\n") * (MAX_SDP // len(line)))[: MAX_SDP - 1]
+    text = (describe() + (line + "\r\n") * (MAX_SDP_BYTES // len(line)))[: MAX_SDP_BYTES - 1]
     begin = time.perf_counter()
     with contextlib.suppress(InvalidDescription):
         parse_description(text, offer=True)

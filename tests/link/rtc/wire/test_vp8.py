@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from link.rtc.wire.vp8 import (
-    MAX_PAYLOAD,
+    MAX_PAYLOAD_BYTES,
     descriptor_size,
     packetise,
     parse_descriptor,
@@ -73,15 +73,15 @@ def test_without_ids_nothing_changes() -> None:
     assert with_ids(b"\x10abc", parse_descriptor(b"\x10abc"), 5, 5) == b"\x10abc"
 
 
-@given(st.binary(min_size=0, max_size=5 * MAX_PAYLOAD), st.integers(0, 0x7FFF))
+@given(st.binary(min_size=0, max_size=5 * MAX_PAYLOAD_BYTES), st.integers(0, 0x7FFF))
 def test_packets_join_to_the_frame(frame: bytes, picture: int) -> None:
     payloads = packetise(frame, picture)
     parsed = [parse_descriptor(payload) for payload in payloads]
     assert b"".join(payload[p.size :] for payload, p in zip(payloads, parsed, strict=True)) == frame
     assert [p.start for p in parsed] == [True] + [False] * (len(payloads) - 1)
     assert {p.picture for p in parsed} == {picture}
-    assert max(len(payload) for payload in payloads) <= MAX_PAYLOAD + 4
-    assert len(payloads) == max(1, -(-len(frame) // MAX_PAYLOAD))
+    assert max(len(payload) for payload in payloads) <= MAX_PAYLOAD_BYTES + 4
+    assert len(payloads) == max(1, -(-len(frame) // MAX_PAYLOAD_BYTES))
 
 
 @pytest.mark.parametrize(
