@@ -137,6 +137,8 @@ def _check_srtp() -> None:
         if not hasattr(_binding.lib, name):
             raise Incompatible(f"pylibsrtp's binding has no {name}")
     key = bytes(range(30))
+    if not hasattr(Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND)), "_srtp"):
+        raise Incompatible("pylibsrtp's Session._srtp does not exist")
     sender = SrtpBuffer(Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND)))
     receiver = SrtpBuffer(Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND)))
     head, payload = bytes((0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1)), b"payload"

@@ -88,7 +88,7 @@ class Doorstep:
         counted: Callable[[str], str | None] = lambda address: address,
     ) -> None:
         """`counted` gives what an address is counted as, None for one that is not (a proxy); 0 `per_address`: none."""
-        self._within_s = within_s
+        self.within_s = within_s
         self._per_address = per_address
         self._in_all = in_all
         self._counted = counted
@@ -139,7 +139,7 @@ class Doorstep:
         if guest is None:
             return
         if guest.gone:
-            self._drop(guest)
+            self.drop(guest)
             return
         self._idle[guest] = None
         guest.known = False
@@ -169,14 +169,15 @@ class Doorstep:
         """The connection is served by `protocol`; it has to ask for something soon."""
         guest.protocol = protocol
         self._of[protocol] = guest
-        wait_s = 2 * self._within_s if tls else self._within_s
+        wait_s = 2 * self.within_s if tls else self.within_s
         guest.timer = asyncio.get_running_loop().call_later(wait_s, self._end, guest)
 
     def _end(self, guest: _Guest) -> None:
         guest.end()
-        self._drop(guest)
+        self.drop(guest)
 
-    def _drop(self, guest: _Guest) -> None:
+    def drop(self, guest: _Guest) -> None:
+        """Forget a connection that is gone. Idempotent."""
         if guest.timer is not None:
             guest.timer.cancel()
         self._guests.pop(guest, None)
@@ -195,7 +196,7 @@ class Doorstep:
     def _sweep(self, guests: list[_Guest]) -> None:
         for guest in guests:
             if guest.gone:
-                self._drop(guest)
+                self.drop(guest)
 
     def _room_at(self, address: str) -> bool:
         here = self._at.get(address)
@@ -287,7 +288,7 @@ class Listener:
     async def _greet(self, guest: _Guest, connection: socket.socket) -> None:
         protocol = self._server()
         self._doorstep.seat(guest, protocol, tls=self._context is not None)
-        handshake_s = None if self._context is None else self._doorstep._within_s
+        handshake_s = None if self._context is None else self._doorstep.within_s
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -295,7 +296,7 @@ class Listener:
             )
             guest.up = True
         except (OSError, TimeoutError):  # among them every failure of TLS
-            self._doorstep._drop(guest)
+            self._doorstep.drop(guest)
             connection.close()
         finally:
             guest.socket = None
