@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from link.rtc.bandwidth_allocation import STANDING_S, Downstream, Upstream
-from link.rtc.congestion.round_trip import RoundTrips
+from link.rtc.congestion.queue_detector import FarEnd, QueueDetector
 from link.rtc.pacer import Pacer
 from link.rtc.tracks.capture_clock import PeerClock, ntp_time
 from link.rtc.tracks.demuxer import Demuxer, ReceivedStream
@@ -34,13 +34,6 @@ _CHECK_EVERY_S: Final = 0.05
 """Between two checks of a doubtful path, at least: Ta. RFC 8445 section 14.2; docs/media.md (A narrow path)."""
 _RTT_KNOWN_S: Final = 0.5
 """For so long a measured round trip is that of the present path. docs/network.md (That depends on what was before)."""
-_HEARD_S: Final = 0.1
-"""Who was heard within this is there. chosen: one tick."""
-_WITHOUT_NACK_S: Final = 0.5
-"""So long without a NACK, overdue checks are not lost but queued. chosen: ten times the pause between two NACKs of a
-packet on a short path."""
-_PASSES_S: Final = 0.05
-"""By so much a queue on the way to us is forgotten in each tick. chosen: half a tick's time, slower than it drains."""
 _HELD_RATIO: Final = 0.75
 """The share of what the path carries at which pictures leave while a queue stands. docs/media.md (Pictures wait
 here)."""
@@ -61,13 +54,12 @@ class RtcpSession:
         self._send = send
         self._slots: dict[int, ForwardedTrack] = {}
         self._peer = PeerClock()
-        self._round_trips = RoundTrips()
+        self._queue = QueueDetector()
         self._upstream = Upstream(ssrc, ingress)
         self._downstream = Downstream()
         self._trusted = False
         self._reported = float("-inf")
         self._checked = float("-inf")
-        self._nacked = float("-inf")
         self.pace: Pacer | None = None  # where pictures wait that the path does not carry
         self.check: Callable[[float], None] | None = None  # asks the far end for a sign; `measured` when it comes
 
@@ -90,7 +82,7 @@ class RtcpSession:
     @property
     def rtt(self) -> float:
         """Seconds there and back, smoothed; 0.0 while unknown."""
-        return self._round_trips.value
+        return self._queue.trips.value
 
     @property
     def available(self) -> int:
@@ -127,7 +119,7 @@ class RtcpSession:
             match item:
                 case Nack(media, sequences):
                     if slot := self._slots.get(media):
-                        self._nacked = now
+                        self._queue.nacked(now)
                         slot.nack(sequences, now, self.rtt)
                 case KeyframeRequest(media):
                     if slot := self._slots.get(media):
@@ -172,7 +164,7 @@ class RtcpSession:
         self._measured(rtt, now, check=True)
 
     def _measured(self, rtt: float, now: float, *, check: bool = False) -> None:
-        self._round_trips.add(rtt, now, check=check)
+        self._queue.trips.add(rtt, now, check=check)
         for source in self._ingress.sources():
             source.flow.rtt = self.rtt
 
@@ -180,9 +172,7 @@ class RtcpSession:
 
     def tick(self, now: float) -> None:
         """Called every 100 ms: reports once a second, a lower bandwidth at once."""
-        trips = self._round_trips
-        # What waits on the way to us is no reason to send less; an answer may have been in that queue a while ago.
-        trips.elsewhere = max(self._ingress.estimator.queue, trips.elsewhere - _PASSES_S)
+        self._queue.inbound(self._ingress.estimator.queue)  # which is no reason to send less
         self._divide(now)
         self._look(now)
         if now - self._reported >= REPORT_EVERY_S:
@@ -198,21 +188,20 @@ class RtcpSession:
             return False
         if not pace.holding and self._downstream.doubted:
             self._look(now)
-            if self._round_trips.queue(now) or self._swamped(now):
+            if self._queue.shows(self._far_end(), now):
                 self._divide(now)  # not only in the next tick: a queue grows fast
         return pace.release(now) or self._downstream.doubted
 
     def _divide(self, now: float) -> None:
-        """What each picture may take; and who has to wait."""
-        trips, downstream, pace = self._round_trips, self._downstream, self.pace
-        full = trips.long(now) or (downstream.doubted and (trips.queue(now) or self._swamped(now)))
-        trips.eased(full, now)
+        """Share out what the path carries among the videos, and pace them while a queue stands."""
+        downstream, pace = self._downstream, self.pace
+        far_end = self._far_end()
+        full = self._queue.stands(far_end, now)
         waiting = pace.waiting if pace is not None else 0.0
-        sign = full or self._lossy()
         downstream.share(
             self._slots.values(),
             now,
-            sign=sign,
+            sign=full or far_end.loses,
             full=full,
             trusted=self._trusted,
             waiting=waiting,
@@ -227,14 +216,9 @@ class RtcpSession:
             else:
                 pace.let_go(now)
 
-    def _swamped(self, now: float) -> bool:
-        """Whether the far end gets half of what it is sent, and we hear it while our checks do not come back.
-
-        Not where packets are lost, for then checks are too: who asks for some again does not wait for them in a queue.
-        """
-        if now - self._nacked < _WITHOUT_NACK_S or now - self._ingress.heard >= _HEARD_S or not self._downstream.halved:
-            return False
-        return self._round_trips.overdue(now) and not self._lossy()
+    def _far_end(self) -> FarEnd:
+        downstream = self._downstream
+        return FarEnd(downstream.doubted, downstream.halved, self._lossy(), self._ingress.heard)
 
     def _report(self, now: float) -> None:
         reports = [
@@ -256,31 +240,31 @@ class RtcpSession:
     def _look(self, now: float) -> None:
         """Where the far end wants less than it gets, see whether there is a queue; and how long one is that we see.
 
-        And how long the path is while something is asked for again: who takes it for a longer one asks too seldom, and
-        where much is lost, so are the reports that tell.
+        And measure the round trip while something is asked for again: an overestimate makes NACKs too rare, and where
+        much is lost, so are the reports that would tell it.
         """
         wanted = self._downstream.doubted or self._ingress.estimator.queue > STANDING_S or self._unsure(now)
         if self.check is not None and wanted and now - self._checked >= _CHECK_EVERY_S:
             self._checked = now
-            self._round_trips.asked(now)
+            self._queue.trips.asked(now)
             self.check(now)
 
     def _unsure(self, now: float) -> bool:
-        if now - self._round_trips.measured < _RTT_KNOWN_S:
+        if now - self._queue.trips.measured < _RTT_KNOWN_S:
             return False
         return any(source.flow.missing for source in self._ingress.sources())
 
     def _lossy(self) -> bool:
-        """Whether more is lost than the path loses whatever is sent: then a browser's word (REMB) counts.
+        """Whether more is lost than the path always loses: then a browser's REMB counts.
 
         A browser on a busy machine takes its own hiccups for a full path, and then a sender that sends little for that
-        reason is told it may send little. So its word counts only together with a sign that we see ourselves.
+        reason is told it may send little. So its REMB counts only together with a sign that we see ourselves.
         """
         limit = MUCH_LOSS_SHARE + self._downstream.usual_loss
         return any(slot.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
 
 
 def _missed_by_listeners(source: ReceivedStream) -> float:
-    """The share of this sound that those lose who hear it through us: its encoder's FEC is for them as well."""
+    """The highest share of this sound that a listener behind us loses: its encoder's FEC is for them as well."""
     slots = [subscriber for subscriber in source.flow.subscribers if isinstance(subscriber, ForwardedTrack)]
     return max((slot.loss for slot in slots), default=0.0) if source.flow.kind == "audio" else 0.0
