@@ -25,6 +25,7 @@ from pylibsrtp import Policy, Session
 from link.protocol.client import CobrowsePiece
 from link.protocol.codec import decode_client, encode
 from link.protocol.frames import Say
+from link.rtc.congestion.delay_based import DelayBasedEstimator
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.transport.srtp import SrtpBuffer
@@ -73,6 +74,34 @@ def forward() -> Result:
             flow.receive(number & 0xFFFF, number * 360 & 0xFFFFFFFF, False, PAYLOAD, number * 0.004)
 
     return forwarded(measure("forward a packet (relay)", work, per_run=200))
+
+
+def forward_runs() -> Result:
+    """The same for packets that arrive together, six at once: `receive_run` and `packet_run`."""
+    flow, slot = PublishedTrack("video"), ForwardedTrack("video", "bench")
+    slot.open(lambda header, payload: None, 96, 97, 3, lambda packets: None)
+    slot.attach(flow, 0.0)
+    numbers = itertools.count(1)
+
+    def work() -> None:
+        for frame in itertools.islice(numbers, 40):
+            run = [(frame * 6 + index & 0xFFFF, frame * 3000 & 0xFFFFFFFF, index == 5, PAYLOAD) for index in range(6)]
+            flow.receive_run(run, frame / 30)
+
+    return forwarded(measure("forward a packet of a burst (relay)", work, per_run=240))
+
+
+def estimate() -> Result:
+    """The delay-based estimate of a path, for each burst: `DelayBasedEstimator.add`."""
+    estimator = DelayBasedEstimator()
+    numbers = itertools.count(1)
+
+    def work() -> None:
+        for frame in itertools.islice(numbers, 200):
+            at = frame / 30
+            estimator.add(int(at * 262144) & 0xFFFFFF, at + 0.001 * (frame % 3), 6600)
+
+    return measure("estimate bandwidth, each burst", work, per_run=200)
 
 
 def srtp() -> Result:
@@ -153,7 +182,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("./dev bench", description="What a call costs on this machine, part by part.")
     parser.add_argument("--json", action="store_true", help="print one line of JSON instead of a table")
     options = parser.parse_args(arguments)
-    results = [forward(), srtp(), messages(), seal(), unseal(), asyncio.run(journal())]
+    results = [forward(), forward_runs(), estimate(), srtp(), messages(), seal(), unseal(), asyncio.run(journal())]
     if options.json:
         print(json.dumps([asdict(result) for result in results]))
         return 0

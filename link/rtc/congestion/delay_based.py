@@ -8,6 +8,7 @@ that is told less than it could send takes long to find its way back up.
 from __future__ import annotations
 
 from collections import deque
+from enum import Enum
 from typing import Final
 
 from link.rtc.congestion.ramp import unopposed_growth
@@ -128,140 +129,84 @@ _OVERTAKEN_KEEPS_RATIO: Final = 0.995
 """What is left after each group of what is known about overtaking. chosen: half is forgotten in 140 groups, 4 s."""
 
 
-class DelayBasedEstimator:
-    """The estimate of one path. `estimate` is in bit/s."""
+class Usage(Enum):
+    """What the trend of the delay says of the path (gcc-02 section 5.4)."""
+
+    UNDER = "under"  # a queue drains
+    NORMAL = "normal"
+    RISING = "rising"  # over the threshold, but not for long, or no longer
+    OVER = "over"
+
+
+class IncomingRate:
+    """R_hat, the bitrate that arrives. `bps` is that of the last second, `usual` that of the last seconds."""
+
+    __slots__ = ("_bytes", "_samples", "bps", "usual")
 
     def __init__(self) -> None:
-        self.estimate = MAX_ESTIMATE_BPS
-        self.incoming = 0  # bit/s that arrived over the last second
-        self._usual = 0.0  # the same, over the last seconds
-        self._bytes: deque[tuple[float, int]] = deque()
-        self._window_bytes = 0
-        self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
-        self._previous: tuple[float, float] | None = None  # send and arrival time of the group before
-        self._delay = self._smoothed = 0.0
-        self._floor = self._spread = 0.0  # of the delays of single groups
-        self._floor_before = 0.0
-        self._floor_at = float("-inf")
-        self._waited = 0.0  # seconds that even the fastest of the last groups took longer than the floor
-        self._overtaken = 0.0  # seconds by which packets overtook others, lately
-        self._weight = 1.0
-        self._last: deque[tuple[float, float]] = deque(maxlen=_STANDING_GROUPS)  # arrivals and delays
-        self._standing = 0.0  # the same where that is no chance
-        self._waited_then = 0.0  # when it fell
-        self._futile = 0
-        self._trend: deque[tuple[float, float]] = deque(maxlen=_TREND_GROUPS)
-        self._groups = 0
-        self._threshold = _THRESHOLD_START_S
-        self._threshold_at = 0.0
-        self._over_since: float | None = None
-        self._slope = 0.0
-        self._changed = 0.0
-        self._stalled = self._fell = float("-inf")
-
-    def add(self, abs_send_time: int, now: float, size: int) -> None:
-        """A packet of `size` bytes stamped `abs_send_time` (24 bits) arrived at `now`."""
-        sent = abs_send_time / 262144.0
-        if self._groups == 0 and self._previous is None and not self._bytes:
-            self._first_sent = self._last_sent = sent
-            self._changed = now
-        self._count(now, size)
-        ahead = (sent - self._first_sent) % _WRAP_S
-        if ahead > _WRAP_S / 2:  # older than the group: no queue lets anybody overtake, so this is what jitter does
-            if self._overtaken < (behind := _WRAP_S - ahead) < _OVERTAKEN_MOST_S and behind > _OVERTAKEN_LEAST_S:
-                self._overtaken = behind
-            return
-        if self._groups and now - self._last_arrival - (sent - self._last_sent) % _WRAP_S > _STALL_S:
-            self._stalled = now
-        burst = now - self._last_arrival < _BURST_S and self._groups > 0
-        if ahead <= _BURST_S or (burst and (now - self._last_arrival) < (sent - self._last_sent) % _WRAP_S):
-            self._last_sent = sent
-            self._last_arrival = now
-            return
-        self._close_group(now)
-        self._first_sent = self._last_sent = sent
-        self._last_arrival = now
+        self.bps = 0
+        self.usual = 0.0
+        self._samples: deque[tuple[float, int]] = deque()
+        self._bytes = 0
 
     @property
-    def queue(self) -> float:
-        """Seconds that all packets wait on the path, as far as the shortest delay of late was that of no queue.
+    def begun(self) -> bool:
+        """Whether anything has arrived."""
+        return bool(self._samples)
 
-        A queue delays everything, jitter lets one packet through soon and the next one late.
-        """
-        return max(0.0, self._waited - self._overtaken)
-
-    def _count(self, now: float, size: int) -> None:
-        samples = self._bytes
+    def count(self, now: float, size: int) -> None:
+        """So many bytes arrived."""
+        samples = self._samples
         if samples and now - samples[-1][0] < _SAMPLE_S:
             at, before = samples[-1]
             samples[-1] = (at, before + size)
         else:
             samples.append((now, size))
-            weight = _USUAL_RISE_RATIO if self.incoming > self._usual else _USUAL_FALL_RATIO
-            self._usual += weight * (self.incoming - self._usual)
-        self._window_bytes += size
+            weight = _USUAL_RISE_RATIO if self.bps > self.usual else _USUAL_FALL_RATIO
+            self.usual += weight * (self.bps - self.usual)
+        self._bytes += size
         while now - samples[0][0] > _INCOMING_S:
-            self._window_bytes -= samples.popleft()[1]
+            self._bytes -= samples.popleft()[1]
         span = max(_INCOMING_LEAST_S, min(_INCOMING_S, now - samples[0][0]))
-        self.incoming = int(self._window_bytes * 8 / span)
+        self.bps = int(self._bytes * 8 / span)
 
-    def _close_group(self, now: float) -> None:
-        previous = self._previous
-        self._previous = (self._last_sent, self._last_arrival)
-        if previous is None:
-            return
-        sent_delta = (self._last_sent - previous[0]) % _WRAP_S
-        arrival_delta = self._last_arrival - previous[1]
-        if sent_delta > _PAUSE_SENT_S or arrival_delta > _PAUSE_ARRIVAL_S:
-            self._trend.clear()  # a pause: nothing to compare
-            self._delay = self._smoothed = self._floor = self._floor_before = self._standing = self._waited = 0.0
-            self._last.clear()
-            self._groups = 0
-            return
-        self._groups += 1
-        self._delay += arrival_delta - sent_delta
-        self._smoothed = _SMOOTHING_RATIO * self._smoothed + (1.0 - _SMOOTHING_RATIO) * self._delay
-        self._overtaken *= _OVERTAKEN_KEEPS_RATIO
-        self._stand(self._last_arrival)
-        self._trend.append((self._last_arrival, self._smoothed))
-        if self._standing and now - self._stalled >= _STALLED_FOR_S and now - self._fell >= _SETTLES_S:
-            self._drain(now)
-        if len(self._trend) == _TREND_GROUPS:
-            self._judge(now)
+    def recent(self, now: float, seconds: float) -> float:
+        """Bits per second that arrived in the last moments: a second ago the path may have been wide."""
+        size = 0
+        for at, some in reversed(self._samples):
+            if now - at > seconds:
+                break
+            size += some
+        return size * 8 / seconds
 
-    def _stand(self, arrival: float) -> None:
-        """See whether a queue stands: the trend of what is smoothed takes half a second to show it.
 
-        Even the fastest of some packets in a row has then waited, for longer than jitter makes them.
-        """
-        delay = self._delay
-        if arrival - self._floor_at > _BASE_REMEMBERED_S:
-            self._floor_before, self._floor, self._floor_at = self._floor, delay, arrival
-        self._floor = min(delay, self._floor)
-        self._weight = max(_SPREAD_LEAST_RATIO, self._weight / (1 + self._weight))
-        self._spread += self._weight * (abs(delay - self._smoothed) - self._spread)
-        last = self._last
-        last.append((arrival, delay))
-        self._waited = waited = min(delay for _, delay in last) - min(self._floor, self._floor_before)
-        stands = len(last) == _STANDING_GROUPS and arrival - last[0][0] >= _STANDING_LEAST_S
-        self._standing = (
-            waited if stands and waited > _QUEUE_S + _SPREAD_SIGMAS * self._spread + self._overtaken else 0.0
-        )
+class OveruseDetector:
+    """The trend of the smoothed delay against a threshold that adapts (gcc-02 section 5.4)."""
 
-    def _drain(self, now: float) -> None:
-        """A queue stands: come down; or it has stood as high in spite of that, and is the path's own delay."""
-        waited = self._waited
-        same = abs(waited - self._waited_then) < _SAME_QUEUE_RATIO * self._waited_then
-        self._futile = self._futile + 1 if same else 0
-        if self._futile < _FUTILE_TIMES:
-            self._decrease(now)
-            self._waited_then = waited
-            return
-        self._floor = self._floor_before = min(delay for _, delay in self._last)
-        self._futile = 0
-        self._waited = self._standing = self._waited_then = 0.0
+    __slots__ = ("_over_since", "_slope", "_threshold", "_threshold_at", "_trend")
 
-    def _judge(self, now: float) -> None:
+    def __init__(self) -> None:
+        self._trend: deque[tuple[float, float]] = deque(maxlen=_TREND_GROUPS)
+        self._threshold = _THRESHOLD_START_S
+        self._threshold_at = 0.0
+        self._over_since: float | None = None
+        self._slope = 0.0
+
+    def add(self, arrival: float, smoothed: float) -> bool:
+        """Another group; whether there are enough of them to judge."""
+        self._trend.append((arrival, smoothed))
+        return len(self._trend) == _TREND_GROUPS
+
+    def pause(self) -> None:
+        """What comes next is not to be compared with what came before."""
+        self._trend.clear()
+
+    def answered(self) -> None:
+        """Less was asked for: over-use begins to count anew."""
+        self._over_since = None
+
+    def judge(self, groups: int, now: float, *, waits: bool) -> Usage:
+        """What the trend says after so many groups. It is no over-use unless even the fastest ones `waits`."""
         # Least squares by sums: this runs for every group, and means of generators took a fifth of a packet's cost.
         count = len(self._trend)
         origin = self._trend[0][0]
@@ -274,26 +219,21 @@ class DelayBasedEstimator:
             sum_xy += x * y
         square = count * sum_xx - sum_x * sum_x
         slope = (count * sum_xy - sum_x * sum_y) / square if square > 0 else 0.0
-        trend = min(self._groups, _MAX_DELTA_GROUPS) * slope * _THRESHOLD_GAIN_RATIO / 1000  # libwebrtc has ms
+        trend = min(groups, _MAX_DELTA_GROUPS) * slope * _THRESHOLD_GAIN_RATIO / 1000  # libwebrtc has ms
         if trend > self._threshold:
+            usage = Usage.RISING
             if self._over_since is None:
                 self._over_since = now
-            elif (
-                now - self._over_since > _OVERUSE_S
-                and slope >= self._slope
-                and self._waited > _QUEUE_BEGINS_S + self._overtaken
-            ):
-                self._decrease(now)
+            elif now - self._over_since > _OVERUSE_S and slope >= self._slope and waits:
+                usage = Usage.OVER
         else:
+            usage = Usage.NORMAL if trend > -self._threshold else Usage.UNDER
             self._over_since = None
-            if trend > -self._threshold:
-                self._increase(now)
-            else:
-                self._changed = now  # the queue drains: hold
         self._slope = slope
-        self._adapt_threshold(abs(trend), now)
+        self._adapt(abs(trend), now)
+        return usage
 
-    def _adapt_threshold(self, magnitude: float, now: float) -> None:
+    def _adapt(self, magnitude: float, now: float) -> None:
         elapsed = min(_ADAPT_STEP_S, now - self._threshold_at)
         self._threshold_at = now
         if magnitude > self._threshold + _ADAPT_OFFSET_S:
@@ -302,40 +242,188 @@ class DelayBasedEstimator:
         self._threshold += gain * (magnitude - self._threshold) * elapsed
         self._threshold = min(_THRESHOLD_MOST_S, max(_THRESHOLD_LEAST_S, self._threshold))
 
+
+class StandingQueue:
+    """Whether a queue stands: the trend of what is smoothed takes half a second to show it.
+
+    Even the fastest of some packets in a row has then waited, for longer than jitter makes them. `waited` is how long,
+    beyond the shortest delay of late; `overtaken` is by how much packets overtook others, lately; both in seconds.
+    """
+
+    __slots__ = (
+        "_base", "_base_at", "_base_before", "_futile", "_last", "_spread", "_waited_then", "_weight",
+        "overtaken", "stands", "waited",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        self.overtaken = 0.0
+        self.stands = False
+        self._base = self._base_before = 0.0  # the shortest delay: of the present span, and of the one before
+        self._base_at = float("-inf")
+        self._spread = 0.0  # mean deviation of single groups
+        self._weight = 1.0
+        self._last: deque[tuple[float, float]] = deque(maxlen=_STANDING_GROUPS)  # arrivals and delays
+        self._waited_then = 0.0  # when less was asked for
+        self._futile = 0
+
+    @property
+    def delay(self) -> float:
+        """Seconds that all packets wait, as far as the shortest delay of late was that of no queue."""
+        return max(0.0, self.waited - self.overtaken)
+
+    def overtake(self, behind: float) -> None:
+        """A packet came so many seconds late: no queue lets anybody overtake, so this is what jitter does."""
+        if self.overtaken < behind < _OVERTAKEN_MOST_S and behind > _OVERTAKEN_LEAST_S:
+            self.overtaken = behind
+
+    def observe(self, arrival: float, delay: float, smoothed: float) -> None:
+        """Another group."""
+        self.overtaken *= _OVERTAKEN_KEEPS_RATIO
+        if arrival - self._base_at > _BASE_REMEMBERED_S:
+            self._base_before, self._base, self._base_at = self._base, delay, arrival
+        self._base = min(delay, self._base)
+        self._weight = max(_SPREAD_LEAST_RATIO, self._weight / (1 + self._weight))
+        self._spread += self._weight * (abs(delay - smoothed) - self._spread)
+        last = self._last
+        last.append((arrival, delay))
+        self.waited = waited = min(delay for _, delay in last) - min(self._base, self._base_before)
+        long = len(last) == _STANDING_GROUPS and arrival - last[0][0] >= _STANDING_LEAST_S
+        self.stands = long and waited > _QUEUE_S + _SPREAD_SIGMAS * self._spread + self.overtaken
+
+    def pause(self) -> None:
+        """What comes next is not to be compared with what came before."""
+        self._base = self._base_before = self.waited = 0.0
+        self.stands = False
+        self._last.clear()
+
+    def is_the_path(self) -> bool:
+        """It stands, and less is to be asked for. Or it has stood as high after that, and is the path's own delay."""
+        same = abs(self.waited - self._waited_then) < _SAME_QUEUE_RATIO * self._waited_then
+        self._futile = self._futile + 1 if same else 0
+        if self._futile < _FUTILE_TIMES:
+            self._waited_then = self.waited
+            return False
+        self._base = self._base_before = min(delay for _, delay in self._last)
+        self._futile = 0
+        self.waited = self._waited_then = 0.0
+        self.stands = False
+        return True
+
+
+class DelayBasedEstimator:
+    """The estimate of one path. `estimate` is in bit/s."""
+
+    __slots__ = (
+        "_changed", "_delay", "_detector", "_fell", "_first_sent", "_groups", "_last_arrival", "_last_sent",
+        "_previous", "_queue", "_rate", "_smoothed", "_stalled", "estimate",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.estimate = MAX_ESTIMATE_BPS
+        self._rate = IncomingRate()
+        self._detector = OveruseDetector()
+        self._queue = StandingQueue()
+        self._first_sent = self._last_sent = self._last_arrival = 0.0  # of the present group
+        self._previous: tuple[float, float] | None = None  # send and arrival time of the group before
+        self._groups = 0  # since the last pause
+        self._delay = self._smoothed = 0.0  # of the last group, against the first one
+        self._changed = 0.0  # when the estimate did, or might have
+        self._stalled = self._fell = float("-inf")
+
+    @property
+    def incoming(self) -> int:
+        """Bits per second that arrived over the last second."""
+        return self._rate.bps
+
+    @property
+    def queue(self) -> float:
+        """Seconds that all packets wait on the path, as far as the shortest delay of late was that of no queue."""
+        return self._queue.delay
+
+    def add(self, abs_send_time: int, now: float, size: int) -> None:
+        """A packet of `size` bytes stamped `abs_send_time` (24 bits) arrived at `now`."""
+        sent = abs_send_time / 262144.0
+        if not self._rate.begun:
+            self._first_sent = self._last_sent = sent
+            self._changed = now
+        self._rate.count(now, size)
+        ahead = (sent - self._first_sent) % _WRAP_S
+        if ahead > _WRAP_S / 2:  # older than the group
+            self._queue.overtake(_WRAP_S - ahead)
+            return
+        if self._groups and now - self._last_arrival - (sent - self._last_sent) % _WRAP_S > _STALL_S:
+            self._stalled = now
+        burst = now - self._last_arrival < _BURST_S and self._groups > 0
+        if ahead <= _BURST_S or (burst and (now - self._last_arrival) < (sent - self._last_sent) % _WRAP_S):
+            self._last_sent = sent
+            self._last_arrival = now
+            return
+        self._close_group(now)
+        self._first_sent = self._last_sent = sent
+        self._last_arrival = now
+
+    def _close_group(self, now: float) -> None:
+        previous = self._previous
+        arrival = self._last_arrival
+        self._previous = (self._last_sent, arrival)
+        if previous is None:
+            return
+        sent_delta = (self._last_sent - previous[0]) % _WRAP_S
+        arrival_delta = arrival - previous[1]
+        detector, queue = self._detector, self._queue
+        if sent_delta > _PAUSE_SENT_S or arrival_delta > _PAUSE_ARRIVAL_S:
+            detector.pause()
+            queue.pause()
+            self._delay = self._smoothed = 0.0
+            self._groups = 0
+            return
+        self._groups += 1
+        self._delay += arrival_delta - sent_delta
+        self._smoothed = _SMOOTHING_RATIO * self._smoothed + (1.0 - _SMOOTHING_RATIO) * self._delay
+        queue.observe(arrival, self._delay, self._smoothed)
+        enough = detector.add(arrival, self._smoothed)
+        settled = now - self._stalled >= _STALLED_FOR_S and now - self._fell >= _SETTLES_S
+        if queue.stands and settled and not queue.is_the_path():
+            self._decrease(now)
+        if not enough:
+            return
+        usage = detector.judge(self._groups, now, waits=queue.waited > _QUEUE_BEGINS_S + queue.overtaken)
+        if usage is Usage.NORMAL:
+            self._increase(now)
+        elif usage is Usage.OVER:
+            self._decrease(now)
+        elif usage is Usage.UNDER:
+            self._changed = now  # hold
+
     def _decrease(self, now: float) -> None:
         """Come down below what arrives.
 
         Right after a stall what arrives says little of the path, and a browser that was told far too little takes half
         a minute to find its way up again. So then it comes down by less, and once a second.
         """
-        self._over_since = None
+        rate = self._rate
+        self._detector.answered()
         self._changed = now
-        queueing = self.queue > _QUEUE_S
-        recent = self._recent(now, _STANDING_RECENT_S if self._standing else _RECENT_S)
-        target = int(_BETA_RATIO * (min(self.incoming, recent) if queueing else self.incoming))
+        arriving: float = rate.bps
+        if self._queue.delay > _QUEUE_S:
+            recent = rate.recent(now, _STANDING_RECENT_S if self._queue.stands else _RECENT_S)
+            arriving = min(rate.bps, recent)
+        target = int(_BETA_RATIO * arriving)
         if now - self._stalled < _STALLED_FOR_S:
             if now - self._fell < _STALLED_FOR_S:
                 return
-            target = max(target, int(_STALL_DECREASE_RATIO * min(self.estimate, self._usual)))
+            target = max(target, int(_STALL_DECREASE_RATIO * min(self.estimate, rate.usual)))
         target = max(MIN_ESTIMATE_BPS, target)
         if target < self.estimate:
             self.estimate = target
             self._fell = now
 
-    def _recent(self, now: float, seconds: float) -> float:
-        """Bits per second that arrived in the last moments: a second ago the path may have been wide."""
-        size = 0
-        for at, some in reversed(self._bytes):
-            if now - at > seconds:
-                break
-            size += some
-        return size * 8 / seconds
-
     def _increase(self, now: float) -> None:
         elapsed = min(1.0, now - self._changed)
         self._changed = now
         # Not beyond what the sender shows it can use, but never down because it sends little.
-        ceiling = max(self.estimate, int(_DIVERGES_RATIO * self.incoming) + _DIVERGES_BPS)
+        ceiling = max(self.estimate, int(_DIVERGES_RATIO * self._rate.bps) + _DIVERGES_BPS)
         growth = unopposed_growth(now - self._fell - _UNOPPOSED_AFTER_S)
         more = int(self.estimate * growth**elapsed) + int(_ADDS_BPS_PER_S * elapsed)
         self.estimate = min(MAX_ESTIMATE_BPS, ceiling, more)

@@ -6,7 +6,15 @@ import random
 
 import pytest
 
-from link.rtc.congestion.delay_based import MAX_ESTIMATE_BPS, MIN_ESTIMATE_BPS, DelayBasedEstimator
+from link.rtc.congestion.delay_based import (
+    MAX_ESTIMATE_BPS,
+    MIN_ESTIMATE_BPS,
+    DelayBasedEstimator,
+    IncomingRate,
+    OveruseDetector,
+    StandingQueue,
+    Usage,
+)
 
 
 class Link:
@@ -244,3 +252,123 @@ def test_a_narrow_path_that_stands_still_now_and_then_is_still_narrow() -> None:
         link.send(2.5e6, 0.8, adapt=True)
         link._free += 0.2
     assert link.estimator.estimate < 0.6e6
+
+
+# --- the parts --------------------------------------------------------------------------------------------------------
+
+
+def test_the_incoming_bitrate_is_that_of_the_last_second() -> None:
+    rate = IncomingRate()
+    assert not rate.begun
+    for packet in range(200):
+        rate.count(10.0 + packet / 100, 1250)
+    assert rate.begun
+    assert rate.bps == pytest.approx(1e6, rel=0.03)
+    assert rate.recent(11.99, 0.4) == pytest.approx(1e6, rel=0.1)
+    rate.count(20.0, 1250)
+    assert rate.bps == 1250 * 8 / 0.2, "a first burst is no bitrate"
+
+
+def test_the_usual_bitrate_rises_soon_and_falls_late() -> None:
+    rate, now = IncomingRate(), 10.0
+    for _ in range(150):
+        rate.count(now, 1250)
+        now += 0.02
+    assert rate.usual == pytest.approx(rate.bps, rel=0.1), "after three seconds"
+    for _ in range(30):
+        rate.count(now, 125)
+        now += 0.02
+    assert rate.usual > 0.8 * 500_000, "0.6 s of little tell nothing"
+
+
+def judged(slope: float, groups: int = 40, *, waits: bool = True) -> list[Usage]:
+    """What a detector says of a delay that grows by so many seconds in a second, a group every 30 ms."""
+    detector, said = OveruseDetector(), []
+    for group in range(groups):
+        at = 10.0 + 0.03 * group
+        if detector.add(at, slope * 0.03 * group):
+            said.append(detector.judge(group, at, waits=waits))
+    return said
+
+
+def test_twenty_groups_are_needed() -> None:
+    assert judged(0.5, 19) == []
+    assert len(judged(0.5, 20)) == 1
+
+
+def test_a_delay_that_grows_is_overuse_once_it_lasts() -> None:
+    said = judged(0.5)
+    assert said[0] is Usage.RISING
+    assert Usage.OVER in said
+
+
+def test_a_delay_that_shrinks_is_a_queue_that_drains() -> None:
+    assert set(judged(-0.5)) == {Usage.UNDER}
+
+
+def test_a_delay_that_stays_is_normal() -> None:
+    assert set(judged(0.0)) == {Usage.NORMAL}
+
+
+def test_it_is_no_overuse_while_one_packet_comes_through_at_once() -> None:
+    assert Usage.OVER not in judged(0.5, waits=False)
+
+
+def test_an_answer_makes_overuse_count_anew() -> None:
+    detector = OveruseDetector()
+    for group in range(22):
+        if detector.add(10.0 + 0.03 * group, 0.015 * group):
+            detector.judge(group, 10.0 + 0.03 * group, waits=True)
+    detector.answered()
+    detector.add(10.66, 0.33)
+    assert detector.judge(22, 10.66, waits=True) is Usage.RISING
+
+
+def stand(queue: StandingQueue, delay: float, begin: float, groups: int = 6) -> None:
+    for group in range(groups):
+        queue.observe(begin + group / 30, delay, 0.0)
+
+
+def test_a_queue_stands_when_several_groups_have_waited() -> None:
+    queue = StandingQueue()
+    stand(queue, 0.0, 10.0, 30)
+    stand(queue, 0.3, 11.0, 3)
+    assert not queue.stands
+    stand(queue, 0.3, 11.1, 1)
+    assert queue.stands
+    assert queue.delay == pytest.approx(0.3)
+
+
+def test_overtaking_is_taken_off() -> None:
+    queue = StandingQueue()
+    stand(queue, 0.0, 10.0, 30)
+    queue.overtake(0.25)
+    stand(queue, 0.3, 11.0)
+    assert not queue.stands
+    assert queue.delay == pytest.approx(0.06, abs=0.01)
+    queue.overtake(3.0)
+    assert queue.overtaken < 0.25, "that was another stream's"
+
+
+def test_a_queue_that_stands_as_high_after_less_three_times_is_the_path() -> None:
+    queue = StandingQueue()
+    stand(queue, 0.0, 10.0, 30)
+    told = []
+    for second in range(4):
+        stand(queue, 0.3, 11.0 + second)
+        told.append(queue.is_the_path())
+    assert told == [False, False, False, True]
+    assert not queue.stands
+    assert queue.delay == 0.0
+    stand(queue, 0.3, 15.5, 8)
+    assert not queue.stands, "that is its shortest delay now"
+    stand(queue, 0.7, 16.0, 8)
+    assert queue.stands
+
+
+def test_after_a_pause_nothing_is_compared() -> None:
+    queue = StandingQueue()
+    stand(queue, 0.0, 10.0, 30)
+    stand(queue, 0.3, 11.0)
+    queue.pause()
+    assert (queue.stands, queue.delay) == (False, 0.0)
