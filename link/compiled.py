@@ -33,6 +33,8 @@ MODULES = (
     "link/rtc/tracks/keyframe_requests.py",
     "link/rtc/tracks/nack.py",
     "link/rtc/tracks/published_track.py",
+    "link/rtc/tracks/receiver_reports.py",
+    "link/rtc/tracks/retransmissions.py",
     "link/rtc/transport/srtp.py",
     "link/rtc/transport/ticker.py",
     "link/rtc/wire/rtp.py",

@@ -1,4 +1,4 @@
-"""Who may send how much over one leg: what each end tells the other (REMB), and what comes of what it hears. Sans-IO.
+"""How much each end of a leg may send: the REMBs it sends, and what follows from those it receives. Sans-IO.
 
 A browser has one congestion controller for all it sends, so it is told one sum. Between two ends of ours each video is
 told for itself: a REMB with exactly one media SSRC is about that stream, any other about the whole leg.
@@ -147,7 +147,7 @@ class Downstream:
 
     @property
     def doubted(self) -> bool:
-        """Whether the far end says that it can take less than we send, or just did: then the path is worth a look."""
+        """Whether the far end reports, or just reported, less capacity than we use: then the path is to be checked."""
         return 0 < self.available < self.sending or self._following
 
     @property
@@ -170,12 +170,12 @@ class Downstream:
         """Once a second: look at what a browser reports lost of pictures.
 
         Not of sound: browsers report it seldom, in lumps, and what of it was sent again is not lost in them. Among
-        pictures that were lost all the time such a lump looked as if less had mended it.
+        video that is lost all the time, the end of such a lump looked as if sending less had helped.
         """
         slots = [slot for slot in slots if slot.kind == "video"]
-        expected = sum(slot.expected for slot in slots)
-        received = sum(slot.received for slot in slots)
-        again = sum(slot.bytes_again for slot in slots)
+        expected = sum(slot.reports.expected for slot in slots)
+        received = sum(slot.reports.received for slot in slots)
+        again = sum(slot.rtx.bytes for slot in slots)
         more, came = expected - self._before[0], received - self._before[1]
         repairs = (again - self._before[2]) * 8 / max(0.1, min(2.0, now - self._observed))
         self._before, self._observed = (expected, received, again), now
@@ -194,7 +194,7 @@ class Downstream:
     ) -> None:
         """Tell each video that is fed how much it may take.
 
-        `sign`: something else says that the path carries less, and a browser's word counts (that of a `trusted` far end
+        `sign`: something else shows that the path carries less, so a browser's REMB counts (that of a `trusted` far end
         always does). `full`: a queue stands before the path. `waiting`: seconds of pictures that
         wait on our side.
         """
@@ -238,10 +238,10 @@ class Downstream:
         self.sending = sum(self._rates.values())
 
     def _believe(self, now: float, elapsed: float, *, sign: bool, trusted: bool) -> None:
-        """How far the far end's word counts: while there is a sign, and for some time.
+        """How far the far end's REMB counts: while there is a sign, and for some time after it.
 
-        Then there is more and more room, the faster the longer nothing speaks against it, until a sign comes again or
-        there is room enough. A browser that is sent little says for long that it can take little.
+        Then the limit rises, the faster the longer nothing speaks against it, until there is another sign or room
+        enough. A browser that is sent little reports little capacity for a long time.
         """
         if sign:
             if self.limit and now >= self._believed_until:

@@ -257,8 +257,8 @@ class Leg:
                 slot = self.slots[name]
                 line.ssrcs = [slot.ssrc]
                 if line.rtx_payload_type >= 0:
-                    line.rtx_of = {slot.ssrc: slot.rtx_ssrc}
-                    line.ssrcs.append(slot.rtx_ssrc)
+                    line.rtx_of = {slot.ssrc: slot.rtx.ssrc}
+                    line.ssrcs.append(slot.rtx.ssrc)
         transport = self._transport
         description = SessionDescription(
             ufrag=transport.ufrag,

@@ -41,7 +41,7 @@ class Pacer:
         self._slots: list[ForwardedTrack] = []
         self._again: frozenset[bytes] = frozenset()
         self._held: deque[tuple[bytes, bytes]] = deque()
-        self._repairs: dict[bytes, tuple[bytes, bytes]] = {}  # somebody waits for these already; by what they repair
+        self._repairs: dict[bytes, tuple[bytes, bytes]] = {}  # sent first; by what they repair
         self._size = 0  # bytes that wait
         self._rate = 0
         self._quickened = 0.0
@@ -61,7 +61,7 @@ class Pacer:
         """From now on let the pictures of these slots leave at `rate` bit/s."""
         if not self._rate:
             self._slots = [slot for slot in slots if slot.kind == "video"]
-            self._again = frozenset(slot.rtx_ssrc.to_bytes(4, "big") for slot in self._slots)
+            self._again = frozenset(slot.rtx.ssrc.to_bytes(4, "big") for slot in self._slots)
             self._left, self._at = 0.0, now
             for slot in self._slots:
                 slot.detour(self._take)
@@ -71,14 +71,14 @@ class Pacer:
     def quicken(self, rate: int, now: float) -> None:
         """There is no queue any more: let what waits leave at `rate` at least, and faster and faster.
 
-        A browser that gets little for some seconds says that it can take little.
+        A browser that receives little for some seconds reports little capacity.
         """
         elapsed = min(1.0, now - self._quickened)
         self._quickened = now
         self._rate = max(rate, int(self._rate * _QUICKEN_PER_S**elapsed))
 
     def let_go(self, now: float) -> None:
-        """The path is free: what waits leaves, and nothing is held any more."""
+        """The path is free: send what waits, and hold nothing any more."""
         for slot in self._slots:
             slot.detour(None)
         self._slots = []
@@ -87,7 +87,7 @@ class Pacer:
         self._rate = self._size = 0
 
     def release(self, now: float) -> bool:
-        """Let leave what may; whether to call again soon."""
+        """Send the packets that the rate admits by now; whether to call again soon."""
         if not self._rate:
             return False
         rate = max(self._rate / 8, self._size / MAX_WAIT_S)
@@ -101,7 +101,7 @@ class Pacer:
         ssrc = header[8:12]
         if ssrc not in self._again:
             self._held.append((header, payload))
-        elif (repaired := ssrc + payload[:2]) not in self._repairs:  # who waits asks again and again
+        elif (repaired := ssrc + payload[:2]) not in self._repairs:  # the far end repeats its NACKs while it waits
             self._repairs[repaired] = header, payload
         else:
             return

@@ -1,4 +1,4 @@
-"""How good the network of one leg is, in a word that people understand, and why. Sans-IO.
+"""How good the network of one leg is, in one of three words, and why. Sans-IO.
 
 The figures are those before repair: a call with 5 % loss looks and sounds well, and is weak all the same, because the
 next 5 % will show.

@@ -1,4 +1,4 @@
-"""Who gets which track: connects flows to slots of legs, and to taps."""
+"""Connects published tracks to the forwarded tracks of legs, and to frame readers."""
 
 from __future__ import annotations
 

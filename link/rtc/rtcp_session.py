@@ -261,7 +261,7 @@ class RtcpSession:
         reason is told it may send little. So its REMB counts only together with a sign that we see ourselves.
         """
         limit = MUCH_LOSS_SHARE + self._downstream.usual_loss
-        return any(slot.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
+        return any(slot.reports.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
 
 
 def _missed_by_listeners(source: ReceivedStream) -> float:

@@ -74,10 +74,10 @@ def slot_statistics(slot: ForwardedTrack, bitrate: int) -> ForwardedTrackStatist
     return ForwardedTrackStatistics(
         packets=slot.packets,
         bytes=slot.bytes,
-        retransmitted=slot.retransmitted,
-        nacks=slot.nacks,
+        retransmitted=slot.rtx.packets,
+        nacks=slot.rtx.nacks,
         plis=slot.plis,
-        lost=slot.lost,
-        fraction_lost=slot.fraction_lost,
+        lost=slot.reports.lost,
+        fraction_lost=slot.reports.fraction_lost,
         bitrate=bitrate,
     )

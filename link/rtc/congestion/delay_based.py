@@ -8,8 +8,7 @@ that is told less than it could send takes long to find its way back up.
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from link.rtc.congestion.ramp import unopposed_growth
 
@@ -129,13 +128,9 @@ _OVERTAKEN_KEEPS_RATIO: Final = 0.995
 """What is left after each group of what is known about overtaking. chosen: half is forgotten in 140 groups, 4 s."""
 
 
-class Usage(Enum):
-    """What the trend of the delay says of the path (gcc-02 section 5.4)."""
-
-    UNDER = "under"  # a queue drains
-    NORMAL = "normal"
-    RISING = "rising"  # over the threshold, but not for long, or no longer
-    OVER = "over"
+Usage: TypeAlias = Literal["under", "normal", "rising", "over"]
+"""What the trend of the delay says of the path (gcc-02 section 5.4). `under`: a queue drains; `rising`: it is over the
+threshold, but has not been so for long. Strings, as the members of an enumeration take longer to look up."""
 
 
 class IncomingRate:
@@ -221,13 +216,13 @@ class OveruseDetector:
         slope = (count * sum_xy - sum_x * sum_y) / square if square > 0 else 0.0
         trend = min(groups, _MAX_DELTA_GROUPS) * slope * _THRESHOLD_GAIN_RATIO / 1000  # libwebrtc has ms
         if trend > self._threshold:
-            usage = Usage.RISING
+            usage: Usage = "rising"
             if self._over_since is None:
                 self._over_since = now
             elif now - self._over_since > _OVERUSE_S and slope >= self._slope and waits:
-                usage = Usage.OVER
+                usage = "over"
         else:
-            usage = Usage.NORMAL if trend > -self._threshold else Usage.UNDER
+            usage = "normal" if trend > -self._threshold else "under"
             self._over_since = None
         self._slope = slope
         self._adapt(abs(trend), now)
@@ -344,7 +339,7 @@ class DelayBasedEstimator:
     def add(self, abs_send_time: int, now: float, size: int) -> None:
         """A packet of `size` bytes stamped `abs_send_time` (24 bits) arrived at `now`."""
         sent = abs_send_time / 262144.0
-        if not self._rate.begun:
+        if self._previous is None and not self._rate.begun:
             self._first_sent = self._last_sent = sent
             self._changed = now
         self._rate.count(now, size)
@@ -389,11 +384,11 @@ class DelayBasedEstimator:
         if not enough:
             return
         usage = detector.judge(self._groups, now, waits=queue.waited > _QUEUE_BEGINS_S + queue.overtaken)
-        if usage is Usage.NORMAL:
+        if usage == "normal":
             self._increase(now)
-        elif usage is Usage.OVER:
+        elif usage == "over":
             self._decrease(now)
-        elif usage is Usage.UNDER:
+        elif usage == "under":
             self._changed = now  # hold
 
     def _decrease(self, now: float) -> None:
@@ -405,10 +400,9 @@ class DelayBasedEstimator:
         rate = self._rate
         self._detector.answered()
         self._changed = now
-        arriving: float = rate.bps
+        arriving = float(rate.bps)
         if self._queue.delay > _QUEUE_S:
-            recent = rate.recent(now, _STANDING_RECENT_S if self._queue.stands else _RECENT_S)
-            arriving = min(rate.bps, recent)
+            arriving = min(arriving, rate.recent(now, _STANDING_RECENT_S if self._queue.stands else _RECENT_S))
         target = int(_BETA_RATIO * arriving)
         if now - self._stalled < _STALLED_FOR_S:
             if now - self._fell < _STALLED_FOR_S:

@@ -1,11 +1,12 @@
-"""Whether packets are lost because too many are sent, or whatever is sent. Sans-IO.
+"""Whether packets are lost because too many are sent, or however many are sent. Sans-IO.
 
 A path with a queue shows by its delay that it is full. One without (a router that drops what is over a rate) shows it
-only by loss, and a radio loses just as much of a thin stream as of a thick one. Who tells a sender of all loss makes it
-starve on the radio: browsers halve and halve again. Who hides it drowns the router. So where much is lost the sender is
-asked for less than what came, once, for some seconds. If that changes nothing the path loses by itself, and the sender
-is let alone until it loses more. If the loss is gone it may have been excess, or have ended by itself: so there is more
-room again at once, and only if the loss comes back on the way up the sender stays below what the path has carried.
+only by loss, and a radio link loses as large a share of a thin stream as of a thick one. Reporting all loss starves the
+sender on the radio link: browsers halve their rate again and again. Hiding it overloads the router. So where much is
+lost the sender is asked for less than what came, once, for some seconds. If that changes nothing the path loses by
+itself, and the sender is let alone until it loses more. If the loss is gone it may have been excess, or have ended by
+itself: so there is more room again at once, and only if the loss comes back on the way up the sender stays below what
+the path has carried.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class LossBasedEstimator:
 
     @property
     def _climbing(self) -> bool:
-        """Whether there is more room again, to see whether the path carries it."""
+        """Whether the ceiling rises, to see whether the path carries more."""
         return self.ceiling != FREE_BPS and self._trial_until is None
 
     def observe(self, expected: int, received: int, carried: int, now: float, rtt: float = 0.0) -> None:
@@ -108,7 +109,7 @@ class LossBasedEstimator:
             self._grow(now)
 
     def _last_second(self) -> float | None:
-        """The share lost in the last second, if that is no chance: while there is more room each second costs more."""
+        """The share lost in the last second, unless chance explains it: while the ceiling rises, waiting costs more."""
         if len(self._seen) < 2:
             return None
         before, present = self._seen[-2], self._seen[-1]
@@ -120,7 +121,7 @@ class LossBasedEstimator:
         return share if share > usual + _CHANCE_SIGMAS * sqrt(usual * (1 - usual) / packets) else None
 
     def _much(self, share: float, packets: int) -> bool:
-        """Whether so much is lost of so many packets that less may help."""
+        """Whether the loss is high enough, for this number of packets, that sending less may help."""
         if self.usual:
             self.usual += _USUAL_WEIGHT_RATIO * (share - self.usual)
         chance = _MORE_SIGMAS * sqrt(self.usual * (1 - self.usual) / packets)
@@ -141,7 +142,7 @@ class LossBasedEstimator:
         self._held_until = self._grown = now + self._hold
 
     def _grow(self, now: float) -> None:
-        """After a while see whether there is more room again."""
+        """Raise the ceiling once it has been held long enough."""
         if self.ceiling == FREE_BPS or now < self._held_until:
             return
         elapsed = now - self._grown

@@ -4,8 +4,8 @@ A source that is unplugged, suspended or stalled sends nothing for seconds, and 
 passed. On a path that stood still the same is seen at first: a packet that is seconds late. What tells them apart is
 the rest of the leg, which went on beside a source that paused, and what comes next: after a path stood still everything
 comes at once, after a pause it comes at its own pace. Until that is seen (a tenth of a second, mostly less) the track
-is in `doubt`, and whoever needs exact times waits. Then the timeline follows in one step: what came after a pause lies
-behind it. Timestamps that go back, or leap where no packet is missing, are no matter of the path either.
+is in `doubt`, and readers that need exact times wait. Then the timeline follows in one step: what came after a pause
+lies behind it. Timestamps that go back, or leap where no packet is missing, are no matter of the path either.
 """
 
 from __future__ import annotations

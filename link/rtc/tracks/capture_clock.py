@@ -297,7 +297,7 @@ class CaptureClock:
     __slots__ = ("_arrival", "_line", "_offset", "_peer", "_settled", "_whole", "leg", "rate")
 
     def __init__(self, rate: int, leg: PeerClock | None = None, *, anew: bool = False) -> None:
-        """`leg` is the clock of whoever sends the track, with its other tracks. `anew`: there was one before."""
+        """`leg` is the clock of the peer that sends the track, with its other tracks. `anew`: there was one before."""
         self.rate = rate
         self.leg = leg
         self._arrival = Arrival(rate, anew=anew)
@@ -333,7 +333,7 @@ class CaptureClock:
         return self._arrival.doubts(now)
 
     def settle(self) -> None:
-        """Nobody can wait any longer: go by what is known."""
+        """Its readers cannot wait any longer: decide by what is known."""
         self._arrival.settle()
 
     @property

@@ -10,30 +10,100 @@ from typing import Final
 from link.rtc.tracks.audio_redundancy import SecondCopies
 from link.rtc.tracks.capture_clock import ntp_time
 from link.rtc.tracks.published_track import CLOCK_RATES_HZ, Packet, PublishedTrack
+from link.rtc.tracks.receiver_reports import ReceiverReports
+from link.rtc.tracks.retransmissions import Retransmissions
 from link.rtc.wire.rtp import HEADER, ReportBlock, build_sender_report
 from link.rtc.wire.vp8 import parse_descriptor, starts_keyframe, with_ids
 
 _HEADER_WITH_TIME = struct.Struct("!BBHIIII")
 _NO_SEQUENCE: Final = 1 << 62
 """Nothing belongs to the present source yet. chosen: above any extended sequence number."""
-_MAX_RESENT_PACKETS: Final = 512
-"""Packets whose last retransmission is remembered. chosen: about a second of `_RESENDS_PER_S`."""
+_MAX_CAUGHT_UP_PACKETS: Final = 512
+"""Packets that overtook the first one of a source and are sent after it. chosen: half of what a history holds."""
 _KEPT_MOVES: Final = 4
 """Moves of the timestamps that are remembered for late packets. chosen: more than fit into the seconds of a repair."""
-_RESENDS_PER_S: Final = 600
-"""Packets sent again at most. docs/media.md (Limits)."""
-_REPORTED_PACKETS: Final = 150
-"""The fraction lost is that of at least so many. chosen: about a second of video at 1.5 Mbit/s."""
 _LONG_AGO_S: Final = 0.12
 """What comes so far behind the newest packet has been sent again, and is not only overtaken. chosen: above the
 `nack.NACK_AFTER_MOST_S` that overtaken packets are waited for."""
-_RESEND_QUIET_RATIO: Final = 0.5
-"""The share of a round trip for which nothing is sent again twice. chosen: half, as round trips vary; libwebrtc takes a
-whole one."""
-_RESEND_QUIET_LEAST_S: Final = 0.01
-"""And this at least. chosen: the two requests that a long path sends are 20 ms apart (`nack.NACK_TWICE_S`)."""
 _SILENT_S: Final = 5.0
 """Without a packet for so long no sender report is sent. The minimum interval of RFC 3550 section 6.2."""
+
+
+class Splice:
+    """Where the numbers of the present source lie in those that we send, so that ours go on without a jump.
+
+    `ForwardedTrack` reads it for every packet.
+    """
+
+    __slots__ = (
+        "_kind", "_rate", "after", "first", "highest", "last_payload", "moves", "picture_shift", "sent_at", "shift",
+        "time_shift", "timestamp", "tl0_shift",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, rate: int) -> None:
+        self._kind = kind
+        self._rate = rate
+        self.first = _NO_SEQUENCE  # nothing below belongs to the present source
+        self.after = -1  # the newest packet when the source began to feed this track
+        self.shift = self.time_shift = self.picture_shift = self.tl0_shift = 0
+        self.moves: list[tuple[int, int]] = []  # from which packets on timestamps moved, and where they were before
+        # Below 32768, so that a lost first packet cannot hide a wrap from SRTP (RFC 3711 section 3.3.1).
+        self.highest = secrets.randbelow(0x7F00) + 1
+        self.timestamp = secrets.randbits(31)
+        self.sent_at = float("-inf")
+        self.last_payload = b""
+
+    @property
+    def renumbers(self) -> bool:
+        """Whether VP8's ids differ from those of the source."""
+        return self.picture_shift != 0 or self.tl0_shift != 0
+
+    def leave(self) -> None:
+        """What comes next does not continue what came before."""
+        self.first = _NO_SEQUENCE
+
+    def begin(self, packet: Packet) -> bool:
+        """Join the source at this packet, if one can: numbers go on from what was sent last.
+
+        Not at one that belongs to the time before, however late it comes: all that followed it would be sent as well,
+        and was perhaps said on hold.
+        """
+        if packet.sequence <= self.after:
+            return False
+        if self._kind == "video" and not starts_keyframe(packet.payload):
+            return False
+        self.first = packet.sequence
+        self.moves = []
+        self.shift = self.highest + 1 - packet.sequence
+        elapsed = max(0.0, packet.arrival - self.sent_at) if self.sent_at > float("-inf") else 0.0
+        self.time_shift = self.timestamp + max(1, round(elapsed * self._rate)) - packet.timestamp
+        if self._kind == "video" and self.last_payload:
+            try:
+                last, new = parse_descriptor(self.last_payload), parse_descriptor(packet.payload)
+            except ValueError:
+                return True
+            if last.picture >= 0:
+                self.picture_shift += last.picture + 1 - new.picture
+            if last.tl0 >= 0:
+                self.tl0_shift += last.tl0 + 1 - new.tl0
+        return True
+
+    def move(self, sequence: int, timestamp: int, ticks: int) -> None:
+        """From this packet on timestamps of the source mean `ticks` more; ours go on in any case."""
+        if self.first <= sequence:
+            self.moves = [*self.moves[1 - _KEPT_MOVES :], (sequence, self.time_shift)]
+            self.time_shift = max(self.time_shift + ticks, self.timestamp + 1 - timestamp)
+
+    def time_shift_at(self, sequence: int) -> int:
+        """What was added to the timestamp of this packet of the source when it was sent first."""
+        return next((shift for since, shift in self.moves if sequence < since), self.time_shift)
+
+    def renumber(self, payload: bytes) -> bytes:
+        """The payload with ids that go on."""
+        try:
+            return with_ids(payload, parse_descriptor(payload), self.picture_shift, self.tl0_shift)
+        except ValueError:
+            return payload
 
 
 class ForwardedTrack:
@@ -50,45 +120,22 @@ class ForwardedTrack:
         self.name = name
         self.rate = CLOCK_RATES_HZ[kind]
         self.ssrc = secrets.randbits(32)
-        self.rtx_ssrc = secrets.randbits(32)
         self.flow: PublishedTrack | None = None
-        self.packets = self.bytes = self.retransmitted = self.plis = 0
-        self.nacks = 0  # packets that we had sent and that were asked for again
-        self.bytes_again = 0  # of what was sent again
-        self.lost = 0  # on the way from us, by the far end's reports, without repairs
-        self.fraction_lost = 0.0
+        self.packets = self.bytes = self.plis = 0
+        self.rtx = Retransmissions()
+        self.reports = ReceiverReports()
         self.available = 0  # bit/s, this slot's share of what the leg can carry; 0 while unknown
         self.narrow = False  # so little that nothing is sent twice on suspicion
-        self.expected = self.received = 0  # packets, by the far end's reports since the first, without repairs
         self._send: Callable[[bytes, bytes], None] | None = None
         self._send_run: Callable[[list[tuple[bytes, bytes]]], None] | None = None
         self._straight: tuple[Callable[[bytes, bytes], None], Callable[[list[tuple[bytes, bytes]]], None] | None] | None
         self._straight = None
         self._payload_type = 0
-        self._rtx_payload_type = -1
         self._time_extension = 0
-        # Where the flow's numbers lie in ours. Nothing below `_first` belongs to the present flow.
-        self._first = _NO_SEQUENCE
-        self._after = -1  # the newest packet when the flow began to feed this slot
-        self._shift = self._time_shift = self._picture_shift = self._tl0_shift = 0
-        self._moves: list[tuple[int, int]] = []  # from which packets on timestamps moved, and where they were before
-        # Below 32768, so that a lost first packet cannot hide a wrap from SRTP (RFC 3711 section 3.3.1).
-        self._highest = secrets.randbelow(0x7F00) + 1
-        self._timestamp = secrets.randbits(31)
-        self._sent_at = float("-inf")
-        self._last_payload = b""
-        self._rtx_sequence = secrets.randbelow(0x7F00)
-        self._long_ago = int(_LONG_AGO_S * self.rate)
-        self._resent: dict[int, float] = {}
-        self._resends_left = _RESENDS_PER_S
-        self._resend_second = 0.0
-        self._copies = SecondCopies(self._copy)
         self._counts_late = True
-        self._holes = 0  # numbers that nothing was sent for, because it was missing on the way to us
-        self._last_report: ReportBlock | None = None
-        self._spanned = 0  # numbers that the far end has seen go by since its first report
-        self._base = 0  # what had been lost before it
-        self._expected_then = self._lost_then = 0  # when the fraction was told last
+        self._long_ago = int(_LONG_AGO_S * self.rate)
+        self._splice = Splice(kind, self.rate)
+        self._copies = SecondCopies(self._copy)
 
     # --- negotiation --------------------------------------------------------------------------------------------------
 
@@ -112,7 +159,7 @@ class ForwardedTrack:
         self._send_run = send_run
         self._straight = send, send_run
         self._payload_type = payload_type
-        self._rtx_payload_type = rtx_payload_type
+        self.rtx.payload_type = rtx_payload_type
         self._time_extension = time_extension << 28 | 2 << 24 if time_extension else 0
 
     def shut(self) -> None:
@@ -131,7 +178,7 @@ class ForwardedTrack:
         """Feed this slot from `flow`, instead of whatever fed it."""
         self.detach()
         self.flow = flow
-        self._after = flow.highest
+        self._splice.after = flow.highest
         flow.add(self)
         flow.follow(self._moved)
         if self._send is not None:  # else one would come before it can be sent on, and the next only 300 ms later
@@ -143,33 +190,26 @@ class ForwardedTrack:
             self.flow.unfollow(self._moved)
             self.flow = None
             self._copies.stop()
-        self._first = _NO_SEQUENCE
+        self._splice.leave()
 
     def restarted(self, reason: str) -> None:  # noqa: ARG002 - whatever the reason, the next keyframe is a new beginning
-        self._first = _NO_SEQUENCE
+        self._splice.leave()
 
     def _moved(self, sequence: int, timestamp: int, ticks: int) -> None:
-        """The publisher's source paused and its timestamps did not: ours go on with the time that has passed.
-
-        They go on in any case.
-        """
-        if self._first <= sequence:
-            self._moves = [*self._moves[1 - _KEPT_MOVES :], (sequence, self._time_shift)]
-            self._time_shift = max(self._time_shift + ticks, self._timestamp + 1 - timestamp)
-
-    def _time_shift_at(self, sequence: int) -> int:
-        """What was added to the timestamp of this packet when it was sent first."""
-        return next((shift for since, shift in self._moves if sequence < since), self._time_shift)
+        """The publisher's source paused and its timestamps did not: ours go on with the time that has passed."""
+        self._splice.move(sequence, timestamp, ticks)
 
     def gave_up(self, sequence: int) -> None:
         """The far end sees the hole itself."""
 
     def tick(self, now: float) -> None:
-        if self._first == _NO_SEQUENCE and self._send is not None and self.flow is not None and self.flow.active(now):
-            self.flow.request_keyframe(now, joiner=True)
-
-        if self.kind == "audio" and self._send is not None and self.flow is not None:
-            self._copies.observe(self.flow, self.packets, self.nacks, self.fraction_lost, now, full=self.narrow)
+        flow = self.flow
+        if self._send is None or flow is None:
+            return
+        if self._splice.first == _NO_SEQUENCE and flow.active(now):
+            flow.request_keyframe(now, joiner=True)
+        if self.kind == "audio":
+            self._copies.observe(flow, self.packets, self.rtx.nacks, self.reports.fraction_lost, now, full=self.narrow)
 
     @property
     def loss(self) -> float:
@@ -183,31 +223,35 @@ class ForwardedTrack:
         send = self._send
         if send is None:
             return
+        splice = self._splice
         begins = False
-        if packet.sequence < self._first:
-            if self._first != _NO_SEQUENCE or not self._begin(packet):
+        if packet.sequence < splice.first:
+            if splice.first != _NO_SEQUENCE or not splice.begin(packet):
                 return
+            self.rtx.forget()
             begins = True
-        sequence = packet.sequence + self._shift
+        sequence = packet.sequence + splice.shift
         payload = packet.payload
-        if sequence > self._highest:
-            self._holes += sequence - self._highest - 1
-            self._highest = sequence
-            self._timestamp = packet.timestamp + self._time_shift
-            self._sent_at = packet.arrival
+        missed = sequence - splice.highest - 1
+        if missed >= 0:
+            if missed:
+                self.reports.holes += missed
+            splice.highest = sequence
+            splice.timestamp = packet.timestamp + splice.time_shift
+            splice.sent_at = packet.arrival
             if payload:
-                self._last_payload = payload
+                splice.last_payload = payload
         elif self._counts_late:
-            self._holes -= 1
-        if self._picture_shift or self._tl0_shift:
-            payload = self._renumber(payload)
+            self.reports.holes -= 1
+        if splice.picture_shift or splice.tl0_shift:
+            payload = splice.renumber(payload)
         self.packets += 1
         self.bytes += len(payload)
         marked = self._payload_type | 0x80 if packet.marker else self._payload_type
-        stamp = packet.timestamp + (self._time_shift_at(packet.sequence) if self._moves else self._time_shift)
+        stamp = packet.timestamp + (splice.time_shift_at(packet.sequence) if splice.moves else splice.time_shift)
         send(self._header(marked, sequence, stamp, self.ssrc, packet.arrival), payload)
-        late = self._timestamp - stamp
-        if late > self._long_ago and self._rtx_payload_type >= 0 and not self.narrow:
+        late = splice.timestamp - stamp
+        if late > self._long_ago and self.rtx.payload_type >= 0 and not self.narrow:
             # Pictures wait for it already: it must not be lost once more on the way.
             self._resend(packet, sequence, packet.arrival, send)
         if begins and self.flow is not None and self.flow.highest > packet.sequence:
@@ -215,18 +259,19 @@ class ForwardedTrack:
 
     def _catch_up(self, first: Packet, flow: PublishedTrack) -> None:
         """Send what came before the first packet although it belongs behind it."""
-        for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_RESENT_PACKETS) + 1):
+        for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_CAUGHT_UP_PACKETS) + 1):
             packet = flow.packet(sequence)
             if packet is not None and packet.arrival < first.arrival:
                 self.packet(packet)
 
     def packet_run(self, run: Sequence[Packet]) -> None:
-        if self._send_run is None or run[0].sequence < self._first or self._picture_shift or self._tl0_shift:
+        splice = self._splice
+        if self._send_run is None or run[0].sequence < splice.first or splice.picture_shift or splice.tl0_shift:
             for packet in run:
                 self.packet(packet)
             return
         last = run[-1]
-        shift, time_shift, ssrc = self._shift, self._time_shift, self.ssrc
+        shift, time_shift, ssrc = splice.shift, splice.time_shift, self.ssrc
         plain, marked = self._payload_type, self._payload_type | 0x80
         extension = self._time_extension
         if extension:
@@ -244,11 +289,11 @@ class ForwardedTrack:
             payload = packet.payload
             size += len(payload)
             batch.append((header, payload))
-        self._highest = last.sequence + shift
-        self._timestamp = last.timestamp + time_shift
-        self._sent_at = last.arrival
+        splice.highest = last.sequence + shift
+        splice.timestamp = last.timestamp + time_shift
+        splice.sent_at = last.arrival
         if last.payload:
-            self._last_payload = last.payload
+            splice.last_payload = last.payload
         self.packets += len(run)
         self.bytes += size
         self._send_run(batch)
@@ -261,135 +306,62 @@ class ForwardedTrack:
             return _HEADER_WITH_TIME.pack(0x90, marked, sequence & 0xFFFF, stamp, ssrc, 0xBEDE0001, extension | sent)
         return HEADER.pack(0x80, marked, sequence & 0xFFFF, stamp, ssrc)
 
-    def _begin(self, packet: Packet) -> bool:
-        """Join the flow at this packet, if one can: numbers go on from what was sent last.
-
-        Not at one that belongs to the time before, however late it comes: all that followed it would be sent as well,
-        and was perhaps said on hold.
-        """
-        if packet.sequence <= self._after:
-            return False
-        if self.kind == "video" and not starts_keyframe(packet.payload):
-            return False
-        self._first = packet.sequence
-        self._moves = []
-        self._shift = self._highest + 1 - packet.sequence
-        elapsed = packet.arrival - self._sent_at if self.packets else 0.0
-        self._time_shift = self._timestamp + max(1, round(elapsed * self.rate)) - packet.timestamp
-        self._resent.clear()
-        if self.kind == "video" and self._last_payload:
-            try:
-                last, new = parse_descriptor(self._last_payload), parse_descriptor(packet.payload)
-            except ValueError:
-                return True
-            if last.picture >= 0:
-                self._picture_shift += last.picture + 1 - new.picture
-            if last.tl0 >= 0:
-                self._tl0_shift += last.tl0 + 1 - new.tl0
-        return True
-
-    def _renumber(self, payload: bytes) -> bytes:
-        try:
-            return with_ids(payload, parse_descriptor(payload), self._picture_shift, self._tl0_shift)
-        except ValueError:
-            return payload
-
     # --- what the far end asks ----------------------------------------------------------------------------------------
 
     def nack(self, sequences: Sequence[int], now: float, rtt: float) -> None:
-        """Send again what the far end misses and we still have; not twice within one round trip.
-
-        What is asked for once more has cost a round trip: then two copies go, unless the path is narrow.
-        """
+        """Send again what the far end misses and we still have, as `Retransmissions` allows."""
         flow, send = self.flow, self._send
         if flow is None or send is None:
             return
-        if now - self._resend_second >= 1.0:
-            self._resend_second = now
-            self._resends_left = _RESENDS_PER_S
-        quiet = max(_RESEND_QUIET_LEAST_S, _RESEND_QUIET_RATIO * rtt)
+        splice, rtx = self._splice, self.rtx
+        rtx.renew(now)
         for wanted in sequences:
-            sequence = self._highest - ((self._highest - wanted) & 0xFFFF)
-            original = sequence - self._shift
-            packet = flow.packet(original) if original >= self._first else None
+            sequence = splice.highest - ((splice.highest - wanted) & 0xFFFF)
+            original = sequence - splice.shift
+            packet = flow.packet(original) if original >= splice.first else None
             if packet is None:
                 continue
-            self.nacks += 1
-            last = self._resent.get(sequence)
-            if last is not None and now - last < quiet:
-                continue
-            if self._resends_left <= 0:
+            copies = rtx.copies(sequence, now, rtt, narrow=self.narrow)
+            if copies < 0:
                 return
-            again = last is not None and not self.narrow
-            self._resends_left -= 2 if again else 1
-            if len(self._resent) >= _MAX_RESENT_PACKETS:
-                del self._resent[next(iter(self._resent))]
-            self._resent[sequence] = now
-            self._resend(packet, sequence, now, send)
-            if again:
+            for _ in range(copies):
                 self._resend(packet, sequence, now, send)
 
     def _copy(self, packet: Packet, now: float) -> None:
-        if self._send is not None and packet.sequence >= self._first:
-            self._resend(packet, packet.sequence + self._shift, now, self._send)
+        if self._send is not None and packet.sequence >= self._splice.first:
+            self._resend(packet, packet.sequence + self._splice.shift, now, self._send)
 
     def _resend(self, packet: Packet, sequence: int, now: float, send: Callable[[bytes, bytes], None]) -> None:
-        payload = packet.payload
-        if self._picture_shift or self._tl0_shift:
-            payload = self._renumber(payload)
+        splice, rtx = self._splice, self.rtx
+        payload = splice.renumber(packet.payload) if splice.renumbers else packet.payload
         marker = 0x80 if packet.marker else 0
-        stamp = packet.timestamp + self._time_shift_at(packet.sequence)
-        self.retransmitted += 1
-        self.bytes_again += len(payload)
-        if self._rtx_payload_type < 0:
+        stamp = packet.timestamp + splice.time_shift_at(packet.sequence)
+        rtx.packets += 1
+        rtx.bytes += len(payload)
+        if rtx.payload_type < 0:
             send(self._header(self._payload_type | marker, sequence, stamp, self.ssrc, now), payload)
             return
-        self._rtx_sequence += 1
-        header = self._header(self._rtx_payload_type | marker, self._rtx_sequence, stamp, self.rtx_ssrc, now)
+        header = self._header(rtx.payload_type | marker, rtx.next_sequence(), stamp, rtx.ssrc, now)
         send(header, (sequence & 0xFFFF).to_bytes(2, "big") + payload)
 
     def keyframe_requested(self, now: float, rtt: float = 0.0, *, joiner: bool = False) -> None:
         """The far end wants a keyframe; a `joiner` is a relay of ours, that has counted its requests already.
 
-        On a path whose queue is long, a request may have left before the last keyframe could be there. Who still needs
-        one then asks again; another one now would only make the queue longer.
+        On a path with a long queue, a request may have left before the last keyframe could arrive. A far end that
+        still needs one asks again; another one now would only make the queue longer.
         """
         self.plis += 1
         if self.flow is not None and now - self.flow.keyframe_came >= 1.5 * rtt:
             self.flow.request_keyframe(now, joiner=joiner)
 
     def reported(self, report: ReportBlock) -> None:
-        """The far end's report block about this track.
-
-        A receiver reports every number that it misses. Those that were missing on the way to us, and never sent on, are
-        no loss of this path: who took them for one would send less, or twice, over a path that is whole. A browser
-        reports with everything it asks for, and then its own fraction is that of a few packets: so ours is that of at
-        least `_REPORTED_PACKETS` packets.
-        """
-        last, self._last_report = self._last_report, report
-        # A hole is known here before the far end can report it, and filled here before: sums that never fall again keep
-        # that from looking like a loss.
-        lost = report.lost - self._holes
-        self.lost = max(self.lost, lost)
-        if last is None:
-            self._base = self._lost_then = self.lost
-            self._spanned = self._holes
-            self.fraction_lost = max(0.0, report.fraction_lost / 256 - self._holes / max(1, self.packets))
-            return
-        more = (report.highest - last.highest) & 0xFFFFFFFF
-        if more < 0x80000000:
-            self._spanned += more
-        self.expected = max(self.expected, self._spanned - self._holes)
-        self.received = max(self.received, self.expected - (self.lost - self._base))
-        expected = self.expected - self._expected_then
-        if expected >= _REPORTED_PACKETS:
-            self.fraction_lost = min(1.0, (self.lost - self._lost_then) / expected)
-            self._expected_then, self._lost_then = self.expected, self.lost
+        """The far end's report block about this track."""
+        self.reports.take(report, self.packets)
 
     def sender_report(self, now: float) -> bytes | None:
         """An SR (RFC 3550 section 6.4.1) with the present flow's capture time on our clock; None while silent."""
         flow = self.flow
-        if flow is None or self._first == _NO_SEQUENCE or now - self._sent_at > _SILENT_S:
+        if flow is None or self._splice.first == _NO_SEQUENCE or now - self._splice.sent_at > _SILENT_S:
             return None
-        timestamp = flow.clock.timestamp(now, now) + self._time_shift
+        timestamp = flow.clock.timestamp(now, now) + self._splice.time_shift
         return build_sender_report(self.ssrc, ntp_time(now), timestamp & 0xFFFFFFFF, self.packets, self.bytes)

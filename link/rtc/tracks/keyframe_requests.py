@@ -1,4 +1,4 @@
-"""When a publisher is asked for a keyframe: often enough for who cannot show anything, and never in vain. Sans-IO."""
+"""When a publisher is asked for a keyframe: soon for subscribers without a picture, not while one arrives. Sans-IO."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class KeyframeRequests:
     """What is known of one video's: whether one is `wanted`, and when the last one `came` that was asked for.
 
     A request is repeated until one comes: after 500 ms, 1 s, and then every 2 s. While one is arriving, and for half
-    that time again, nobody needs another: on a narrow path each would delay the one before, whoever watches would go on
-    asking, and no picture would ever be whole. Who still needs one then asks again.
+    that time again, no other is requested: on a narrow path each would delay the one before, subscribers would go on
+    asking, and no picture would ever be complete. A subscriber that still needs one then asks again.
     """
 
     __slots__ = ("_asked", "_enough", "_every", "_stamp", "came", "wanted")
@@ -50,7 +50,7 @@ class KeyframeRequests:
             self._stamp = None
 
     def due(self, now: float, *, joiner: bool) -> bool:
-        """Somebody needs one: whether the publisher is to be asked now.
+        """A subscriber needs one: whether the publisher is to be asked now.
 
         A `joiner` has nothing to show before it: for it the next one may be asked for 300 ms after one that has come.
         """

@@ -1,10 +1,10 @@
 """What is missing of one stream, and when to ask for it. Sans-IO.
 
-A gap in the numbers is not a loss yet: packets overtake one another. So the first request waits about as long as late
-packets of this stream came late before. A request may be lost like anything else, and an answer takes a round trip: on
-a long path the first request is said twice, and once the answer is overdue it is said four times in a round trip,
-because browsers pass over what comes a moment too soon after their last answer. That costs a few bytes and saves whole
-round trips.
+A gap in the sequence numbers is not a loss yet: packets may be reordered. So the first request waits about as long as
+reordered packets of this stream came late before. A request may be lost like anything else, and an answer takes a round
+trip: on a long path the first request is sent twice, and once the answer is overdue it is sent four times in a round
+trip, because browsers ignore a request that comes too soon after their last answer. That costs a few bytes and saves
+whole round trips.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Packet(msgspec.Struct, eq=False, gc=False):
 
 
 class Subscriber(Protocol):
-    """Whoever reads a flow. Calls are synchronous and must not raise. A `patient` one waits longer for repairs."""
+    """A reader of one track. Calls are synchronous and must not raise. A `patient` one waits longer for repairs."""
 
     patient: bool
 
@@ -71,7 +71,7 @@ class Subscriber(Protocol):
         """Packets that arrived together, each the next one of the one before it."""
 
     def gave_up(self, sequence: int) -> None:
-        """Nobody waits for the packet `sequence` any more; should it come all the same, it is handed on."""
+        """The packet `sequence` is not asked for any more; should it arrive all the same, it is handed on."""
 
     def restarted(self, reason: str) -> None:
         """What comes next does not continue what came before; `reason` is `restart` or `overflow`."""

@@ -71,7 +71,7 @@ class VoiceActivity:
             self.packet(packet)
 
     def gave_up(self, sequence: int) -> None:
-        """A word more or less changes nothing."""
+        """A packet more or less changes nothing."""
 
     def restarted(self, reason: str) -> None:  # noqa: ARG002 - another microphone, another room
         self._average = 0.0

@@ -167,7 +167,7 @@ class World:
         assert len(self.flow._missing) <= MAX_MISSING_PACKETS
         assert len(self.flow._history) <= HISTORY_PACKETS[self.kind]
         assert len(self.tap._pending) <= 1025
-        assert len(self.slot._resent) <= 512
+        assert len(self.slot.rtx._resent) <= 512
 
     # --- what everybody got -------------------------------------------------------------------------------------------
 

@@ -195,7 +195,7 @@ def test_a_browser_that_is_believed_is_narrow() -> None:
     hop = Hop([[0]], trusted=False)
     hop.run(0.1)
     for lost, narrow in ((0.0, False), (0.2, True)):
-        hop.slots[0].fraction_lost = lost
+        hop.slots[0].reports.fraction_lost = lost
         hop.sender.handle([Remb(3_000_000, ())], hop.now)
         hop.sender.tick(hop.now)
         assert (hop.slots[0].available, hop.slots[0].narrow) == (3_000_000 * narrow, narrow)

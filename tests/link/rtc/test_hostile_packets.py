@@ -216,7 +216,7 @@ def test_a_hostile_viewer_does_not_starve_the_others(liar: bool) -> None:
             flow.receive(number & 0xFFFF, number * 3600, True, payload, now)
             number += 1
         slots["hostile"].keyframe_requested(now, 0.0, joiner=liar)
-        slots["hostile"].nack([(slots["hostile"]._highest - back) & 0xFFFF for back in range(256)], now, 0.0)
+        slots["hostile"].nack([(slots["hostile"]._splice.highest - back) & 0xFFFF for back in range(256)], now, 0.0)
         slots["hostile"].available = 1
         if millisecond % 100 == 0:
             flow.tick(now)

@@ -114,7 +114,7 @@ def test_what_was_asked_for_again_goes_first() -> None:
     video = [
         header for _, header, _ in held.left[before:] if header[8:12] != held.slots["audio"].ssrc.to_bytes(4, "big")
     ]
-    assert video[0][8:12] == slot.rtx_ssrc.to_bytes(4, "big")
+    assert video[0][8:12] == slot.rtx.ssrc.to_bytes(4, "big")
 
 
 def test_who_asks_again_and_again_gets_it_once() -> None:

@@ -93,9 +93,9 @@ def test_over_a_path_that_loses_a_keyframe_is_asked_for_twice() -> None:
 def test_what_is_asked_of_us_goes_to_the_slot() -> None:
     spoken = Spoken()
     spoken.media(1.0)
-    sequence = spoken.slot._highest & 0xFFFF
+    sequence = spoken.slot._splice.highest & 0xFFFF
     spoken.control.handle([Nack(spoken.slot.ssrc, (sequence,)), Nack(12345, (1,))], 1.1)
-    assert spoken.slot.retransmitted == 1
+    assert spoken.slot.rtx.packets == 1
     spoken.control.handle([KeyframeRequest(spoken.slot.ssrc), KeyframeRequest(4), Bye((2,))], 9.0)
     assert spoken.other_asked == 2
 
@@ -242,7 +242,7 @@ class TestBandwidth:
         estimator = spoken.ingress.estimator
         estimator.estimate = 1_000_000
         for now, queue in ((1.0, 0.0), (1.1, 0.2), (1.2, 0.2), (2.2, 0.05)):
-            estimator._waited = queue
+            estimator._queue.waited = queue
             spoken.media(now)
             spoken.control.tick(now)
         assert spoken.told() == [pytest.approx(told, rel=0.001) for told in (1_000_000, 700_000, 1_000_000)]
@@ -300,11 +300,11 @@ class TestBandwidth:
             while now < until:  # much is lost
                 now += 0.1
                 spoken.crowd(now)
-                spoken.slot.fraction_lost = 0.5
+                spoken.slot.reports.fraction_lost = 0.5
                 spoken.control.handle([Remb(200_000, ())], now)
                 spoken.control.tick(now)
             assert spoken.slot.available == 200_000
-            spoken.slot.fraction_lost, began, more = 0.0, now, 0.0
+            spoken.slot.reports.fraction_lost, began, more = 0.0, now, 0.0
             while now < began + 30 and spoken.slot.available and spoken.slot.available < 400_000:
                 now += 0.1
                 spoken.crowd(now)
@@ -408,7 +408,7 @@ class TestBandwidth:
         for _ in range(20):
             now += 0.1
             spoken.crowd(now)
-            spoken.ingress.estimator._waited = queue
+            spoken.ingress.estimator._queue.waited = queue
             spoken.control.handle([Remb(100_000, ())], now)
             spoken.control.tick(now)
             spoken.control.measured(0.52, now)

@@ -127,7 +127,7 @@ class Session:
         assert send_run is not None
 
         def one(header: bytes, payload: bytes) -> None:
-            again = slot.kind == "video" and header[1] & 0x7F == slot._rtx_payload_type
+            again = slot.kind == "video" and header[1] & 0x7F == slot.rtx.payload_type
             self._leaves(name, slot.name, payload[2:] if again else payload)
             send(header, payload)
 

@@ -59,7 +59,7 @@ class Receiver:
         self.control = RtcpSession(7, "name", self.ingress, self.sent.append)
         self.slot = ForwardedTrack("video", "video0")
         self.slot.ssrc = SSRC["shown"]
-        self.slot._highest = 99  # so that the corpus asks for what was sent
+        self.slot._splice.highest = 99  # so that the corpus asks for what was sent
         self.slot.open(lambda header, payload: self.sent.append(header + payload), 96, 97, 2)
         self.slot.attach(self.flows["camera"], 100.0)
         self.control.open([self.slot], trusted=True)

@@ -188,9 +188,9 @@ class TestRetransmission:
         wanted = far.packets[1]
         far.slot.nack([wanted.sequence], 1.05, 0.02)
         again = far.packets[-1]
-        assert (again.payload_type, again.ssrc, again.timestamp) == (97, far.slot.rtx_ssrc, wanted.timestamp)
+        assert (again.payload_type, again.ssrc, again.timestamp) == (97, far.slot.rtx.ssrc, wanted.timestamp)
         assert again.payload == wanted.sequence.to_bytes(2, "big") + wanted.payload
-        assert far.slot.retransmitted == 1
+        assert far.slot.rtx.packets == 1
 
     def test_as_it_was_where_there_is_no_rtx(self) -> None:
         far, voice = FarEnd("audio", rtx=False, extension=0), Camera(kind="audio")
@@ -206,9 +206,9 @@ class TestRetransmission:
         wanted = far.packets[0].sequence
         far.slot.nack([wanted, wanted], 1.0, 0.1)
         far.slot.nack([wanted], 1.04, 0.1)
-        assert far.slot.retransmitted == 1
+        assert far.slot.rtx.packets == 1
         far.slot.nack([wanted], 1.06, 0.1)
-        assert far.slot.retransmitted == 3, "two copies: the first one has cost a round trip"
+        assert far.slot.rtx.packets == 3, "two copies: the first one has cost a round trip"
 
     def test_what_comes_long_after_its_frame_goes_twice(self) -> None:
         """It was lost once and everybody waits for it; what was merely overtaken is not."""
@@ -218,11 +218,11 @@ class TestRetransmission:
         hole = camera.sequence - 2
         camera.push(DELTA, 1.033)
         camera.flow.receive(hole & 0xFFFF, 5, False, b"\x00" + bytes(50), 1.05)
-        assert far.slot.retransmitted == 0
+        assert far.slot.rtx.packets == 0
         for index in range(6):
             camera.push(DELTA, 1.06 + index / 30)
         camera.flow.receive((hole + 1) & 0xFFFF, 5, True, b"\x00" + bytes(50), 1.3, repaired=True)
-        assert far.slot.retransmitted == 1
+        assert far.slot.rtx.packets == 1
         assert far.packets[-1].payload[2:] == far.packets[-2].payload
 
     def test_one_copy_each_time_on_a_narrow_path(self) -> None:
@@ -232,13 +232,15 @@ class TestRetransmission:
         camera.push(KEYFRAME, 1.0)
         for step in range(3):
             far.slot.nack([far.packets[0].sequence], 1.0 + step, 0.1)
-        assert far.slot.retransmitted == 3
+        assert far.slot.rtx.packets == 3
 
     def test_reports_count_packets_through_a_wrap(self) -> None:
         far = FarEnd()
         for highest, lost in ((0xFFFFFF00, 10), (0xFFFFFF80, 42), (0x40, 40), (0x3F, 40)):
             far.slot.reported(ReportBlock(far.slot.ssrc, 0, lost, highest, 0, 0, 0))
-        assert (far.slot.expected, far.slot.received) == (0x140, 0x140 - 32), "two that were only late change no sum"
+        assert (far.slot.reports.expected, far.slot.reports.received) == (0x140, 0x140 - 32), (
+            "two that were only late change no sum"
+        )
 
     def test_what_we_miss_ourselves_comes_when_it_comes(self) -> None:
         far, camera = FarEnd(), Camera()
@@ -246,7 +248,7 @@ class TestRetransmission:
         camera.push(KEYFRAME, 1.0, drop=frozenset({1}))
         hole = (far.packets[0].sequence + 1) & 0xFFFF
         far.slot.nack([hole], 1.05, 0.02)
-        assert far.slot.retransmitted == 0
+        assert far.slot.rtx.packets == 0
 
     def test_nothing_from_before_the_switch(self) -> None:
         far, first, second = FarEnd(), Camera(), Camera(sequence=9)
@@ -256,7 +258,7 @@ class TestRetransmission:
         far.slot.attach(second.flow, 1.1)
         second.push(KEYFRAME, 1.2)
         far.slot.nack([old, (old - 5000) & 0xFFFF], 1.3, 0.02)
-        assert far.slot.retransmitted == 0
+        assert far.slot.rtx.packets == 0
 
     def test_a_storm_is_bounded(self) -> None:
         far, camera = FarEnd(), Camera()
@@ -266,8 +268,8 @@ class TestRetransmission:
         wanted = [packet.sequence for packet in far.media]
         for step in range(20):
             far.slot.nack(wanted, 20.0 + step * 0.02, 0.0)
-        assert far.slot.retransmitted <= 601
-        assert len(far.slot._resent) <= 512
+        assert far.slot.rtx.packets <= 601
+        assert len(far.slot.rtx._resent) <= 512
 
     def test_unattached_or_shut(self) -> None:
         far, camera = FarEnd(), Camera()
@@ -301,7 +303,7 @@ def test_what_the_far_end_reports() -> None:
     far, camera = FarEnd(), Camera()
     far.slot.attach(camera.flow, 0.0)
     far.slot.reported(ReportBlock(far.slot.ssrc, 64, 7, 0, 0, 0, 0))
-    assert (far.slot.fraction_lost, far.slot.lost) == (0.25, 7)
+    assert (far.slot.reports.fraction_lost, far.slot.reports.lost) == (0.25, 7)
     far.slot.keyframe_requested(9.0)
     assert camera.keyframes == 2
     assert far.slot.plis == 1
@@ -381,12 +383,12 @@ def test_what_was_missing_before_us_is_no_loss_of_this_path(late: float, counts_
     worst = 0.0
     for _ in range(60):
         world.run(1, before=0.1, late=late)
-        worst = max(worst, world.slot.fraction_lost)
+        worst = max(worst, world.slot.reports.fraction_lost)
     assert world.lost == 0
     assert worst <= 0.03, "what is under way when a report is made"
-    assert world.slot.lost <= 12
-    assert world.slot.received >= world.slot.expected - 12
-    assert 5000 < world.slot.expected <= world.sent
+    assert world.slot.reports.lost <= 12
+    assert world.slot.reports.received >= world.slot.reports.expected - 12
+    assert 5000 < world.slot.reports.expected <= world.sent
 
 
 @given(
@@ -405,9 +407,9 @@ def test_what_is_lost_behind_us_is_found_among_the_holes(
     world.run(30, before=before, late=late, after=after)
     slot = world.slot
     share = world.lost / world.sent
-    assert abs((slot.expected - slot.received) / slot.expected - share) < 0.04
+    assert abs((slot.reports.expected - slot.reports.received) / slot.reports.expected - share) < 0.04
     world.run(20, before=before, late=late)
-    assert slot.fraction_lost < 0.05, "and is over when it is over"
+    assert slot.reports.fraction_lost < 0.05, "and is over when it is over"
 
 
 def test_what_is_asked_for_counts_only_if_it_was_sent() -> None:
@@ -416,4 +418,4 @@ def test_what_is_asked_for_counts_only_if_it_was_sent() -> None:
     camera.push(KEYFRAME, 1.0, drop=frozenset({1}))
     first = far.packets[0].sequence
     far.slot.nack([first + 1 & 0xFFFF, first + 2 & 0xFFFF], 1.05, 0.02)
-    assert far.slot.nacks == 1
+    assert far.slot.rtx.nacks == 1
