@@ -43,6 +43,8 @@ _MEASURE_EVERY_S: Final = 1.0
 """How often the sent bitrate is measured. The window T of draft-ietf-rmcat-gcc-02 section 5.6, at its longest."""
 _MEASURE_LEAST_S: Final = 0.05
 """The shortest time that a bitrate is taken of. chosen: half a tick; a burst of one frame must not count as a rate."""
+_MEASURE_MOST_S: Final = 2.0
+"""And the longest, so that a leg that stood still does not look idle. chosen: twice `_MEASURE_EVERY_S`."""
 _DIVIDE_EVERY_S: Final = 0.5
 """How often shares are computed anew when only the senders, and not the limit, have changed. docs/performance.md (What
 was tried): a leg's tick 10 to 7 us."""
@@ -177,7 +179,7 @@ class Downstream:
         received = sum(slot.reports.received for slot in slots)
         again = sum(slot.rtx.bytes for slot in slots)
         more, came = expected - self._before[0], received - self._before[1]
-        repairs = (again - self._before[2]) * 8 / max(0.1, min(2.0, now - self._observed))
+        repairs = (again - self._before[2]) * 8 / max(_MEASURE_LEAST_S, min(_MEASURE_MOST_S, now - self._observed))
         self._before, self._observed = (expected, received, again), now
         carried = (self.sending + repairs) * (min(1.0, max(0, came) / more) if more > 0 else 1.0)
         self._excess.observe(expected, received, int(carried), now, rtt)
@@ -226,7 +228,7 @@ class Downstream:
             slot.narrow = 0 < share < (AMPLE_VIDEO_BPS if trusted else FREE_BPS)
 
     def _measure(self, slots: Iterable[ForwardedTrack], now: float) -> None:
-        elapsed = min(2.0, now - self._measured)
+        elapsed = min(_MEASURE_MOST_S, now - self._measured)
         if elapsed < _MEASURE_LEAST_S:
             return
         self._measured = now

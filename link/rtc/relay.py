@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from link.rtc.leg import Leg
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
@@ -12,6 +13,10 @@ from link.rtc.tracks.local_track import LocalTrack
 from link.rtc.tracks.published_track import PublishedTrack
 
 __all__ = ["FrameReader", "LocalTrack", "Relay"]
+
+
+KEYFRAME_EVERY_S: Final = 10.0
+"""A reader asks for a keyframe this often, unless it says otherwise. chosen: a replay can seek to each of them."""
 
 
 class Relay:
@@ -44,7 +49,7 @@ class Relay:
         sink: Callable[[EncodedFrame], None],
         on_gap: Callable[[MediaGap], None],
         *,
-        keyframe_interval: float = 10.0,
+        keyframe_interval: float = KEYFRAME_EVERY_S,
         on_standing: Callable[[float], None] | None = None,
     ) -> FrameReader:
         """Read whole frames of `flow` in order, after repair, beginning with a keyframe.

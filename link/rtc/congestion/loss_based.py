@@ -31,6 +31,8 @@ _MORE_SIGMAS: Final = 3.0
 """Standard deviations that chance explains. chosen: three, one second in 740."""
 _WINDOW_S: Final = 2.0
 """The time over which loss is counted. chosen: two reports."""
+_FILLED_SHARE: Final = 0.75
+"""The share of the window that must have passed. chosen: reports come a little early or late."""
 _SETTLES_S: Final = 1.2
 """From when less is asked for until it shows, beyond a round trip. chosen: one report, and two ticks."""
 _CUT_RATIO: Final = 0.85
@@ -97,7 +99,7 @@ class LossBasedEstimator:
             if now >= self._trial_until:
                 self._decide(share, now)
             return
-        long = now - at >= 0.75 * _WINDOW_S
+        long = now - at >= _FILLED_SHARE * _WINDOW_S
         if self._climbing and (last := self._last_second()) is not None:
             share, long = last, True
         if share is not None and long and self._much(share, packets) and carried > LOWEST_BPS:

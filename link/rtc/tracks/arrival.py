@@ -36,6 +36,11 @@ docs/media.md (Clocks) is so by 140 ms."""
 _LEAP_S: Final = 0.12
 """Timestamps of adjacent packets leap when they run ahead of the packets by this. chosen: the longest Opus packet, RFC
 6716 section 3.2.5."""
+_STEP_MOST_S: Final = 10.0
+"""The longest step between two packets that counts in their mean. chosen: as long as a picture may stand."""
+_SLOW_SOURCE_S: Final = 0.4
+"""A source with longer steps than this is expected no later. chosen: two and a half pictures a second, as of a shared
+screen."""
 _KEPT_TURNS: Final = 8
 """Shifts that are remembered for packets that come late. chosen: more than fit into the seconds of a repair."""
 _FAR_TICKS: Final = 1 << 62
@@ -165,7 +170,7 @@ class Arrival:
             self._begin_doubt(timestamp, delay, now)
         self._follow(now - timestamp / self.rate - self.shift, now)
         if step > 0.0:
-            self._step += (min(step, 10.0) - self._step) / 8 if self._step else step
+            self._step += (min(step, _STEP_MOST_S) - self._step) / 8 if self._step else step
         self._note(timestamp, now)
 
     def _note(self, timestamp: int, now: float) -> None:
@@ -186,7 +191,7 @@ class Arrival:
 
     def _least(self) -> float:
         """A delay that is no jitter: neither that of the path nor that of a slow source."""
-        return _LEAST_S + min(0.4, self._step) + 2 * self._usual
+        return _LEAST_S + min(_SLOW_SOURCE_S, self._step) + 2 * self._usual
 
     def _turn(self, timestamp: int, by: float) -> None:
         """From this packet on timestamps mean `by` seconds later than before."""

@@ -25,6 +25,9 @@ _KEPT_MOVES: Final = 4
 _LONG_AGO_S: Final = 0.12
 """What comes so far behind the newest packet has been sent again, and is not only overtaken. chosen: above the
 `nack.NACK_AFTER_MOST_S` that overtaken packets are waited for."""
+_KEYFRAME_QUIET_TRIPS: Final = 1.5
+"""For so many round trips after a keyframe that had been asked for, no further request counts. docs/media.md
+(Limits)."""
 _SILENT_S: Final = 5.0
 """Without a packet for so long no sender report is sent. The minimum interval of RFC 3550 section 6.2."""
 
@@ -351,7 +354,7 @@ class ForwardedTrack:
         still needs one asks again; another one now would only make the queue longer.
         """
         self.plis += 1
-        if self.flow is not None and now - self.flow.keyframe_came >= 1.5 * rtt:
+        if self.flow is not None and now - self.flow.keyframe_came >= _KEYFRAME_QUIET_TRIPS * rtt:
             self.flow.request_keyframe(now, joiner=joiner)
 
     def reported(self, report: ReportBlock) -> None:

@@ -42,6 +42,10 @@ LEAST_LIFETIME_S: Final = 5
 """A server that grants less is asked for more this often all the same. chosen: as long as one may take to answer."""
 RENEW_EVERY_S: Final = 240.0
 """Between renewals of a channel and its permission, which lasts five minutes (RFC 8656 sections 9 and 12)."""
+_RENEW_ALLOCATION_SHARE: Final = 0.8
+"""The share of its lifetime after which the allocation is renewed. chosen: a fifth is left to try again."""
+_LOOK_SHARE: Final = 0.4
+"""How often a short lifetime is looked at. chosen: twice before it is to be renewed."""
 MAX_CHANNELS: Final = 64
 """Peers of one allocation. chosen: as many as addresses of the far end are learnt; docs/media.md (Limits)."""
 MAX_WAITING_DATAGRAMS: Final = 16
@@ -166,13 +170,13 @@ class TurnAllocation(asyncio.DatagramTransport):
     async def _renew(self) -> None:
         """Keep the allocation and the channels until closed."""
         loop = asyncio.get_running_loop()
-        allocation_due = loop.time() + self._lifetime * 0.8
+        allocation_due = loop.time() + self._lifetime * _RENEW_ALLOCATION_SHARE
         while True:
-            await asyncio.sleep(min(RENEW_EVERY_S, self._lifetime * 0.4))
+            await asyncio.sleep(min(RENEW_EVERY_S, self._lifetime * _LOOK_SHARE))
             try:
                 if loop.time() + RENEW_EVERY_S / 2 > allocation_due:
                     await self._ask(stun.Method.REFRESH, {"LIFETIME": LIFETIME_S})
-                    allocation_due = loop.time() + self._lifetime * 0.8
+                    allocation_due = loop.time() + self._lifetime * _RENEW_ALLOCATION_SHARE
                 for channel in [channel for channel in self._channels.values() if channel.bound]:
                     await self._bind(channel)
             except stun.TransactionError as error:

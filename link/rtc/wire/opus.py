@@ -10,8 +10,8 @@ _FRAME_S: Final = (
     *(0.0025, 0.005, 0.01, 0.02) * 4,  # CELT: NB, WB, SWB, FB
 )
 """Length of one frame by the configuration in the first byte. RFC 6716 section 3.1."""
-_LONGEST_S: Final = 0.12
-"""No packet is longer. RFC 6716 section 3.2.5."""
+_LONGEST_S: Final = 0.12 + 1e-5
+"""No packet is longer, but for the rounding of a sum. RFC 6716 section 3.2.5."""
 
 
 def duration(packet: bytes) -> float:
@@ -27,4 +27,4 @@ def duration(packet: bytes) -> float:
     else:
         count = (1, 2, 2)[code]
     seconds = count * _FRAME_S[toc >> 3]
-    return seconds if seconds <= _LONGEST_S + 1e-5 else 0.0
+    return seconds if seconds <= _LONGEST_S else 0.0

@@ -96,6 +96,25 @@ def test_each_has_a_unit_and_a_source() -> None:
     ] == []
 
 
+# None and all, a half, and what fractions of a second are counted in (abs-send-time, NTP).
+PLAIN = {0.0, 0.5, 1.0, 2.0**18, 2.0**32}
+
+
+def unnamed(source: str, place: str) -> Iterator[str]:
+    """Where functions use a number that no constant names."""
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Constant) and isinstance(node.value, float) and node.value not in PLAIN:
+                    yield f"{place}:{node.lineno}: {node.value}"
+
+
+def test_no_other_measure_stands_in_the_code() -> None:
+    found = [place for path in MODULES for place in unnamed(path.read_text(), path.relative_to(ROOT).as_posix())]
+    assert found == []
+    assert list(unnamed("def wait(now):\n    return now > 0.3", "here")) == ["here:2: 0.3"]
+
+
 def test_documents_that_are_named_have_that_passage() -> None:
     texts = {path.stem: " ".join(path.read_text().split()) for path in (ROOT / "docs").glob("*.md")}
     missing = [
