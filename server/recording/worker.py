@@ -6,10 +6,11 @@ Recorders write at the same moments, so what they ask for in one turn of the eve
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
+
+from link.per_loop import PerLoop
 
 T = TypeVar("T")
 
@@ -56,16 +57,8 @@ def _settle(futures: list[asyncio.Future[Any]], outcomes: list[tuple[Any, BaseEx
             future.set_result(result)
 
 
-_workers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Worker] = weakref.WeakKeyDictionary()
-
-
-def running_worker() -> Worker:
-    """The worker of the running event loop."""
-    loop = asyncio.get_running_loop()
-    worker = _workers.get(loop)
-    if worker is None:
-        worker = _workers[loop] = Worker()
-    return worker
+running_worker = PerLoop(Worker)
+"""The worker of the running event loop."""
 
 
 def until_next(every: float, now: float) -> float:
