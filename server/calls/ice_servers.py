@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from link.options import ConfigError
 from link.protocol.server import LegServers
 from link.protocol.values import IceServer
 from link.rtc import leg as media
 from link.rtc.leg import Leg, LegState
 from link.rtc.transport.permitted_addresses import PermittedAddresses
 from server.calls.session_media import NewLeg
-from server.config import Config, ConfigError
+from server.config import Config
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 MIN_SECRET = 16

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from link.options import ConfigError
 from link.protocol.values import IceServer
 from server.blobs.suite import SUITES
 from server.config import SUITES as CONFIGURED_SUITES
-from server.config import Config, ConfigError, add_flags, load, options
+from server.config import Config, add_flags, load, options
 
 DOCS = Path(__file__).parents[2] / "docs" / "operate.md"
 

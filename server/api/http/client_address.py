@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 
 from aiohttp import hdrs, web
 
+from link.options import Network
 from server.api.http.app_keys import CONFIG
-from server.config import Config, Network
+from server.config import Config
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
