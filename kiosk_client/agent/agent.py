@@ -19,7 +19,7 @@ from kiosk_client.agent.call_end_retry import CallEndRetry
 from kiosk_client.agent.identity import Identity
 from kiosk_client.agent.media_monitor import MediaMonitor
 from kiosk_client.agent.page_pieces import PagePieces
-from kiosk_client.agent.state_cache import LIVE, StateCache
+from kiosk_client.agent.state_cache import StateCache
 from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
@@ -38,7 +38,7 @@ from link.protocol.client import (
 )
 from link.protocol.errors import ClockOff, NotFound, SlowConsumer, Unavailable, VisavisError
 from link.protocol.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
-from link.protocol.values import Session, SessionState
+from link.protocol.values import OPEN, Session, SessionState
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
 
@@ -166,7 +166,7 @@ class Agent:
     async def _leave(self, body: CallEnd) -> ServerMessage:
         """The customer may always leave: media stops at once, and a server that does not answer hears of it later."""
         session = self.mirror.session
-        if session is not None and session.id == body.session and session.state not in LIVE:
+        if session is not None and session.id == body.session and session.state not in OPEN:
             self._forget(session.id)
             return Done()
         self._leaving = body.session
@@ -209,7 +209,7 @@ class Agent:
     def _follow(self) -> None:
         """Bring the call in step with the session as it is now."""
         session = self.mirror.session
-        if session is None or session.state not in LIVE:
+        if session is None or session.state not in OPEN:
             self._end_call()
             if session is not None:
                 self._forget_later(session)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from kiosk_client.agent.document_capture import Deliver, DocumentCapture
 from kiosk_client.agent.gateway import Check, Gateway, Post, Request
-from kiosk_client.agent.state_cache import TALKING
 from kiosk_client.agent.tray import Tray
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
 from link.protocol.client import DocumentAnswer, DocumentFailed
-from link.protocol.values import Session
+from link.protocol.values import TALKING, Session
 from link.rtc.relay import LocalTrack
 from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.transport.permitted_addresses import Network

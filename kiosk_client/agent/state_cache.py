@@ -13,10 +13,8 @@ from link.protocol.server import (
     SessionGone,
     SessionUpdate,
 )
-from link.protocol.values import Session, SessionState
+from link.protocol.values import OPEN, Session
 
-LIVE = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
-TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
 CHAT_LINES = 500
 
 
@@ -96,7 +94,7 @@ class StateCache:
         if session.id in self._over:
             return False
         if self.session is not None and self.session.id != session.id:
-            if session.state not in LIVE:
+            if session.state not in OPEN:
                 return False
             self.forget()
         self.session = session

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from link.protocol.values import NetworkQuality
 from link.rtc.statistics import LegStatistics, PublishedTrackStatistics
 
 WORSE_AFTER = 1.5
@@ -33,12 +34,6 @@ LEAVE = 0.8
 
 _MIN_PACKETS = 20
 _EVERY = 0.25
-
-
-class NetworkQuality(StrEnum):
-    GOOD = "good"
-    WEAK = "weak"  # nobody need notice yet, or pictures are less sharp
-    BAD = "bad"  # people notice: pictures stand, words are missing
 
 
 class Reason(StrEnum):

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import ETag, hdrs, web
 
 from link.protocol.errors import BadMessage, NotFound, RateLimited
+from link.protocol.values import OVER, QUEUEING, TALKING
 from server.api.http.access_audit import reads
 from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, READER, STORE
 from server.api.http.routes import PERSON, Allow, Foreign, Route
@@ -28,9 +29,9 @@ PAGE_ROWS: Final = 25
 SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
 PAGES: Final = Allow.people(Role.SUPERVISOR, Role.ADMINISTRATOR)
 STATES: Final = {
-    "waiting": frozenset(("waiting", "ringing")),
-    "live": frozenset(("active", "held")),
-    "ended": frozenset(("ended", "closed")),
+    "waiting": frozenset(map(str, QUEUEING)),
+    "live": frozenset(map(str, TALKING)),
+    "ended": frozenset(map(str, OVER)),
 }
 MEDIA_TYPES: Final = {"audio": "audio/webm", "video": "video/webm"}
 _RECORDING: Final = frozenset(("recording_started", "recording_completed"))

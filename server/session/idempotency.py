@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from link.protocol.values import DocumentState, SessionState
+from link.protocol.values import OVER, TALKING, DocumentState, SessionState
 from server.session import events as e
 from server.session.participants import Membership
-from server.session.state import TALKING, State
+from server.session.state import State
 
 
 def redundant(state: State, event: e.Event) -> bool:
     """Whether the session already is as `event` would make it, so that it is acknowledged and not journaled again."""
     match event:
         case e.Ended():
-            return state.phase in (SessionState.ENDED, SessionState.CLOSED)
+            return state.phase in OVER
         case e.Answered(specialist=specialist):
             return state.phase in TALKING and state.specialist == specialist
         case e.Held():

@@ -1,5 +1,7 @@
 // What the console knows, apart from any DOM: one plain object, changed only here, and an event when it changed.
+
 import { roleOf } from "../link/participants.js";
+import { isQueueing, isTalking } from "../link/states.js";
 
 /** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
 /** @typedef {import("../link/messages.js").Session} Session */
@@ -95,7 +97,7 @@ const nothing = () => ({
 
 /** @param {Session | null} session whether both ends are in the call */
 export function inCall(session) {
-  return session?.state === "active" || session?.state === "held";
+  return isTalking(session?.state);
 }
 
 /** @param {Session} session @param {string} person whether this person takes part, beside the one who leads the call */
@@ -225,7 +227,7 @@ export class Store extends EventTarget {
     const { session: before, config, note, noteState } = this.state;
     const mine = !config || session.specialist === config.person || takesPart(session, config.person);
     const over = session.state === "closed" || (session.state === "ended" && Boolean(session.outcome));
-    if (!mine || over || session.state === "waiting" || session.state === "ringing") {
+    if (!mine || over || isQueueing(session.state)) {
       if (before?.id === session.id) this.set(nothing());
       return;
     }

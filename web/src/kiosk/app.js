@@ -9,7 +9,7 @@ import { keepFocus } from "./focus.js";
 import { IdleTimer } from "./idle.js";
 import { Kiosk, idleLimit, idleWarning } from "./kiosk.js";
 import { showHand } from "./overlay.js";
-import { isLive, screenOf } from "./state.js";
+import { isOpen, screenOf } from "./state.js";
 import "./form/form.js";
 import "./screens/call.js";
 import "./screens/desk.js";
@@ -113,7 +113,7 @@ const idle = new IdleTimer({
 function dress() {
   const { elderly, session } = kiosk.state;
   document.documentElement.classList.toggle("elderly", elderly);
-  document.documentElement.classList.toggle("in-call", isLive(session));
+  document.documentElement.classList.toggle("in-call", isOpen(session));
 }
 kiosk.addEventListener("change", dress);
 kiosk.addEventListener("stay", () => idle.touch());

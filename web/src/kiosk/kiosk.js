@@ -4,7 +4,7 @@ import { LinkError } from "../link/connection.js";
 import { PageRecorder } from "../cobrowse/record.js";
 import { Capture } from "./capture.js";
 import { newId } from "./ids.js";
-import { freshVisit, initialState, isLive, isTalking, screenOf } from "./state.js";
+import { freshVisit, initialState, isOpen, isTalking, screenOf } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
@@ -104,7 +104,7 @@ export class Kiosk extends EventTarget {
       const code = codeOf(error);
       if (code === "cannot_record") this.tellUnrecorded({ brokenOff: false });
       else this.#set({ busy: false, error: code });
-      if (!isLive(this.state.session)) this.capture.stop();
+      if (!isOpen(this.state.session)) this.capture.stop();
     }
   }
 
@@ -117,7 +117,7 @@ export class Kiosk extends EventTarget {
   leave() {
     const { session } = this.state;
     this.#set({ ending: false });
-    if (!isLive(session)) return;
+    if (!isOpen(session)) return;
     this.#tellLeft(session.id);
     if (!isTalking(session)) return this.#dismiss();
     this.#endMedia();
@@ -172,7 +172,7 @@ export class Kiosk extends EventTarget {
     if (step === this.state.step) return;
     this.#set({ step });
     const { session } = this.state;
-    if (isLive(session)) this.connection.post({ type: "form_step", session: session.id, step });
+    if (isOpen(session)) this.connection.post({ type: "form_step", session: session.id, step });
   }
 
   openForm() {
@@ -207,7 +207,7 @@ export class Kiosk extends EventTarget {
   /** The customer is gone: nothing stays, and the next one finds the page as it is by default. */
   finish() {
     const { session } = this.state;
-    if (isLive(session)) this.#tellLeft(session.id);
+    if (isOpen(session)) this.#tellLeft(session.id);
     else this.#leaveEnded();
     if (session) this.#dismissed = session.id;
     if (this.state.assistance.asked) {
@@ -218,10 +218,6 @@ export class Kiosk extends EventTarget {
     this.#set({ ...freshVisit(), session: null, chat: [], assistance: { asked: false, taken_by: "" }, visit: this.state.visit + 1 });
     void setLanguage("zh-CN");
     this.dispatchEvent(new Event("visit"));
-  }
-
-  clearError() {
-    if (this.state.error) this.#set({ error: null });
   }
 
   // What the kiosk client says ------------------------------------------------------------------------------------
@@ -270,16 +266,16 @@ export class Kiosk extends EventTarget {
 
   /** @param {Session} session */
   #takeSession(session) {
-    if (session.id === this.#left && isLive(session)) {
+    if (session.id === this.#left && isOpen(session)) {
       if (this.#untold) this.#tellLeft(session.id);
       return;
     }
     if (session.id === this.#dismissed) return;
     const before = this.state.session;
     const chat = before?.id === session.id ? this.state.chat : [];
-    this.#set({ session, chat, thanks: false, ending: this.state.ending && isLive(session) });
+    this.#set({ session, chat, thanks: false, ending: this.state.ending && isOpen(session) });
     if (before?.id !== session.id && session.elderly) this.#set({ elderly: true });
-    if (isLive(session)) {
+    if (isOpen(session)) {
       this.capture.join(session.id);
       if (before?.id !== session.id && session.step !== this.state.step) {
         this.connection.post({ type: "form_step", session: session.id, step: this.state.step });
@@ -288,14 +284,14 @@ export class Kiosk extends EventTarget {
       this.capture.stop();
       if (session.end_reason === "recording_failed") return this.#breakOff(session);
       if (!session.specialist) this.#dismiss();
-      if (!session.specialist && session.end_reason === "interrupted" && isLive(before)) {
+      if (!session.specialist && session.end_reason === "interrupted" && isOpen(before)) {
         // Cut off while nobody had the call any more: there is nobody to rate, but somebody who still wants an expert.
         this.wantExpert(session.service);
         this.#set({ error: "interrupted" });
       }
     }
     if (isTalking(session)) this.recorder.start();
-    else if (!isLive(session)) this.recorder.stop();
+    else if (!isOpen(session)) this.recorder.stop();
     if (!isTalking(session)) {
       this.#hand("point", null);
       this.#hand("highlight", null);
@@ -320,7 +316,7 @@ export class Kiosk extends EventTarget {
   /** The kiosk client forgets the call too, so that a page loaded again does not show it to the next customer. */
   #leaveEnded() {
     const { session } = this.state;
-    if (!session || isLive(session)) return;
+    if (!session || isOpen(session)) return;
     void this.#telling.then(() => this.#end(session.id));
   }
 

@@ -165,11 +165,6 @@ export const wordLabel = (code) => say(WORDS, code);
 /** @param {string} state */
 export const statusLabel = (state) => say(STATUS, state);
 
-/** @param {string} state */
-export const isLive = (state) => state === "active" || state === "held";
-/** @param {string} state */
-export const isOver = (state) => state === "ended" || state === "closed";
-
 /** @param {string} kind */
 export const momentIcon = (kind) => MOMENTS[kind]?.[0] ?? "circle";
 

@@ -2,7 +2,8 @@
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
 import { pageData } from "../link/login.js";
-import { branchName, choiceName, isLive, isOver, outcomeLabel, serviceName, statusLabel } from "./labels.js";
+import { isOver, isTalking } from "../link/states.js";
+import { branchName, choiceName, outcomeLabel, serviceName, statusLabel } from "./labels.js";
 import { Refused, readJson } from "./requests.js";
 import "./condition.js";
 import "./topbar.js";
@@ -232,7 +233,7 @@ export class LibraryList extends LitElement {
 
   /** @param {string} state */
   #status(state) {
-    if (isLive(state)) return html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(state)}</span>`;
+    if (isTalking(state)) return html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(state)}</span>`;
     return html`<span class="chip ${isOver(state) ? "" : "warning"}">${statusLabel(state)}</span>`;
   }
 

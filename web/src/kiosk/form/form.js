@@ -5,7 +5,7 @@ import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { money } from "../labels.js";
 import { offlineNote } from "../screens/parts.js";
-import { isLive } from "../state.js";
+import { isOpen } from "../state.js";
 import { PRODUCTS, QUESTIONS, toleranceOf } from "./catalogue.js";
 import { checkAmount, checkCard, checkIdentity, checkName, checkPassword, checkPhone } from "./checks.js";
 
@@ -65,7 +65,7 @@ class KioskForm extends KioskElement {
         </ol>
       </header>
       <div class="form-body">${this.#body()}</div>
-      ${this.state.online || this.#step === "done" || isLive(this.state.session) ? nothing : offlineNote()}
+      ${this.state.online || this.#step === "done" || isOpen(this.state.session) ? nothing : offlineNote()}
       ${this.#step === "done" ? nothing : this.#buttons(index)}
     </form>`;
   }
@@ -91,7 +91,7 @@ class KioskForm extends KioskElement {
       <button class="button quiet" type="button" @click=${index === 0 ? this.#close : this.#back}>
         <wa-icon name=${index === 0 ? "x" : "arrow-left"}></wa-icon>${index === 0 ? t("Leave the form") : t("Back")}
       </button>
-      ${isLive(this.state.session)
+      ${isOpen(this.state.session)
         ? nothing
         : html`<button class="button accent" type="button" ?disabled=${!this.state.online} @click=${this.#askExpert}>
             <wa-icon name="headset"></wa-icon>${t("Talk to an expert")}
@@ -368,7 +368,7 @@ class KioskForm extends KioskElement {
   #close = () => this.kiosk.closeForm();
 
   #finish = () => {
-    if (isLive(this.state.session)) this.kiosk.closeForm();
+    if (isOpen(this.state.session)) this.kiosk.closeForm();
     else this.kiosk.finish();
   };
 }
