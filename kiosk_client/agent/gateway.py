@@ -83,11 +83,6 @@ class Gateway:
         """The leg to the server, once there is one."""
         return self._server[1] if self._server else None
 
-    @property
-    def page_leg(self) -> Leg | None:
-        """The leg to the page, once there is one."""
-        return self._page[1] if self._page else None
-
     def open(self) -> None:
         """The call is answered: connect to the server, and stay connected. Idempotent."""
         if self._keeper is None and not self._closed:

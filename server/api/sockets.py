@@ -16,13 +16,6 @@ from server.api.http.kiosk_admission import ADMISSION
 from server.api.http.routes import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Role
 
-DESKS: Final[dict[Face, type[ClientSession]]] = {
-    Face.KIOSK: KioskSession,
-    Face.CONSOLE: ConsoleSession,
-    Face.GUIDE: GuideSession,
-}
-
-
 async def kiosk_socket(request: web.Request) -> web.StreamResponse:
     """A kiosk client's stream."""
     kiosk = request[KIOSK]

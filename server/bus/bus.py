@@ -24,11 +24,6 @@ def kiosk_topic(kiosk: str) -> str:
     return f"kiosk:{kiosk}"
 
 
-def session_topic(session: str) -> str:
-    """What whoever watches a session is told."""
-    return f"session:{session}"
-
-
 class Bus(Protocol):
     """Publish and subscribe. Per topic and publisher, messages arrive in the order they were published."""
 

@@ -51,7 +51,6 @@ _GEOMETRY = _words(
     dx dy width height rotate tableValues kernelMatrix style
     """
 )
-_FRAGMENTS = _words("a use textpath lineargradient radialgradient pattern image")
 # Attributes that are words for people or programs and never CSS, whatever brackets they have.
 _WORDS = re.compile(r"title|alt|placeholder|label|value|class|id|name|for|summary|abbr|role|slot|part|(?:aria|data)-.*")
 _STYLED = ("style", "link")

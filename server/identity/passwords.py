@@ -72,10 +72,6 @@ class Passwords:
         running.add_done_callback(lambda _: release())
         return await asyncio.shield(running)
 
-    def outdated(self, password_hash: str) -> bool:
-        """True when the hash was made with weaker parameters than are used now."""
-        return self._hasher.check_needs_rehash(password_hash)
-
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False)
