@@ -3,7 +3,7 @@
 A call costs each of the two browsers one encoder and one decoder, in software, on cores that they share with the server
 and the kiosk client. Both browsers first do just that for a few seconds, each with itself: whether the large picture
 keeps moving there decides which picture the call is played with, so that the demonstration judges the call and not the
-machine. How long the same steps took is the unit in which the call's own times are judged (`demo_report`).
+machine. How long the same steps took is the unit in which the call's own times are judged (`demo/report.py`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _LOOP = """async ([seconds, width, height]) => {
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class EncoderProbe:
     """What the browsers managed with one picture size.
 
     `fps` is the smaller of their decoded rates, `start_ms` the longer of their times from asking for the camera to the
@@ -115,7 +115,9 @@ class Machine:
         return LARGE if self.keeps_up else SMALL
 
 
-async def measure(*browsers: BrowserContext, picture: tuple[int, int] = LARGE, seconds: float = MEASURED_S) -> Machine:
+async def measure(
+    *browsers: BrowserContext, picture: tuple[int, int] = LARGE, seconds: float = MEASURED_S
+) -> EncoderProbe:
     """Let all `browsers` encode and decode `picture` at once, each with itself, for `seconds`.
 
     Raises:
@@ -127,7 +129,7 @@ async def measure(*browsers: BrowserContext, picture: tuple[int, int] = LARGE, s
         before = _cpu_times()
         rows = await asyncio.gather(*(_loop(browser, picture, seconds) for browser in browsers))
         busy = _busy(before, _cpu_times())
-    return Machine(min(row["fps"] for row in rows), max(row["startMs"] for row in rows), busy)
+    return EncoderProbe(min(row["fps"] for row in rows), max(row["startMs"] for row in rows), busy)
 
 
 async def _loop(browser: BrowserContext, picture: tuple[int, int], seconds: float) -> dict[str, float]:

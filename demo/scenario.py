@@ -20,11 +20,11 @@ from demo.fixtures import SPECIALIST, SUPERVISOR
 from demo.page_objects import ConsolePage, KioskPage, LibraryPage, log_in
 from demo.processes import Stack, first_line
 from demo.report import CallReport, judge, read_journal
-from demo.synthetic_media import Media
+from demo.synthetic_media import SyntheticMedia
 
 
 async def play(
-    stack: Stack, media: Media, *, seconds: float, screens: Path | None = None, headless: bool = True
+    stack: Stack, media: SyntheticMedia, *, seconds: float, screens: Path | None = None, headless: bool = True
 ) -> CallReport:
     """Play one call on a running `stack` and report; `screens` keeps pictures of every screen on the way."""
     report = CallReport(seconds=seconds)
@@ -54,7 +54,7 @@ async def play(
 
 
 @contextlib.asynccontextmanager
-async def _two_browsers(media: Media, headless: bool) -> AsyncIterator[tuple[BrowserContext, BrowserContext]]:
+async def _two_browsers(media: SyntheticMedia, headless: bool) -> AsyncIterator[tuple[BrowserContext, BrowserContext]]:
     async with (
         open_browser(
             video=media.customer_video, audio=media.customer_audio, screen=KIOSK_SCREEN, headless=headless

@@ -38,7 +38,7 @@ _FONTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class SyntheticMedia:
     """Files of the demonstration; `documents` is a folder of JPEG images. `small` are the same people, 640x360."""
 
     customer_video: Path
@@ -48,7 +48,7 @@ class Media:
     documents: Path
 
     @property
-    def small(self) -> Media:
+    def small(self) -> SyntheticMedia:
         """The same files with small pictures of the people."""
         return replace(
             self,
@@ -79,9 +79,9 @@ _SPECIALIST = Look(
 )
 
 
-def prepare(folder: Path) -> Media:
+def prepare(folder: Path) -> SyntheticMedia:
     """Make what is missing in `folder` and return it; takes a few seconds the first time, once for all processes."""
-    media = Media(
+    media = SyntheticMedia(
         folder / "customer.mjpeg", folder / "customer.wav", folder / "specialist.mjpeg", folder / "specialist.wav",
         folder / "documents",
     )  # fmt: skip
@@ -95,7 +95,7 @@ def prepare(folder: Path) -> Media:
     return media
 
 
-def _make(media: Media) -> None:
+def _make(media: SyntheticMedia) -> None:
     media.documents.mkdir(exist_ok=True)
     _write_videos(media.customer_video, media.small.customer_video, _CUSTOMER, phase=0.0)
     _write_videos(media.specialist_video, media.small.specialist_video, _SPECIALIST, phase=1.3)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from link.options import Network, OptionReader, networks, option, optional_path, path, text, truth, whole
+from link.options import IpNetwork, OptionReader, networks, option, optional_path, path, text, truth, whole
 
 PREFIX = "VISAVIS_KIOSK_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -43,7 +43,9 @@ class Config:
         path,
         "Directory of the device key and the enrolment, made with mode 0700.",
     )
-    page_port: int = option(8700, whole(0, 65535), "Port of the kiosk's page on 127.0.0.1; 0 takes a free one, which is printed.")
+    page_port: int = option(
+        8700, whole(0, 65535), "Port of the kiosk's page on 127.0.0.1; 0 takes a free one, which is printed."
+    )
     document_camera: str = option(
         "", text, "Document camera: a V4L2 device (/dev/video2), or a folder of JPEG and PNG images. Empty: none."
     )
@@ -53,10 +55,12 @@ class Config:
     loopback: bool = option(
         False, truth, "Offer 127.0.0.1 to the media connections too: a machine without any other network address."
     )
-    media_networks: tuple[Network, ...] = option(
+    media_networks: tuple[IpNetwork, ...] = option(
         (), networks, "Networks that the server's media, and its TURN servers, may be in (10.0.0.0/8). Empty: any."
     )
-    idle_s: int = option(90, whole(15, 3600), "Seconds without a touch after which the page asks, then starts over.")
+    idle_s: int = option(
+        90, whole(15, 3600), "Seconds without a touch after which the page starts over; it asks 20 seconds before."
+    )
     source: str = option("synthetic", text, "Headless only: picture and sound, a media file or the word synthetic.")
     picture: tuple[int, int] = option((1280, 720), _size, "Headless only: size of the picture.")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 C = TypeVar("C")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigError(Exception):
@@ -159,6 +159,6 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def networks(value: object) -> tuple[Network, ...]:
+def networks(value: object) -> tuple[IpNetwork, ...]:
     """A list of IP networks such as 10.0.0.0/8; an address is a network of one."""
     return tuple(ipaddress.ip_network(part) for part in texts(value))

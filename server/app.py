@@ -55,7 +55,7 @@ from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
 from server.journal import Audit, Journal
 from server.journal.tally import Tally
-from server.recording.places import Places
+from server.recording.places import WritablePlaces
 from server.recording.space import DiskFloor
 from server.recording_notice import load_notice
 from server.routing.assistance import Assistance
@@ -180,9 +180,9 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     await app[PROOFS].close()
 
 
-def _places(config: Config) -> Places:
+def _places(config: Config) -> WritablePlaces:
     folders = [config.spool] if "://" in config.blobs_location else [config.spool, Path(config.blobs_location)]
-    return Places(sqlite_file(config.database_url), folders)
+    return WritablePlaces(sqlite_file(config.database_url), folders)
 
 
 async def _check_belongs(config: Config, store: Store, blobs: Blobs) -> None:

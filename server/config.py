@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from link.options import (
     ConfigError,
-    Network,
+    IpNetwork,
     OptionReader,
     networks,
     one_of,
@@ -87,7 +87,7 @@ class Config:
     origins: tuple[str, ...] = option(
         (), texts, "Origins that pages may come from (https://expert.bank.example). Empty: the address asked for."
     )
-    trusted_proxies: tuple[Network, ...] = option(
+    trusted_proxies: tuple[IpNetwork, ...] = option(
         (), networks, "Proxies whose X-Forwarded-For is believed: addresses or networks (10.0.0.0/24). Empty: none."
     )
     connections_per_address: int = option(
@@ -129,7 +129,7 @@ class Config:
         None, optional_path, "File of that secret, coturn's static-auth-secret; needs turn_urls."
     )
     turn_lifetime_s: int = option(600, whole(30, 86400), "Seconds in which the credentials made for a leg open it.")
-    media_networks: tuple[Network, ...] = option(
+    media_networks: tuple[IpNetwork, ...] = option(
         (), networks, "Networks that far ends of media, and their TURN servers, may be in (10.0.0.0/8). Empty: any."
     )
     ice_policy: str = option("all", one_of("all", "relay"), "relay: media takes no way but through a TURN server.")

@@ -16,7 +16,7 @@ import structlog
 from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
 from kiosk_client.agent.call_end_retry import CallEndRetry
-from kiosk_client.agent.identity import Identity
+from kiosk_client.agent.identity import DeviceIdentity
 from kiosk_client.agent.media_monitor import MediaMonitor
 from kiosk_client.agent.page_pieces import PagePieces
 from kiosk_client.agent.state_cache import StateCache
@@ -50,7 +50,7 @@ RATING_S = 60.0  # how long an ended session stays on the page, waiting for star
 class Agent:
     """The kiosk. `run` until cancelled or `stop`; the page attaches with `attach`."""
 
-    def __init__(self, config: Config, identity: Identity, equipment: Equipment) -> None:
+    def __init__(self, config: Config, identity: DeviceIdentity, equipment: Equipment) -> None:
         server = identity.enrolment.server
         tls = tls_context(server, config.ca_file)
         self.mirror = StateCache(document_camera=equipment.open_camera is not None)

@@ -11,11 +11,11 @@ from kiosk_client.agent.gateway import Check, Gateway, Post, Request
 from kiosk_client.agent.tray import Tray
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
+from link.options import IpNetwork
 from link.protocol.client import DocumentAnswer, DocumentFailed
 from link.protocol.values import TALKING, Session
 from link.rtc.relay import LocalTrack
 from link.rtc.tracks.published_track import PublishedTrack
-from link.rtc.transport.permitted_addresses import Network
 from link.tasks import cancel, spawn
 
 
@@ -26,7 +26,7 @@ class Equipment:
     open_camera: Callable[[], DocumentCamera] | None = None
     loop: MediaLoop | None = None
     loopback: bool = False
-    networks: tuple[Network, ...] = ()
+    networks: tuple[IpNetwork, ...] = ()
 
 
 class Call:

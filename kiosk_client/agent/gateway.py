@@ -16,13 +16,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from kiosk_client.agent.addresses import is_ours
+from link.options import IpNetwork
 from link.protocol.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
 from link.protocol.errors import InvalidMedia, Unavailable, VisavisError
 from link.protocol.server import LegAnswer, LegServers, ServerMessage
 from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
 from link.rtc.relay import Relay
 from link.rtc.tracks.published_track import PublishedTrack
-from link.rtc.transport.permitted_addresses import Network, PermittedAddresses
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
 
@@ -51,7 +52,7 @@ class Gateway:
         sources: Mapping[str, PublishedTrack],
         check: Check = lambda _: None,
         loopback: bool = False,
-        networks: Sequence[Network] = (),
+        networks: Sequence[IpNetwork] = (),
         on_page_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`sources` are this machine's own flows by up slot; they take precedence over the page's.

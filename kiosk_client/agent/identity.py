@@ -37,7 +37,7 @@ class Enrolment(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class DeviceIdentity:
     """An enrolled device."""
 
     enrolment: Enrolment
@@ -87,7 +87,7 @@ def save(data: Path, enrolment: Enrolment, key: Ed25519PrivateKey) -> None:
     _write(data / ENROLMENT_FILE, msgspec.json.format(msgspec.json.encode(enrolment)) + b"\n")
 
 
-def load(data: Path) -> Identity:
+def load(data: Path) -> DeviceIdentity:
     """Read the identity. Raises IdentityError, with what to do about it."""
     try:
         key = serialization.load_pem_private_key((data / KEY_FILE).read_bytes(), None)
@@ -100,7 +100,7 @@ def load(data: Path) -> Identity:
         raise IdentityError(f"the identity in {data} cannot be read; enrol again") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise IdentityError(f"the key in {data} is not an Ed25519 key; enrol again")
-    return Identity(enrolment, key)
+    return DeviceIdentity(enrolment, key)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -39,7 +39,7 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class KioskPage:
+class KioskShell:
     """Context of `kiosk.html`."""
 
     page_data: dict[str, int]
@@ -69,7 +69,7 @@ def make_page(agent: Agent, settings: PageSettings) -> web.Application:
 async def show_page(request: web.Request) -> web.Response:
     """The kiosk page, in the language of the customer at it; a new customer's is Chinese."""
     language = parse_language(request.cookies.get("lang")) or DEFAULT_LANGUAGE
-    context = KioskPage({"idle_s": request.app[SETTINGS].idle_s})
+    context = KioskShell({"idle_s": request.app[SETTINGS].idle_s})
     response = pages.render(request, "kiosk.html", context, language=language)
     remember(response, request.app[KEY])
     return response

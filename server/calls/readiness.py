@@ -15,7 +15,7 @@ import structlog
 from link.protocol.errors import Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.calls.recorder_factory import RecorderFactory
-from server.recording.places import Places
+from server.recording.places import WritablePlaces
 from server.store import Store
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Condition:
         store: Store,
         recordings: RecorderFactory,
         clock: Callable[[], float] = time.monotonic,
-        places: Places | None = None,
+        places: WritablePlaces | None = None,
     ) -> None:
         self.reasons: frozenset[str] = frozenset()
         self._store = store

@@ -21,7 +21,7 @@ MAX_SIDE = 16_384
 MAX_OUT = 48 * 1024 * 1024
 
 
-class Refused(Exception):
+class ImageRefused(Exception):
     """The image is not taken; the text is one of a few fixed words."""
 
 
@@ -36,14 +36,14 @@ def limit() -> None:
 
 
 def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
-    """The picture of `data`, the right way up, as a new file of the same kind. Raises Refused and Pillow's errors."""
+    """The picture of `data`, upright, as a new file of the same kind. Raises ImageRefused and Pillow's errors."""
     kind = "JPEG" if data[:3] == b"\xff\xd8\xff" else "PNG" if data[:8] == b"\x89PNG\r\n\x1a\n" else ""
     if not kind:
-        raise Refused("not_an_image")
+        raise ImageRefused("not_an_image")
     with opened(data, kind) as image:
         width, height = image.size
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-            raise Refused("too_many_pixels")
+            raise ImageRefused("too_many_pixels")
         incomplete = decode(image, data)
         plain = on_white(upright(image))
     clean = Image.frombytes(plain.mode, plain.size, plain.tobytes())
@@ -53,7 +53,7 @@ def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
     else:
         clean.save(out, "PNG", compress_level=3)
     if out.tell() > MAX_OUT:
-        raise Refused("too_large")
+        raise ImageRefused("too_large")
     facts: dict[str, object] = {"media_type": f"image/{kind.lower()}", "width": clean.width, "height": clean.height}
     return {**facts, "incomplete": incomplete}, out.getvalue()
 
@@ -137,7 +137,7 @@ def main() -> None:
     content = b""
     try:
         facts, content = reencode(sys.stdin.buffer.read())
-    except Refused as refusal:
+    except ImageRefused as refusal:
         facts = {"refused": str(refusal)}
     except MemoryError:
         facts = {"refused": "too_large"}

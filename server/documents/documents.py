@@ -15,7 +15,7 @@ from typing import Final
 from server.blobs.blobs import Blobs
 from server.blobs.vault import SessionKey, Vault
 from server.documents.allowance import Allowance
-from server.documents.incoming import Incoming, incoming
+from server.documents.incoming import IncomingDocument, incoming
 from server.documents.reencode import Reencoder, View
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -46,7 +46,7 @@ class Delivery:
 
     name: str
     key: SessionKey
-    incoming: Incoming
+    incoming: IncomingDocument
 
 
 class DocumentStore:

@@ -18,7 +18,7 @@ from server.blobs.vault import SessionKey
 T = TypeVar("T")
 
 
-class Incoming:
+class IncomingDocument:
     """Takes a document's bytes in order; holds one piece of them in memory, the rest, sealed as `name`, on the disk."""
 
     def __init__(self, file: IO[bytes], key: SessionKey, name: str) -> None:
@@ -62,11 +62,11 @@ class Incoming:
 
 
 @asynccontextmanager
-async def incoming(folder: Path, key: SessionKey, name: str) -> AsyncIterator[Incoming]:
+async def incoming(folder: Path, key: SessionKey, name: str) -> AsyncIterator[IncomingDocument]:
     """A place for a document that is to be sealed as `name`; gone when the block ends. Raises `Unavailable`."""
     file = await _on_disk(lambda: _nameless(folder))
     try:
-        yield await _on_disk(lambda: Incoming(file, key, name))
+        yield await _on_disk(lambda: IncomingDocument(file, key, name))
     finally:
         with contextlib.suppress(OSError):  # what a full disk did not take is not wanted any more
             await asyncio.to_thread(file.close)

@@ -14,7 +14,7 @@ from typing import Final
 TRIAL: Final = b"can this be written?\n"
 
 
-class Places:
+class WritablePlaces:
     """The database's file and the folders of recordings, as they were when the server opened them."""
 
     def __init__(self, database: Path | None, folders: Sequence[Path]) -> None:

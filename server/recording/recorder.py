@@ -24,7 +24,7 @@ from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.recording.items import ClosedSegment, Item, Line, Outcome, WantKeyframe
+from server.recording.items import ClosedSegment, CutResult, Item, Line, WantKeyframe
 from server.recording.segment import COBROWSE, Complete, complete
 from server.recording.track import Cutter, TrackState, TrackWriter
 from server.recording.worker import running_worker, until_next
@@ -227,8 +227,8 @@ class Recorder:
                 await self._handle(name, outcome)
         await self._closed.put(None)
 
-    def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, Outcome]]:
-        outcomes: list[tuple[str, Outcome]] = []
+    def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, CutResult]]:
+        outcomes: list[tuple[str, CutResult]] = []
         for name, items in batches.items():
             cutter = self._cutters[name]
             outcomes += [(name, outcome) for outcome in cutter.take(items, now_ms)]
@@ -236,7 +236,7 @@ class Recorder:
                 outcomes += [(name, outcome) for outcome in cutter.finish(now_ms)]
         return outcomes
 
-    async def _handle(self, name: str, outcome: Outcome) -> None:
+    async def _handle(self, name: str, outcome: CutResult) -> None:
         match outcome:
             case ClosedSegment() | GapDeclared():
                 if isinstance(outcome, GapDeclared):

@@ -17,14 +17,14 @@ from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
 from server.recording.items import (
     ClosedSegment,
+    CutResult,
     Dropped,
     Expect,
     Item,
     Line,
-    Outcome,
     Pause,
     Resume,
-    Standing,
+    VisibleUntil,
     WantKeyframe,
 )
 from server.recording.segment import AUDIO, COBROWSE, CODECS, PICTURE_MS, SEGMENT_MS, VIDEO, SegmentName, pack_lines
@@ -88,7 +88,7 @@ class TrackWriter:
 
     def standing(self, until: float) -> None:
         """Say that the last frame's picture was there to be seen until then; nothing is missing since."""
-        self._keep(Standing(until), 0)
+        self._keep(VisibleUntil(until), 0)
 
     def pause(self, reason: str, at_ms: int) -> None:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
@@ -180,9 +180,9 @@ class Cutter:
         self._last_ms = -1
         self._lost_ms = 0
         self._open: _OpenSegment | None = None
-        self._out: list[Outcome] = []
+        self._out: list[CutResult] = []
 
-    def take(self, items: list[Item], now_ms: int) -> list[Outcome]:
+    def take(self, items: list[Item], now_ms: int) -> list[CutResult]:
         """Take items in order, put everything on the disk, and return what came of it."""
         for item in items:
             if type(item) is not EncodedFrame:
@@ -205,7 +205,7 @@ class Cutter:
             return max(opened.boundary_ms, state.edge_ms) + STOOD_AFTER_MS
         return opened.boundary_ms + SEAL_AFTER_MS
 
-    def finish(self, now_ms: int) -> list[Outcome]:
+    def finish(self, now_ms: int) -> list[CutResult]:
         """Close what is open and declare what is missing up to now."""
         if self.state:
             self._close(self.state.edge_ms)
@@ -234,7 +234,7 @@ class Cutter:
                 self._pause(item)
             case Expect():
                 self._expect(item)
-            case Standing():
+            case VisibleUntil():
                 self._stand(round(item.until * 1000 + self._offset_ms))
             case Resume() if self._paused:
                 self._paused = False

@@ -14,7 +14,7 @@ from link.protocol.server import PresenceState, QueueState, SessionGone
 from link.protocol.values import Language, Presence, WaitingCall
 from link.tasks import cancel, spawn
 from server.bus import Bus, person_topic
-from server.routing.queue import Call, Queue, Specialist, Standing
+from server.routing.queue import QueuedCall, Queue, Specialist, QueuePosition
 from server.store.stamps import now_us
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ class Dispatcher:
         self._on_standing: Callable[[str], None] = lambda _session: None
         self._work = asyncio.Event()
         self._news = asyncio.Event()
-        self._told: dict[str, Standing] = {}
+        self._told: dict[str, QueuePosition] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, offer: Offer, on_standing: Callable[[str], None]) -> None:
@@ -129,7 +129,7 @@ class Dispatcher:
 
     # Sessions, as rooms carry out commands.
 
-    def enqueue(self, call: Call) -> None:
+    def enqueue(self, call: QueuedCall) -> None:
         """The session waits."""
         self.queue.enqueue(call)
         self._wake()
@@ -215,13 +215,13 @@ class Dispatcher:
         self._bus.publish(person_topic(specialist), gone)
         self._changed(one)
 
-    def standing(self, session: str) -> Standing:
+    def standing(self, session: str) -> QueuePosition:
         """What the waiting customer is told."""
         if session not in self.queue:
-            return Standing()
+            return QueuePosition()
         told = self._told.get(session)
         if told is None:
-            told = self._told[session] = self.queue.standings(self._now())[session]
+            told = self._told[session] = self.queue.positions(self._now())[session]
         return told
 
     def queue_for(self, person: str) -> QueueState:
@@ -310,14 +310,14 @@ class Dispatcher:
         for one in list(self.queue.specialists.values()):
             if one.connected:
                 self._bus.publish(person_topic(one.id), self.queue_for(one.id))
-        for session, standing in self.queue.standings(self._now()).items():
+        for session, standing in self.queue.positions(self._now()).items():
             told = self._told.get(session)
             if told is None or _noticeable(told, standing):
                 self._told[session] = standing
                 self._on_standing(session)
 
 
-def _noticeable(told: Standing, standing: Standing) -> bool:
+def _noticeable(told: QueuePosition, standing: QueuePosition) -> bool:
     if (told.position, told.staffed, told.wait_s is None) != (
         standing.position,
         standing.staffed,

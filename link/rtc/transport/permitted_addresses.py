@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 
+from link.options import IpNetwork
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FIRST_PORT = 1024
 """Below lie well-known services; no media socket is there."""
@@ -54,7 +55,7 @@ class PermittedAddresses:
     """What a far end's addresses may be. `allows` never raises."""
 
     def __init__(
-        self, networks: Sequence[Network] = (), *, loopback: bool = False, services: Iterable[int] = ()
+        self, networks: Sequence[IpNetwork] = (), *, loopback: bool = False, services: Iterable[int] = ()
     ) -> None:
         """`networks`: nowhere else; empty for anywhere but loopback, unless that is allowed by `loopback`.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from aiohttp import hdrs, web
 
-from link.options import Network
+from link.options import IpNetwork
 from server.api.http.app_keys import CONFIG
 from server.config import Config
 
@@ -25,7 +25,7 @@ def counted_at_the_door(config: Config, peer: str) -> str | None:
     return None if _is_trusted(peer, config.trusted_proxies) else counted(peer)
 
 
-def client(peer: str, forwarded: Iterable[str], trusted: Collection[Network]) -> str:
+def client(peer: str, forwarded: Iterable[str], trusted: Collection[IpNetwork]) -> str:
     """The last hop that is not a trusted proxy: only what a trusted proxy says it was asked by is believed.
 
     `forwarded` are the values of X-Forwarded-For. A hop that is no address ends the search: the proxy that said so is
@@ -51,7 +51,7 @@ def counted(text: str) -> str:
     return str(parsed)
 
 
-def _is_trusted(text: str, trusted: Collection[Network]) -> bool:
+def _is_trusted(text: str, trusted: Collection[IpNetwork]) -> bool:
     parsed = _parse(text)
     return parsed is not None and any(parsed in network for network in trusted)
 

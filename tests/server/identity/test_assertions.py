@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk_client.agent.identity import DeviceIdentity as Device
 from kiosk_client.agent.identity import Enrolment
-from kiosk_client.agent.identity import Identity as Device
 from link.protocol.errors import ClockOff, NotAuthenticated, Unavailable
 from server.identity import spent
 from server.identity.assertions import AUDIENCE, LONGEST_S, SKEW_S, TYPE, Assertions

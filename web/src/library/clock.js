@@ -1,6 +1,6 @@
 // The one clock of a player: everything that is shown asks it what time of the session it is.
 
-export class Clock extends EventTarget {
+export class PlaybackClock extends EventTarget {
   #at = 0;
   #since = 0;
   #running = false;

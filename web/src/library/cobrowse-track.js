@@ -33,7 +33,7 @@ export class CobrowseTrack {
   /**
    * @param {string} session
    * @param {import("./types.js").Track} track
-   * @param {import("./clock.js").Clock} clock
+   * @param {import("./clock.js").PlaybackClock} clock
    * @param {HTMLElement} container
    */
   constructor(session, track, clock, container) {

@@ -1,6 +1,6 @@
 // One session in the player: its manifest, kept up to date while the call runs, and its tracks on one clock.
 import { CobrowseTrack } from "./cobrowse-track.js";
-import { Clock } from "./clock.js";
+import { PlaybackClock } from "./clock.js";
 import { MediaTrack } from "./media-track.js";
 import { Proof } from "./proof.js";
 import { Refused, readJson } from "./requests.js";
@@ -23,7 +23,7 @@ export class Recording extends EventTarget {
   constructor(session) {
     super();
     this.session = session;
-    this.clock = new Clock();
+    this.clock = new PlaybackClock();
     this.proof = new Proof(session);
     /** @type {Manifest | null} */
     this.manifest = null;
