@@ -12,7 +12,7 @@ from demo.browser import Received
 from demo.synthetic_media import LARGE
 
 # What must be reached on two cores that also encode and decode for both browsers. Times are multiplied by how much
-# slower than usual this machine was just before the call (`demo_machine.Machine.slowness`).
+# slower than usual this machine was just before the call (`EncoderProbe.slowness`).
 LEAST_FPS = 8
 LEAST_LEVEL = 0.005
 MOST_FROZEN_S = 2.0

@@ -1,7 +1,7 @@
 """The document camera: a still at full resolution when a document is taken, and a picture to show live meanwhile.
 
 Two kinds: a V4L2 device read through PyAV, and a folder of images for demonstrations and headless kiosks. All methods
-block; `station.Station` calls them from the one thread that owns the device.
+block; `DocumentCameraTrack` calls them from the one thread that owns the device.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ class Graces:
     """How long the machine waits, in seconds. A wrap-up of `close` seconds can begin anew `extensions` times."""
 
     ring: float = 20.0
-    specialist_lost: float = 8.0
-    kiosk_lost: float = 60.0
+    specialist_lost: float = 20.0
+    kiosk_lost: float = 40.0
     close: float = 600.0
     after_cut: float = 8.0  # for one whose browser ended without a goodbye
     extensions: int = 6

@@ -95,7 +95,7 @@ def test_specialist_page_dies_while_it_rings() -> None:
 
 
 def test_specialist_lost_and_back() -> None:
-    book = talking().said(e.ParticipantLost("specialist"), c.StartTimer("specialist_lost", 8.0))
+    book = talking().said(e.ParticipantLost("specialist"), c.StartTimer("specialist_lost", 20.0))
     assert not view(book.state, 0).specialist_connected
     book.said(e.ParticipantReturned("specialist"), c.CancelTimer("specialist_lost"), c.TakeSnapshot())
     book.refused(e.TimerFired("specialist_lost"), StaleTimer)
@@ -132,7 +132,7 @@ def test_specialist_lost_for_good_requeues_at_the_head() -> None:
 
 
 def test_kiosk_lost_while_waiting_is_not_offered() -> None:
-    book = waiting().said(e.ParticipantLost("kiosk"), c.Dequeue(), c.StartTimer("kiosk_lost", 60.0))
+    book = waiting().said(e.ParticipantLost("kiosk"), c.Dequeue(), c.StartTimer("kiosk_lost", 40.0))
     book.refused(e.Offered("ann", "Ann"))
     book.said(e.ParticipantReturned("kiosk"), c.CancelTimer("kiosk_lost"), c.Enqueue(head=False))
 
@@ -145,7 +145,7 @@ def test_kiosk_lost_while_ringing_does_not_go_back_to_the_queue() -> None:
 
 def test_kiosk_lost_for_good_interrupts() -> None:
     book = talking()
-    book.said(e.ParticipantLost("kiosk"), c.InterruptCobrowse("disconnected"), c.StartTimer("kiosk_lost", 60.0))
+    book.said(e.ParticipantLost("kiosk"), c.InterruptCobrowse("disconnected"), c.StartTimer("kiosk_lost", 40.0))
     book.said(
         e.TimerFired("kiosk_lost"),
         c.Release("ann", wrap_up=True),
@@ -270,8 +270,8 @@ def test_end_is_idempotent() -> None:
 
 
 def test_restart_while_waiting_and_ringing() -> None:
-    waiting().said(e.NodeRestarted("n2"), c.StartTimer("kiosk_lost", 60.0))
-    book = ringing().said(e.NodeRestarted("n2"), c.StartTimer("kiosk_lost", 60.0), c.RingEnd("ann", "restart"))
+    waiting().said(e.NodeRestarted("n2"), c.StartTimer("kiosk_lost", 40.0))
+    book = ringing().said(e.NodeRestarted("n2"), c.StartTimer("kiosk_lost", 40.0), c.RingEnd("ann", "restart"))
     book.said(e.ParticipantReturned("kiosk"), c.CancelTimer("kiosk_lost"), c.Enqueue(head=False)).folds()
 
 
@@ -281,9 +281,9 @@ def test_restart_in_a_held_call() -> None:
         .so(e.Held())
         .said(
             e.NodeRestarted("n2"),
-            c.StartTimer("kiosk_lost", 60.0),
+            c.StartTimer("kiosk_lost", 40.0),
             c.Occupy("ann"),
-            c.StartTimer("specialist_lost", 8.0),
+            c.StartTimer("specialist_lost", 20.0),
             c.StartRecording(),
         )
     )
@@ -296,9 +296,9 @@ def test_restart_in_a_held_call() -> None:
 def test_restart_in_a_call_forwards_again() -> None:
     talking().said(
         e.NodeRestarted("n2"),
-        c.StartTimer("kiosk_lost", 60.0),
+        c.StartTimer("kiosk_lost", 40.0),
         c.Occupy("ann"),
-        c.StartTimer("specialist_lost", 8.0),
+        c.StartTimer("specialist_lost", 20.0),
         c.StartRecording(),
     )
 

@@ -1,0 +1,55 @@
+"""What the pages name exists: files, sections and tests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.test_structure import ROOT, committed
+
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "link" / "protocol" / "PROTOCOL.md"]
+NAMED = ("py", "js", "mjs", "css", "html", "md", "toml")
+# What a page may name although it is not in the repository: what is made at run time, and what runs under another address.
+ELSEWHERE = {"/away-worker.js"}
+
+
+def files() -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in committed()}
+
+
+def sections(page: Path) -> set[str]:
+    """The anchors of a page, as its readers' sites make them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, section in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text("utf-8")):
+        if target.startswith(("https:", "http:")):
+            continue
+        found = page.parent / target if target else page
+        assert found.exists(), f"{page.name}: {target}"
+        assert not section or section in sections(found), f"{page.name}: {target}#{section}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    known = files()
+    names = {name.rpartition("/")[2] for name in known}
+    for named in re.findall(r"`([\w./-]+)`", page.read_text("utf-8")):
+        if named.rpartition(".")[2] not in NAMED or named in ELSEWHERE:
+            continue
+        if "/" in named:
+            assert any(name == named or name.endswith(f"/{named}") for name in known), f"{page.name}: {named}"
+        else:
+            assert named in names, f"{page.name}: {named}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    sources = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "tests").rglob("*.py")))
+    for named in re.findall(r"`(test_\w+)`", page.read_text("utf-8")):
+        assert f"def {named}(" in sources, f"{page.name}: {named}"
