@@ -1,8 +1,9 @@
-"""What the pages name exists: files, sections and tests."""
+"""What the pages name exists: files, folders, sections, and the code's own words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,25 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
     sources = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "tests").rglob("*.py")))
     for named in re.findall(r"`(test_\w+)`", page.read_text("utf-8")):
         assert f"def {named}(" in sources, f"{page.name}: {named}"
+
+
+def rows() -> Iterator[tuple[str, list[str]]]:
+    """Each line of the glossary: the term, and the places that it names."""
+    for line in (ROOT / "docs" / "glossary.md").read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and cells[0] != "term":
+            yield cells[0], re.findall(r"`([\w./-]+)`", cells[-1])
+
+
+def test_the_glossary_says_where_each_term_lives() -> None:
+    known = files()
+    for term, places in rows():
+        assert places, f"{term} lives nowhere"
+        for place in places:
+            assert place in known, f"{term}: {place}"
+
+
+def test_the_glossary_has_each_term_once() -> None:
+    terms = [term for term, _ in rows()]
+    assert len(terms) > 80
+    assert sorted(set(terms)) == sorted(terms)
