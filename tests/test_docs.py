@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from link.version import version
 from tests.test_structure import ROOT, committed
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "link" / "protocol" / "PROTOCOL.md"]
 NAMED = ("py", "js", "mjs", "css", "html", "md", "toml")
-# What a page may name although it is not in the repository: what is made at run time, and what runs under another address.
+# Not in the repository: served under another address than its file has.
 ELSEWHERE = {"/away-worker.js"}
 
 
@@ -76,3 +77,16 @@ def test_the_glossary_has_each_term_once() -> None:
     terms = [term for term, _ in rows()]
     assert len(terms) > 80
     assert sorted(set(terms)) == sorted(terms)
+
+
+def test_the_newest_version_of_the_changelog_is_the_projects() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert headings[1] == version()
+    assert all(re.fullmatch(r"20\d\d\.\d\d\.\d\d", heading) for heading in headings[1:])
+    assert headings[1:] == sorted(headings[1:], reverse=True)
+
+
+def test_the_changelog_has_three_kinds_of_lines() -> None:
+    kinds = re.findall(r"^### (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert set(kinds) == {"Added", "Changed", "Fixed"}
