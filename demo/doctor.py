@@ -1,6 +1,6 @@
 """`./dev doctor`: what is ready on this machine and what is missing, in plain sentences.
 
-Every check answers for itself and never raises. The exit code is 0 when everything a demonstration needs is there.
+Checks are independent and never raise. The exit code is 0 when everything a demonstration needs is there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One whole call, played by two browsers: button, answer, same form, document, hang up, replay, proof.
 
-`play` reports what the browsers' own statistics, the recording's manifest and `visavis verify` say. It does not stop at
-the first thing that is not as it must be: the report lists every one.
+`play` reports the browsers' own statistics, the recording's manifest and the result of `visavis verify`. It does not
+stop at the first problem: the report lists all of them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _Camera:
             await page.screenshot(path=self._folder / f"{name}.png")
 
     async def emergency(self) -> None:
-        """What every page showed when something did not come."""
+        """The content of every page when a step timed out."""
         if self._folder is not None:
             for name, page in self._pages.items():
                 with contextlib.suppress(PlaywrightError):

@@ -1,4 +1,4 @@
-"""What the demonstration shows its cameras and says into its microphones, made once on this machine.
+"""Generates the pictures and sounds of the demonstration's cameras and microphones, once on each machine.
 
 Two people who move and blink (Motion JPEG at 30 frames per second, which Chromium's fake camera plays in a loop; large,
 and small for machines that cannot encode the large one), two voices (48 kHz WAV: espeak-ng where it is installed,

@@ -1,4 +1,4 @@
-"""One object for each event loop: what the users of a loop share, made when the first of them asks."""
+"""One object for each event loop, made when it is first asked for."""
 
 from __future__ import annotations
 

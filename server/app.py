@@ -1,4 +1,4 @@
-"""The application: every part opened in order, every route with its permission, one gate before all of them."""
+"""The application: opens every part in order and adds every route, each with its permission, behind one middleware."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
 
 
 def _close_to_others(config: Config) -> None:
-    """Let nobody else on this machine read what lies in the data directory. Raises `OSError`."""
+    """Close the data directory to other accounts of this machine. Raises `OSError`."""
     for folder in (config.data, config.spool):
         modes.enforce_folder(folder)
     if "://" not in config.blobs_location:
@@ -186,7 +186,7 @@ def _places(config: Config) -> WritablePlaces:
 
 
 async def _check_belongs(config: Config, store: Store, blobs: Blobs) -> None:
-    """Raise `ValueError` where the database knows of nothing and there are recordings: most likely it was lost."""
+    """Raise `ValueError` where the database holds no session but recordings exist: most likely it was lost."""
     if config.empty_database == "accept" or (await store.sessions.search(SessionQuery(), limit=1)).total:
         return
     spooled = await asyncio.to_thread(lambda: next(config.spool.rglob("*.*"), None) is not None)

@@ -32,7 +32,7 @@ from link.rtc.transport.turn_address import parse_url
 
 PREFIX = "VISAVIS_"
 NAME = 40
-"""The longest name that fits where customers read it."""
+"""Characters; longer names do not fit the kiosk's header."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "console", "json")
 SUITES = ("aes-256-gcm", "sm4-gcm")

@@ -90,3 +90,13 @@ def test_the_newest_version_of_the_changelog_is_the_projects() -> None:
 def test_the_changelog_has_three_kinds_of_lines() -> None:
     kinds = re.findall(r"^### (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert set(kinds) == {"Added", "Changed", "Fixed"}
+
+
+def test_every_file_that_a_source_names_exists() -> None:
+    """Comments and docstrings name files from the root: a move must not leave them behind."""
+    known = files()
+    named = re.compile(r"(?<![\w/.-])(?:link|server|kiosk_client|web/src|demo|docs|certs)/[\w/.-]+\.(?:py|md|js|css)\b")
+    for path in committed():
+        if path.suffix in {".py", ".js", ".css", ".html"} and path != Path(__file__):
+            lost = set(named.findall(path.read_text("utf-8"))) - known
+            assert not lost, f"{path.relative_to(ROOT)}: {lost}"

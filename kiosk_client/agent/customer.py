@@ -1,4 +1,4 @@
-"""A customer without a page: asks for an expert, shows documents when asked, rates, leaves. For headless kiosks."""
+"""A simulated customer for headless kiosks: asks for an expert, shows documents when asked, rates, leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enrolment: a one-time code becomes a key pair that only this machine holds."""
+"""Enrolment: exchanges a one-time code for an identity whose private key only this machine has."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class DeviceIdentity:
         return jwt.encode(claims, self.key, algorithm="EdDSA", headers={"kid": kiosk, "typ": TOKEN_TYPE})
 
     def headers(self) -> dict[str, str]:
-        """Return the header that proves the device for one request."""
+        """Return the Authorization header of one request."""
         return {"Authorization": f"Bearer {self.assertion()}"}
 
 
@@ -69,7 +69,7 @@ def public_key(key: Ed25519PrivateKey) -> str:
 
 
 def prepare(data: Path) -> None:
-    """See that an identity can be kept in `data`, before a code that works once is used up. Raises IdentityError."""
+    """Check that `data` can be written, before a one-time code is used up. Raises IdentityError."""
     probe = data / "probe"
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)

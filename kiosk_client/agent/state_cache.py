@@ -1,4 +1,4 @@
-"""What the server last said, so that a page that comes late, or comes back, sees it all at once. Sans-IO."""
+"""Caches the server's last messages, so that a page that connects later gets the whole state at once. Sans-IO."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class StateCache:
         return self.status
 
     def take(self, message: ServerMessage) -> bool:
-        """Remember `message`; False when it is about a session the customer has left, and nobody need hear of it."""
+        """Cache `message`; False when it is about a session that the customer has left and need not be passed on."""
         if isinstance(message, KioskConfig):
             self.config = message
         elif isinstance(message, AssistanceState):
@@ -67,14 +67,14 @@ class StateCache:
         return True
 
     def forget(self) -> None:
-        """The session is over: nothing of it stays. Whether a person was asked for is the server's to say."""
+        """The session is over: drop everything of it. Whether lobby staff was asked for comes from the server."""
         if self.session is not None:
             self._over.add(self.session.id)
         self.session = None
         self._chat.clear()
 
     def leave(self, session: str) -> bool:
-        """The customer has left this session, whatever is still said about it; True if it was the present one."""
+        """The customer has left this session; later messages about it are ignored. True if it was the present one."""
         self._over.add(session)
         return self.session is not None and self.session.id == session
 

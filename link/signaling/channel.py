@@ -96,7 +96,7 @@ class Channel(Endpoint):
             yield incoming
 
     async def carry(self, socket: Socket, abort: Callable[[], None], hello: Hello, *, resumed: bool) -> None:
-        """Run over ``socket`` until it ends; a socket that carried the channel before is let go."""
+        """Run over ``socket`` until it ends; an earlier socket of the channel is cut."""
         if resumed:
             self.stream.acknowledge(hello.received)
         self._release()
@@ -113,7 +113,7 @@ class Channel(Endpoint):
                 self._notify(False)
 
     def _release(self) -> None:
-        """Let go of the earlier WebSocket, which is most likely half dead: it is cut, not closed."""
+        """Cut the earlier WebSocket without a close handshake: most likely its connection is dead."""
         if self._socket is not None:
             self._socket = None
             self._abort()

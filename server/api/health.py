@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can take calls: for load balancers, monitoring and supervisors."""
+"""Liveness and readiness of this process, for load balancers, monitoring and supervisors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.identity import Role
 
 
 async def health(_request: web.Request) -> web.StreamResponse:
-    """200 as long as the process answers at all: starting it anew helps against nothing else."""
+    """200 as long as the process answers at all; a restart helps against nothing else."""
     return web.json_response({"ok": True})
 
 

@@ -1,4 +1,4 @@
-"""The supervisor's library: find a session, and replay it, finished or running. Every look is audited."""
+"""The supervisor's library: find a session and replay it, finished or running. Every access is audited."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def search(request: web.Request) -> web.StreamResponse:
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
-    """What a player needs to know; with `after` only what was journaled after that number."""
+    """The manifest for the player; with `after` only what was journaled after that number."""
     row = await _row(request)
     after = _number(request.query.get("after")) or 0
     if not after:
@@ -97,7 +97,7 @@ async def manifest(request: web.Request) -> web.StreamResponse:
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
     else:
         await reads(request, row.id, "manifest")
-    live = await _live(request.app[JOURNAL], row)  # asked before reading: what is read then holds all there will be
+    live = await _live(request.app[JOURNAL], row)  # checked before reading, so that what is read afterwards is complete
     entries = await request.app[JOURNAL].read(row.id, after)
     box = await request.app[READER].box(row.id)
     return _json(await asyncio.to_thread(_told, row, entries, after, live, box))
@@ -129,7 +129,7 @@ async def lines(request: web.Request) -> web.StreamResponse:
 
 
 async def proof(request: web.Request) -> web.StreamResponse:
-    """What is known of the recording's proof: the check of `visavis verify`, how far it is or what it said."""
+    """State of the recording's verification by `visavis verify`: its progress or its result."""
     row = await _row(request)
     await reads(request, row.id, "proof")
     known = request.app[PROOFS].known(row.id, await request.app[JOURNAL].head(row.id))
@@ -137,7 +137,7 @@ async def proof(request: web.Request) -> web.StreamResponse:
 
 
 async def prove(request: web.Request) -> web.StreamResponse:
-    """Check the recording, unless that was done since it last changed; with `again=1` all the same."""
+    """Verify the recording, unless that was done since it last changed; with `again=1` in any case."""
     row = await _row(request)
     proofs, head = request.app[PROOFS], await request.app[JOURNAL].head(row.id)
     known = proofs.known(row.id, head)

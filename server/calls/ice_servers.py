@@ -1,4 +1,4 @@
-"""What legs are made with: ICE servers and credentials, loopback only where the server listens on nothing else."""
+"""ICE servers and their credentials for legs; loopback only where the server listens on nothing else."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class IceServers:
         return [*self._fixed, IceServer(self._urls, username, base64.b64encode(digest).decode())]
 
     def message(self, user: str) -> LegServers:
-        """What the far end of a leg is told."""
+        """The ICE servers for the far end of a leg."""
         return LegServers(self.for_leg(user), self.relay_only)
 
 
@@ -62,7 +62,7 @@ def _read(path: Path) -> bytes:
 
 
 def leg_maker(config: Config, servers: IceServers) -> NewLeg:
-    """What rooms make legs with."""
+    """The function by which rooms make legs."""
 
     def make(name: str, on_state: Callable[[LegState], None]) -> Leg:
         return Leg(

@@ -1,7 +1,7 @@
-"""The limited process: an image on stdin, its size and a clean copy of it on stdout.
+"""The sandboxed process: reads an image from stdin, writes its size and a re-encoded copy to stdout.
 
-Started by its path with `python -I`, so it sees nothing of the project and must not import it. What comes out is a line
-of JSON, `{"media_type", "width", "height", "incomplete"}` or `{"refused": why}`, and after the former the image.
+Started by its path with `python -I`, so it cannot import anything of the project. The output is a line of JSON,
+`{"media_type", "width", "height", "incomplete"}` or `{"refused": why}`, followed in the first case by the image.
 Orientation is applied; EXIF, colour profiles, comments and anything hidden behind the picture are left behind.
 """
 
@@ -22,11 +22,11 @@ MAX_OUT = 48 * 1024 * 1024
 
 
 class ImageRefused(Exception):
-    """The image is not taken; the text is one of a few fixed words."""
+    """The image is refused; the text is one of a few fixed codes."""
 
 
 def limit() -> None:
-    """Give up memory, time, files and children before a byte of the image is looked at."""
+    """Limit memory, CPU time, files and child processes before a byte of the image is parsed."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -132,7 +132,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def main() -> None:
-    """Read, work, answer; whatever goes wrong is an answer too."""
+    """Read the image, re-encode it, write the result; every failure is a result too."""
     warnings.simplefilter("ignore")
     content = b""
     try:
@@ -148,7 +148,7 @@ def main() -> None:
 
 
 def rehearse() -> None:
-    """Take a picture of each kind the whole way, so that every module is loaded before files are forbidden."""
+    """Re-encode a small picture of each kind, so that every module is loaded before opening files is forbidden."""
     turned = Image.Exif()
     turned[0x0112] = 6
     for kind in ("JPEG", "PNG"):

@@ -1,4 +1,4 @@
-"""Keeping documents: the original as evidence and a clean view for people, both sealed under the session's key."""
+"""Stores documents: the original as evidence and a re-encoded view, both encrypted under the session's key."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class StoredDocument:
     original_blob: str
     view_sha256: str
     incomplete: bool = False
-    """The delivered file ended too early; what it shows was taken."""
+    """The uploaded file was truncated; the part that it shows was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A document that is coming in, and where it will lie."""
+    """An upload in progress, and the names of its blobs."""
 
     name: str
     key: SessionKey

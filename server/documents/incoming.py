@@ -1,4 +1,4 @@
-"""A document on its way: it goes to the disk as it comes, sealed, in a nameless file that ends with the process."""
+"""An upload in progress: written encrypted to an anonymous temporary file, which is gone when the process ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class IncomingDocument:
-    """Takes a document's bytes in order; holds one piece of them in memory, the rest, sealed as `name`, on the disk."""
+    """Receives a document's bytes in order; holds one chunk in memory and the rest on disk, encrypted as `name`."""
 
     def __init__(self, file: IO[bytes], key: SessionKey, name: str) -> None:
         self.size = 0
@@ -49,7 +49,7 @@ class IncomingDocument:
         return self._file.read()
 
     def content(self) -> bytes:
-        """What came, after `finish`. Blocking."""
+        """The decrypted contents, after `finish`. Blocking."""
         return self._key.unseal(self._name, self.sealed())
 
     async def _flush(self, *, final: bool) -> None:

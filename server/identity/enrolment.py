@@ -74,7 +74,7 @@ def _hash(selector: str, secret: str) -> bytes:
     return hashlib.sha256(f"visavis enrolment {selector} {secret}".encode()).digest()
 
 
-# Points of small order, for which signatures can be made without a secret.
+# Points of small order: signatures for them can be forged without a private key.
 _WEAK_KEYS = frozenset(
     bytes.fromhex(point)
     for point in (

@@ -1,4 +1,4 @@
-"""What goes into the cutting of a track, in order, and what comes of it."""
+"""Inputs of a track's cutter, in order, and its results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One track: cut into segments by the session's clock, every hole declared with its reason.
+"""One track: cut into segments by the session's clock; every gap is declared with its reason.
 
-`TrackWriter` is the side that the event loop calls: it only keeps what it is given. `Cutter` is the side that runs in a
-worker thread: it cuts, encrypts and writes. Both see the same items in the same order.
+`TrackWriter` is called on the event loop and only queues items. `Cutter` runs in a worker thread: it cuts, encrypts and
+writes. Both see the same items in the same order.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class TrackState:
 
 
 class TrackWriter:
-    """What a track's source calls. Every method is immediate and may be called from the event loop at any rate."""
+    """The interface for a track's source. No method blocks; the queue behind it is bounded."""
 
     def __init__(self, name: str, kind: str) -> None:
         self.name = name
@@ -218,7 +218,7 @@ class Cutter:
         return out
 
     def drop(self) -> None:
-        """Let go of the open segment, as a crash would; `recover` finds it in the spool."""
+        """Abandon the open segment, as a crash would; `recover` finds it in the spool."""
         if self._open is not None:
             os.close(self._open.descriptor)
             self._open = None
@@ -239,7 +239,7 @@ class Cutter:
             case Resume() if self._paused:
                 self._paused = False
                 self._resumed_ms = item.at_ms
-                # Who goes on sharing the screen asks for the picture, also to show it.
+                # When screen sharing goes on, a full picture is asked for anyway, to be shown.
                 self._want_keyframe(ask=self.kind == VIDEO)
             case Resume():
                 pass

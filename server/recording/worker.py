@@ -1,6 +1,6 @@
-"""Work for threads, handed over together: with many calls the changes of thread cost more than the work.
+"""Batches work for threads: with many calls, switching threads would cost more than the work.
 
-Recorders write at the same moments, so what they ask for in one turn of the event loop goes to one thread as one job.
+Recorders write at the same moments, so what they submit in one turn of the event loop runs as one job in one thread.
 """
 
 from __future__ import annotations
@@ -62,5 +62,5 @@ running_worker = PerLoop(Worker)
 
 
 def until_next(every: float, now: float) -> float:
-    """Seconds from `now` to the next multiple of `every`: whoever waits so wakes with the others."""
+    """Seconds from `now` to the next multiple of `every`, so that recorders wake at the same time."""
     return every - now % every

@@ -1,4 +1,4 @@
-"""Who waits, who can answer, who is rung next, and what to tell the customer about it. Pure; time is passed in.
+"""The queue: waiting calls, available specialists, who is rung next, and the estimate for the customer. Sans-IO.
 
 Times are seconds of one monotonic clock (`now`), except `QueuedCall.since_us`, the unix time that orders calls across
 restarts.
@@ -49,7 +49,7 @@ class Specialist:
 
     @property
     def presence(self) -> Presence:
-        """What the specialist is doing, in the words of the protocol."""
+        """The specialist's presence, as the protocol names it."""
         if self.call is not None:
             return Presence.BUSY
         if not self.connected:
@@ -64,11 +64,11 @@ class Specialist:
 
     @property
     def told(self) -> PresenceState:
-        """What the specialist's page is told about it."""
+        """The presence message for the specialist's page."""
         return PresenceState(self.presence, self.wants, None if self.wants else self.paused)
 
     def pause(self, reason: str) -> None:
-        """No calls any more, until the specialist says so."""
+        """Take no calls until the specialist chooses to again."""
         self.wants, self.paused = False, reason
 
     @property
@@ -116,7 +116,7 @@ class QueuedCall:
 
 @dataclass(frozen=True, slots=True)
 class QueuePosition:
-    """What a waiting customer is told: place among the calls competing for the same people, and expected seconds."""
+    """A waiting customer's position among the calls that compete for the same specialists, and the expected seconds."""
 
     position: int = 0
     wait_s: int | None = None
@@ -170,7 +170,7 @@ class Queue:
         self._declined.pop(session, None)
 
     def decline(self, session: str, specialist: str) -> None:
-        """Do not ring this specialist again for this call before everyone else was."""
+        """Do not ring this specialist again for this call until everyone else has been."""
         self._declined.setdefault(session, set()).add(specialist)
 
     def matches(self, now: float) -> Iterator[tuple[QueuedCall, Specialist]]:
@@ -213,10 +213,10 @@ class Queue:
         return min((call.retry_at for call in self._calls.values() if call.retry_at), default=None)
 
     def positions(self, now: float) -> dict[str, QueuePosition]:
-        """What to tell each waiting customer, by session.
+        """Position and expected wait of each waiting customer, by session.
 
-        Everyone in the queue is served on paper, in order, each by whoever fits and is free first. The position counts
-        those ahead who could take a specialist away from this call, and nobody else.
+        Service is simulated: calls in order, each by the fitting specialist who is free first. The position counts only
+        the calls ahead that compete for the same specialists.
         """
         known = [one for one in self.specialists.values() if one.presence is not Presence.OFFLINE]
         free_at = {one.id: self._busy_s(one, now) for one in known if one.wants or one.call is not None}

@@ -1,4 +1,4 @@
-"""How long a session waits for those who are late."""
+"""Time limits of a session: rings, lost participants, and the time after the call."""
 
 from __future__ import annotations
 

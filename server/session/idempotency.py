@@ -1,4 +1,4 @@
-"""Events that say nothing new: what makes a repeated request harmless."""
+"""Events that change nothing are acknowledged and not journaled, so that repeated requests are harmless."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
             bad = next((n for n in state.network if n.participant == participant), None)
             return (bad.quality, bad.reason) == (quality, reason) if bad else quality == "good"
         case e.CopyIncomplete(left_out=left_out):
-            # Twice as much is news; after a restart nobody else knows what was said.
+            # Twice as much is journaled again; after a restart only the journal knows the last count.
             known_most = state.left_out
             return all(count < 2 * known_most.get(kind, 0) for kind, count in left_out.items())
         case _:

@@ -1,4 +1,4 @@
-"""Kiosks, their public keys, and the one-time codes by which they bring them."""
+"""Kiosks, their public keys, and their one-time enrolment codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application's parts by key: what `server.app` opens at start and handlers, rooms and recording use.
+"""Application keys (aiohttp `AppKey`) of everything that `server.app` opens at start.
 
 Only types are imported here, so that every floor may use the keys.
 """

@@ -1,4 +1,4 @@
-"""The address that a request comes from, as attempts are counted and logins are audited."""
+"""The client's address behind proxies, for rate limits and the audit log."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def address(request: web.Request) -> str:
 
 
 def counted_at_the_door(config: Config, peer: str) -> str | None:
-    """What a connection from `peer` counts for; None for a trusted proxy, which stands for everybody behind it."""
+    """The address that a connection from `peer` counts for; None for a trusted proxy, which is not limited."""
     return None if _is_trusted(peer, config.trusted_proxies) else counted(peer)
 
 
 def client(peer: str, forwarded: Iterable[str], trusted: Collection[IpNetwork]) -> str:
-    """The last hop that is not a trusted proxy: only what a trusted proxy says it was asked by is believed.
+    """The last hop that is not a trusted proxy: X-Forwarded-For is believed only where a trusted proxy added to it.
 
     `forwarded` are the values of X-Forwarded-For. A hop that is no address ends the search: the proxy that said so is
     then the client.

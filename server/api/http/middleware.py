@@ -1,6 +1,6 @@
-"""The one middleware every request passes: permission, identity, origin, and every error in one form.
+"""The middleware of every request: permission, identity, origin, and errors in one form.
 
-Refusals look alike: what does not exist and what is not yours to know of are both 404 with the same body.
+Refusals look alike: what does not exist and what the client may not know of are both 404 with the same body.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATUS: dict[int, type[VisavisError]] = {404: NotFound, 405: NotFound, 413: Too
 
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request through to its handler when the declaration of its route allows it; answer every error."""
+    """Pass a request to its handler if its route's permission allows it; turn every error into a response."""
     doorstep = request.app[DOORSTEP]
     doorstep.heard(request)
     try:
@@ -102,7 +102,7 @@ def _bearer(request: web.Request) -> str:
 
 
 async def _refused(request: web.Request, error: VisavisError) -> web.StreamResponse:
-    # Whoever just comes without a login is shown the way to it, and was refused nothing.
+    # A visitor without a login is redirected to the login page; that is no refusal and is not audited.
     if not (isinstance(error, NotAuthenticated) and wants_page(request) and cookies.read_login(request) is None):
         try:
             await refuses(request, error, f"{request.method} {pattern(request)}")

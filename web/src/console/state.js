@@ -1,4 +1,4 @@
-// What the console knows, apart from any DOM: one plain object, changed only here, and an event when it changed.
+// The console's state, without DOM: one plain object, changed only here, with an event after changes.
 
 import { roleOf } from "../link/participants.js";
 import { isQueueing, isTalking } from "../link/states.js";
@@ -14,7 +14,7 @@ import { isQueueing, isTalking } from "../link/states.js";
 /** @typedef {"saved" | "typing" | "saving" | "failed"} SaveState */
 /** @typedef {{id: number, kind: "info" | "success" | "warning" | "danger", text: string}} Notice */
 /**
- * What rings; `deadline` on the performance clock, ms; `settling` is what the server was told and has not confirmed yet.
+ * A ringing call; `deadline` on the performance clock, ms; `settling` is the action that the server has not confirmed yet.
  *
  * A call that rings here, or (`invitation`: as which participant) that this specialist is asked to join.
  *
@@ -207,7 +207,7 @@ export class Store extends EventTarget {
   }
 
   /**
-   * No call any more. What was not said by the server is told by what was there before.
+   * The call is gone. Where the server gave no reason, it follows from the previous state.
    *
    * @param {string} reason
    * @param {string} id

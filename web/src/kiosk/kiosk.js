@@ -1,4 +1,4 @@
-// The kiosk's session logic: what the customer does, what the kiosk client says, and the state both lead to. No DOM.
+// The kiosk's session logic: actions of the customer, messages of the kiosk client, and the resulting state. No DOM.
 import { language, setLanguage } from "../i18n.js";
 import { LinkError } from "../link/connection.js";
 import { PageRecorder } from "../cobrowse/record.js";
@@ -19,9 +19,9 @@ import { freshVisit, initialState, isOpen, isTalking, screenOf } from "./state.j
 export class Kiosk extends EventTarget {
   /** @type {State} */
   state = initialState();
-  /** The session the customer is done with: whatever the server still says about it, it is not shown. */
+  /** The session that the customer has finished; later messages about it are not shown. */
   #dismissed = "";
-  /** The session the customer left while it went on, whatever the kiosk client still says about it. */
+  /** The session that the customer left while it was running; later messages about it are ignored. */
   #left = "";
   /** Whether the kiosk client may not know that. */
   #untold = false;
@@ -57,7 +57,7 @@ export class Kiosk extends EventTarget {
     void this.#checkCall(this.#request);
   }
 
-  /** Nobody is asked to agree to a call that cannot be put through. @param {string} request of the call that is wanted */
+  /** Do not ask for consent to a call that cannot be recorded. @param {string} request of the call that is wanted */
   async #checkCall(request) {
     try {
       await this.connection.request({ type: "call_check" });
@@ -113,7 +113,7 @@ export class Kiosk extends EventTarget {
     this.#set({ ending });
   }
 
-  /** Leave the queue, or end the call. Here it is over at once; the server is told for as long as that takes. */
+  /** Leave the queue, or end the call. The page leaves it at once; the kiosk client retries until the server knows. */
   leave() {
     const { session } = this.state;
     this.#set({ ending: false });
@@ -204,14 +204,14 @@ export class Kiosk extends EventTarget {
     if (idleLeft !== this.state.idleLeft) this.#set({ idleLeft });
   }
 
-  /** The customer is gone: nothing stays, and the next one finds the page as it is by default. */
+  /** The customer is gone: reset everything to its default for the next one. */
   finish() {
     const { session } = this.state;
     if (isOpen(session)) this.#tellLeft(session.id);
     else this.#leaveEnded();
     if (session) this.#dismissed = session.id;
     if (this.state.assistance.asked) {
-      // Not awaited: it is on its way before anything the next customer says.
+      // Not awaited: it is sent before any message of the next customer.
       this.connection.request({ type: "assistance_request", reason: "gone", withdrawn: true }).catch(() => undefined);
     }
     this.#endMedia();
@@ -223,7 +223,7 @@ export class Kiosk extends EventTarget {
   // What the kiosk client says ------------------------------------------------------------------------------------
 
   #fresh() {
-    // A new kiosk client may have heard nothing; what is still on its way to it needs no second telling.
+    // A restarted kiosk client may not know; a request that is still under way need not be repeated.
     if (!this.#tellingNow) this.#untold = true;
     this.capture.lost();
     this.recorder.snapshot();
@@ -285,7 +285,7 @@ export class Kiosk extends EventTarget {
       if (session.end_reason === "recording_failed") return this.#breakOff(session);
       if (!session.specialist) this.#dismiss();
       if (!session.specialist && session.end_reason === "interrupted" && isOpen(before)) {
-        // Cut off while nobody had the call any more: there is nobody to rate, but somebody who still wants an expert.
+        // Interrupted while no specialist had the call: show no rating, but offer another call.
         this.wantExpert(session.service);
         this.#set({ error: "interrupted" });
       }
@@ -298,7 +298,7 @@ export class Kiosk extends EventTarget {
     }
   }
 
-  /** What cannot be recorded must not go on: there is nobody to rate, but somebody who needs another way. */
+  /** The call cannot be recorded and ends: show no rating, but the other ways to get help. */
   /** @param {Session} session */
   #breakOff(session) {
     this.#leaveEnded();
@@ -347,7 +347,7 @@ export class Kiosk extends EventTarget {
     this.#hand("highlight", null);
   }
 
-  /** Whether the server is reached, as far as this page can know: without the kiosk client it is not. */
+  /** Whether the server is reached, as far as this page knows; without the kiosk client it is not. */
   get #online() {
     return this.#reached && this.connection.state === "open";
   }
@@ -393,13 +393,13 @@ export class Kiosk extends EventTarget {
   }
 }
 
-/** How long somebody who waits is asked whether they are still there. */
+/** Seconds for which a waiting customer is asked whether they are still there. */
 const WAITING_WARNING_S = 60;
 
-/** How long somebody may stand there who waits for a person of the branch. */
+/** Seconds without a touch while a customer waits for lobby staff. */
 const ASSISTED_S = 300;
 
-/** Who only talks touches nothing; who has gone away without a word does neither, and what they entered stands there. */
+/** Seconds without a touch in a call: a customer who talks touches nothing, but one who has left leaves their data there. */
 const TALKING_S = 600;
 
 /** How long before the limit the customer is asked, in seconds. @param {State} state */

@@ -1,4 +1,4 @@
-// What the kiosk page knows, and which screen follows from it. No DOM, no network.
+// The kiosk page's state, and which screen follows from it. No DOM, no network.
 
 import * as states from "../link/states.js";
 
@@ -56,7 +56,7 @@ export function initialState() {
   };
 }
 
-/** What a new customer finds. */
+/** The state for a new customer. */
 export function freshVisit() {
   return {
     /** @type {View} */
@@ -98,7 +98,7 @@ export function screenOf(state) {
 }
 
 /**
- * The last document that still needs the customer, if any. Who holds is asked nothing: the page says that nobody sees them.
+ * The last document that needs the customer, if any. On hold none is asked for: the page says that nobody sees them.
  *
  * @param {Session | null} session
  * @returns {Document | null}

@@ -1,4 +1,4 @@
-// Finding a session: filters that live in the address, a table (cards on a phone), and a word for every state.
+// The list of sessions: filters kept in the URL, and a table (cards on a phone).
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
 import { pageData } from "../link/login.js";
@@ -63,7 +63,7 @@ export class LibraryList extends LitElement {
     this.busy = false;
   }
 
-  /** The request of the filters: days become moments in the person's own time zone. */
+  /** The query of the filters; days become timestamps in the viewer's time zone. */
   query() {
     const query = new URLSearchParams();
     for (const [name, value] of this.asked) {

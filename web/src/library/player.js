@@ -54,7 +54,7 @@ export class LibraryPlayer extends LitElement {
     /** @type {import("./timeline.js").LibraryTimeline | null} */ (this.querySelector("library-timeline"))?.key(event);
   }
 
-  /** What changes many times a second, in elements without a binding: the time, and why a picture is missing. */
+  /** Updates what changes many times a second directly: the time, and why a picture is missing. */
   follow() {
     const now = this.recording.clock.now;
     const time = this.querySelector(".time-now");

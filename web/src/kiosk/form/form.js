@@ -1,4 +1,4 @@
-// The demonstration form: buying a wealth product. What the customer enters lives in this element alone and goes with it.
+// The demonstration form: buying a wealth product. What the customer enters is kept in this element only.
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { msg, t } from "../../i18n.js";
@@ -21,12 +21,12 @@ const STEPS = [
   { id: "done", title: msg("Received") },
 ];
 
-/** Numbers that whoever looks over a shoulder, or comes next, must not read: dots, but for a moment. @type {ReadonlySet<string>} */
+/** Fields that are shown as dots, and readable only for a few seconds, because of bystanders. @type {ReadonlySet<string>} */
 const SECRET = new Set(["identity", "card", "phone"]);
 const SHOWN_MS = 5000;
 
 class KioskForm extends KioskElement {
-  /** The number that is readable just now. */
+  /** The field that is readable just now. */
   #shown = "";
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #hiding;
   /** @type {Step} */ #step = "product";
@@ -302,7 +302,7 @@ class KioskForm extends KioskElement {
     return errors;
   }
 
-  /** What stands in the way of the next step. */
+  /** What is missing for the next step. */
   #obstacles() {
     switch (this.#step) {
       case "product":
@@ -354,7 +354,7 @@ class KioskForm extends KioskElement {
     void this.updateComplete.then(() => {
       const title = /** @type {HTMLElement | null} */ (this.querySelector(".form-body"));
       title?.scrollTo({ top: 0 });
-      // The button that was pressed may be gone with the step: the keyboard begins at the new one's top.
+      // The pressed button may be gone with its step: move the focus to the top of the new one.
       const heading = /** @type {HTMLElement | null} */ (this.querySelector("h1"));
       heading?.focus({ preventScroll: true });
     });
