@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from server.api.http.app_keys import CONDITION
+from server.api.http.app_keys import READINESS
 from server.api.http.error_responses import RETRY_S
 from server.api.http.routes import Allow, Route
 from server.calls.readiness import REASONS
@@ -30,7 +30,7 @@ async def condition(request: web.Request) -> web.StreamResponse:
 
 
 def _told(request: web.Request) -> dict[str, object]:
-    reasons = sorted(request.app[CONDITION].reasons)
+    reasons = sorted(request.app[READINESS].reasons)
     return {"ready": not reasons, "reasons": [{"code": code, "message": REASONS[code]} for code in reasons]}
 
 

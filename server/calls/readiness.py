@@ -37,7 +37,7 @@ REASONS: Final = {
 }
 
 
-class Condition:
+class Readiness:
     """Owns the checking task. `reasons` is empty while calls can be taken."""
 
     def __init__(

@@ -9,8 +9,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from link.protocol.errors import ClockOff, NotAuthenticated
-from server.identity.spent import Spent
 from server.identity.tokens import decode, read_header
+from server.identity.used_assertions import UsedAssertions
 from server.store.kiosks import Kiosk
 
 AUDIENCE = "visavis"
@@ -41,7 +41,10 @@ class Assertions:
     """Checks assertions and uses them up."""
 
     def __init__(
-        self, find: Callable[[str], Awaitable[Kiosk | None]], spent: Spent, clock: Callable[[], float] = time.time
+        self,
+        find: Callable[[str], Awaitable[Kiosk | None]],
+        spent: UsedAssertions,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._find = find
         self._spent = spent

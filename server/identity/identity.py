@@ -17,7 +17,7 @@ from server.identity.enrolment import use_code
 from server.identity.known_kiosks import KnownKiosks
 from server.identity.login_tokens import LoginTokens
 from server.identity.passwords import Passwords
-from server.identity.spent import Spent
+from server.identity.used_assertions import UsedAssertions
 from server.journal import Audit
 from server.journal.audit import NOBODY
 from server.store import Store
@@ -65,7 +65,7 @@ class Identity:
         self.tokens = LoginTokens(login_key, life_s=login_minutes * 60)
         self.access = Access(store.logins, on_change=lambda subject: self._kiosks.changed(subject))
         self._kiosks = KnownKiosks(store.kiosks.several, lambda: self.access.followed)
-        self._assertions = Assertions(self._kiosks.get, Spent(store.assertions))
+        self._assertions = Assertions(self._kiosks.get, UsedAssertions(store.assertions))
         self._passwords = passwords or Passwords()
         self.devices = Devices(login_key)
         self._by_login_and_address = Attempts()

@@ -20,7 +20,7 @@ WINDOW_BYTES: Final = 512 * 1024
 MAX_PENDING: Final = 2 * MAX_BATCH
 
 
-class Picture:
+class CobrowseBackpressure:
     """Posts what it takes to the channel at once, except pieces of the shared page, which wait for acknowledgements.
 
     At most `MAX_PENDING` UTF-16 units wait. Over that, or when the call is held or over, the rest of the epoch is

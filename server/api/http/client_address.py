@@ -20,7 +20,7 @@ def address(request: web.Request) -> str:
     return counted(client(request.remote or "", forwarded, request.app[CONFIG].trusted_proxies))
 
 
-def counted_at_the_door(config: Config, peer: str) -> str | None:
+def connection_source(config: Config, peer: str) -> str | None:
     """The address that a connection from `peer` counts for; None for a trusted proxy, which is not limited."""
     return None if _is_trusted(peer, config.trusted_proxies) else counted(peer)
 

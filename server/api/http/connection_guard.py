@@ -76,7 +76,7 @@ class _Guest:
                 self.socket.shutdown(socket.SHUT_RDWR)
 
 
-class Doorstep:
+class ConnectionGuard:
     """All connections of this process. To make room, the connection that has been idle longest is closed."""
 
     def __init__(
@@ -231,9 +231,9 @@ class Doorstep:
 class Listener:
     """Listening sockets, and what accepts on them."""
 
-    def __init__(self, doorstep: Doorstep, server: web.Server, context: ssl.SSLContext | None) -> None:
+    def __init__(self, guard: ConnectionGuard, server: web.Server, context: ssl.SSLContext | None) -> None:
         self.sockets: list[socket.socket] = []
-        self._doorstep = doorstep
+        self._guard = guard
         self._server = server
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
@@ -277,7 +277,7 @@ class Listener:
                 log.error("no connection can be accepted", error=error.strerror)
                 await asyncio.sleep(BREATHER_S)
                 continue
-            guest = self._doorstep.admit(connection, str(peer[0]) if isinstance(peer, tuple) else "")
+            guest = self._guard.admit(connection, str(peer[0]) if isinstance(peer, tuple) else "")
             if guest is None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 connection.close()
@@ -286,8 +286,8 @@ class Listener:
 
     async def _greet(self, guest: _Guest, connection: socket.socket) -> None:
         protocol = self._server()
-        self._doorstep.seat(guest, protocol, tls=self._context is not None)
-        handshake_s = None if self._context is None else self._doorstep._within_s
+        self._guard.seat(guest, protocol, tls=self._context is not None)
+        handshake_s = None if self._context is None else self._guard._within_s
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -295,7 +295,7 @@ class Listener:
             )
             guest.up = True
         except (OSError, TimeoutError):  # among them every failure of TLS
-            self._doorstep._drop(guest)
+            self._guard._drop(guest)
             connection.close()
         finally:
             guest.socket = None
@@ -306,4 +306,4 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
 
 
-DOORSTEP: web.AppKey[Doorstep] = web.AppKey("doorstep", Doorstep)
+CONNECTION_GUARD: web.AppKey[ConnectionGuard] = web.AppKey("connection_guard", ConnectionGuard)

@@ -12,7 +12,7 @@ from link.protocol.errors import BadMessage, NotAllowed, NotAuthenticated, NotFo
 from server.api.http import cookies
 from server.api.http.access_audit import refuses
 from server.api.http.app_keys import IDENTITY
-from server.api.http.connection_guard import DOORSTEP
+from server.api.http.connection_guard import CONNECTION_GUARD
 from server.api.http.error_responses import refuse, wants_page
 from server.api.http.origin import check_origin, is_upgrade
 from server.api.http.routes import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Handler, Kind
@@ -26,12 +26,12 @@ _STATUS: dict[int, type[VisavisError]] = {404: NotFound, 405: NotFound, 413: Too
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Pass a request to its handler if its route's permission allows it; turn every error into a response."""
-    doorstep = request.app[DOORSTEP]
-    doorstep.heard(request)
+    guard = request.app[CONNECTION_GUARD]
+    guard.heard(request)
     try:
         return await _answer(request, handler)
     finally:
-        doorstep.done(request)
+        guard.done(request)
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -78,7 +78,7 @@ async def _admit(request: web.Request) -> None:
     elif allow.kind is Kind.PERSON:
         await _admit_person(request, allow)
     if allow.kind in (Kind.DEVICE, Kind.PERSON):
-        request.app[DOORSTEP].known(request)
+        request.app[CONNECTION_GUARD].known(request)
 
 
 async def _admit_person(request: web.Request, allow: Allow) -> None:

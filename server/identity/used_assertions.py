@@ -19,7 +19,7 @@ LATEST_S: Final = 120.0
 Used = tuple[str, str, int]
 
 
-class UsedRows(Protocol):
+class UsedAssertionRows(Protocol):
     """Where used assertions are kept across restarts."""
 
     async def all(self) -> list[Used]:
@@ -35,10 +35,10 @@ class _Batch:
     kept: bool = False
 
 
-class Spent:
+class UsedAssertions:
     """Remembers what was used until it has ended. Those used at the same time are written together."""
 
-    def __init__(self, rows: UsedRows, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, rows: UsedAssertionRows, clock: Callable[[], float] = time.time) -> None:
         self._rows = rows
         self._clock = clock
         self._used: dict[tuple[str, str], float] | None = None
