@@ -20,7 +20,7 @@ from link.options import IpNetwork
 from link.protocol.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
 from link.protocol.errors import InvalidMedia, Unavailable, VisavisError
 from link.protocol.server import LegAnswer, LegServers, ServerMessage
-from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
+from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, Leg, LegState
 from link.rtc.relay import Relay
 from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.transport.permitted_addresses import PermittedAddresses
@@ -204,7 +204,7 @@ class Gateway:
         name = secrets.token_urlsafe(9)
         leg = Leg(
             f"server {name}",
-            ice_servers=[IceServer(tuple(s.urls), s.username, s.credential) for s in servers.ice_servers],
+            ice_servers=servers.ice_servers,
             relay_only=servers.relay_only,
             loopback=self._loopback,
             reach=PermittedAddresses(self._networks, loopback=self._loopback or servers.relay_only),

@@ -12,7 +12,6 @@ from pathlib import Path
 from link.options import ConfigError
 from link.protocol.server import LegServers
 from link.protocol.values import IceServer
-from link.rtc import leg as media
 from link.rtc.leg import Leg, LegState
 from link.rtc.transport.permitted_addresses import PermittedAddresses
 from server.calls.session_media import NewLeg
@@ -67,10 +66,7 @@ def leg_maker(config: Config, servers: IceServers) -> NewLeg:
     def make(name: str, on_state: Callable[[LegState], None]) -> Leg:
         return Leg(
             name,
-            ice_servers=[
-                media.IceServer(tuple(server.urls), server.username, server.credential)
-                for server in servers.for_leg("server")
-            ],
+            ice_servers=servers.for_leg("server"),
             relay_only=servers.relay_only,
             loopback=config.host in LOOPBACK,
             reach=PermittedAddresses(

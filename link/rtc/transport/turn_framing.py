@@ -24,7 +24,7 @@ class RelayUnavailable(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class IceServerUrl:
     """A STUN or TURN server and what opens it."""
 
     url: str

@@ -150,11 +150,11 @@ class Remb:
 
 
 @dataclass(frozen=True, slots=True)
-class Bye:
+class RtcpBye:
     ssrcs: tuple[int, ...]
 
 
-Rtcp: TypeAlias = SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | Bye
+Rtcp: TypeAlias = SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | RtcpBye
 
 
 def parse_rtcp(data: bytes) -> list[Rtcp]:
@@ -193,7 +193,7 @@ def _parse_one(kind: int, count: int, body: bytes, items: list[Rtcp]) -> None:
         elif kind == RR:
             items.append(ReceiverReport(_WORD.unpack_from(body)[0], _parse_reports(body, 4, count)))
         elif kind == BYE:
-            items.append(Bye(struct.unpack_from(f"!{count}I", body)))
+            items.append(RtcpBye(struct.unpack_from(f"!{count}I", body)))
         elif kind == RTPFB and count == FMT_NACK:
             asked = sum(len(item.sequences) for item in items if isinstance(item, Nack))
             items.append(Nack(_WORD.unpack_from(body, 4)[0], _parse_nack(body, MAX_NACKS - asked)))
