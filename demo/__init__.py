@@ -1,1 +1,1 @@
-"""`./dev demo` and `./dev doctor`: for who tries it or works on it; the product does without."""
+"""`./dev demo` and `./dev doctor`, for evaluation and development; not part of the product."""

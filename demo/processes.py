@@ -28,7 +28,7 @@ from server.store.sessions import SessionQuery
 ROOT = Path(__file__).parent.parent
 START_S = 30.0
 STOP_S = 10.0
-# Where Linux's util-linux is, children end with us even when we are killed without a chance to stop them (prctl(2)).
+# Where util-linux is installed, children get SIGTERM when this process dies, even by SIGKILL (prctl(2)).
 _WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
@@ -37,7 +37,7 @@ class StackError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What a person is told of an error: the first line of what it says, or its name where it says nothing."""
+    """An error in one line: the first line of its message, or its class where the message is empty."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
@@ -83,7 +83,7 @@ class Child:
             await self.kill()
 
     async def kill(self) -> None:
-        """SIGKILL: nothing is saved, nothing is said goodbye to."""
+        """End the process by SIGKILL, without any clean-up."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()

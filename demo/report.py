@@ -1,4 +1,4 @@
-"""What the automatic demonstration reports, and what of it is not as it must be."""
+"""The report of the automatic demonstration, with every figure that is out of its limits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from demo.browser import Received
 from demo.synthetic_media import LARGE
 
-# What must be reached on two cores that also encode and decode for both browsers. Times are multiplied by how much
-# slower than usual this machine was just before the call (`demo_machine.Machine.slowness`).
+# Limits on two cores that also encode and decode for both browsers. Times are multiplied by `EncoderProbe.slowness`,
+# how much slower than usual this machine was just before the call.
 LEAST_FPS = 8
 LEAST_LEVEL = 0.005
 MOST_FROZEN_S = 2.0
@@ -20,8 +20,8 @@ MOST_FROZEN_S = 2.0
 RATES = {"audio": (45, 55), "video": (LEAST_FPS, 35)}
 LONGEST_ANSWER_MS = 4000
 MOST_MISSING_S = 1.0
-# Of a call, what browsers may leave out for each time that the machine is slower than usual: starved, they send nothing
-# for moments, and the record declares that nothing came. Half of each of two cores, 2.1 times slower: 0.2 of it.
+# Share of a call that browsers may leave out, for each unit of slowness: without processor time they send nothing for
+# moments, and the record declares a gap. With half of each of two cores (2.1 times slower) it was 0.2.
 MOST_UNSENT = 0.3
 CONTINUOUS = ("customer-1.camera", "customer-1.microphone", "specialist-1.camera", "specialist-1.microphone")
 TRACKS = (*CONTINUOUS, "cobrowse")
@@ -29,7 +29,7 @@ TRACKS = (*CONTINUOUS, "cobrowse")
 
 @dataclass
 class CallReport:
-    """How the call went. `problems` says in words what is not as it must be.
+    """How the call went. `problems` names in words everything that is out of its limits.
 
     `picture` is the width and height that the cameras have, `why` the reason for that size, and `slowness` how many
     times longer than usual this machine needs for a picture.
@@ -172,7 +172,7 @@ def _recording_problems(report: CallReport) -> list[str]:
 
 
 def _unsent_s(track: dict[str, Any], report: CallReport) -> float:
-    """What of a track never came because this machine is too slow for two browsers: it says nothing about the call."""
+    """Seconds of a track that were never sent because the machine is too slow for two browsers."""
     return min(float(track["unsent_s"]), max(0.0, report.slowness - 1) * MOST_UNSENT * report.seconds)
 
 

@@ -1,7 +1,7 @@
 """One whole call, played by two browsers: button, answer, same form, document, hang up, replay, proof.
 
-`play` reports what the browsers' own statistics, the recording's manifest and `visavis verify` say. It does not stop at
-the first thing that is not as it must be: the report lists every one.
+`play` reports the browsers' own statistics, the recording's manifest and the result of `visavis verify`. It does not
+stop at the first problem: the report lists all of them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from demo.fixtures import SPECIALIST, SUPERVISOR
 from demo.page_objects import ConsolePage, KioskPage, LibraryPage, log_in
 from demo.processes import Stack, first_line
 from demo.report import CallReport, judge, read_journal
-from demo.synthetic_media import Media
+from demo.synthetic_media import SyntheticMedia
 
 
 async def play(
-    stack: Stack, media: Media, *, seconds: float, screens: Path | None = None, headless: bool = True
+    stack: Stack, media: SyntheticMedia, *, seconds: float, screens: Path | None = None, headless: bool = True
 ) -> CallReport:
     """Play one call on a running `stack` and report; `screens` keeps pictures of every screen on the way."""
     report = CallReport(seconds=seconds)
@@ -54,7 +54,7 @@ async def play(
 
 
 @contextlib.asynccontextmanager
-async def _two_browsers(media: Media, headless: bool) -> AsyncIterator[tuple[BrowserContext, BrowserContext]]:
+async def _two_browsers(media: SyntheticMedia, headless: bool) -> AsyncIterator[tuple[BrowserContext, BrowserContext]]:
     async with (
         open_browser(
             video=media.customer_video, audio=media.customer_audio, screen=KIOSK_SCREEN, headless=headless
@@ -81,7 +81,7 @@ class _Camera:
             await page.screenshot(path=self._folder / f"{name}.png")
 
     async def emergency(self) -> None:
-        """What every page showed when something did not come."""
+        """The content of every page when a step timed out."""
         if self._folder is not None:
             for name, page in self._pages.items():
                 with contextlib.suppress(PlaywrightError):

@@ -1,4 +1,4 @@
-"""What the demonstration shows its cameras and says into its microphones, made once on this machine.
+"""Generates the pictures and sounds of the demonstration's cameras and microphones, once on each machine.
 
 Two people who move and blink (Motion JPEG at 30 frames per second, which Chromium's fake camera plays in a loop; large,
 and small for machines that cannot encode the large one), two voices (48 kHz WAV: espeak-ng where it is installed,
@@ -38,7 +38,7 @@ _FONTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class SyntheticMedia:
     """Files of the demonstration; `documents` is a folder of JPEG images. `small` are the same people, 640x360."""
 
     customer_video: Path
@@ -48,7 +48,7 @@ class Media:
     documents: Path
 
     @property
-    def small(self) -> Media:
+    def small(self) -> SyntheticMedia:
         """The same files with small pictures of the people."""
         return replace(
             self,
@@ -79,9 +79,9 @@ _SPECIALIST = Look(
 )
 
 
-def prepare(folder: Path) -> Media:
+def prepare(folder: Path) -> SyntheticMedia:
     """Make what is missing in `folder` and return it; takes a few seconds the first time, once for all processes."""
-    media = Media(
+    media = SyntheticMedia(
         folder / "customer.mjpeg", folder / "customer.wav", folder / "specialist.mjpeg", folder / "specialist.wav",
         folder / "documents",
     )  # fmt: skip
@@ -95,7 +95,7 @@ def prepare(folder: Path) -> Media:
     return media
 
 
-def _make(media: Media) -> None:
+def _make(media: SyntheticMedia) -> None:
     media.documents.mkdir(exist_ok=True)
     _write_videos(media.customer_video, media.small.customer_video, _CUSTOMER, phase=0.0)
     _write_videos(media.specialist_video, media.small.specialist_video, _SPECIALIST, phase=1.3)

@@ -1,1 +1,1 @@
-"""The kiosk itself: identity, media gateway, document camera, health and the page the customer sees."""
+"""The kiosk client: device identity, media gateway, document camera and the customer's page."""

@@ -21,11 +21,12 @@ from kiosk_client.agent.call import Equipment
 from kiosk_client.agent.customer import Customer
 from kiosk_client.agent.enrol import enrol
 from kiosk_client.agent.identity import IdentityError
-from kiosk_client.config import LOOPBACK, Config, ConfigError
+from kiosk_client.config import LOOPBACK, Config
 from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import SourceError, make_loop
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.key import link, read_or_make_key
+from link.options import ConfigError
 from link.protocol.errors import VisavisError
 from link.protocol.values import Language
 from link.rtc.transport import library_check
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr()
     before = os.umask(0o077)  # whatever is written is for this account only
     try:
-        config = configuration.load(options)
+        config = configuration.load(vars(options))
         if options.command == "url":
             print(link(f"http://127.0.0.1:{config.page_port}", read_or_make_key(config.data)))  # noqa: T201 - the answer
             return OK

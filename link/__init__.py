@@ -1,1 +1,1 @@
-"""What both ends of a call share: messages, signaling, media and the rules for tasks."""
+"""Shared by server and kiosk client: protocol, signaling, media, options, tasks."""

@@ -1,4 +1,4 @@
-"""How much a client may ask for: a bucket that fills at a steady rate."""
+"""Token buckets: how many requests or bytes a client may send."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from link.protocol.errors import RateLimited
 
 KEYS: Final = 20_000
-"""Most buckets that are kept; the one that was not used for longest is forgotten, and would be full by then."""
+"""Most buckets that are kept; beyond it the least recently used one is dropped, which would be full by then."""
 
 
 class Bucket:
@@ -40,7 +40,7 @@ class Bucket:
 
 
 class Rates:
-    """Buckets by who asks for what. They outlive the asker's connections, or a new one would be a full one."""
+    """Buckets by client and kind of request. They outlive connections, so that reconnecting does not refill them."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

@@ -1,4 +1,4 @@
-"""The application: every part opened in order, every route with its permission, one gate before all of them."""
+"""The application: opens every part in order and adds every route, each with its permission, behind one middleware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
     BUS,
-    CONDITION,
     CONFIG,
     DOCUMENTS,
     HOST,
@@ -30,13 +29,14 @@ from server.api.http.app_keys import (
     PROOFS,
     RATES,
     READER,
+    READINESS,
     ROOMS,
     STORE,
     TALLY,
     VAULT,
 )
-from server.api.http.client_address import counted_at_the_door
-from server.api.http.connection_guard import DOORSTEP, KEEP_ALIVE_S, Doorstep, Listener
+from server.api.http.client_address import connection_source
+from server.api.http.connection_guard import CONNECTION_GUARD, KEEP_ALIVE_S, ConnectionGuard, Listener
 from server.api.http.kiosk_admission import ADMISSION, Admission
 from server.api.http.middleware import gate
 from server.api.http.routes import PERMISSIONS, Allow, Permissions, Route, add_routes
@@ -44,7 +44,7 @@ from server.blobs.blobs import Blobs
 from server.blobs.vault import open_vault, read_or_make_site_key
 from server.bus import LocalBus
 from server.calls.ice_servers import IceServers, leg_maker
-from server.calls.readiness import Condition
+from server.calls.readiness import Readiness
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.registry import Registry
 from server.cobrowse import Sanitiser
@@ -55,7 +55,7 @@ from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
 from server.journal import Audit, Journal
 from server.journal.tally import Tally
-from server.recording.places import Places
+from server.recording.places import WritablePlaces
 from server.recording.space import DiskFloor
 from server.recording_notice import load_notice
 from server.routing.assistance import Assistance
@@ -89,7 +89,9 @@ def make_app(config: Config) -> web.Application:
     app[CONFIG] = config
     app[NOTICE] = load_notice(config.notice)
     app[PERMISSIONS] = Permissions()
-    app[DOORSTEP] = Doorstep(per_address=config.connections_per_address, counted=partial(counted_at_the_door, config))
+    app[CONNECTION_GUARD] = ConnectionGuard(
+        per_address=config.connections_per_address, counted=partial(connection_source, config)
+    )
     app[RATES] = Rates()
     app[ADMISSION] = Admission()
     web_pages.setup(app)
@@ -114,7 +116,7 @@ async def listening(
     await runner.setup()
     try:
         assert runner.server is not None
-        server = await app[DOORSTEP].listen(runner.server, host, port, context)
+        server = await app[CONNECTION_GUARD].listen(runner.server, host, port, context)
         try:
             yield server
         finally:
@@ -147,7 +149,7 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
 
 
 def _close_to_others(config: Config) -> None:
-    """Let nobody else on this machine read what lies in the data directory. Raises `OSError`."""
+    """Close the data directory to other accounts of this machine. Raises `OSError`."""
     for folder in (config.data, config.spool):
         modes.enforce_folder(folder)
     if "://" not in config.blobs_location:
@@ -180,13 +182,13 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     await app[PROOFS].close()
 
 
-def _places(config: Config) -> Places:
+def _places(config: Config) -> WritablePlaces:
     folders = [config.spool] if "://" in config.blobs_location else [config.spool, Path(config.blobs_location)]
-    return Places(sqlite_file(config.database_url), folders)
+    return WritablePlaces(sqlite_file(config.database_url), folders)
 
 
 async def _check_belongs(config: Config, store: Store, blobs: Blobs) -> None:
-    """Raise `ValueError` where the database knows of nothing and there are recordings: most likely it was lost."""
+    """Raise `ValueError` where the database holds no session but recordings exist: most likely it was lost."""
     if config.empty_database == "accept" or (await store.sessions.search(SessionQuery(), limit=1)).total:
         return
     spooled = await asyncio.to_thread(lambda: next(config.spool.rglob("*.*"), None) is not None)
@@ -204,7 +206,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[HOST] = Host(heartbeat_s=config.heartbeat_s)
     floor = DiskFloor(config.spool, config.minimum_free_mb * 1024 * 1024)
     recordings = RecorderFactory(app[JOURNAL], app[VAULT], app[BLOBS], config.spool, floor)
-    app[CONDITION] = condition = Condition(store, recordings, places=await asyncio.to_thread(_places, config))
+    app[READINESS] = readiness = Readiness(store, recordings, places=await asyncio.to_thread(_places, config))
     app[ROOMS] = rooms = Registry(
         node=new_id(),
         store=store,
@@ -225,9 +227,9 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[LOBBY] = lobby = Assistance(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed
     await rooms.start()
-    await condition.look()
-    condition.start()
+    await readiness.look()
+    readiness.start()
     yield
-    await condition.stop()
+    await readiness.stop()
     lobby.close()
     await rooms.stop()

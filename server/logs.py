@@ -42,8 +42,8 @@ def _is_ours(record: logging.LogRecord) -> bool:
     from aiohttp.http_exceptions import HttpProcessingError
     from aiohttp.web import RequestPayloadError
 
-    # aiohttp shows what strangers send instead of HTTP, with a trace: nothing to act on, and it may hold anything. Nor
-    # is who leaves in the middle of something.
+    # aiohttp logs malformed requests of strangers with a traceback: there is nothing to act on, and they may hold
+    # anything. The same is true of clients that disconnect in the middle of a request.
     error = record.exc_info[1] if record.exc_info else None
     left = isinstance(error, ConnectionError) or (
         isinstance(error, RuntimeError) and str(error) == "Connection closed."

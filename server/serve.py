@@ -59,7 +59,7 @@ def _alone_in(data: Path) -> Iterator[None]:
 
 
 def tune() -> None:
-    """Set the process up for media that must not wait, and for as many descriptors as it may have.
+    """Tune the process for media: short switch interval, frozen garbage, and as many descriptors as allowed.
 
     A thread that seals a recording gives way after half a millisecond instead of 5 ms, and the garbage collector does
     not look at what was loaded at the start.
@@ -71,7 +71,7 @@ def tune() -> None:
 
 
 def raise_descriptors() -> int:
-    """Use the descriptors that the administrator allows (RLIMIT_NOFILE), one for each connection; how many there are.
+    """Raise the soft limit of descriptors (RLIMIT_NOFILE) to the hard one, one for each connection; return the limit.
 
     The soft limit is often 1024.
     """

@@ -1,4 +1,4 @@
-"""The laws of the source tree that docs/ and DESIGN state, proved by reading it."""
+"""The laws of the source tree (docs/architecture.md), proved by reading it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def unit(module: str) -> str:
         name = ".".join(parts[:length])
         if name in FLOORS and (length == len(parts) or name != "server"):
             return name
-    raise AssertionError(f"{module} is on no floor: place it in DESIGN and in FLOORS")
+    raise AssertionError(f"{module} is on no floor: place it in docs/architecture.md and in FLOORS")
 
 
 def imports(path: Path, module: str) -> Iterator[tuple[str, int]]:
@@ -278,3 +278,21 @@ def test_nobody_waits_so_that_a_cancellation_can_be_lost() -> None:
     """`link.tasks.cancel` says how. The demo's tasks are ended with their process."""
     sources = [path for room in ("link", "server", "kiosk_client") for path in (ROOT / room).rglob("*.py")]
     assert not [path.name for path in sources if "asyncio.wait_for(" in path.read_text()]
+
+
+# The same thing at two ends of a wire, or one of each program: two classes, one name.
+SAME_THING = {
+    "Config": "the options of each program",
+    "DocumentFailed": "a message, and the event that it becomes",
+    "Participant": "as a session knows somebody, and as faces are shown them",
+    "TakeSnapshot": "a command, and the message that it becomes",
+}
+
+
+def test_one_name_is_one_class() -> None:
+    found: dict[str, list[str]] = {}
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in found.items() if len(where) > 1 and name not in SAME_THING} == {}

@@ -20,12 +20,12 @@ from markupsafe import Markup
 
 from web.assets import serve_asset
 from web.catalogs import DEFAULT_LANGUAGE, LANGUAGES, Catalog, Language, load_catalog, negotiate, parse_language
-from web.security import IMPORT_MAP_JSON, PAGE_POLICY, REPLAY_POLICY, Policy, add_security_headers, use_policy
+from web.security import IMPORT_MAP_JSON, add_security_headers
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["PAGE_POLICY", "REPLAY_POLICY", "Language", "language_of", "render", "setup"]
+__all__ = ["Language", "language_of", "render", "setup"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,18 +53,14 @@ def render(
     context: DataclassInstance | Mapping[str, Any] | None = None,
     *,
     language: Language | None = None,
-    policy: Policy | None = None,
     status: int = 200,
 ) -> web.Response:
     """Return the page of `template` in the language of the request, or in `language` if given.
 
-    `context` is a dataclass or a mapping; a name it lacks is an error (StrictUndefined). `policy` replaces the
-    content security policy of this one page.
+    `context` is a dataclass or a mapping; a name it lacks is an error (StrictUndefined).
     """
     catalog = load_catalog(language or language_of(request))
     values = {**_plain(context), "language": catalog.language, "_": catalog.text, "tr": _live_text(catalog)}
-    if policy is not None:
-        use_policy(request, policy)
     response = aiohttp_jinja2.render_template(template, request, values, status=status)
     response.headers[hdrs.CONTENT_LANGUAGE] = catalog.language
     return response

@@ -1,7 +1,7 @@
 """Security headers for every response, with a content security policy that allows nothing inline.
 
-The one inline script of a page is its import map, allowed by its hash. A page that replays a recorded document needs
-inline styles and has its own policy: pass `policy=REPLAY_POLICY` when rendering it.
+The one inline script of a page is its import map, allowed by its hash. A response that needs another policy asks for it
+by `use_policy`.
 """
 
 from __future__ import annotations
@@ -45,18 +45,6 @@ PAGE_POLICY: Policy = MappingProxyType(
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
-    }
-)
-
-# For the document that holds rrweb's replay iframe, which inherits this policy (never the whole console or library).
-REPLAY_POLICY: Policy = MappingProxyType(
-    {
-        **PAGE_POLICY,
-        "style-src": "'self' 'unsafe-inline'",
-        "img-src": "data: blob:",
-        "font-src": "data:",
-        "form-action": "'none'",
-        "frame-ancestors": "'self'",
     }
 )
 

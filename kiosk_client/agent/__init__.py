@@ -1,1 +1,1 @@
-"""The kiosk as the server knows it: its identity, its stream, its media and its documents."""
+"""The kiosk's side towards the server: identity, signaling stream, media and documents."""

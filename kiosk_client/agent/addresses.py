@@ -1,4 +1,4 @@
-"""This machine's own addresses: whether one is still there, and word from the kernel when any of them changes."""
+"""This machine's own addresses: whether one still exists, and the kernel's notifications of changes (rtnetlink)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def is_ours(address: str) -> bool:
 class AddressWatch:
     """Calls `on_change` soon after links, addresses or routes changed, from `open` to `close`.
 
-    Where the kernel does not tell (only Linux has rtnetlink), nothing is ever called: then a path that is gone is
-    noticed by its silence.
+    Only Linux has rtnetlink; elsewhere `on_change` is never called, and a lost path is noticed by silence.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
@@ -73,7 +72,7 @@ class AddressWatch:
         except BlockingIOError:
             pass
         except OSError:
-            pass  # ENOBUFS: more has changed than the kernel kept, and that is all we want to know
+            pass  # ENOBUFS: the kernel dropped notifications, which means that something changed
         if self._settling is None:
             self._settling = asyncio.get_running_loop().call_later(SETTLES_S, self._settled)
 

@@ -1,7 +1,7 @@
-"""The kiosk's stream to the server, what it says to the page, and the call that goes on.
+"""The kiosk client's core: the stream to the server, the messages for the page, and the running call.
 
-One `Client` keeps the stream up. What the server says is remembered (`StateCache`), handed to the page as it is, and
-followed by the call's media and documents. What the page says goes to the server as it is, except for the page's own
+One `Client` keeps the stream up. Messages of the server are cached (`StateCache`), passed to the page unchanged, and
+drive the call's media and documents. Messages of the page are passed to the server unchanged, except for the page's own
 peer connection, which ends here.
 """
 
@@ -16,10 +16,10 @@ import structlog
 from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
 from kiosk_client.agent.call_end_retry import CallEndRetry
-from kiosk_client.agent.identity import Identity
+from kiosk_client.agent.identity import DeviceIdentity
 from kiosk_client.agent.media_monitor import MediaMonitor
 from kiosk_client.agent.page_pieces import PagePieces
-from kiosk_client.agent.state_cache import LIVE, StateCache
+from kiosk_client.agent.state_cache import StateCache
 from kiosk_client.agent.transport import socket_url, tls_context
 from kiosk_client.agent.upload import Uploader
 from kiosk_client.config import Config
@@ -38,7 +38,7 @@ from link.protocol.client import (
 )
 from link.protocol.errors import ClockOff, NotFound, SlowConsumer, Unavailable, VisavisError
 from link.protocol.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
-from link.protocol.values import Session, SessionState
+from link.protocol.values import OPEN, Session, SessionState
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
 
@@ -50,7 +50,7 @@ RATING_S = 60.0  # how long an ended session stays on the page, waiting for star
 class Agent:
     """The kiosk. `run` until cancelled or `stop`; the page attaches with `attach`."""
 
-    def __init__(self, config: Config, identity: Identity, equipment: Equipment) -> None:
+    def __init__(self, config: Config, identity: DeviceIdentity, equipment: Equipment) -> None:
         server = identity.enrolment.server
         tls = tls_context(server, config.ca_file)
         self.mirror = StateCache(document_camera=equipment.open_camera is not None)
@@ -83,7 +83,7 @@ class Agent:
 
     @property
     def call(self) -> Call | None:
-        """The call that goes on, if any."""
+        """The running call, if any."""
         return self._call
 
     async def run(self) -> None:
@@ -106,17 +106,17 @@ class Agent:
         self.client.stop()
 
     def attach(self, listener: Callable[[ServerMessage], None]) -> None:
-        """Tell `listener` everything from now on, beginning with how things stand."""
+        """Pass all messages to `listener` from now on, the present state first."""
         self.listeners.add(listener)
         for message in self.mirror.greeting():
             listener(message)
 
     def detach(self, listener: Callable[[ServerMessage], None]) -> None:
-        """Tell `listener` nothing any more."""
+        """Stop passing messages to `listener`."""
         self.listeners.discard(listener)
 
     async def ask(self, body: ClientMessage) -> ServerMessage | None:
-        """Do what the page (or the headless customer) says; returns the reply to a request. Raises VisavisError."""
+        """Handle a message of the page or headless customer; returns the reply to a request. Raises VisavisError."""
         match body:
             case LegOffer():
                 return await self._call_of(body.session).gateway.answer_page(body)
@@ -152,7 +152,7 @@ class Agent:
         return reply
 
     async def _answer_document(self, body: DocumentAnswer) -> ServerMessage:
-        """The customer agrees to show a paper, or not: the call hears it first, the server never for the customer."""
+        """The customer agrees to show a document, or not. The call gets it first: only this press opens the camera."""
         call = self._call
         if call is not None:
             call.answer(body)
@@ -164,9 +164,9 @@ class Agent:
             raise
 
     async def _leave(self, body: CallEnd) -> ServerMessage:
-        """The customer may always leave: media stops at once, and a server that does not answer hears of it later."""
+        """The customer may always leave: media stops at once, and a server that does not answer is told later."""
         session = self.mirror.session
-        if session is not None and session.id == body.session and session.state not in LIVE:
+        if session is not None and session.id == body.session and session.state not in OPEN:
             self._forget(session.id)
             return Done()
         self._leaving = body.session
@@ -176,7 +176,7 @@ class Agent:
         return Done()
 
     def _forward_piece(self, body: CobrowsePiece) -> None:
-        # Rather a hole here than a full stream that could not carry the customer's own words any more.
+        # Drop the piece: a full stream could not carry the customer's own messages any more.
         if not self._pieces.take(body):
             self._snapshot_due = True
 
@@ -207,9 +207,9 @@ class Agent:
         self._follow()
 
     def _follow(self) -> None:
-        """Bring the call in step with the session as it is now."""
+        """Start, update or end the call as the session's state demands."""
         session = self.mirror.session
-        if session is None or session.state not in LIVE:
+        if session is None or session.state not in OPEN:
             self._end_call()
             if session is not None:
                 self._forget_later(session)
@@ -240,7 +240,7 @@ class Agent:
         return call
 
     def _tray_opens(self, session: str, seen: bool) -> None:
-        # A device that is slow to close after one call must not hide that the next one's is open.
+        # A camera that closes slowly after one call must not hide that the next call's camera is open.
         if seen:
             self._seen.add(session)
         else:
@@ -260,7 +260,7 @@ class Agent:
         task.add_done_callback(self._closing.discard)
 
     def _forget_later(self, session: Session) -> None:
-        """Rated, or not rated in time: the page goes back to idle, also one that was reloaded meanwhile."""
+        """After the rating, or its time limit, the page goes back to idle, also one that was reloaded meanwhile."""
         if session.specialist is None:
             self._hear(SessionGone())
             return
@@ -295,7 +295,7 @@ class Agent:
                 self._tell(TakeSnapshot(self._call.session))
 
     def _on_fresh(self) -> None:
-        """A new stream: the server may be a new process, which knows nothing of the old peer connection."""
+        """A new stream: the server may have restarted, and then does not know the old peer connection."""
         self._pieces.clear()
         if self._call is not None:
             self._call.gateway.server_lost()
@@ -306,7 +306,7 @@ class Agent:
             self._tell(self.mirror.set_clock_off(off_s))
 
     def _addresses_changed(self) -> None:
-        """A cable, a radio, a lease: what was connected from an address that is gone can only be made anew."""
+        """Addresses changed (cable, radio, lease): connections from an address that is gone have to be made anew."""
         address = self.client.local_address
         if address is not None and not is_ours(address):
             self.client.drop()

@@ -1,4 +1,4 @@
-"""One customer's call on this kiosk: everything that must be gone when it is over hangs on this object."""
+"""One call on this kiosk: owns everything that has to end with it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from dataclasses import dataclass
 
 from kiosk_client.agent.document_capture import Deliver, DocumentCapture
 from kiosk_client.agent.gateway import Check, Gateway, Post, Request
-from kiosk_client.agent.state_cache import TALKING
 from kiosk_client.agent.tray import Tray
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
+from link.options import IpNetwork
 from link.protocol.client import DocumentAnswer, DocumentFailed
-from link.protocol.values import Session
+from link.protocol.values import TALKING, Session
 from link.rtc.relay import LocalTrack
 from link.rtc.tracks.published_track import PublishedTrack
-from link.rtc.transport.permitted_addresses import Network
 from link.tasks import cancel, spawn
 
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What this kiosk has: `open_camera` opens the document camera, `loop` replaces a page's camera and microphone."""
+    """This kiosk's devices: `open_camera` opens the document camera, `loop` replaces a page's camera and microphone."""
 
     open_camera: Callable[[], DocumentCamera] | None = None
     loop: MediaLoop | None = None
     loopback: bool = False
-    networks: tuple[Network, ...] = ()
+    networks: tuple[IpNetwork, ...] = ()
 
 
 class Call:
@@ -45,7 +44,7 @@ class Call:
         on_page_lost: Callable[[str], None] = lambda _: None,
         on_tray: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`on_tray` hears that the document camera is about to be opened, or was closed."""
+        """`on_tray` is called before the document camera is opened and after it was closed."""
         self.session = session
         self._request = request
         self._hand_over = deliver
@@ -82,7 +81,7 @@ class Call:
         self._documents = DocumentCapture(self._take, self._deliver, self._report)
 
     def follow(self, session: Session) -> None:
-        """The server says how the session stands: media runs from the first answer on."""
+        """Take the session's state from the server: media runs from the first answer on."""
         if self._closed:
             return
         if session.state in TALKING and not self._talking:
@@ -96,7 +95,7 @@ class Call:
             self._documents.follow(session)
 
     def answer(self, body: DocumentAnswer) -> None:
-        """The customer's own press: nothing else opens the document camera, and a no closes it at once."""
+        """The customer's answer here: nothing else opens the document camera, and a refusal closes it at once."""
         if self._closed or body.session != self.session:
             return
         if body.agreed:
@@ -106,7 +105,7 @@ class Call:
             self.withdraw(body.document)
 
     def withdraw(self, document: str) -> None:
-        """This document is not to be shown: what is under way of it ends, and the camera closes."""
+        """This document is not to be shown: a running capture is cancelled, and the camera closes."""
         self._documents.drop(document)
         if self._tray is not None:
             self._tray.end(document)
@@ -115,7 +114,7 @@ class Call:
         """End everything and keep nothing. Idempotent."""
         self._closed = True
         stopping = spawn(self._tray.stop(), name="tray stops") if self._tray is not None else None
-        # First the legs: the server ends its side at once, and a gateway that is still open would take that for a loss.
+        # Close the legs first: the server ends its side at once, and an open gateway would take that for a loss.
         await self.gateway.close()
         await self._documents.stop()
         await cancel(self._playing)

@@ -1,4 +1,4 @@
-"""Leaving a call: at once for the customer, and told to the server for as long as it takes."""
+"""Ends a call at once for the customer, and retries until the server knows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
 
-LEAVE_S = 1.5  # how long the customer may wait for the server's word
+LEAVE_S = 1.5  # how long the customer waits for the server's reply
 ANSWER_S = 10.0
 RETRY_S = (1.0, 2.0, 4.0, 8.0)
-# Nothing is left to tell: the server does not know the session, or not as one that goes on.
+# Replies after which no retry is needed: the server has no such session, or it is over.
 SETTLED = frozenset({NotFound.code, NotAllowed.code, WrongState.code})
 
 
@@ -53,7 +53,7 @@ class CallEndRetry:
         return True
 
     async def settle(self) -> None:
-        """Tell what is owed. Raises Unavailable when that is not possible just now."""
+        """Send the ends that are still outstanding. Raises Unavailable when that is not possible just now."""
         for session, body in list(self._owed.items()):
             if not self._connected():
                 raise Unavailable("the server is not reached")
@@ -63,7 +63,7 @@ class CallEndRetry:
                 if error.code not in SETTLED:
                     raise Unavailable("an older call is not over at the server") from error
             else:
-                # Who is gone gives no stars any more; nothing has to wait for them.
+                # A customer who left gives no rating; tell the server not to wait for it.
                 self._post(Rate(session, None))
             self._owed.pop(session, None)
 
@@ -72,7 +72,7 @@ class CallEndRetry:
         self._online.set()
 
     async def stop(self) -> None:
-        """Tell nothing any more. Idempotent."""
+        """Stop retrying. Idempotent."""
         await cancel(self._task)
 
     async def _repeat(self) -> None:

@@ -1,4 +1,4 @@
-"""A customer without a page: asks for an expert, shows documents when asked, rates, leaves. For headless kiosks."""
+"""A simulated customer for headless kiosks: asks for an expert, shows documents when asked, rates, leaves."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import secrets
 import structlog
 
 from kiosk_client.agent.agent import Agent
-from kiosk_client.agent.state_cache import LIVE, TALKING
 from link.protocol.client import CallEnd, CallRequest, ClientMessage, DocumentAnswer, Rate
 from link.protocol.errors import NotFound, Unavailable, VisavisError
 from link.protocol.server import KioskConfig, ServerMessage, SessionGone, SessionUpdate
-from link.protocol.values import Consent, DocumentState, Language, Session
+from link.protocol.values import OPEN, TALKING, Consent, DocumentState, Language, Session
 from link.tasks import cancel, spawn
 
 log = structlog.get_logger()
@@ -81,7 +80,7 @@ class Customer:
             return
         answered = session.state in TALKING and (self._session is None or self._session.state not in TALKING)
         self._session = session
-        if session.state not in LIVE:
+        if session.state not in OPEN:
             self._over.set()
             return
         if answered and self._talk_s is not None:

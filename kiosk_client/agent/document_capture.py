@@ -1,4 +1,4 @@
-"""Takes the documents that the customer agreed to show, one after the other, each once."""
+"""Captures the documents that the customer agreed to show, one after the other, each once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class DocumentCapture:
                 self._tasks[document.id] = spawn(self._bring(session.id, document.id), name=f"document {document.id}")
 
     def drop(self, document: str) -> None:
-        """The customer takes it back: what is under way of this document is cancelled, and nothing reported of it."""
+        """The customer withdrew: cancel the capture of this document without a report."""
         self._agreed.discard(document)
         task = self._tasks.pop(document, None)
         if task is not None:
@@ -101,14 +101,14 @@ class DocumentCapture:
             log.warning("document could not be delivered", session=session, document=document, code=error.code)
             return error.code
         except Exception:
-            # The customer stands before "your document is being taken": whatever it was, it is over.
+            # The page shows "your document is being taken": report whatever went wrong, so that it does not stay.
             log.exception("document failed", session=session, document=document)
             return "internal"
         log.info("document delivered", session=session, document=document, size=len(still.data))
         return None
 
     async def _tell(self, session: str, document: str, reason: str) -> None:
-        """Report until the server has heard, or has something against it."""
+        """Report until the server has accepted or refused it."""
         for pause in itertools.chain(REPORT_RETRY_S, itertools.repeat(REPORT_RETRY_S[-1])):
             try:
                 await self._report(session, document, reason)

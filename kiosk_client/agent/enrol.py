@@ -1,4 +1,4 @@
-"""Enrolment: a one-time code becomes a key pair that only this machine holds."""
+"""Enrolment: exchanges a one-time code for an identity whose private key only this machine has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent import identity
-from kiosk_client.agent.identity import Enrolment, Identity, IdentityError
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment, IdentityError
 from kiosk_client.agent.transport import tls_context
 
 PATH = "/api/kiosk/enrol"
@@ -28,7 +28,7 @@ class _Reply(msgspec.Struct):
     name: str = ""
 
 
-async def enrol(server: str, code: str, data: Path, *, ca_file: Path | None = None) -> Identity:
+async def enrol(server: str, code: str, data: Path, *, ca_file: Path | None = None) -> DeviceIdentity:
     """Make a key, prove the code to `server` and keep the identity in `data`.
 
     Raises IdentityError when the server refuses or cannot be reached, and, with the code still good, when `data` cannot
@@ -53,7 +53,7 @@ async def enrol(server: str, code: str, data: Path, *, ca_file: Path | None = No
         raise IdentityError("the server's answer is not understood; is the address right?") from error
     enrolment = Enrolment(server, reply.kiosk, reply.name)
     identity.save(data, enrolment, key)
-    return Identity(enrolment, key)
+    return DeviceIdentity(enrolment, key)
 
 
 def _refusal(content: bytes, status: int) -> str:

@@ -1,9 +1,9 @@
-"""The media of one call: packets from the page to the server and back, never decoded.
+"""The media of one call: relays packets between page and server without decoding them.
 
-Two legs and a relay. The page offers its leg whenever it likes; the server leg is kept up by a task, which makes a new
-one after each loss. A server leg that is only silent stays until the server is reached for the next one, and stays for
-good if it is heard again before that. Either may be replaced while the other goes on. Media of this machine (the
-document camera; a headless kiosk's picture and sound) comes in as flows.
+Two legs and a relay. The page offers its leg at any time; the server leg is kept up by a task, which makes a new one
+after each loss. A server leg that is only silent is kept until the server is reached for the next one, and for good if
+it is heard again before that. Either leg may be replaced while the other goes on. Media of this machine (the document
+camera; a headless kiosk's picture and sound) comes in as published tracks.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from kiosk_client.agent.addresses import is_ours
+from link.options import IpNetwork
 from link.protocol.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
 from link.protocol.errors import InvalidMedia, Unavailable, VisavisError
 from link.protocol.server import LegAnswer, LegServers, ServerMessage
-from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, IceServer, Leg, LegState
+from link.rtc.leg import DOWN_SLOTS, UP_SLOTS, Leg, LegState
 from link.rtc.relay import Relay
 from link.rtc.tracks.published_track import PublishedTrack
-from link.rtc.transport.permitted_addresses import Network, PermittedAddresses
+from link.rtc.transport.permitted_addresses import PermittedAddresses
 from link.rtc.wire.sdp import InvalidDescription
 from link.tasks import cancel, spawn
 
@@ -40,7 +41,7 @@ Check = Callable[[float], None]
 
 
 class Gateway:
-    """Page leg, server leg and the relay between them, for one session. Closed once and for all by `close`."""
+    """Page leg, server leg and the relay between them, for one session. `close` is final."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Gateway:
         sources: Mapping[str, PublishedTrack],
         check: Check = lambda _: None,
         loopback: bool = False,
-        networks: Sequence[Network] = (),
+        networks: Sequence[IpNetwork] = (),
         on_page_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`sources` are this machine's own flows by up slot; they take precedence over the page's.
@@ -83,11 +84,6 @@ class Gateway:
         """The leg to the server, once there is one."""
         return self._server[1] if self._server else None
 
-    @property
-    def page_leg(self) -> Leg | None:
-        """The leg to the page, once there is one."""
-        return self._page[1] if self._page else None
-
     def open(self) -> None:
         """The call is answered: connect to the server, and stay connected. Idempotent."""
         if self._keeper is None and not self._closed:
@@ -102,7 +98,7 @@ class Gateway:
             self._online.clear()
 
     def server_lost(self, leg: str | None = None) -> None:
-        """The server lost the leg with this id, or (None) whatever it had."""
+        """The server lost the leg with this id, or (None) any leg that it had."""
         if self._server is not None and leg in (None, self._server[0]):
             self._over = True
             self._server_lost.set()
@@ -189,7 +185,7 @@ class Gateway:
                 await self._returned.wait()
 
     async def _prepare(self) -> LegServers:
-        """What the next leg may use; also whether the server hears us, before anything is made that takes long."""
+        """Ask for the next leg's ICE servers; that also tells whether the server is reachable, before slow work."""
         self._check(CHECK_S)
         async with asyncio.timeout(REACH_S):
             reply = await self._request(LegPrepare(self.session))
@@ -208,14 +204,14 @@ class Gateway:
         name = secrets.token_urlsafe(9)
         leg = Leg(
             f"server {name}",
-            ice_servers=[IceServer(tuple(s.urls), s.username, s.credential) for s in servers.ice_servers],
+            ice_servers=servers.ice_servers,
             relay_only=servers.relay_only,
             loopback=self._loopback,
             reach=PermittedAddresses(self._networks, loopback=self._loopback or servers.relay_only),
             on_state=lambda state: self._server_state(name, state),
         )
         self._server, self._over = (name, leg), False
-        self._server_lost.clear()  # whatever was said meanwhile was said of the one before
+        self._server_lost.clear()  # messages that arrived meanwhile were about the previous leg
         reply = await self._request(LegOffer(self.session, name, await leg.offer()))
         if not isinstance(reply, LegAnswer):
             raise InvalidMedia("no answer")
@@ -271,8 +267,8 @@ class Gateway:
             case LegState.CLOSED:
                 self.server_lost(leg)
             case LegState.DOUBTFUL:
-                # By the time that the leg is silent it is known whether the server hears us, and if not, there is a
-                # new way to it: what follows needs one.
+                # Check signaling now: by the time the leg counts as silent, the WebSocket is known to work or already
+                # replaced, and a new leg needs it.
                 self._check(SIGN_S + self._server[1].rtt)
             case LegState.SILENT:
                 self._server_lost.set()

@@ -37,7 +37,7 @@ class Enrolment(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class DeviceIdentity:
     """An enrolled device."""
 
     enrolment: Enrolment
@@ -58,7 +58,7 @@ class Identity:
         return jwt.encode(claims, self.key, algorithm="EdDSA", headers={"kid": kiosk, "typ": TOKEN_TYPE})
 
     def headers(self) -> dict[str, str]:
-        """Return the header that proves the device for one request."""
+        """Return the Authorization header of one request."""
         return {"Authorization": f"Bearer {self.assertion()}"}
 
 
@@ -69,7 +69,7 @@ def public_key(key: Ed25519PrivateKey) -> str:
 
 
 def prepare(data: Path) -> None:
-    """See that an identity can be kept in `data`, before a code that works once is used up. Raises IdentityError."""
+    """Check that `data` can be written, before a one-time code is used up. Raises IdentityError."""
     probe = data / "probe"
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def save(data: Path, enrolment: Enrolment, key: Ed25519PrivateKey) -> None:
     _write(data / ENROLMENT_FILE, msgspec.json.format(msgspec.json.encode(enrolment)) + b"\n")
 
 
-def load(data: Path) -> Identity:
+def load(data: Path) -> DeviceIdentity:
     """Read the identity. Raises IdentityError, with what to do about it."""
     try:
         key = serialization.load_pem_private_key((data / KEY_FILE).read_bytes(), None)
@@ -100,7 +100,7 @@ def load(data: Path) -> Identity:
         raise IdentityError(f"the identity in {data} cannot be read; enrol again") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise IdentityError(f"the key in {data} is not an Ed25519 key; enrol again")
-    return Identity(enrolment, key)
+    return DeviceIdentity(enrolment, key)
 
 
 def _write(path: Path, content: bytes) -> None:

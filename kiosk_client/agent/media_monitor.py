@@ -1,4 +1,4 @@
-"""Whether the server is heard in a call, for the page, which sees only this machine."""
+"""Monitors whether media arrives from the server; the page itself is connected to this machine only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from link.rtc.leg import Leg, LegState
 from link.rtc.transport.liveness import SILENT_AFTER_S
 
 EVERY_S = 0.3
-AGAIN_S = 1.0  # without such a silence: what comes and goes is not said to have come back
+AGAIN_S = 1.0  # without silence, before media counts as back: it must not flap
 
 
 class MediaMonitor:
-    """Looks at the leg to the server while a call runs, and tells a change: True when nothing at all is heard.
+    """Watches the server leg during a call and reports changes: True when nothing at all is received.
 
-    A leg that is gone and not replaced in time is not heard either. While the first is made nothing is known. Methods
+    A leg that is lost and not replaced in time counts as silent. Before the first leg there is no report. Methods
     are called on the event loop.
     """
 
@@ -27,12 +27,12 @@ class MediaMonitor:
         self._heard_at: float | None = None
 
     def begin(self) -> None:
-        """Look from now on. Idempotent."""
+        """Start watching. Idempotent."""
         if self._timer is None:
             self._wait()
 
     def end(self) -> None:
-        """Look no more: who is not in a call misses nothing."""
+        """Stop watching; outside of a call nothing is missing."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""The shared page on its way to the server, no faster than the server takes it: a large picture waits its turn here."""
+"""Back-pressure for co-browsing from the page: pieces wait here until the server has acknowledged earlier ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from link.protocol.client import ClientMessage, CobrowsePiece
 from link.signaling.stream import Stream
 
 WINDOW_BYTES: Final = 512 * 1024
-"""Pieces wait while this much of the stream is not acknowledged: the rest is left for the customer's own words."""
+"""Pieces wait while this much of the stream is not acknowledged; the rest is left for other messages."""
 MAX_PENDING: Final = 4 * 1024 * 1024
 
 
@@ -29,7 +29,7 @@ class PagePieces:
         self._dropped = ""
 
     def take(self, piece: CobrowsePiece) -> bool:
-        """Post the piece now or when its turn comes; False when it cannot be, for the first time of its epoch."""
+        """Post the piece now, or queue it; False when the epoch is dropped because of it."""
         if piece.epoch == self._dropped:
             if self._stream().kept_bytes >= WINDOW_BYTES:
                 return True

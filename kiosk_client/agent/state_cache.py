@@ -1,4 +1,4 @@
-"""What the server last said, so that a page that comes late, or comes back, sees it all at once. Sans-IO."""
+"""Caches the server's last messages, so that a page that connects later gets the whole state at once. Sans-IO."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from link.protocol.server import (
     SessionGone,
     SessionUpdate,
 )
-from link.protocol.values import Session, SessionState
+from link.protocol.values import OPEN, Session
 
-LIVE = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
-TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
 CHAT_LINES = 500
 
 
@@ -52,7 +50,7 @@ class StateCache:
         return self.status
 
     def take(self, message: ServerMessage) -> bool:
-        """Remember `message`; False when it is about a session the customer has left, and nobody need hear of it."""
+        """Cache `message`; False when it is about a session that the customer has left and need not be passed on."""
         if isinstance(message, KioskConfig):
             self.config = message
         elif isinstance(message, AssistanceState):
@@ -69,14 +67,14 @@ class StateCache:
         return True
 
     def forget(self) -> None:
-        """The session is over: nothing of it stays. Whether a person was asked for is the server's to say."""
+        """The session is over: drop everything of it. Whether lobby staff was asked for comes from the server."""
         if self.session is not None:
             self._over.add(self.session.id)
         self.session = None
         self._chat.clear()
 
     def leave(self, session: str) -> bool:
-        """The customer has left this session, whatever is still said about it; True if it was the present one."""
+        """The customer has left this session; later messages about it are ignored. True if it was the present one."""
         self._over.add(session)
         return self.session is not None and self.session.id == session
 
@@ -96,7 +94,7 @@ class StateCache:
         if session.id in self._over:
             return False
         if self.session is not None and self.session.id != session.id:
-            if session.state not in LIVE:
+            if session.state not in OPEN:
                 return False
             self.forget()
         self.session = session

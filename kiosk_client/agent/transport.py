@@ -1,4 +1,4 @@
-"""How this kiosk reaches its server: addresses and TLS."""
+"""How the kiosk client connects to its server: URL and TLS."""
 
 from __future__ import annotations
 

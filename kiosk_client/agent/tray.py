@@ -1,7 +1,7 @@
 """The document camera, closed unless the customer has agreed to show something.
 
-Only the customer's own press on this kiosk opens it. What the server says can confirm that press or end it, and never
-stands for it: a server, or a session found again after a restart, that calls a document agreed opens nothing.
+Only the customer's own press on this kiosk opens it. The server can confirm or end that, but never replace it: neither
+a server that calls a document agreed nor a session resumed after a restart opens the camera.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from link.tasks import spawn
 
 log = structlog.get_logger()
 
-SHOW_S = 120.0  # a press counts for so long at most: a document that is not delivered by then is asked for again
+SHOW_S = 120.0  # the longest that one press is valid: a document that is not delivered by then is asked for again
 SETTLE_S = 1.5  # a camera that was just opened has to find its exposure and focus before a still is worth taking
 ASKABLE = frozenset({DocumentState.REQUESTED, DocumentState.REJECTED, DocumentState.FAILED})
 
@@ -67,7 +67,7 @@ class Tray:
         return self._station is not None
 
     def agree(self, document: str) -> bool:
-        """The customer pressed: true if this document is being asked for by somebody who is there."""
+        """The customer pressed: true if this document is being asked for by a specialist who is present."""
         session = self._session
         asked = session is not None and any(d.id == document and d.state in ASKABLE for d in session.documents)
         if self._stopped or session is None or not asked or not _attended(session):
@@ -85,7 +85,7 @@ class Tray:
         self._settle()
 
     def follow(self, session: Session) -> None:
-        """How the session stands by the server."""
+        """Take the session's state from the server."""
         self._session = session
         states = {document.id: document.state for document in session.documents}
         for document, press in list(self._presses.items()):
@@ -137,7 +137,7 @@ class Tray:
     def _start(self) -> None:
         log.info("document camera opens")
         self._on_open(True)
-        # Its predecessor gives the device back first; one timeline goes through all of them.
+        # The previous one releases the device first; RTP timestamps continue through all of them.
         station = DocumentCameraTrack(
             self._open_camera, self._publish, settle_s=self._settle_s, began=self._began, after=self._last
         )
@@ -154,5 +154,5 @@ class Tray:
 
 
 def _attended(session: Session) -> bool:
-    """Whether a specialist is there, in the call and not away from it."""
+    """Whether a specialist is in the call and connected."""
     return session.state is SessionState.ACTIVE and session.specialist is not None and session.specialist_connected

@@ -1,4 +1,4 @@
-"""Carries a document to the server: PUT with its SHA-256 (RFC 9530), tried again until it is there or refused."""
+"""Uploads a document: PUT with its SHA-256 (RFC 9530), retried until it is stored or refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 
 
 class UploadFailed(Exception):
-    """The document did not get there; `code` says why: the server's own code, or `upload_failed`."""
+    """The upload failed; `code` is the server's code, or `upload_failed`."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,1 +1,1 @@
-"""What is plugged into a kiosk: the document camera, and sources that stand in for a page's camera and microphone."""
+"""Devices: the document camera, and sources that replace a page's camera and microphone."""

@@ -1,7 +1,7 @@
 """The document camera: a still at full resolution when a document is taken, and a picture to show live meanwhile.
 
 Two kinds: a V4L2 device read through PyAV, and a folder of images for demonstrations and headless kiosks. All methods
-block; `station.Station` calls them from the one thread that owns the device.
+block; `DocumentCameraTrack` calls them from the one thread that owns the device.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Still:
 
 
 class DocumentCamera(Protocol):
-    """What a station needs of a camera. Every method may raise `CameraError`."""
+    """The interface of a document camera. Every method may raise `CameraError`."""
 
     fps: int
 
@@ -48,17 +48,17 @@ class DocumentCamera(Protocol):
         """The current picture; may block for the length of one frame."""
 
     def still(self) -> Still:
-        """A still of what lies under the camera now, at its full resolution."""
+        """A still at full resolution."""
 
     def close(self) -> None:
         """Give the device back. Idempotent."""
 
 
 class FolderCamera:
-    """The images of a folder, one after the other: each still is a file's bytes as they are, then the next lies there.
+    """The images of a folder, in order: each still is a file's unchanged bytes; the next file then is the current one.
 
-    The live picture is the page that lies there now. After the last image the first one comes again. An image that
-    cannot be shown is passed over and named in the log.
+    The live picture shows the current one. After the last image follows the first. An image that cannot be decoded is
+    skipped and named in the log.
     """
 
     fps = 5
@@ -110,8 +110,7 @@ def _load(path: Path) -> av.VideoFrame:
 class VideoCamera:
     """A video device opened through PyAV; by default V4L2 (`/dev/video…`) at the size asked for.
 
-    The device keeps giving pictures while nobody looks, so the reader must keep up: `picture` drops what is older than
-    the newest one.
+    The driver queues pictures while nobody reads, so `picture` drops all but the newest one.
     """
 
     def __init__(
@@ -134,7 +133,7 @@ class VideoCamera:
             raise CameraError("the document camera gives no picture") from error
 
     def still(self) -> Still:
-        # What the driver had queued before the customer agreed is not what lies there now.
+        # Pictures that the driver queued before the customer agreed must not be used.
         fresh = time.monotonic() + 0.2
         frame = self.picture()
         while time.monotonic() < fresh:

@@ -1,7 +1,7 @@
-"""The place where documents are laid: owns the document camera while a document is shown, in one thread.
+"""The document camera as a video track: owns the camera while a document is shown, in one thread.
 
-The thread reads the camera, encodes its picture once for everybody and takes stills when asked. When nothing is shown
-there is no station and the device is closed, so nothing can be seen.
+The thread reads the camera, encodes its picture once for all viewers and takes stills on request. While nothing is
+shown there is no such track and the device is closed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DocumentCameraTrack:
         """`publish(data, rtp_time, keyframe)` gets the live video on the event loop, as `LocalTrack.push` takes it.
 
         A still waits until the camera has been open for `settle_s` seconds. `began` and `after` are `began` and `gone`
-        of the station before this one: RTP times go on from there, and the device is not opened before it was closed.
+        of the previous track: RTP timestamps continue, and the device is not opened before the other has closed it.
         """
         self._open_camera = open_camera
         self._publish = publish
@@ -119,7 +119,7 @@ class DocumentCameraTrack:
                 failure = error
                 log.warning("document camera failed", reason=str(error))
             except Exception:
-                # Whatever a driver, a cable or a picture did: documents must go on when it is over.
+                # Whatever failed (driver, cable, picture): keep going, so that documents work again afterwards.
                 failure = CameraError("the document camera failed")
                 log.exception("document camera failed")
             else:
@@ -159,7 +159,7 @@ class DocumentCameraTrack:
         except queue.Empty:
             return
         if not wanted.set_running_or_notify_cancel():
-            return  # Nobody waits for it any more: the call is over.
+            return  # the call is over, so nobody waits for the still
         try:
             wanted.set_result(camera.still())
         except CameraError as error:

@@ -45,7 +45,7 @@ class PictureEncoder:
         context.framerate = Fraction(fps, 1)
         context.bit_rate = bitrate
         context.gop_size = 100_000
-        # The threads of libvpx and swscale spin for each other: on a busy kiosk one picture then takes a second.
+        # Threads of libvpx and swscale busy-wait for each other: on a busy kiosk one picture then takes a second.
         context.thread_count = 1
         context.options = _VP8_OPTIONS
         self._context = context

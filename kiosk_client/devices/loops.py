@@ -1,4 +1,4 @@
-"""Picture and sound for a kiosk without a browser: encoded once, played in a circle at no further cost.
+"""Picture and sound for a kiosk without a browser: encoded once, then played in a loop.
 
 The source is a media file or a synthetic one (a moving pattern, and a tone with the rhythm of speech). Demonstrations,
 tests and load runs use it; a hundred kiosks can play one loop.
@@ -57,7 +57,7 @@ class Player:
         self._sounds_sent = 0
 
     def request_keyframe(self) -> None:
-        """Jump to the next keyframe of the loop: a viewer is waiting, and what is shown does not matter that much."""
+        """Jump to the next keyframe of the loop, because a viewer asked for one."""
         pictures = self._loop.pictures
         for step in range(len(pictures)):
             candidate = (self._picture + step) % len(pictures)
@@ -81,7 +81,7 @@ class Player:
             while self._pictures_sent <= elapsed * self._loop.fps:
                 picture = self._loop.pictures[self._picture]
                 rtp_time = self._pictures_sent * VIDEO_CLOCK // self._loop.fps
-                # Step on first: publishing may bring a keyframe request, which jumps.
+                # Advance first: publishing may cause a keyframe request, which jumps.
                 self._picture = (self._picture + 1) % len(self._loop.pictures)
                 self._pictures_sent += 1
                 self._video(picture.data, rtp_time, picture.keyframe)

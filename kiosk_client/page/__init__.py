@@ -1,1 +1,1 @@
-"""The kiosk's own web face on 127.0.0.1: the page the customer touches."""
+"""The kiosk's web server on 127.0.0.1 for the customer's page."""

@@ -32,14 +32,14 @@ WAITING = 64  # messages of a page that wait for those before them
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """What the page is told when it loads, `idle_s` in seconds, and the key of its link; empty: it needs none."""
+    """Settings of the page: `idle_s` in seconds, and the secret key of its link (empty: none is needed)."""
 
     idle_s: int
     key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class KioskPage:
+class KioskShell:
     """Context of `kiosk.html`."""
 
     page_data: dict[str, int]
@@ -67,21 +67,21 @@ def make_page(agent: Agent, settings: PageSettings) -> web.Application:
 
 
 async def show_page(request: web.Request) -> web.Response:
-    """The kiosk page, in the language of the customer at it; a new customer's is Chinese."""
+    """The kiosk page, in the present customer's language; Chinese for a new customer."""
     language = parse_language(request.cookies.get("lang")) or DEFAULT_LANGUAGE
-    context = KioskPage({"idle_s": request.app[SETTINGS].idle_s})
+    context = KioskShell({"idle_s": request.app[SETTINGS].idle_s})
     response = pages.render(request, "kiosk.html", context, language=language)
     remember(response, request.app[KEY])
     return response
 
 
 async def show_away(request: web.Request) -> web.Response:
-    """What the page's worker keeps for a reload while this process is down; in the language of whoever comes next."""
+    """The page that the service worker keeps for reloads while this process is down; in the default language."""
     return pages.render(request, "kiosk_away.html", language=DEFAULT_LANGUAGE)
 
 
 async def serve_worker(_: web.Request) -> web.FileResponse:
-    """The worker that shows it: at the root, because a worker serves only what lies below its own address."""
+    """The service worker; at the root, because a worker's scope is its own path."""
     headers = {hdrs.CONTENT_TYPE: "text/javascript; charset=utf-8", hdrs.CACHE_CONTROL: "no-cache"}
     return web.FileResponse(pages.TEMPLATES.parent / "src" / "kiosk" / "away-worker.js", headers=headers)
 
@@ -97,10 +97,10 @@ async def carry_page(request: web.Request) -> web.StreamResponse:
 
 
 async def converse(agent: Agent, channel: Channel) -> None:
-    """Hand on what the page says and what it is told, until the channel closes.
+    """Pass messages between page and agent until the channel closes.
 
-    Messages are handled in order: one request that waits for the server holds back the page's later ones. Only the end
-    of a call, which names its session, waits for nobody, and neither do pieces of co-browsing.
+    Messages are handled in order: a request that waits for the server delays the page's later ones, except for the end
+    of a call, which names its session, and pieces of co-browsing.
     """
     requests: asyncio.Queue[Incoming] = asyncio.Queue(WAITING)
     endings: asyncio.Queue[Incoming] = asyncio.Queue(WAITING)

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 HOSTS = ("127.0.0.1", "localhost")
 SAFE = frozenset({"GET", "HEAD"})
 OPEN = "/static/"
-"""Below which lies what every copy of this program has."""
+"""Static files, which are the same in every installation and need no key."""
 KEY = web.AppKey("key", str)
 NO_KEY = """\
 本页面只能由本机的启动程序打开。请重新启动自助终端，或联系大堂经理。
@@ -38,7 +38,7 @@ def allowed_origin(origin: str | None, host: str) -> bool:
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse with 403 whatever does not come from this kiosk's page."""
+    """Refuse with 403 requests that do not come from this kiosk's page."""
     socket = request.get_extra_info("sockname")
     port = socket[1] if socket else 0
     host = request.headers.get(hdrs.HOST, "")

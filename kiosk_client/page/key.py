@@ -1,6 +1,6 @@
-"""The secret in the link by which the kiosk's browser opens the page: other programs of this machine do not have it.
+"""The secret key in the link that opens the kiosk's page; other programs of this machine do not have it.
 
-The port on 127.0.0.1 is open to every account of the machine. Whoever passes for the page sees and hears the call.
+The port on 127.0.0.1 is open to every account of the machine, and a program that impersonates the page gets the call.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_or_make_key(data: Path) -> str:
 
 
 def link(address: str, key: str) -> str:
-    """What the kiosk's browser has to open."""
+    """The address that the kiosk's browser has to open."""
     return f"{address}/?{PARAMETER}={key}" if key else f"{address}/"
 
 

@@ -141,8 +141,3 @@ class StreamClosed(VisavisError):
 def closing_code(error: Exception) -> int:
     """Return the WebSocket close code for ``error``: its own, or 1011 for one that was not foreseen."""
     return error.close if isinstance(error, VisavisError) else VisavisError.close
-
-
-def http_status(error: Exception) -> int:
-    """Return the HTTP status for ``error``: its own, or 500 for one that was not foreseen."""
-    return error.status if isinstance(error, VisavisError) else VisavisError.status

@@ -1,6 +1,7 @@
-"""Writes ``web/src/link/messages.d.ts``, the browser's types, from the structs: ``python -m link.protocol.generate``.
+"""Writes the browser's share of the protocol from ours: ``python -m link.protocol.generate``.
 
-A test fails when the file is stale, so a message can only change on both sides at once.
+``web/src/link/messages.d.ts`` has the types of all messages, ``web/src/link/states.js`` which states of a session are
+open, queueing, talking and over. A test fails when a file is stale, so both sides only change at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from msgspec import Struct
 
 from link.protocol import client, frames, server, values
 
-TARGET: Final = Path(__file__).parents[2] / "web" / "src" / "link" / "messages.d.ts"
+PLACE: Final = Path(__file__).parents[2] / "web" / "src" / "link"
+HEAD: Final = "// Generated from link/protocol by `python -m link.protocol.generate`. Do not edit."
+STATES: Final = {"Open": values.OPEN, "Queueing": values.QUEUEING, "Talking": values.TALKING, "Over": values.OVER}
 SIMPLE: Final[dict[object, str]] = {
     str: "string",
     int: "number",
@@ -28,7 +31,7 @@ SIMPLE: Final[dict[object, str]] = {
 
 def typescript() -> str:
     """Return the text of ``messages.d.ts``."""
-    lines = ["// Generated from link/protocol by `python -m link.protocol.generate`. Do not edit.", ""]
+    lines = [HEAD, ""]
     for module in (values, client, server, frames):
         for item in vars(module).values():
             if not isinstance(item, type) or item.__module__ != module.__name__:
@@ -40,6 +43,25 @@ def typescript() -> str:
     for name, union in _unions().items():
         lines += [f"export type {name} =", *(f"  | {member.__name__}" for member in union), ";", ""]
     return "\n".join(lines)
+
+
+def states() -> str:
+    """Return the text of ``states.js``."""
+    lines = [HEAD, ""]
+    for name, members in STATES.items():
+        words = [_quoted(state.value) for state in values.SessionState if state in members]
+        lines += [
+            f"/** @typedef {{{' | '.join(words)}}} {name}State */",
+            f"/** @param {{string | undefined}} state @returns {{state is {name}State}} */",
+            f"export const is{name} = (state) => state !== undefined && [{', '.join(words)}].includes(state);",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def files() -> dict[Path, str]:
+    """What is generated, by where it lies."""
+    return {PLACE / "messages.d.ts": typescript(), PLACE / "states.js": states()}
 
 
 def _unions() -> dict[str, tuple[type, ...]]:
@@ -90,4 +112,5 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(typescript(), encoding="utf-8")
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

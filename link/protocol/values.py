@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -48,6 +48,12 @@ class SessionState(StrEnum):
     HELD = "held"
     ENDED = "ended"
     CLOSED = "closed"
+
+
+QUEUEING: Final = frozenset({SessionState.WAITING, SessionState.RINGING})
+TALKING: Final = frozenset({SessionState.ACTIVE, SessionState.HELD})
+OPEN: Final = QUEUEING | TALKING
+OVER: Final = frozenset({SessionState.ENDED, SessionState.CLOSED})
 
 
 class Presence(StrEnum):
@@ -95,8 +101,8 @@ class DocumentState(StrEnum):
     REJECTED = "rejected"
 
 
-class Quality(StrEnum):
-    """How good the network of one leg is."""
+class NetworkQuality(StrEnum):
+    """How good the network of one leg is: ``weak`` is measurable, ``bad`` is seen and heard."""
 
     GOOD = "good"
     WEAK = "weak"
@@ -167,7 +173,7 @@ class Network(Value):
     """
 
     participant: Code
-    quality: Quality
+    quality: NetworkQuality
     reason: Code
 
 

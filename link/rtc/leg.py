@@ -35,11 +35,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
 
+from link.protocol.values import IceServer
 from link.rtc.pacer import Pacer
 from link.rtc.rtcp_session import RtcpSession
 from link.rtc.statistics import LegStatistics, flow_statistics, slot_statistics
@@ -51,7 +51,7 @@ from link.rtc.transport.liveness import Liveness
 from link.rtc.transport.permitted_addresses import PermittedAddresses
 from link.rtc.transport.srtp import SrtpBuffer, SrtpError
 from link.rtc.transport.ticker import Ticker, running_ticker
-from link.rtc.transport.turn_framing import Server
+from link.rtc.transport.turn_framing import IceServerUrl
 from link.rtc.transport.udp_batch import OUT_DATAGRAMS
 from link.rtc.wire.rtp import Rtcp
 from link.rtc.wire.sdp import (
@@ -86,15 +86,6 @@ class LegState(StrEnum):
     DOUBTFUL = "doubtful"  # a sign of life was asked for and did not come at once
     SILENT = "silent"  # nor for about a second
     CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server, from configuration only."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
 
 
 class Leg:
@@ -137,7 +128,7 @@ class Leg:
         self._cname = cname
         self._transport = IceDtlsTransport(
             name,
-            [Server(url, server.username, server.credential) for server in ice_servers for url in server.urls],
+            [IceServerUrl(url, server.username, server.credential) for server in ice_servers for url in server.urls],
             loopback=loopback,
             relay_only=relay_only,
             reach=reach,

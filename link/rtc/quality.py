@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from link.protocol.values import NetworkQuality
 from link.rtc.statistics import LegStatistics, PublishedTrackStatistics
 from link.rtc.transport.liveness import SILENT_AFTER_S
 
@@ -41,12 +42,6 @@ _MIN_PACKETS: Final = 20
 """Fewer tell no loss. chosen: one lost packet of them is 5 %, just weak."""
 _EVERY_S: Final = 0.25
 """How often figures are kept. chosen: a sixth of `WORSE_AFTER_S`; the deques stay short."""
-
-
-class NetworkQuality(StrEnum):
-    GOOD = "good"
-    WEAK = "weak"  # nobody need notice yet, or pictures are less sharp
-    BAD = "bad"  # people notice: pictures stand, words are missing
 
 
 class Reason(StrEnum):

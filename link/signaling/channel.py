@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +16,7 @@ from link.protocol.errors import BadMessage, NotAllowed, RateLimited, StreamClos
 from link.protocol.frames import VERSION, Failure, Hello, Say, Tell, Welcome
 from link.protocol.server import ServerMessage
 from link.protocol.values import Face
+from link.rate_limit import Bucket
 from link.signaling.endpoint import Endpoint, Socket
 
 log = structlog.get_logger()
@@ -53,8 +53,7 @@ class Channel(Endpoint):
         """Told each message that is refused, and why, also where nobody waits for an answer."""
         self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue(INBOX)
         self._watchers: list[Callable[[bool], None]] = []
-        self._allowance = BURST
-        self._allowance_at = time.monotonic()
+        self._messages = Bucket(MESSAGES_PER_SECOND, BURST)
 
     def watch(self, watcher: Callable[[bool], None]) -> None:
         """Call ``watcher(connected)`` whenever the client's WebSocket comes or goes."""
@@ -97,7 +96,7 @@ class Channel(Endpoint):
             yield incoming
 
     async def carry(self, socket: Socket, abort: Callable[[], None], hello: Hello, *, resumed: bool) -> None:
-        """Run over ``socket`` until it ends; a socket that carried the channel before is let go."""
+        """Run over ``socket`` until it ends; an earlier socket of the channel is cut."""
         if resumed:
             self.stream.acknowledge(hello.received)
         self._release()
@@ -114,7 +113,7 @@ class Channel(Endpoint):
                 self._notify(False)
 
     def _release(self) -> None:
-        """Let go of the earlier WebSocket, which is most likely half dead: it is cut, not closed."""
+        """Cut the earlier WebSocket without a close handshake: most likely its connection is dead."""
         if self._socket is not None:
             self._socket = None
             self._abort()
@@ -155,10 +154,7 @@ class Channel(Endpoint):
             raise error
 
     def _allow(self) -> None:
-        now = time.monotonic()
-        self._allowance = min(BURST, self._allowance + (now - self._allowance_at) * MESSAGES_PER_SECOND) - 1
-        self._allowance_at = now
-        if self._allowance < 0:
+        if not self._messages.take():
             raise RateLimited("too many messages")
 
     def _notify(self, connected: bool) -> None:

@@ -1,4 +1,4 @@
-"""The end of a stream that connects, and connects again: a kiosk client's way to its server."""
+"""The connecting end of a stream, with reconnection: a kiosk client's connection to its server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 CONNECT_SECONDS: Final = 20.0
 PENDING: Final = 256
 BACKOFF: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
-SPREAD: Final = (0.5, 1.5)  # a server that is back must not meet everybody in one second
+SPREAD: Final = (0.5, 1.5)  # random factor, so that clients of a restarted server do not all reconnect at once
 TOLD_SPREAD: Final = 0.5  # seconds after the moment that the server named
 REPLACED_PAUSE: Final = 5.0
 RETRY_MOST: Final = 600.0
@@ -135,7 +135,7 @@ class Client(Endpoint):
                     await self._connect(http)
                     self.refusal, attempt = None, 0
                 except Refused as error:
-                    # Two machines with one identity must not throw each other out in a tight loop.
+                    # Two machines with one identity must not replace each other in a tight loop.
                     told = error.retry_after or (REPLACED_PAUSE if error.code == "replaced" else None)
                 except ClockOff as error:
                     self._refuse(error)
@@ -185,7 +185,7 @@ class Client(Endpoint):
         self._fail_requests()
 
     def drop(self) -> None:
-        """Cut the connection without a word, as a broken network does; the stream resumes over the next one."""
+        """Abort the connection, as a broken network would; the stream resumes over the next one."""
         if self._socket is not None:
             self._abort()
 
@@ -205,7 +205,7 @@ class Client(Endpoint):
                 raise Refused("unavailable", f"status {error.status}", _retry_after(error.headers)) from None
             raise
         if self._leaving.is_set():
-            # Told to leave while there was no socket yet to leave by.
+            # `stop` was called before there was a socket to say goodbye on.
             await socket.close()
             return
         transport = socket._conn.transport if socket._conn is not None else None

@@ -90,7 +90,7 @@ class Endpoint(ABC):
             self._abort()
 
     def _allow(self) -> None:  # noqa: B027 - a client bounds nothing that its server sends
-        """Something came that costs work. Raises VisavisError to close when it is too often."""
+        """Count a message or ping that costs work. Raises VisavisError, which closes, when there are too many."""
 
     @abstractmethod
     async def _take(self, data: str | bytes) -> None:
@@ -122,7 +122,7 @@ class Endpoint(ABC):
             self._farewell = Bye(error.code, error.message[:200], getattr(error, "retry_after", None))
         self._wake.set()
         if self._socket is not None:
-            # A peer that does not read never gets the farewell, and its writer never comes back from the socket.
+            # A peer that does not read never receives the `bye`, and the writer task would block for ever.
             asyncio.get_running_loop().call_later(2 * CLOSE_SECONDS, self._abort)
 
     async def _carry(self, socket: Socket, abort: Callable[[], None], first: bytes) -> None:

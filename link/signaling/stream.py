@@ -1,4 +1,4 @@
-"""The numbering of one stream, both directions, without a socket (PROTOCOL.md, "Streams").
+"""Sequence numbers and acknowledgements of one stream, both directions, sans-IO (PROTOCOL.md, "Streams").
 
 Data frames are numbered from 1. What was sent is kept until the peer says it has it; after a drop the peer says how
 far it got and the rest is sent again. The receiver drops what it already has and refuses a hole.

@@ -1,4 +1,4 @@
-"""What administrators do by command: branches, services, people and kiosks. Everything done here is audited."""
+"""Administration by command: branches, services, people and kiosks. Every change is audited."""
 
 from server.admin.desk import AdminError, Administration, open_desk
 

@@ -1,4 +1,4 @@
-"""An administrator's desk: the store and the audit log, opened for one command."""
+"""What an administrative command works with: the store and the audit log, opened for one command."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def check_name(value: str) -> str:
 
 
 def account() -> str:
-    """Whoever types this command, as the audit log names them: by the kernel's word, for they set the environment."""
+    """The account that runs this command, as the audit log names it; asked of the kernel, not the environment."""
     number = os.getuid()
     try:
         return f"cli:{pwd.getpwuid(number).pw_name[:48]}"

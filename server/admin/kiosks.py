@@ -1,4 +1,4 @@
-"""Commands about kiosks: make one known, let it enrol, take its access away."""
+"""Commands about kiosks: add, enrol, change and revoke."""
 
 from __future__ import annotations
 

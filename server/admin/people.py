@@ -1,4 +1,4 @@
-"""Commands about people: who they are, what they may do, and that they may no more."""
+"""Commands about people: accounts, roles and revocation."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def change_person(
 
 
 async def revoke_person(desk: Administration, login: str) -> Person:
-    """Let a person in no more, and end every login at once. Raises `AdminError`."""
+    """Revoke a person's access and end all their logins at once. Raises `AdminError`."""
     person = await _find(desk, login)
     await desk.store.people.set_active(person.id, False)
     await desk.store.logins.revoke_person(person.id)

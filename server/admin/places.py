@@ -55,7 +55,7 @@ async def list_services(desk: Administration) -> list[ServiceRow]:
 
 
 async def set_service(desk: Administration, service: str, *, active: bool) -> ServiceRow:
-    """Offer a service again, or no more; calls under way go on. Raises `AdminError`."""
+    """Offer a service again, or stop offering it; calls under way go on. Raises `AdminError`."""
     if await desk.store.services.get(service) is None:
         raise AdminError(f"there is no service {service}")
     await desk.store.services.set_active(service, active)

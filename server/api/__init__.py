@@ -1,1 +1,1 @@
-"""The HTTP face of the server: each module exports `ROUTES`, and each route says who may use it."""
+"""The server's HTTP interface: each module exports `ROUTES`, and each route declares who may use it."""

@@ -1,4 +1,4 @@
-"""Documents over HTTP: kiosks deliver what was asked for and agreed to, people of the session and its branch look."""
+"""Documents over HTTP: kiosks upload them; the session's specialist and the branch's supervisors read them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STORED: Final = "document_stored"
 
 
 async def deliver(request: web.Request) -> web.StreamResponse:
-    """Take a document: 201 when it is stored and journaled, 200 when the very same was before.
+    """Upload a document: 201 when it is stored and journaled, 200 when the same document had been stored before.
 
     Raises:
         TooLarge: over 20 MiB.
@@ -76,7 +76,7 @@ async def deliver(request: web.Request) -> web.StreamResponse:
 
 
 async def look(request: web.Request) -> web.StreamResponse:
-    """A document's clean view, or with `?original=1` the bytes as delivered; every look is audited."""
+    """A document's re-encoded picture, or with `?original=1` the bytes as uploaded; every access is audited."""
     session, document = request.match_info["session"], request.match_info["document"]
     original = request.query.get("original") == "1"
     stored = await _find(request, session, document)

@@ -1,4 +1,4 @@
-"""What kiosks do over plain HTTP: enrol, and deliver the documents that were asked for."""
+"""Enrolment of kiosks over HTTP."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Whether this process lives, and whether it can take calls: for load balancers, monitoring and supervisors."""
+"""Liveness and readiness of this process, for load balancers, monitoring and supervisors."""
 
 from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from server.api.http.app_keys import CONDITION
+from server.api.http.app_keys import READINESS
 from server.api.http.error_responses import RETRY_S
 from server.api.http.routes import Allow, Route
 from server.calls.readiness import REASONS
@@ -12,7 +12,7 @@ from server.identity import Role
 
 
 async def health(_request: web.Request) -> web.StreamResponse:
-    """200 as long as the process answers at all: starting it anew helps against nothing else."""
+    """200 as long as the process answers at all; a restart helps against nothing else."""
     return web.json_response({"ok": True})
 
 
@@ -30,7 +30,7 @@ async def condition(request: web.Request) -> web.StreamResponse:
 
 
 def _told(request: web.Request) -> dict[str, object]:
-    reasons = sorted(request.app[CONDITION].reasons)
+    reasons = sorted(request.app[READINESS].reasons)
     return {"ready": not reasons, "reasons": [{"code": code, "message": REASONS[code]} for code in reasons]}
 
 

@@ -1,4 +1,4 @@
-"""The supervisor's library: find a session, and replay it, finished or running. Every look is audited."""
+"""The supervisor's library: find a session and replay it, finished or running. Every access is audited."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import ETag, hdrs, web
 
 from link.protocol.errors import BadMessage, NotFound, RateLimited
+from link.protocol.values import OVER, QUEUEING, TALKING
 from server.api.http.access_audit import reads
 from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, READER, STORE
 from server.api.http.routes import PERSON, Allow, Foreign, Route
@@ -28,9 +29,9 @@ PAGE_ROWS: Final = 25
 SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
 PAGES: Final = Allow.people(Role.SUPERVISOR, Role.ADMINISTRATOR)
 STATES: Final = {
-    "waiting": frozenset(("waiting", "ringing")),
-    "live": frozenset(("active", "held")),
-    "ended": frozenset(("ended", "closed")),
+    "waiting": frozenset(map(str, QUEUEING)),
+    "live": frozenset(map(str, TALKING)),
+    "ended": frozenset(map(str, OVER)),
 }
 MEDIA_TYPES: Final = {"audio": "audio/webm", "video": "video/webm"}
 _RECORDING: Final = frozenset(("recording_started", "recording_completed"))
@@ -88,7 +89,7 @@ async def search(request: web.Request) -> web.StreamResponse:
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
-    """What a player needs to know; with `after` only what was journaled after that number."""
+    """The manifest for the player; with `after` only what was journaled after that number."""
     row = await _row(request)
     after = _number(request.query.get("after")) or 0
     if not after:
@@ -96,7 +97,7 @@ async def manifest(request: web.Request) -> web.StreamResponse:
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
     else:
         await reads(request, row.id, "manifest")
-    live = await _live(request.app[JOURNAL], row)  # asked before reading: what is read then holds all there will be
+    live = await _live(request.app[JOURNAL], row)  # checked before reading, so that what is read afterwards is complete
     entries = await request.app[JOURNAL].read(row.id, after)
     box = await request.app[READER].box(row.id)
     return _json(await asyncio.to_thread(_told, row, entries, after, live, box))
@@ -128,7 +129,7 @@ async def lines(request: web.Request) -> web.StreamResponse:
 
 
 async def proof(request: web.Request) -> web.StreamResponse:
-    """What is known of the recording's proof: the check of `visavis verify`, how far it is or what it said."""
+    """State of the recording's verification by `visavis verify`: its progress or its result."""
     row = await _row(request)
     await reads(request, row.id, "proof")
     known = request.app[PROOFS].known(row.id, await request.app[JOURNAL].head(row.id))
@@ -136,7 +137,7 @@ async def proof(request: web.Request) -> web.StreamResponse:
 
 
 async def prove(request: web.Request) -> web.StreamResponse:
-    """Check the recording, unless that was done since it last changed; with `again=1` all the same."""
+    """Verify the recording, unless that was done since it last changed; with `again=1` in any case."""
     row = await _row(request)
     proofs, head = request.app[PROOFS], await request.app[JOURNAL].head(row.id)
     known = proofs.known(row.id, head)

@@ -31,7 +31,7 @@ HOMES = (
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """What `login.html` shows: `failed` after a wrong attempt, `wait_s` seconds when there were too many (else 0)."""
+    """The context of `login.html`: `failed` after a wrong attempt, `wait_s` seconds after too many (else 0)."""
 
     next: str = ""
     login: str = ""
@@ -40,7 +40,7 @@ class LoginPage:
 
 
 async def login_page(request: web.Request) -> web.StreamResponse:
-    """The form; who is logged in already goes on."""
+    """The login form; somebody who is logged in is redirected to their page."""
     target = _next(request.query.get("next", ""))
     token = cookies.read_login(request)
     if token is not None:
@@ -54,7 +54,7 @@ async def login_page(request: web.Request) -> web.StreamResponse:
 
 
 async def log_in(request: web.Request) -> web.StreamResponse:
-    """Check login and password; a cookie and the way on, or the form again."""
+    """Check login and password; set the cookie and redirect, or show the form again."""
     form = await read_form(request, FORM_BYTES)
     login, password, target = form.get("login", ""), form.get("password", ""), _next(form.get("next", ""))
     identity = request.app[IDENTITY]
@@ -90,7 +90,7 @@ async def log_out(request: web.Request) -> web.StreamResponse:
 
 
 async def me(request: web.Request) -> web.StreamResponse:
-    """Who is logged in. Pages ask now and then, which also renews the login cookie."""
+    """The person who is logged in. Pages poll it, which also renews the login cookie."""
     person = request[PERSON]
     return web.json_response(
         {

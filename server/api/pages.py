@@ -1,4 +1,4 @@
-"""The shells of the people's faces; scripts fill them."""
+"""The pages of console and guide, filled by scripts, and the frame of co-browsing."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ FRAME_POLICY = {
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What the template of a face gets. `page_data` is in the page as JSON, for its script."""
+    """The context of a page's template. `page_data` is embedded as JSON, for its script."""
 
     person: Person
     page_data: dict[str, object]
 
 
 async def index(request: web.Request) -> web.StreamResponse:
-    """To the page on which this person works."""
+    """Redirect to the page that this person works on."""
     return web.Response(status=303, headers={hdrs.LOCATION: home(request[PERSON])})
 
 
@@ -52,9 +52,9 @@ async def guide(request: web.Request) -> web.StreamResponse:
 
 
 async def cobrowse_frame(request: web.Request) -> web.StreamResponse:
-    """The empty document in which a copy of the customer's page is drawn: it loads nothing, not even from ourselves.
+    """The empty document in which the copy of the customer's page is drawn; its policy allows no requests at all.
 
-    Public, because a browser asks for it without the cookie, as it would for anything that the copy asked for.
+    Public, because the browser requests it without cookies, as it would anything that the copy refers to.
     """
     use_policy(request, FRAME_POLICY)
     return web.Response(text=FRAME, content_type="text/html", charset="utf-8")

@@ -1,4 +1,4 @@
-"""The WebSockets of kiosks, consoles and guides' pages: each new stream gets a desk of its own."""
+"""The WebSockets of kiosks, consoles and guides' pages: each new stream gets a client session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 from aiohttp import web
 
 from link.protocol.values import Face
-from server.api.calls.client_session import ClientSession
 from server.api.calls.console import ConsoleSession
 from server.api.calls.guide import GuideSession
 from server.api.calls.kiosk import KioskSession
@@ -15,12 +14,6 @@ from server.api.http.app_keys import HOST, ROOMS
 from server.api.http.kiosk_admission import ADMISSION
 from server.api.http.routes import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERSON, Allow, Route
 from server.identity import Role
-
-DESKS: Final[dict[Face, type[ClientSession]]] = {
-    Face.KIOSK: KioskSession,
-    Face.CONSOLE: ConsoleSession,
-    Face.GUIDE: GuideSession,
-}
 
 
 async def kiosk_socket(request: web.Request) -> web.StreamResponse:

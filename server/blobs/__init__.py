@@ -1,4 +1,4 @@
-"""Bulky evidence at rest: encrypted containers, the keys that open them, and where they lie.
+"""Recordings and documents at rest: encrypted containers, their keys, and the store they lie in.
 
 * :mod:`server.blobs.suite` is the registry of cipher suites.
 * :mod:`server.blobs.container` is the file format of everything encrypted (docs/evidence.md).

@@ -79,7 +79,7 @@ class Blobs:
         """Return the blob. Raises `Missing`, also where something else than a file has its name."""
         check_name(name)
         try:
-            # Whoever opens a named pipe waits for somebody who writes.
+            # Opening a named pipe would block until somebody writes to it.
             if self._root is not None and not stat.S_ISREG((self._root / name).stat().st_mode):
                 raise Missing(name)
             result = await obstore.get_async(self._store, name)

@@ -117,11 +117,6 @@ def open_container(key: bytes, session: str, name: str, blob: bytes) -> bytes:
     return contents.data
 
 
-def suite_of(blob: bytes) -> Suite:
-    """Return the suite of a container. Raises `Broken`."""
-    return _read_header(blob)
-
-
 def _read_header(blob: bytes) -> Suite:
     if len(blob) < HEADER_BYTES:
         raise Broken(f"only {len(blob)} bytes, not even a header")

@@ -15,18 +15,13 @@ Deliver = Callable[[ServerMessage], None]
 
 
 def person_topic(person: str) -> str:
-    """What one person's page is told."""
+    """The topic of messages for one person's page."""
     return f"person:{person}"
 
 
 def kiosk_topic(kiosk: str) -> str:
-    """What one kiosk is told."""
+    """The topic of messages for one kiosk."""
     return f"kiosk:{kiosk}"
-
-
-def session_topic(session: str) -> str:
-    """What whoever watches a session is told."""
-    return f"session:{session}"
 
 
 class Bus(Protocol):
@@ -43,7 +38,7 @@ class Bus(Protocol):
 
 
 class LocalBus:
-    """The bus of one process: publishing is calling. It holds nothing, so there is nothing to bound."""
+    """The bus of one process: publishing calls each subscriber. It queues nothing, so there is nothing to bound."""
 
     def __init__(self) -> None:
         self._subscribers: dict[str, list[Deliver]] = {}

@@ -1,4 +1,4 @@
-"""What legs are made with: ICE servers and credentials, loopback only where the server listens on nothing else."""
+"""ICE servers and their credentials for legs; loopback only where the server listens on nothing else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from link.options import ConfigError
 from link.protocol.server import LegServers
 from link.protocol.values import IceServer
-from link.rtc import leg as media
 from link.rtc.leg import Leg, LegState
 from link.rtc.transport.permitted_addresses import PermittedAddresses
 from server.calls.session_media import NewLeg
-from server.config import Config, ConfigError
+from server.config import Config
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 MIN_SECRET = 16
@@ -46,7 +46,7 @@ class IceServers:
         return [*self._fixed, IceServer(self._urls, username, base64.b64encode(digest).decode())]
 
     def message(self, user: str) -> LegServers:
-        """What the far end of a leg is told."""
+        """The ICE servers for the far end of a leg."""
         return LegServers(self.for_leg(user), self.relay_only)
 
 
@@ -61,15 +61,12 @@ def _read(path: Path) -> bytes:
 
 
 def leg_maker(config: Config, servers: IceServers) -> NewLeg:
-    """What rooms make legs with."""
+    """The function by which rooms make legs."""
 
     def make(name: str, on_state: Callable[[LegState], None]) -> Leg:
         return Leg(
             name,
-            ice_servers=[
-                media.IceServer(tuple(server.urls), server.username, server.credential)
-                for server in servers.for_leg("server")
-            ],
+            ice_servers=servers.for_leg("server"),
             relay_only=servers.relay_only,
             loopback=config.host in LOOPBACK,
             reach=PermittedAddresses(

@@ -1,4 +1,4 @@
-"""What a session's row in the database takes over from its events, written in the same transaction as they are."""
+"""The projection of a session's events into its database row, written in the same transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good the network of each leg of a session is, looked at once a second."""
+"""Judges the network of each leg of a session once a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _JUDGED: Final = (LegState.CONNECTED, LegState.DOUBTFUL, LegState.SILENT)
 
 
 class OnQuality(Protocol):
-    """Is told when the judgement of a leg is another one."""
+    """Called when the judgement of a leg changes."""
 
     def __call__(self, participant: str, leg: str, judgement: Judgement) -> None: ...
 
@@ -36,13 +36,13 @@ class QualityMonitor:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, participant: str, leg_id: str, leg: Leg) -> None:
-        """Judge this leg of the participant from its connection on, and no other."""
+        """Judge this leg of the participant, instead of any earlier one, from when it is connected."""
         self._watched[participant] = _Watched(leg_id, leg)
         if self._timer is None:
             self._wait()
 
     def remove(self, participant: str, leg_id: str) -> None:
-        """Judge this leg no more. Does nothing if it is not watched."""
+        """Stop judging this leg. Does nothing if it is not watched."""
         watched = self._watched.get(participant)
         if watched is not None and watched.id == leg_id:
             del self._watched[participant]

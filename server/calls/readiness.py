@@ -1,6 +1,6 @@
-"""Whether calls can be taken and kept just now, looked at twice a second: disk, database, folders, recorders.
+"""Whether new calls can be taken and recorded, checked twice a second: disk, database, folders, recorders.
 
-A change is a warning in the log, once; `/ready` and the supervisors' page tell what is the matter.
+Each change is logged once as a warning; `/ready` and the supervisors' page show the reasons.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import structlog
 from link.protocol.errors import Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.calls.recorder_factory import RecorderFactory
-from server.recording.places import Places
+from server.recording.places import WritablePlaces
 from server.store import Store
 
 log = structlog.get_logger()
 
 LOOK_S: Final = 0.5
 PATIENCE_S: Final = 1.5
-"""A database that does not give the right to write for so long is not to be counted on."""
+"""Seconds after which a database that has not granted the write lock counts as failed."""
 TRY_S: Final = 2.0
-"""Between two trials whether the places that are written to take anything."""
+"""Seconds between two trial writes to the folders of recordings."""
 TRIAL_PATIENCE_S: Final = 4.0
 STOP_S: Final = 3.0
 RECORDER_S: Final = 60.0
-"""A recorder that failed is a reason for so long."""
+"""Seconds for which a recorder's failure is a reason."""
 REASONS: Final = {
     "disk": "too little free disk space: no new call is taken",
     "database": "the database cannot be written",
@@ -37,15 +37,15 @@ REASONS: Final = {
 }
 
 
-class Condition:
-    """Owns the task that looks. `reasons` is empty while all is well."""
+class Readiness:
+    """Owns the checking task. `reasons` is empty while calls can be taken."""
 
     def __init__(
         self,
         store: Store,
         recordings: RecorderFactory,
         clock: Callable[[], float] = time.monotonic,
-        places: Places | None = None,
+        places: WritablePlaces | None = None,
     ) -> None:
         self.reasons: frozenset[str] = frozenset()
         self._store = store
@@ -106,7 +106,7 @@ class Condition:
         return False
 
     def _database_away(self) -> bool:
-        """Never waits: a question that is not answered yet counts as refused after a while."""
+        """Never waits: a query that has not been answered counts as failed after a while."""
         now = self._clock()
         if self._probe is not None and not self._probe.done():
             return self._database_failed or now - self._probed_at > PATIENCE_S
@@ -117,7 +117,7 @@ class Condition:
         return self._database_failed
 
     def _places_failing(self) -> frozenset[str]:
-        """Never waits: a disk that takes a trial's time is as one that refuses it."""
+        """Never waits: a trial write that takes too long counts as failed."""
         if self._places is None:
             return frozenset()
         now = self._clock()

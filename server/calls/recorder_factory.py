@@ -1,4 +1,4 @@
-"""Recordings as rooms use them: begun, taken up after a restart, completed after one that came after the end."""
+"""Makes recorders for rooms: starts recordings, resumes them after a restart, completes those that had ended."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RecorderFactory:
         return recorder, RecordingStarted(key.suite.name, session)
 
     async def recover(self, session: str, until_ms: int, reason: str = "restart") -> Recovered:
-        """What a process or a recorder that died left: journal its events, then `resume` or `discard`. Idempotent.
+        """Recover after a process or recorder died: journal its events, then `resume` or `discard`. Idempotent.
 
         `reason` is that of the gap up to `until_ms`; it is `key_destroyed` where the session's key was.
         """

@@ -41,7 +41,7 @@ from server.calls.session_recording import SessionRecording
 from server.journal import Journal
 from server.recording.recorder import Recorder
 from server.routing.dispatcher import Dispatcher
-from server.routing.queue import Call
+from server.routing.queue import QueuedCall
 from server.session import admission, private
 from server.session import commands as c
 from server.session import events as e
@@ -462,7 +462,7 @@ class Room:
         request = self.state.request
         assert request is not None
         self._parts.dispatch.enqueue(
-            Call(
+            QueuedCall(
                 self.session,
                 service(request),
                 request.skill,

@@ -1,4 +1,4 @@
-"""The commands `visavis admin …`: what they are called, what they take, how they answer."""
+"""The commands `visavis admin …`: names, arguments and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands about what happened: `sessions`, `verify`, `export`, `audit`."""
+"""The commands about recordings: `sessions`, `verify`, `export`, `backup`, `audit`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
 
 
 class NoEvidence(Exception):
-    """There is nothing to work on where the options point to."""
+    """There is no database where the options point to."""
 
 
 REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError)
@@ -106,7 +106,7 @@ async def _opened(config: Config) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blobs, Vault | None]]:
-    """What evidence consists of; no vault where the site's key is missing."""
+    """Database, vault and blobs; no vault where the site's key is missing."""
     async with _opened(config) as store:
         if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
             raise NoEvidence(f"there is no directory {config.blobs_location}")

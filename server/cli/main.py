@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from link.options import ConfigError
 from link.protocol.errors import VisavisError
 from link.version import version
 from server import config as configuration
@@ -17,7 +18,7 @@ from server.admin import AdminError
 from server.blobs.vault import SiteKeyError
 from server.cli import admin, evidence
 from server.cli.evidence import NoEvidence
-from server.config import Config, ConfigError
+from server.config import Config
 from server.logs import configure_logs
 from server.store.schema import SchemaTooNew
 

@@ -1,5 +1,5 @@
 """Names that hide a property of the document, or of a form, behind an element: `document.documentElement` is the form
-of `<form name=documentElement>` (HTML Standard, "DOM clobbering"), and whoever draws the copy finds no page any more.
+of `<form name=documentElement>` (HTML Standard, "DOM clobbering"), and rrweb could not draw the copy any more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Style sheets without anything that loads, from elsewhere or from ourselves.
+"""Removes everything from style sheets that would load a resource, from any origin.
 
 Read token by token as CSS Syntax 3 says (tinycss2), so that escapes, comments, broken strings and broken addresses mean
-here what they mean to a browser. Time and memory grow with the length of the text and no faster. The policy of the
+here what they mean to a browser. Time and memory are linear in the length of the text. The policy of the
 replay's document forbids all loading as well.
 """
 

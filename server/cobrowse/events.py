@@ -1,4 +1,4 @@
-"""rrweb events (version 2), checked field by field and rebuilt: what this module does not know is not passed on.
+"""rrweb events (version 2), checked field by field and rebuilt: what this module does not know is dropped.
 
 Kept: the document and its changes, pointer, scrolling, input, style sheets, selection. Left out, because nothing shows
 them or they could load something: canvas and media commands, fonts, logs, plugins, assets, and custom events but the
@@ -33,7 +33,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Sanitiser:
-    """Cleans the batches of one epoch in their order: which texts are style sheets, earlier batches have said."""
+    """Cleans the batches of one epoch in order; it remembers which texts are style sheets."""
 
     def __init__(self) -> None:
         self._sheets = Sheets()

@@ -1,4 +1,4 @@
-"""Serialised DOM nodes, rebuilt from what is known to be harmless; ids stay, so that later changes find their nodes."""
+"""Serialised DOM nodes, rebuilt from an allow list; ids are kept, so that later changes find their nodes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ _GEOMETRY = _words(
     dx dy width height rotate tableValues kernelMatrix style
     """
 )
-_FRAGMENTS = _words("a use textpath lineargradient radialgradient pattern image")
 # Attributes that are words for people or programs and never CSS, whatever brackets they have.
 _WORDS = re.compile(r"title|alt|placeholder|label|value|class|id|name|for|summary|abbr|role|slot|part|(?:aria|data)-.*")
 _STYLED = ("style", "link")
@@ -73,7 +72,7 @@ class Sheets:
         return number in self._ids
 
     def add(self, number: int) -> None:
-        """Remember an id. What once was a style's stays so, whatever the page says later. Raises `BadMessage`."""
+        """Remember an id. Once a style element's, it stays so, whatever the page sends later. Raises `BadMessage`."""
         if len(self._ids) >= SHEETS:
             raise BadMessage("the page has too many style sheets")
         self._ids.add(number)

@@ -1,4 +1,4 @@
-"""Numbers that may not be seen, in one text or over several; `web/src/cobrowse/numbers.js` does the same."""
+"""Masks sensitive numbers in one text or across several; `web/src/cobrowse/numbers.js` does the same."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def digits_of(text: str) -> str:
 def mask_numbers(text: str) -> str:
     """Return `text` with every run of `LONG` digits or more, grouped or not, replaced by stars of constant length.
 
-    Dates and amounts are no such runs, however long. Time grows with the length of the text and no faster.
+    Dates and amounts are left, however long. Time is linear in the length of the text.
     """
     return hide([text], [JOINED])[0] if len(text) >= p.LONG else text
 

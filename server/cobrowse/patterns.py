@@ -1,4 +1,4 @@
-"""What a number that may not be seen looks like: the one table that the kiosk's page and the server read.
+"""The patterns of sensitive numbers: the one table for the kiosk's page and the server.
 
 The page's copy, `web/src/cobrowse/patterns.js`, is written by :mod:`server.cobrowse.generate`; a test fails when it is
 stale. Regular expressions here use only what Python and JavaScript understand alike, on texts in which every digit is
@@ -12,7 +12,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 STARS: Final = "••••••••"
-"""The same length whatever was hidden, so that the length tells nothing."""
+"""Always of the same length, so that it does not reveal the length of what was masked."""
 
 LONG: Final = 9
 """So many digits in one text are a number that may not be seen, whatever it is."""

@@ -1,4 +1,4 @@
-"""Reads a page as the eye does: over the borders of elements (`web/src/cobrowse/reading.js` does so at the kiosk).
+"""Finds numbers across the borders of elements, in visual reading order (`web/src/cobrowse/reading.js` at the kiosk).
 
 A number in four spans is a number, and so is one whose parts come in several batches: the texts of the page are kept
 while its epoch lasts, in memory only. Slots are not followed here; what stands in one is read after its shadow tree.

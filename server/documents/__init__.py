@@ -1,4 +1,4 @@
-"""Documents: what strangers send is taken apart in a limited process and put together anew before anyone sees it."""
+"""Documents: uploaded images are decoded and re-encoded in a sandboxed process before anybody sees them."""
 
 from server.documents.digest import check_digest
 from server.documents.documents import MAX_BYTES, DocumentStore, StoredDocument

@@ -1,4 +1,4 @@
-"""How many documents may be on their way at once: for one document, from one kiosk, and to this server."""
+"""Limits on concurrent uploads: for one document, from one kiosk, and in total."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 from link.protocol.errors import RateLimited
 
 PER_DOCUMENT: Final = 3
-"""A kiosk client delivers one at a time; what a broken connection left behind may still be there beside it."""
+"""A kiosk client uploads one at a time; earlier attempts over broken connections may still be open."""
 PER_KIOSK: Final = 4
 IN_ALL: Final = 32
 BYTES: Final = 512 * 1024 * 1024
-"""What all of them together may take of the disk; one that does not say how long it is counts as the longest."""
+"""Bytes of disk that all uploads together may take; one without a Content-Length counts as the largest allowed."""
 RETRY_S: Final = 5.0
 
 
 class Allowance:
-    """Counts uploads from their first to their last byte, and while they are made ready."""
+    """Counts uploads while they are received and processed."""
 
     def __init__(
         self, *, per_document: int = PER_DOCUMENT, per_kiosk: int = PER_KIOSK, in_all: int = IN_ALL, size: int = BYTES

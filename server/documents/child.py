@@ -1,7 +1,7 @@
-"""The limited process: an image on stdin, its size and a clean copy of it on stdout.
+"""The sandboxed process: reads an image from stdin, writes its size and a re-encoded copy to stdout.
 
-Started by its path with `python -I`, so it sees nothing of the project and must not import it. What comes out is a line
-of JSON, `{"media_type", "width", "height", "incomplete"}` or `{"refused": why}`, and after the former the image.
+Started by its path with `python -I`, so it cannot import anything of the project. The output is a line of JSON,
+`{"media_type", "width", "height", "incomplete"}` or `{"refused": why}`, followed in the first case by the image.
 Orientation is applied; EXIF, colour profiles, comments and anything hidden behind the picture are left behind.
 """
 
@@ -21,12 +21,12 @@ MAX_SIDE = 16_384
 MAX_OUT = 48 * 1024 * 1024
 
 
-class Refused(Exception):
-    """The image is not taken; the text is one of a few fixed words."""
+class ImageRefused(Exception):
+    """The image is refused; the text is one of a few fixed codes."""
 
 
 def limit() -> None:
-    """Give up memory, time, files and children before a byte of the image is looked at."""
+    """Limit memory, CPU time, files and child processes before a byte of the image is parsed."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -36,14 +36,14 @@ def limit() -> None:
 
 
 def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
-    """The picture of `data`, the right way up, as a new file of the same kind. Raises Refused and Pillow's errors."""
+    """The picture of `data`, upright, as a new file of the same kind. Raises ImageRefused and Pillow's errors."""
     kind = "JPEG" if data[:3] == b"\xff\xd8\xff" else "PNG" if data[:8] == b"\x89PNG\r\n\x1a\n" else ""
     if not kind:
-        raise Refused("not_an_image")
+        raise ImageRefused("not_an_image")
     with opened(data, kind) as image:
         width, height = image.size
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-            raise Refused("too_many_pixels")
+            raise ImageRefused("too_many_pixels")
         incomplete = decode(image, data)
         plain = on_white(upright(image))
     clean = Image.frombytes(plain.mode, plain.size, plain.tobytes())
@@ -53,7 +53,7 @@ def reencode(data: bytes) -> tuple[dict[str, object], bytes]:
     else:
         clean.save(out, "PNG", compress_level=3)
     if out.tell() > MAX_OUT:
-        raise Refused("too_large")
+        raise ImageRefused("too_large")
     facts: dict[str, object] = {"media_type": f"image/{kind.lower()}", "width": clean.width, "height": clean.height}
     return {**facts, "incomplete": incomplete}, out.getvalue()
 
@@ -132,12 +132,12 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def main() -> None:
-    """Read, work, answer; whatever goes wrong is an answer too."""
+    """Read the image, re-encode it, write the result; every failure is a result too."""
     warnings.simplefilter("ignore")
     content = b""
     try:
         facts, content = reencode(sys.stdin.buffer.read())
-    except Refused as refusal:
+    except ImageRefused as refusal:
         facts = {"refused": str(refusal)}
     except MemoryError:
         facts = {"refused": "too_large"}
@@ -148,7 +148,7 @@ def main() -> None:
 
 
 def rehearse() -> None:
-    """Take a picture of each kind the whole way, so that every module is loaded before files are forbidden."""
+    """Re-encode a small picture of each kind, so that every module is loaded before opening files is forbidden."""
     turned = Image.Exif()
     turned[0x0112] = 6
     for kind in ("JPEG", "PNG"):

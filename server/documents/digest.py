@@ -1,4 +1,4 @@
-"""The `Content-Digest` of an upload (RFC 9530): what was sent is what arrived."""
+"""The `Content-Digest` of an upload (RFC 9530): checks that what arrived is what was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping documents: the original as evidence and a clean view for people, both sealed under the session's key."""
+"""Stores documents: the original as evidence and a re-encoded view, both encrypted under the session's key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from server.blobs.blobs import Blobs
 from server.blobs.vault import SessionKey, Vault
 from server.documents.allowance import Allowance
-from server.documents.incoming import Incoming, incoming
+from server.documents.incoming import IncomingDocument, incoming
 from server.documents.reencode import Reencoder, View
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -37,16 +37,16 @@ class StoredDocument:
     original_blob: str
     view_sha256: str
     incomplete: bool = False
-    """The delivered file ended too early; what it shows was taken."""
+    """The uploaded file was truncated; the part that it shows was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A document that is coming in, and where it will lie."""
+    """An upload in progress, and the names of its blobs."""
 
     name: str
     key: SessionKey
-    incoming: Incoming
+    incoming: IncomingDocument
 
 
 class DocumentStore:

@@ -1,4 +1,4 @@
-"""A document on its way: it goes to the disk as it comes, sealed, in a nameless file that ends with the process."""
+"""An upload in progress: written encrypted to an anonymous temporary file, which is gone when the process ends."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from server.blobs.vault import SessionKey
 T = TypeVar("T")
 
 
-class Incoming:
-    """Takes a document's bytes in order; holds one piece of them in memory, the rest, sealed as `name`, on the disk."""
+class IncomingDocument:
+    """Receives a document's bytes in order; holds one chunk in memory and the rest on disk, encrypted as `name`."""
 
     def __init__(self, file: IO[bytes], key: SessionKey, name: str) -> None:
         self.size = 0
@@ -49,7 +49,7 @@ class Incoming:
         return self._file.read()
 
     def content(self) -> bytes:
-        """What came, after `finish`. Blocking."""
+        """The decrypted contents, after `finish`. Blocking."""
         return self._key.unseal(self._name, self.sealed())
 
     async def _flush(self, *, final: bool) -> None:
@@ -62,11 +62,11 @@ class Incoming:
 
 
 @asynccontextmanager
-async def incoming(folder: Path, key: SessionKey, name: str) -> AsyncIterator[Incoming]:
+async def incoming(folder: Path, key: SessionKey, name: str) -> AsyncIterator[IncomingDocument]:
     """A place for a document that is to be sealed as `name`; gone when the block ends. Raises `Unavailable`."""
     file = await _on_disk(lambda: _nameless(folder))
     try:
-        yield await _on_disk(lambda: Incoming(file, key, name))
+        yield await _on_disk(lambda: IncomingDocument(file, key, name))
     finally:
         with contextlib.suppress(OSError):  # what a full disk did not take is not wanted any more
             await asyncio.to_thread(file.close)

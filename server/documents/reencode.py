@@ -1,4 +1,4 @@
-"""Decoding and encoding an image anew in a limited process of its own (`child.py`)."""
+"""Re-encodes an image in a sandboxed process (`child.py`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMEOUT_S = 12.0
 AT_ONCE = 2
 _MAX_HEAD = 4096
 _MAX_OUT = 49 * 1024 * 1024
-# Tens of megabytes go through pipes in pieces and are never copied as a whole: that would hold up every call.
+# Tens of megabytes go through pipes in chunks and are never copied as a whole, which would block the event loop.
 _PIECE = 1 << 16
 
 
@@ -56,7 +56,7 @@ class _Answer(msgspec.Struct):
 
 
 class Reencoder:
-    """Runs the limited processes; at most two at a time, the rest wait."""
+    """Runs the sandboxed processes, at most two at a time."""
 
     def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
@@ -92,7 +92,7 @@ class Reencoder:
 
 
 class _Child:
-    """One limited process. It is started and read in a thread: an event loop would stand still while it forks."""
+    """One sandboxed process. It is started and read in a thread, because forking blocks the event loop."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)

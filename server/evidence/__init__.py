@@ -1,4 +1,4 @@
-"""Looking at what was recorded: while the call runs, years later, and before a court.
+"""Evidence: reading, verifying and exporting recordings, of running calls and of finished ones.
 
 * :mod:`server.evidence.manifest` is what a player needs to know of a session, told from its journal.
 * :mod:`server.evidence.reader` opens single segments, checked against the journal.

@@ -1,8 +1,8 @@
-"""A copy of everything that evidence consists of, made while the server runs: the database first, then the blobs.
+"""A backup of all evidence, made while the server runs: the database first, then the blobs.
 
 In this order every blob that the copied database names is in the copy too: a blob is stored before it is journaled, and
-never changes. The other way round the database would name what came between. The site's key is not copied: with it, a
-backup could be read by whoever finds it.
+never changes. In the other order the database could name blobs stored in between. The site's key is not copied: with it
+anybody could read the backup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PART = ".part"
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a backup holds now: bytes of the database, blobs and their bytes, and how many of them are new."""
+    """The contents of a backup: bytes of the database, number and bytes of blobs, and how many blobs are new."""
 
     database_bytes: int
     blobs: int

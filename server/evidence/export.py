@@ -30,12 +30,12 @@ from server.session.private import FIELDS, is_sealed, unsealed
 
 LEFT_OUT = "LEFT-OUT.txt"
 UNFINISHED = ".unfinished"
-"""Names the session and the end of its journal while an export goes on, so that another can tell that it may go on."""
+"""Names the session and its journal's last entry during an export, so that an interrupted one can be continued."""
 PART = ".part"
 READ_BYTES = 1 << 20
 SOUND_MS = 20
 UNREADABLE = (Broken, Missing, ValueError, IndexError)
-"""What a damaged or missing blob, or a name that is none, is told by."""
+"""The exceptions of damaged or missing blobs and of invalid names."""
 
 
 class Incomplete(Exception):
@@ -194,7 +194,7 @@ def _line(entry: Entry) -> str:
 
 
 def _text(entry: Entry, event: e.Event) -> str:
-    """What somebody wrote in this entry, by its number in the journal; empty for the other entries."""
+    """The decrypted text of this entry with its number in the journal; empty for entries without text."""
     field = FIELDS.get(type(event))
     if field is None or not getattr(event, field):
         return ""

@@ -23,7 +23,7 @@ TOLERANCE_MS = 130  # a frame may begin just before its segment's span and end o
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: `where` names the journal entry, the segment or the document."""
+    """One fault: `where` names the journal entry, the segment or the document."""
 
     where: str
     problem: str

@@ -1,4 +1,4 @@
-"""What a player needs to know of a session, told from its journal: tracks, gaps, and what happened when."""
+"""The manifest of a session for the player, built from its journal: tracks, gaps and events on the timeline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.journal import Entry
 from server.session import events as e
 from server.session import private
 
-# What belongs to the tracks or to nobody's story; the rest is shown on the timeline.
+# Events that are part of tracks, or that nobody needs to see; all others are shown on the timeline.
 _SILENT = (
     *(e.SegmentSealed, e.GapDeclared, e.TrackStarted, e.TimerFired, e.LegOpened, e.Closed, e.RecordingCompleted),
     e.RatingSkipped,

@@ -1,4 +1,4 @@
-"""Single segments, decrypted on the way and checked against the hash in the journal."""
+"""Reads single segments: decrypts them and checks them against the hash in the journal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Deleted(VisavisError):
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one session's segments, up to a journal number."""
+    """Index of one session's segments, up to a journal number."""
 
     seq: int = 0
     tracks: dict[str, TrackStarted] = field(default_factory=dict)

@@ -41,7 +41,7 @@ EXIT_CODES = {Verdict.SOUND: 0, Verdict.BROKEN: 1, Verdict.UNUSABLE: 2}
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What was checked and what was found. `running`: the session is not ended yet, so more will come.
+    """The result of a verification. `running`: the session has not ended yet, so more will follow.
 
     `left_out` is the most that the copy of the customer's page did not show, by kind: that is no fault of the record.
     """

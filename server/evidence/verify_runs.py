@@ -1,7 +1,7 @@
-"""Checks of recordings for whoever looks at them: `visavis verify`, as a process of its own, one after the other.
+"""Runs `visavis verify` for the library's player, as a process of its own, one recording after the other.
 
-A check reads, decrypts and parses everything that was recorded, which of a long call takes minutes of one core. It must
-not take them from the calls that this process carries; so it is another process, and one that gives way.
+A check reads, decrypts and parses everything that was recorded, which takes minutes of one core for a long call. It
+runs as another process of low priority, so that it takes no time from the calls that this process carries.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WAITING: Final = 16
 """Checks that wait for their turn; further ones are refused."""
 KEPT: Final = 500
 FORGOTTEN_S: Final = 30.0
-"""A check that nobody has asked after for so long is not begun."""
+"""Seconds; a waiting check that nobody has polled for so long is not started."""
 LIMIT_S: Final = 1800.0
 FINDINGS: Final = 50
 GIVES_WAY: Final = 10
@@ -149,7 +149,7 @@ def verifier(config: Config) -> Verify:
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     path = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH"))))
-    # Not as arguments, which everybody on this machine may read: the database's address may hold a password.
+    # Not as arguments, which every account of this machine can read: the database's URL may hold a password.
     options = {f"{PREFIX}{name.upper()}": str(value) for name, value in named.items()}
     environment = {**kept, "PYTHONPATH": path, **options}
 
@@ -187,7 +187,7 @@ async def _follow(stream: asyncio.StreamReader, progress: Progress) -> None:
 
 
 def told(proof: Proof) -> dict[str, object]:
-    """What a page is told of a check; of many findings the first."""
+    """A check's state as JSON for the page, with the first findings."""
     report = proof.report
     findings = report.get("findings", ())
     figures = {name: report.get(name) for name in ("verdict", "running", "entries", "segments", "documents", "head")}

@@ -1,4 +1,4 @@
-"""Who is asking: people by password and login cookie, kiosks by a device key, and the end of either at once."""
+"""Authentication: people by password and login cookie, kiosks by a device key; both can be revoked at once."""
 
 from server.identity.access import Access
 from server.identity.identity import Authenticated, Identity

@@ -1,4 +1,4 @@
-"""The end of an access, at once and everywhere: live connections watch, revocations of any process reach them."""
+"""Revocation that takes effect at once: live connections watch for it, and revocations of any process reach them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Access:
 
     @property
     def followed(self) -> bool:
-        """Whether what other processes revoked until a few seconds ago is known here."""
+        """Whether revocations of other processes are known here, up to a few seconds ago."""
         return time.monotonic() - self._followed_at < FOLLOWED_S
 
     def watch(self, *subjects: str) -> asyncio.Event:
@@ -65,7 +65,7 @@ class Access:
             event.set()
 
     async def announce(self, subject: str) -> None:
-        """Wake everybody who watches `subject` now, in every process. Who begins to watch after this is not woken.
+        """Wake everybody who watches `subject` now, in every process. A watcher that is added afterwards is not woken.
 
         Raises:
             Unavailable: nobody was told.

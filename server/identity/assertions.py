@@ -1,4 +1,4 @@
-"""What a kiosk proves itself with: a one-use JWT of at most a minute, signed by its Ed25519 key (RFC 8037)."""
+"""How a kiosk authenticates: a one-use JWT, valid for a minute at most, signed by its Ed25519 key (RFC 8037)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from link.protocol.errors import ClockOff, NotAuthenticated
-from server.identity.spent import Spent
 from server.identity.tokens import decode, read_header
+from server.identity.used_assertions import UsedAssertions
 from server.store.kiosks import Kiosk
 
 AUDIENCE = "visavis"
 TYPE = "visavis-kiosk+jwt"
 LONGEST_S = 60
 SKEW_S = 30
-"""How far a kiosk's clock may be off."""
+"""Seconds by which a kiosk's clock may be off."""
 
 
 class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +30,7 @@ class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def named(token: str) -> str:
-    """The id of the kiosk that this assertion says it is of, which proves nothing yet. Raises `NotAuthenticated`."""
+    """The kiosk's id that the assertion claims; its signature is not checked yet. Raises `NotAuthenticated`."""
     name = read_header(token).get("kid")
     if not isinstance(name, str) or not 0 < len(name) <= 64:
         raise NotAuthenticated("no such kiosk")
@@ -41,7 +41,10 @@ class Assertions:
     """Checks assertions and uses them up."""
 
     def __init__(
-        self, find: Callable[[str], Awaitable[Kiosk | None]], spent: Spent, clock: Callable[[], float] = time.time
+        self,
+        find: Callable[[str], Awaitable[Kiosk | None]],
+        spent: UsedAssertions,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._find = find
         self._spent = spent

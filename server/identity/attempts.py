@@ -1,4 +1,4 @@
-"""Counting attempts to guess: a few are free, then each costs twice the wait of the one before."""
+"""Exponential backoff for login attempts: a few are free, then each failure doubles the wait."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Count:
 
 
 class Attempts:
-    """Attempts by key. Each one counts as failed until `forgive`, so that many at once are no way around."""
+    """Attempts by key. Each one counts as failed until `forgive`, so that parallel attempts are counted as well."""
 
     def __init__(self, *, free: int = 5, longest_s: float = 900.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._free = free
@@ -60,10 +60,10 @@ class Attempts:
             self._counts.popitem(last=False)
 
     def forgive(self, key: str) -> None:
-        """Take one attempt of `key` back: it was a right one, or none at all.
+        """Take one attempt of `key` back: the password was right, or was not checked at all.
 
-        The wrong ones before it stay counted. Otherwise whoever has a login of their own could guess another's for
-        ever, with a right one in between.
+        Earlier failures stay counted. Otherwise somebody with an account of their own could guess another's for ever,
+        by logging in successfully in between.
         """
         count = self._counts.get(key)
         if count is None:

@@ -1,7 +1,7 @@
 """The device cookie: a browser on which somebody has logged in before is not locked out by strangers' guesses.
 
-It lets nobody in. It only says whose failures count for this browser: its own, and not those of its address or of
-everybody who tries the login (OWASP, "Slow down online guessing attacks with device cookies").
+It does not authenticate anybody. It only selects whose failures count for this browser: its own instead of those of its
+address or login (OWASP, "Slow down online guessing attacks with device cookies").
 """
 
 from __future__ import annotations

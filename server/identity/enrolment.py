@@ -11,7 +11,7 @@ import secrets
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from link.protocol.errors import NotAuthenticated, Unprocessable
-from server.store.kiosks import Enrolment, Kiosks
+from server.store.kiosks import EnrolmentCode, Kiosks
 from server.store.stamps import now_us
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that looks like something else
@@ -28,7 +28,7 @@ async def new_code(kiosks: Kiosks, kiosk: str, *, minutes: int) -> str:
     if await kiosks.has_enrolment(selector):
         return await new_code(kiosks, kiosk, minutes=minutes)
     expires_us = now_us() + minutes * 60_000_000
-    await kiosks.add_enrolment(Enrolment(selector, kiosk, _hash(selector, secret), expires_us, TRIES, used=False))
+    await kiosks.add_enrolment(EnrolmentCode(selector, kiosk, _hash(selector, secret), expires_us, TRIES, used=False))
     return "-".join((letters[:4], letters[4:8], letters[8:]))
 
 
@@ -74,7 +74,7 @@ def _hash(selector: str, secret: str) -> bytes:
     return hashlib.sha256(f"visavis enrolment {selector} {secret}".encode()).digest()
 
 
-# Points of small order, for which signatures can be made without a secret.
+# Points of small order: signatures for them can be forged without a private key.
 _WEAK_KEYS = frozenset(
     bytes.fromhex(point)
     for point in (

@@ -1,4 +1,4 @@
-"""The one place that says who a request comes from, lets people in, and ends what they had."""
+"""Authentication and revocation of one server process: passwords, login cookies, device assertions, enrolment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server.identity.enrolment import use_code
 from server.identity.known_kiosks import KnownKiosks
 from server.identity.login_tokens import LoginTokens
 from server.identity.passwords import Passwords
-from server.identity.spent import Spent
+from server.identity.used_assertions import UsedAssertions
 from server.journal import Audit
 from server.journal.audit import NOBODY
 from server.store import Store
@@ -28,14 +28,14 @@ from server.store.stamps import steady_us
 log = structlog.get_logger()
 
 ADDRESS_S = 30.0
-"""The longest that anybody waits because of what others did at the same address."""
+"""Most seconds that somebody waits because of other people's failures at the same address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
     """A person with a valid login, which ends at `ends_us` (unix).
 
-    `ended` is set when their access ends or changes, as of before it was looked at: what ends meanwhile is not missed.
+    `ended` is set when their access ends or changes; it is registered before the access is read, so nothing is missed.
     `renewed` is a new token for the cookie when the old one grew stale.
     """
 
@@ -65,16 +65,16 @@ class Identity:
         self.tokens = LoginTokens(login_key, life_s=login_minutes * 60)
         self.access = Access(store.logins, on_change=lambda subject: self._kiosks.changed(subject))
         self._kiosks = KnownKiosks(store.kiosks.several, lambda: self.access.followed)
-        self._assertions = Assertions(self._kiosks.get, Spent(store.assertions))
+        self._assertions = Assertions(self._kiosks.get, UsedAssertions(store.assertions))
         self._passwords = passwords or Passwords()
         self.devices = Devices(login_key)
         self._by_login_and_address = Attempts()
-        # Many people may come by one address, and some of them guess: it slows down, and never locks out. It is wider
-        # for those who have logged in from there before.
+        # Many people may share one address, and some of them guess: it slows them down and never locks anybody out. The
+        # limit is wider for people who have logged in from there before.
         self._by_address = Attempts(free=40, longest_s=ADDRESS_S)
         self._by_known_address = Attempts(free=200, longest_s=ADDRESS_S)
-        # Slows down who guesses from many addresses. It spares the addresses that the person has logged in from, so
-        # that a stranger's guessing locks nobody out, and is never long for the person at a new one.
+        # Slows down guessing of one login from many addresses. Addresses that the person has logged in from are exempt,
+        # so a stranger cannot lock them out; at a new address the person waits a minute at most.
         self._by_login = Attempts(free=10, longest_s=60)
         # A browser on which the person has logged in before has a count of its own and takes part in no other.
         self._by_device = Attempts()
@@ -118,7 +118,7 @@ class Identity:
         person, password_hash = found if found is not None else (None, None)
         known = self._known_device(device, person)
         limits = [(self._by_device, known)] if known else await self._strangers_limits(login, person, address)
-        # First all of them: what one refuses must not count for another.
+        # Check all limits before counting: an attempt that one of them refuses must not count for another.
         for attempts, key in limits:
             attempts.check(key)
         for attempts, key in limits:
@@ -141,7 +141,7 @@ class Identity:
         return person, self.tokens.issue(person.id, begun.id)
 
     def _known_device(self, device: str | None, person: Person | None) -> str | None:
-        """The id of the browser, unless it guesses too much itself: then it is a stranger's like any other."""
+        """The browser's id, unless it has too many failures of its own: then it is treated as an unknown browser."""
         known = None if person is None else self.devices.read(device, person.id)
         try:
             self._by_device.check(known or "")
@@ -179,7 +179,7 @@ class Identity:
         await self._audit.record(f"person:{person.id}", "logout", f"login:{login}")
 
     async def device(self, token: str) -> tuple[Kiosk, asyncio.Event]:
-        """The kiosk that made this assertion, and what is set when its access ends, as of before it was looked at.
+        """The kiosk that made this assertion, and an event that is set when its access ends (registered first).
 
         Raises:
             NotAuthenticated: it is not valid, was used before, or the kiosk is revoked.

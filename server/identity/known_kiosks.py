@@ -1,7 +1,7 @@
-"""The kiosks that connect, read together and remembered for a while: a thousand that come at once cost a few reads.
+"""A cache of kiosks that connect, read in batches: a thousand that connect at once cost a few reads.
 
-What is remembered is used only while the changes of access are followed, and is dropped with the change of its kiosk: a
-revoked key is refused as soon as the revocation is known here.
+It is used only while changes of access are followed, and an entry is dropped when its kiosk changes: a revoked key is
+refused as soon as the revocation is known here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from link.tasks import cancel, spawn
 from server.store.kiosks import Kiosk
 
 KEEP_S = 30.0
-"""A name or branch that was changed without an announcement is seen after this long."""
+"""Seconds after which a change of name or branch is seen that was not announced."""
 TOGETHER = 500
 """Most kiosks of one read."""
 WAITING = 20_000
-"""Most that wait to be read; beyond it nobody is let in."""
+"""Most that wait to be read; further ones are refused."""
 
 Load = Callable[[Collection[str]], Awaitable[list[Kiosk]]]
 
@@ -96,7 +96,7 @@ class KnownKiosks:
                 future.set_result(found.get(kiosk))
 
     def _again(self, kiosk: str, future: asyncio.Future[Kiosk | None]) -> None:
-        """What was read may be from before the change."""
+        """Read this kiosk again: the row that was read may be from before the change."""
         later = self._wanted.setdefault(kiosk, future)
         if later is not future:
             later.add_done_callback(lambda done: _pass_on(done, future))
@@ -106,7 +106,7 @@ class KnownKiosks:
         for future in batch.values():
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # seen, also where nobody waits any more
+                future.exception()  # retrieve the exception, also where nobody waits any more
 
 
 def _pass_on(done: asyncio.Future[Kiosk | None], future: asyncio.Future[Kiosk | None]) -> None:

@@ -21,7 +21,7 @@ class WeakPassword(Exception):
 
 
 def check_strength(password: str) -> None:
-    """Refuse what is too easily guessed, by length (NIST SP 800-63B §5.1.1.2).
+    """Refuse passwords that are too short or too long (NIST SP 800-63B §5.1.1.2).
 
     Raises:
         WeakPassword: the password is not used.
@@ -35,8 +35,7 @@ def check_strength(password: str) -> None:
 class Passwords:
     """Hashes and checks passwords without blocking the event loop; at most two at a time, 64 MiB each.
 
-    Who waits for a check stands in a queue that is bounded and fair (`Turns`): a flood of wrong passwords keeps nobody
-    from an answer.
+    Checks wait in a bounded, fair queue (`Turns`), so a flood of wrong passwords does not starve other logins.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None, turns: Turns | None = None) -> None:
@@ -71,10 +70,6 @@ class Passwords:
         # The turn is over when the thread is done, also where nobody waits for it any more.
         running.add_done_callback(lambda _: release())
         return await asyncio.shield(running)
-
-    def outdated(self, password_hash: str) -> bool:
-        """True when the hash was made with weaker parameters than are used now."""
-        return self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:
         """Let the threads end."""

@@ -1,4 +1,4 @@
-"""Whose turn it is at work that is scarce: few at once, fair between sources, and nobody waits for nothing."""
+"""A fair, bounded queue for scarce work: few at once, round robin between sources, ended when the client has gone."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class _Waiter:
 class Turns:
     """At most `at_once` have their turn; up to `waiting` wait for one, `per_source` of them of one source.
 
-    Sources take turns, however much each of them wants. Those who are known have a queue of their own, which goes
-    first: who floods the other one does not keep them from anything. A waiter whose client has gone leaves the queue.
+    Sources take turns, however many requests each has. Known sources have a queue of their own that is served first, so
+    a flood from unknown ones does not delay them. A waiter whose client has gone leaves the queue.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Turns:
                 await waiter.turn
         except (TimeoutError, asyncio.CancelledError) as error:
             if waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
-                self._release()  # it came in the same moment, and nobody is there to take it
+                self._release()  # the turn was granted in the same moment, and nobody is left to use it
             if isinstance(error, TimeoutError):
                 raise Unavailable("it took too long") from None
             raise
@@ -101,7 +101,7 @@ class Turns:
                 del queue[source]
 
     def _release(self) -> None:
-        """The next of the source that has waited for its turn longest; with nobody there, a turn is free."""
+        """Give the turn to the source that has waited longest; if nobody waits, it is free."""
         for queue in (self._known, self._others):
             self._leave(queue)
             if queue:

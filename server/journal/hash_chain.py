@@ -1,4 +1,4 @@
-"""The hash chain, as docs/evidence.md defines it: pure functions that an auditor can write again in an afternoon."""
+"""The hash chain as docs/evidence.md defines it: pure functions, short enough for an auditor to rewrite."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 JOURNAL_DOMAIN = b"visavis.journal.v1"
 ORIGIN = bytes(32)
-"""What the first entry of a chain names as its predecessor's hash."""
+"""The predecessor's hash in the first entry of a chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _COLUMNS: Final = [tables.journal.c[name] for name in Entry.__slots__]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a session's row says of its journal: the last entry's number and hash, and the state it leads to.
+    """The journal's head as the session's row has it: number and hash of the last entry, and the resulting state.
 
     `columns` are those that describe the session, `specialists` the names of everybody who answered it, by their id.
     """
@@ -136,7 +136,7 @@ class Journal:
         return await self._store.sessions.open_ids()
 
     async def _head(self, connection: AsyncConnection, session: str) -> tuple[int, bytes]:
-        """Where to go on: after what the session's row knows, so that a cut-off end stays a hole in the chain."""
+        """The next number: after that of the session's row, so that a truncated journal shows as a hole."""
         known, table = tables.session.c, tables.journal
         row = (await connection.execute(select(known.head_seq, known.head_hash).where(known.id == session))).first()
         if row is None or row.head_seq is None:

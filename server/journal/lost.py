@@ -1,7 +1,7 @@
-"""Sessions that something still tells of although their journal is gone.
+"""Sessions whose journal is gone although a row, a recording or the audit log still refers to them.
 
-Nothing of ours deletes a journal: legal deletion destroys the data key and nothing else. So a session that was looked
-at, or whose row or recording is there, and that has no journal, was deleted by who owns the database, or lost.
+The server never deletes a journal: legal deletion destroys the data key only. So a session that has a row, a recording
+or an access in the audit log but no journal was deleted by somebody with access to the database, or was lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from server.store import Store, tables
 
 LOOKS: Final = ("recording.view", "document.view", "read.manifest", "read.media", "read.cobrowse", "read.page")
-"""What of the audit log is about sessions that were there."""
+"""Actions of the audit log that refer to existing sessions."""
 _TARGET: Final = "session:"
 
 

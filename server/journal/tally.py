@@ -1,8 +1,8 @@
-"""What happens often, in the audit log: the first of each at once, and how many more there were.
+"""Frequent events in the audit log: the first of each is a row at once, the rest are counted into one more row.
 
-Reading: the first time that somebody reads something of a session is a row before anything is shown; what follows
-within five minutes is counted and is one row more. Refusals: each is a row, up to a bound for each source and in all;
-beyond, one row a minute says how many more. So nothing is silent and nobody floods the log.
+Reading: the first access of a person to a session is a row before anything is shown; further ones within five minutes
+are counted in one more row. Refusals: each is a row, up to a bound for each source and in total; beyond that, one row a
+minute has the count. So everything is recorded and nobody can flood the log.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Tally:
             try:
                 await self._audit.record(*row)
             except Unavailable:
-                # A flood that keeps the database busy must not be what hides it.
+                # A flood that keeps the database busy must not hide itself by that.
                 self._owed.append(row)
                 raise
 

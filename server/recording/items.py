@@ -1,4 +1,4 @@
-"""What goes into the cutting of a track, in order, and what comes of it."""
+"""Inputs of a track's cutter, in order, and its results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VisibleUntil:
     """The last picture was there to be seen until then, in seconds on the clock that frames carry."""
 
     until: float
@@ -75,5 +75,5 @@ class ClosedSegment:
     size: int = field(compare=False)  # differs with what was written together
 
 
-Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | Standing | Dropped
-Outcome = TrackStarted | GapDeclared | ClosedSegment | WantKeyframe
+Item = EncodedFrame | MediaGap | Line | Pause | Resume | Expect | VisibleUntil | Dropped
+CutResult = TrackStarted | GapDeclared | ClosedSegment | WantKeyframe

@@ -1,7 +1,7 @@
-"""Whether the places that are written to take what is written, tried by writing.
+"""Checks that the database and the folders of recordings can be written, by writing.
 
-Free space tells nothing of a disk that the kernel made read-only after an error, of a quota that is used up, or of a
-folder that is gone; nor does a database whose file was moved away under it, into which SQLite goes on writing.
+Free space does not reveal a disk that the kernel made read-only after an error, an exhausted quota, a folder that is
+gone, or a database file that was moved away while SQLite goes on writing to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 TRIAL: Final = b"can this be written?\n"
 
 
-class Places:
+class WritablePlaces:
     """The database's file and the folders of recordings, as they were when the server opened them."""
 
     def __init__(self, database: Path | None, folders: Sequence[Path]) -> None:
@@ -24,7 +24,7 @@ class Places:
         self._folders = tuple(folders)
 
     def failing(self) -> frozenset[str]:
-        """What cannot be written: `database`, `storage`. Blocks, for as long as the disk does."""
+        """What cannot be written: `database`, `storage`. Blocks as long as the disk does."""
         failing = set()
         if self._database is not None and not (self._is_ours(self._database) and _takes(self._database.parent)):
             failing.add("database")

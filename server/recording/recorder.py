@@ -1,10 +1,10 @@
 """Runs the recording of one session: two tasks, one that writes and one that seals.
 
-Every 400 ms the writing task takes what the tracks were given and hands it to a worker thread, which cuts, encrypts and
-writes it; so what was heard is on the disk, encrypted, within half a second. The sealing task stores finished segments
-as blobs and has them journaled together with the gaps between them, in the order of the tracks and in one transaction
-for all that waits: so what is journaled of a track is at any moment whole up to where it ends. A segment is always in
-the spool or stored: a local store takes the file itself; with another one it leaves the spool once it is journaled.
+Every 400 ms the writing task passes what the tracks have queued to a worker thread, which cuts, encrypts and writes it;
+so media is on disk, encrypted, within half a second. The sealing task stores finished segments as blobs and has them
+journaled together with the gaps between them, in order and in one transaction for all that wait: so the journal of a
+track has no holes at any moment. A segment is always in the spool or stored: a local store moves the file itself; with
+another store the file leaves the spool once the segment is journaled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.recording.items import ClosedSegment, Item, Line, Outcome, WantKeyframe
+from server.recording.items import ClosedSegment, CutResult, Item, Line, WantKeyframe
 from server.recording.segment import COBROWSE, Complete, complete
 from server.recording.track import Cutter, TrackState, TrackWriter
 from server.recording.worker import running_worker, until_next
@@ -34,11 +34,11 @@ log = structlog.get_logger()
 
 WRITE_EVERY_S = 0.4
 TOGETHER = 32
-"""Segments completed and journaled in one go. The tracks of a call end theirs at the same moments, and a slow disk is
-caught up with: what it costs to make a transaction durable is paid once for all of them."""
+"""Segments completed and journaled together. The tracks of a call end theirs at the same moments, so a durable
+transaction is paid for once, and a recorder behind a slow disk can catch up."""
 UNSEALED = 4096  # finished segments (small; what they hold is on the disk) and gaps that may wait to be journaled
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
-FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal that does not get anywhere
+FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal without any progress
 
 RecordingEvent = TrackStarted | SegmentSealed | GapDeclared
 
@@ -189,7 +189,7 @@ class Recorder:
             self._stop.set()
             await self._caught_up()
             if self._unsealed or not self._writing.done():
-                # They are in the spool or stored; `recover` finds them.
+                # The segments are in the spool or stored; `recover` finds them.
                 self._log.error("segments not sealed", waiting=self._unsealed)
         finally:
             await cancel(self._writing)
@@ -200,7 +200,7 @@ class Recorder:
             self._ended.set_result(None)
 
     async def _caught_up(self) -> None:
-        """Wait for both tasks as long as they get on."""
+        """Wait for both tasks as long as they make progress."""
         tasks = {self._writing, self._sealing}
         while tasks and not self.failed:
             done = self._done
@@ -227,8 +227,8 @@ class Recorder:
                 await self._handle(name, outcome)
         await self._closed.put(None)
 
-    def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, Outcome]]:
-        outcomes: list[tuple[str, Outcome]] = []
+    def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, CutResult]]:
+        outcomes: list[tuple[str, CutResult]] = []
         for name, items in batches.items():
             cutter = self._cutters[name]
             outcomes += [(name, outcome) for outcome in cutter.take(items, now_ms)]
@@ -236,7 +236,7 @@ class Recorder:
                 outcomes += [(name, outcome) for outcome in cutter.finish(now_ms)]
         return outcomes
 
-    async def _handle(self, name: str, outcome: Outcome) -> None:
+    async def _handle(self, name: str, outcome: CutResult) -> None:
         match outcome:
             case ClosedSegment() | GapDeclared():
                 if isinstance(outcome, GapDeclared):
@@ -296,7 +296,7 @@ class Recorder:
         self._done += 1
 
     async def _read(self, segments: list[ClosedSegment]) -> list[_Read]:
-        """Read the segments back and complete them. A disk that cannot be read at the moment is asked again."""
+        """Read the segments back and complete them. A failed read is repeated."""
         reads = list(await self._worker.run(self._complete, segments)) if segments else []
         for pause in RETRY_S:
             again = [number for number, read in enumerate(reads) if isinstance(read, OSError)]
@@ -315,13 +315,13 @@ class Recorder:
         reads: list[_Read] = []
         for closed in segments:
             try:
-                # What lies behind is of a write that the disk refused half the way: it was never counted.
+                # Bytes after it are of a write that failed half-way; they were never counted.
                 done = complete(self._key, closed.name, closed.path.read_bytes()[: closed.size])
             except (Broken, OSError) as error:
                 reads.append(error)
             else:
                 reads.append((done, self._blobs.take_in(closed.name.blob, closed.path, done.blob, done.kept)))
-            self._done += 1  # many of them on a slow disk take longer than anybody waits for a thing that stands still
+            self._done += 1  # counts as progress: many of them on a slow disk take longer than `FINISH_S`
         return reads
 
     async def _journal(self, events: list[SegmentSealed | GapDeclared]) -> bool:

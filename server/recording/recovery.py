@@ -98,7 +98,7 @@ async def _save(name: SegmentName, tracks: _Tracks, *, spool: Path, blobs: Blobs
     try:
         blob = await _get(name, spool, blobs)
         if len(blob) < HEADER_BYTES or not blob.strip(b"\0"):
-            return  # nothing of it had reached the disk: it is part of what the crash cost
+            return  # nothing of it had reached the disk: it is part of the gap
         done, found = await asyncio.to_thread(_read, key, name, kind, blob)
     except (Broken, OSError) as error:
         where = {"session": name.session, "track": name.track, "index": name.index}
@@ -115,7 +115,7 @@ async def _save(name: SegmentName, tracks: _Tracks, *, spool: Path, blobs: Blobs
 
 
 async def _get(name: SegmentName, spool: Path, blobs: Blobs) -> bytes:
-    """What there is of a segment. A disk that cannot be read at the moment is asked again; raises `OSError` at last."""
+    """Read the remains of a segment. A failed read is repeated a few times; raises `OSError` in the end."""
     path = name.spool(spool)
     for pause in RETRY_S:
         try:

@@ -36,7 +36,7 @@ class SegmentName:
 
     @property
     def container(self) -> str:
-        """The name the container is bound to."""
+        """The name that the container's encryption is bound to."""
         return f"segment/{self.track}/{self.index}"
 
     @property
@@ -62,7 +62,7 @@ def kind_of(track: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a segment's contents say about it: first and last moment in session milliseconds, and how many frames.
+    """Facts of a segment's contents: first and last moment in session milliseconds, and the number of frames.
 
     `crowded` of the frames begin within 2 ms of the one before: no source sends so fast, but the same source taken
     twice looks like that.
@@ -154,7 +154,7 @@ def complete(key: SessionKey, name: SegmentName, blob: bytes) -> Complete:
 
 
 def mended(key: SessionKey, name: SegmentName, kind: str, blob: bytes) -> bytes:
-    """Return an open container without the piece that a kill tore: what is written at once may be several chunks.
+    """Return an open container without a partly written end: one write may be several chunks.
 
     Where the last whole chunk ends inside a frame or a line, a container of the whole ones takes its place. A finished
     one is returned as it is, and so is one in which something else is wrong. Raises `Broken`.
@@ -167,7 +167,7 @@ def mended(key: SessionKey, name: SegmentName, kind: str, blob: bytes) -> bytes:
 
 
 def _whole_blocks(data: bytes) -> bytes | None:
-    """What there is before a block that is cut off; None where none is."""
+    """The contents before a truncated block; None if no block is truncated."""
     try:
         for _ in read_clusters(data):
             pass
@@ -179,7 +179,7 @@ def _whole_blocks(data: bytes) -> bytes | None:
 
 
 def _whole_lines(data: bytes) -> bytes | None:
-    """What there is before a line that is cut off; None where none is."""
+    """The contents before a truncated line; None if no line is truncated."""
     text = b""
     try:
         while data:

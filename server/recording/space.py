@@ -1,4 +1,4 @@
-"""The floor under free disk space: below it a new recording is refused, so that running ones can be finished."""
+"""The least free disk space: below it new recordings are refused, so that running ones can be finished."""
 
 from __future__ import annotations
 

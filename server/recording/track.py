@@ -1,7 +1,7 @@
-"""One track: cut into segments by the session's clock, every hole declared with its reason.
+"""One track: cut into segments by the session's clock; every gap is declared with its reason.
 
-`TrackWriter` is the side that the event loop calls: it only keeps what it is given. `Cutter` is the side that runs in a
-worker thread: it cuts, encrypts and writes. Both see the same items in the same order.
+`TrackWriter` is called on the event loop and only queues items. `Cutter` runs in a worker thread: it cuts, encrypts and
+writes. Both see the same items in the same order.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
 from server.recording.items import (
     ClosedSegment,
+    CutResult,
     Dropped,
     Expect,
     Item,
     Line,
-    Outcome,
     Pause,
     Resume,
-    Standing,
+    VisibleUntil,
     WantKeyframe,
 )
 from server.recording.segment import AUDIO, COBROWSE, CODECS, PICTURE_MS, SEGMENT_MS, VIDEO, SegmentName, pack_lines
@@ -67,7 +67,7 @@ class TrackState:
 
 
 class TrackWriter:
-    """What a track's source calls. Every method is immediate and may be called from the event loop at any rate."""
+    """The interface for a track's source. No method blocks; the queue behind it is bounded."""
 
     def __init__(self, name: str, kind: str) -> None:
         self.name = name
@@ -88,7 +88,7 @@ class TrackWriter:
 
     def standing(self, until: float) -> None:
         """Say that the last frame's picture was there to be seen until then; nothing is missing since."""
-        self._keep(Standing(until), 0)
+        self._keep(VisibleUntil(until), 0)
 
     def pause(self, reason: str, at_ms: int) -> None:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
@@ -180,9 +180,9 @@ class Cutter:
         self._last_ms = -1
         self._lost_ms = 0
         self._open: _OpenSegment | None = None
-        self._out: list[Outcome] = []
+        self._out: list[CutResult] = []
 
-    def take(self, items: list[Item], now_ms: int) -> list[Outcome]:
+    def take(self, items: list[Item], now_ms: int) -> list[CutResult]:
         """Take items in order, put everything on the disk, and return what came of it."""
         for item in items:
             if type(item) is not EncodedFrame:
@@ -205,7 +205,7 @@ class Cutter:
             return max(opened.boundary_ms, state.edge_ms) + STOOD_AFTER_MS
         return opened.boundary_ms + SEAL_AFTER_MS
 
-    def finish(self, now_ms: int) -> list[Outcome]:
+    def finish(self, now_ms: int) -> list[CutResult]:
         """Close what is open and declare what is missing up to now."""
         if self.state:
             self._close(self.state.edge_ms)
@@ -218,7 +218,7 @@ class Cutter:
         return out
 
     def drop(self) -> None:
-        """Let go of the open segment, as a crash would; `recover` finds it in the spool."""
+        """Abandon the open segment, as a crash would; `recover` finds it in the spool."""
         if self._open is not None:
             os.close(self._open.descriptor)
             self._open = None
@@ -234,12 +234,12 @@ class Cutter:
                 self._pause(item)
             case Expect():
                 self._expect(item)
-            case Standing():
+            case VisibleUntil():
                 self._stand(round(item.until * 1000 + self._offset_ms))
             case Resume() if self._paused:
                 self._paused = False
                 self._resumed_ms = item.at_ms
-                # Who goes on sharing the screen asks for the picture, also to show it.
+                # When screen sharing goes on, a full picture is asked for anyway, to be shown.
                 self._want_keyframe(ask=self.kind == VIDEO)
             case Resume():
                 pass

@@ -17,7 +17,7 @@ _DURATION = b"\x44\x89"
 _CUE_POINT, _CUE_TIME, _CUE_POSITIONS, _CUE_TRACK, _CUE_CLUSTER = b"\xbb", b"\xb3", b"\xb7", b"\xf7", b"\xf1"
 _SIZE = struct.Struct(">Q")
 _EIGHT_BYTES = 1 << 56  # an element's size in eight bytes: the marker, and 56 bits of length
-CUE_EVERY_MS = 500  # sound can be entered anywhere; so many points are enough
+CUE_EVERY_MS = 500  # players can start at any Opus packet; an index entry per half second is enough
 
 
 class WebmFile:

@@ -1,15 +1,16 @@
-"""Work for threads, handed over together: with many calls the changes of thread cost more than the work.
+"""Batches work for threads: with many calls, switching threads would cost more than the work.
 
-Recorders write at the same moments, so what they ask for in one turn of the event loop goes to one thread as one job.
+Recorders write at the same moments, so what they submit in one turn of the event loop runs as one job in one thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
+
+from link.per_loop import PerLoop
 
 T = TypeVar("T")
 
@@ -56,18 +57,10 @@ def _settle(futures: list[asyncio.Future[Any]], outcomes: list[tuple[Any, BaseEx
             future.set_result(result)
 
 
-_workers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Worker] = weakref.WeakKeyDictionary()
-
-
-def running_worker() -> Worker:
-    """The worker of the running event loop."""
-    loop = asyncio.get_running_loop()
-    worker = _workers.get(loop)
-    if worker is None:
-        worker = _workers[loop] = Worker()
-    return worker
+running_worker = PerLoop(Worker)
+"""The worker of the running event loop."""
 
 
 def until_next(every: float, now: float) -> float:
-    """Seconds from `now` to the next multiple of `every`: whoever waits so wakes with the others."""
+    """Seconds from `now` to the next multiple of `every`, so that recorders wake at the same time."""
     return every - now % every

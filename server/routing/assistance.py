@@ -1,4 +1,4 @@
-"""What the lobby staff of a branch sees: its kiosks, their sessions, and customers who asked for a person.
+"""The state of a branch's kiosks for its lobby staff: sessions, and customers' requests for a person.
 
 Nothing here is journaled: a request for a person lives as long as the process, and a kiosk's page that still wants
 somebody asks again when its stream starts afresh.

@@ -1,4 +1,4 @@
-"""Brings waiting calls and specialists together, and tells both sides how things stand. One per process."""
+"""Rings specialists for waiting calls, and keeps both sides informed of queue and presence. One per process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from link.protocol.server import PresenceState, QueueState, SessionGone
 from link.protocol.values import Language, Presence, WaitingCall
 from link.tasks import cancel, spawn
 from server.bus import Bus, person_topic
-from server.routing.queue import Call, Queue, Specialist, Standing
+from server.routing.queue import Queue, QueuedCall, QueuePosition, Specialist
 from server.store.stamps import now_us
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ class Dispatcher:
         self._on_standing: Callable[[str], None] = lambda _session: None
         self._work = asyncio.Event()
         self._news = asyncio.Event()
-        self._told: dict[str, Standing] = {}
+        self._told: dict[str, QueuePosition] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, offer: Offer, on_standing: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class Dispatcher:
         self._tasks = [spawn(self._ring_all(), name="dispatch"), spawn(self._tell_all(), name="queue news")]
 
     async def stop(self) -> None:
-        """Ring nobody any more."""
+        """Stop ringing."""
         for task in self._tasks:
             await cancel(task)
 
@@ -64,7 +64,7 @@ class Dispatcher:
         languages: Iterable[str],
         branches: frozenset[str] | None,
     ) -> None:
-        """A specialist's page starts afresh: away, unless in a call or its wrap-up: what follows that holds."""
+        """A specialist's page starts afresh: away, unless in a call or wrap-up, where the earlier choice holds."""
         one = self._specialist(person)
         one.name, one.skills, one.languages = name, frozenset(skills), frozenset(languages)
         one.branches = branches
@@ -98,7 +98,7 @@ class Dispatcher:
         return one.presence
 
     def standing_of(self, person: str) -> PresenceState:
-        """What the specialist's page is told about the specialist."""
+        """The presence message for the specialist's page."""
         one = self.queue.specialists.get(person)
         return PresenceState(Presence.OFFLINE, reason="new") if one is None else one.told
 
@@ -118,7 +118,7 @@ class Dispatcher:
         return one is not None and one.connected and one.session is None and one.serves(branch)
 
     def presence_of(self, person: str) -> Presence:
-        """What the specialist is doing."""
+        """The specialist's presence."""
         one = self.queue.specialists.get(person)
         return Presence.OFFLINE if one is None else one.presence
 
@@ -129,7 +129,7 @@ class Dispatcher:
 
     # Sessions, as rooms carry out commands.
 
-    def enqueue(self, call: Call) -> None:
+    def enqueue(self, call: QueuedCall) -> None:
         """The session waits."""
         self.queue.enqueue(call)
         self._wake()
@@ -147,9 +147,9 @@ class Dispatcher:
         self._wake()
 
     def ring_ended(self, session: str, specialist: str, reason: str) -> None:
-        """It rings there no more. Who declined is not rung again for it before everyone else was.
+        """The ring is over. A specialist who declined is not rung again for this call until everyone else has been.
 
-        Who let it ring is not there: nothing rings there until the specialist says to be back.
+        One who let it ring out is taken to be absent, and gets no calls until they say that they are back.
         """
         if reason == "declined":
             self.queue.decline(session, specialist)
@@ -184,9 +184,9 @@ class Dispatcher:
         self._changed(one)
 
     def release(self, specialist: str, session: str, *, wrap_up: bool, reason: str = "requeued") -> None:
-        """The specialist is in this call no more, for this reason unless its wrap-up follows.
+        """The specialist has left this call, for this reason unless its wrap-up follows.
 
-        Who lost it by being gone takes no calls until they say so.
+        If the connection was lost, they get no calls until they say so.
         """
         one = self._specialist(specialist)
         if wrap_up and one.call == session:
@@ -202,7 +202,7 @@ class Dispatcher:
         self._changed(one)
 
     def free(self, specialist: str, session: str, *, overdue: bool = False) -> None:
-        """The call was disposed of; or (`overdue`) nobody did, so that nobody is there to take another one."""
+        """The wrap-up is over; `overdue`: by timeout, so the specialist is taken to be absent and gets no calls."""
         one = self.queue.specialists.get(specialist)
         if one is None or one.wrap_up != session:
             return
@@ -215,13 +215,13 @@ class Dispatcher:
         self._bus.publish(person_topic(specialist), gone)
         self._changed(one)
 
-    def standing(self, session: str) -> Standing:
-        """What the waiting customer is told."""
+    def standing(self, session: str) -> QueuePosition:
+        """The waiting customer's position and estimated wait."""
         if session not in self.queue:
-            return Standing()
+            return QueuePosition()
         told = self._told.get(session)
         if told is None:
-            told = self._told[session] = self.queue.standings(self._now())[session]
+            told = self._told[session] = self.queue.positions(self._now())[session]
         return told
 
     def queue_for(self, person: str) -> QueueState:
@@ -295,7 +295,7 @@ class Dispatcher:
                 await asyncio.sleep(COALESCE_S)
 
     async def _tell_all(self) -> None:
-        """Coalesced: at most ten times a second, and every 5 s while somebody waits, for times move by themselves."""
+        """Coalesced: at most ten times a second, and every 5 s while somebody waits, because waiting times grow."""
         while True:
             try:
                 async with asyncio.timeout(EVERY_S if self.queue.calls() else None):
@@ -310,14 +310,14 @@ class Dispatcher:
         for one in list(self.queue.specialists.values()):
             if one.connected:
                 self._bus.publish(person_topic(one.id), self.queue_for(one.id))
-        for session, standing in self.queue.standings(self._now()).items():
+        for session, standing in self.queue.positions(self._now()).items():
             told = self._told.get(session)
             if told is None or _noticeable(told, standing):
                 self._told[session] = standing
                 self._on_standing(session)
 
 
-def _noticeable(told: Standing, standing: Standing) -> bool:
+def _noticeable(told: QueuePosition, standing: QueuePosition) -> bool:
     if (told.position, told.staffed, told.wait_s is None) != (
         standing.position,
         standing.staffed,

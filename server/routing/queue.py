@@ -1,6 +1,6 @@
-"""Who waits, who can answer, who is rung next, and what to tell the customer about it. Pure; time is passed in.
+"""The queue: waiting calls, available specialists, who is rung next, and the estimate for the customer. Sans-IO.
 
-Times are seconds of one monotonic clock (`now`), except `Call.since_us`, the unix time that orders calls across
+Times are seconds of one monotonic clock (`now`), except `QueuedCall.since_us`, the unix time that orders calls across
 restarts.
 """
 
@@ -49,7 +49,7 @@ class Specialist:
 
     @property
     def presence(self) -> Presence:
-        """What the specialist is doing, in the words of the protocol."""
+        """The specialist's presence, as the protocol names it."""
         if self.call is not None:
             return Presence.BUSY
         if not self.connected:
@@ -64,11 +64,11 @@ class Specialist:
 
     @property
     def told(self) -> PresenceState:
-        """What the specialist's page is told about it."""
+        """The presence message for the specialist's page."""
         return PresenceState(self.presence, self.wants, None if self.wants else self.paused)
 
     def pause(self, reason: str) -> None:
-        """No calls any more, until the specialist says so."""
+        """Take no calls until the specialist chooses to again."""
         self.wants, self.paused = False, reason
 
     @property
@@ -76,7 +76,7 @@ class Specialist:
         """The session the specialist is concerned with."""
         return self.call or self.wrap_up or self.offer
 
-    def fits(self, call: Call) -> bool:
+    def fits(self, call: QueuedCall) -> bool:
         """Whether the specialist knows the service, speaks the language and may serve the branch."""
         return self.serves(call.branch) and call.skill in self.skills and call.language in self.languages
 
@@ -92,7 +92,7 @@ class Specialist:
 
 
 @dataclass(slots=True)
-class Call:
+class QueuedCall:
     """A session that waits. `head` calls were answered before and lost their specialist: they go first."""
 
     session: str
@@ -115,8 +115,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a waiting customer is told: place among the calls competing for the same people, and expected seconds."""
+class QueuePosition:
+    """A waiting customer's position among the calls that compete for the same specialists, and the expected seconds."""
 
     position: int = 0
     wait_s: int | None = None
@@ -145,17 +145,17 @@ class Queue:
     def __init__(self) -> None:
         self.handling = Handling()
         self.specialists: dict[str, Specialist] = {}
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, QueuedCall] = {}
         self._declined: dict[str, set[str]] = {}
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[QueuedCall]:
         """The waiting calls in the order in which they are served."""
         return sorted(self._calls.values(), key=lambda call: call.order)
 
     def __contains__(self, session: str) -> bool:
         return session in self._calls
 
-    def enqueue(self, call: Call) -> None:
+    def enqueue(self, call: QueuedCall) -> None:
         """Let a call wait. Who declined it before is still known, until `forget`."""
         call.declined = self._declined.setdefault(call.session, call.declined)
         self._calls[call.session] = call
@@ -170,10 +170,10 @@ class Queue:
         self._declined.pop(session, None)
 
     def decline(self, session: str, specialist: str) -> None:
-        """Do not ring this specialist again for this call before everyone else was."""
+        """Do not ring this specialist again for this call until everyone else has been."""
         self._declined.setdefault(session, set()).add(specialist)
 
-    def matches(self, now: float) -> Iterator[tuple[Call, Specialist]]:
+    def matches(self, now: float) -> Iterator[tuple[QueuedCall, Specialist]]:
         """Pairs to ring now, the specialists reserved: calls in order, each with its longest-idle fitting specialist.
 
         A call that everyone available has declined pauses for 10 s and then starts over; meanwhile those behind it
@@ -212,18 +212,18 @@ class Queue:
         """When the next paused call starts over."""
         return min((call.retry_at for call in self._calls.values() if call.retry_at), default=None)
 
-    def standings(self, now: float) -> dict[str, Standing]:
-        """What to tell each waiting customer, by session.
+    def positions(self, now: float) -> dict[str, QueuePosition]:
+        """Position and expected wait of each waiting customer, by session.
 
-        Everyone in the queue is served on paper, in order, each by whoever fits and is free first. The position counts
-        those ahead who could take a specialist away from this call, and nobody else.
+        Service is simulated: calls in order, each by the fitting specialist who is free first. The position counts only
+        the calls ahead that compete for the same specialists.
         """
         known = [one for one in self.specialists.values() if one.presence is not Presence.OFFLINE]
         free_at = {one.id: self._busy_s(one, now) for one in known if one.wants or one.call is not None}
         rung = {one.offer for one in known}
         fitting: dict[_Need, frozenset[str]] = {}
         ahead: Counter[_Need] = Counter()
-        standings = {}
+        positions = {}
         for call in self.calls():
             need = (call.skill, call.language, call.branch)
             if need not in fitting:
@@ -240,8 +240,8 @@ class Queue:
                 start = max(first[0], call.retry_at - now) if call.retry_at else first[0]
                 free_at[first[1]] = start + self.handling.mean(call.service.id) + WRAP_UP_S
                 wait_s = round(start)
-            standings[call.session] = Standing(1 + rivals, wait_s, bool(fitting[need]))
-        return standings
+            positions[call.session] = QueuePosition(1 + rivals, wait_s, bool(fitting[need]))
+        return positions
 
     def _busy_s(self, one: Specialist, now: float) -> float:
         """Seconds until this specialist is free, as expected; long calls are never expected to end at once."""

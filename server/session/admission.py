@@ -1,7 +1,7 @@
-"""What is refused today although it was accepted once: older journals hold it, and have to fold as they did.
+"""Rules for new events only: older journals hold events that are refused now, and have to fold as they did.
 
-Whether an event may happen is the machine's to say, and it says the same of what has happened. A rule that came later
-is asked before an event is journaled, and never of the past.
+The machine decides the same of new and of journaled events. A rule that was added later is checked before an event is
+journaled, and never while a journal is folded.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ def ask(state: State, event: e.Event) -> None:
         case e.Offered(specialist=person) if state.of_person(person) is not None:
             raise IllegalEvent("this person takes part already")
         case e.DocumentRequested() if state.phase is SessionState.HELD:
-            # Who is on hold was told that nobody sees anything.
+            # The page tells a customer on hold that nobody sees anything.
             raise IllegalEvent(f"{e.kind(event)} while {state.phase}")

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from server.session import events as e
 
-Value = str | int | None
+ColumnValue = str | int | None
 
 
-def columns_of(event: e.Event, at_us: int, *, answered: bool) -> dict[str, Value]:
+def columns_of(event: e.Event, at_us: int, *, answered: bool) -> dict[str, ColumnValue]:
     """The columns that `event`, journaled at `at_us` (unix, microseconds), changes. `answered`: somebody has before."""
     match event:
         case e.SessionRequested():
@@ -30,7 +30,7 @@ def columns_of(event: e.Event, at_us: int, *, answered: bool) -> dict[str, Value
                 "requested_us": at_us,
             }
         case e.Answered():
-            now: dict[str, Value] = {"specialist": event.specialist, "specialist_name": event.name}
+            now: dict[str, ColumnValue] = {"specialist": event.specialist, "specialist_name": event.name}
             return now if answered else {**now, "answered_us": at_us}
         case e.Ended():
             return {"ended_us": at_us, "end_reason": event.reason}
@@ -44,13 +44,13 @@ def columns_of(event: e.Event, at_us: int, *, answered: bool) -> dict[str, Value
             return {}
 
 
-def row_of(events: Iterable[tuple[e.Event, int]]) -> tuple[dict[str, Value], dict[str, list[str]]]:
+def row_of(events: Iterable[tuple[e.Event, int]]) -> tuple[dict[str, ColumnValue], dict[str, list[str]]]:
     """The columns after all of `events`, each with its time, and the names of everybody who answered, by their id.
 
     Of somebody who answered twice under different names the database has one: the first, or the last where the call is
     older than the table of those who answered.
     """
-    columns: dict[str, Value] = {}
+    columns: dict[str, ColumnValue] = {}
     specialists: dict[str, list[str]] = {}
     for event, at_us in events:
         columns |= columns_of(event, at_us, answered=bool(specialists))

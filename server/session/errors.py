@@ -1,4 +1,4 @@
-"""What the machine answers to an event that may not happen."""
+"""Errors of the session machine, for events that may not happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a session waits for those who are late."""
+"""Time limits of a session: rings, lost participants, and the time after the call."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Graces:
     """How long the machine waits, in seconds. A wrap-up of `close` seconds can begin anew `extensions` times."""
 
     ring: float = 20.0
-    specialist_lost: float = 8.0
-    kiosk_lost: float = 60.0
+    specialist_lost: float = 20.0
+    kiosk_lost: float = 40.0
     close: float = 600.0
     after_cut: float = 8.0  # for one whose browser ended without a goodbye
     extensions: int = 6

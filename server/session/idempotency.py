@@ -1,18 +1,18 @@
-"""Events that say nothing new: what makes a repeated request harmless."""
+"""Events that change nothing are acknowledged and not journaled, so that repeated requests are harmless."""
 
 from __future__ import annotations
 
-from link.protocol.values import DocumentState, SessionState
+from link.protocol.values import OVER, TALKING, DocumentState, SessionState
 from server.session import events as e
 from server.session.participants import Membership
-from server.session.state import TALKING, State
+from server.session.state import State
 
 
 def redundant(state: State, event: e.Event) -> bool:
     """Whether the session already is as `event` would make it, so that it is acknowledged and not journaled again."""
     match event:
         case e.Ended():
-            return state.phase in (SessionState.ENDED, SessionState.CLOSED)
+            return state.phase in OVER
         case e.Answered(specialist=specialist):
             return state.phase in TALKING and state.specialist == specialist
         case e.Held():
@@ -47,7 +47,7 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
             bad = next((n for n in state.network if n.participant == participant), None)
             return (bad.quality, bad.reason) == (quality, reason) if bad else quality == "good"
         case e.CopyIncomplete(left_out=left_out):
-            # Twice as much is news; after a restart nobody else knows what was said.
+            # Twice as much is journaled again; after a restart only the journal knows the last count.
             known_most = state.left_out
             return all(count < 2 * known_most.get(kind, 0) for kind, count in left_out.items())
         case _:

@@ -33,7 +33,7 @@ class Machine:
         self.graces = graces or Graces()
         self.state = state or State()
         self.at_ms = 0
-        """When the event happens that is being handled."""
+        """The time of the event that is being handled."""
 
     @classmethod
     def replay(cls, events: Iterable[tuple[e.Event, int]], graces: Graces | None = None) -> Machine:
@@ -55,7 +55,7 @@ class Machine:
             log.info("session state", session=self.state.request.session, old=old, new=new)
 
     def handle(self, event: e.Event, at_ms: int) -> list[c.Command]:
-        """What is to be done because of `event`; `Follow` commands are events to handle right after it.
+        """Handle `event` and return commands; `Follow` commands are events to handle right after it.
 
         Raises `IllegalEvent` and changes nothing where the event may not happen. An event that is legal but says
         nothing new (`redundant`) need not be handled at all.

@@ -1,4 +1,4 @@
-"""What may flow between the participants of a session just now, and what of it is recorded. Pure.
+"""Which media may flow between the participants of a session just now, and which of it is recorded. Pure.
 
 Media, co-browsing and the recorder obey one gate, which follows from the session's state and from whether a recorder
 is there. Nothing flows that is not recorded: without a recorder the gate is shut.

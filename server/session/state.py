@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from link.protocol import values
+from link.protocol.values import OPEN as OPEN
+from link.protocol.values import QUEUEING as QUEUEING
+from link.protocol.values import TALKING as TALKING
 from link.protocol.values import (
     Chat,
     Document,
@@ -22,9 +25,6 @@ from server.session.events import ConsentGiven, DocumentStored, SessionRequested
 from server.session.graces import Graces
 from server.session.participants import LegOf, Membership, Participant
 
-OPEN = frozenset({SessionState.WAITING, SessionState.RINGING, SessionState.ACTIVE, SessionState.HELD})
-TALKING = frozenset({SessionState.ACTIVE, SessionState.HELD})
-QUEUEING = frozenset({SessionState.WAITING, SessionState.RINGING})
 _PEOPLE = frozenset(ParticipantRole) - {ParticipantRole.CUSTOMER}
 
 

@@ -1,4 +1,4 @@
-"""The database: who and what exists, and what happened, as typed rows out of SQLAlchemy Core.
+"""The database: people, kiosks, branches, sessions and journals, as typed rows over SQLAlchemy Core.
 
 :class:`Store` opens it, brings its schema up to date and holds one repository for each noun. SQLite (WAL,
 ``synchronous=FULL``) is the default and needs nothing. Everything here raises :class:`link.protocol.errors.Unavailable`

@@ -100,7 +100,7 @@ class Services:
         return await self._find(tables.service.c.active)
 
     async def set_active(self, service: str, active: bool) -> None:
-        """Offer the service again, or no more."""
+        """Offer the service again, or stop offering it."""
         async with self._database.write() as connection:
             await connection.execute(update(tables.service).where(tables.service.c.id == service).values(active=active))
 

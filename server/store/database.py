@@ -84,7 +84,7 @@ class Database:
                         yield connection
 
     async def forget(self) -> None:
-        """Empty SQLite's write-ahead log, so that overwritten values are not in it any more either.
+        """Truncate SQLite's write-ahead log, so that overwritten values are gone from it as well.
 
         Raises:
             Unavailable: somebody read all the time; call it again.
@@ -129,7 +129,7 @@ class _failures:  # noqa: N801 - reads as a statement
         if isinstance(error, IntegrityError):
             return
         if isinstance(error, DBAPIError | PoolTimeout | sqlite3.Error | OSError):
-            # Per call this is information: that it is so is a warning of `server.calls.readiness`, once.
+            # Logged as information each time; `server.calls.readiness` logs one warning for the condition.
             log.info("database unavailable", error=type(error).__name__, reason=_reason(error))
             raise Unavailable("the database is not available") from error
 
@@ -150,7 +150,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _text(raw: bytes) -> str:
-    # Bytes that are no UTF-8, which only others can have written, spoil their row and not every query that meets it.
+    # Text that is not UTF-8 (only other programs can have written it) makes its own row invalid, not the whole query.
     return raw.decode("utf-8", "replace")
 
 

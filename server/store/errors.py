@@ -1,7 +1,7 @@
-"""What can be wrong with a change of the store, beside the database itself."""
+"""Errors of changes that the database's contents do not allow."""
 
 from __future__ import annotations
 
 
 class Conflict(Exception):
-    """The change contradicts what is there: a name that is taken, a row that does not exist. The message says which."""
+    """The change conflicts with existing rows: a name is taken, or a row does not exist. The message says which."""

@@ -1,4 +1,4 @@
-"""Kiosks, their public keys, and the one-time codes by which they bring them."""
+"""Kiosks, their public keys, and their one-time enrolment codes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Kiosk:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolment:
+class EnrolmentCode:
     """A one-time code as kept: found by its `selector`, proved by the hash of its secret."""
 
     selector: str
@@ -95,7 +95,7 @@ class Kiosks:
             )
             await _end_codes(connection, kiosk, now)
 
-    async def add_enrolment(self, enrolment: Enrolment) -> None:
+    async def add_enrolment(self, enrolment: EnrolmentCode) -> None:
         """Keep a new code; codes given out earlier for the same kiosk end."""
         table = tables.enrolment
         values = {
@@ -118,7 +118,7 @@ class Kiosks:
                 await connection.execute(select(table.c.kiosk).where(table.c.selector == selector))
             ).first() is not None
 
-    async def try_enrolment(self, selector: str) -> Enrolment | None:
+    async def try_enrolment(self, selector: str) -> EnrolmentCode | None:
         """Take one try of the code with this selector and return it as it was before; None when there is none."""
         table = tables.enrolment
         async with self._database.write() as connection:
@@ -127,7 +127,7 @@ class Kiosks:
                 return None
             left = max(0, row["tries_left"] - 1)
             await connection.execute(update(table).where(table.c.selector == selector).values(tries_left=left))
-        return Enrolment(
+        return EnrolmentCode(
             selector, row["kiosk"], row["secret_hash"], row["expires_us"], row["tries_left"], row["used_us"] is not None
         )
 

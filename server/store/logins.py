@@ -1,4 +1,4 @@
-"""Login sessions, and the list of changes of access that other processes and live connections must learn of."""
+"""Login sessions, and the log of revocations for other processes and live connections."""
 
 from __future__ import annotations
 

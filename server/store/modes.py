@@ -1,4 +1,4 @@
-"""Who on this machine may read what the server keeps: its own account and nobody else, whatever the umask was."""
+"""File modes: only the server's own account may read its files, whatever the umask was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People who log in: who they are, what they speak and know, and which role they have in which branch."""
+"""People who log in: names, languages, skills, and roles by branch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERY_BRANCH = "*"
 
 
 class Role(StrEnum):
-    """What a person may be. Each grant of a role is bound to one branch or to all of them."""
+    """Roles of people. Each grant of a role is bound to one branch or to all of them."""
 
     SPECIALIST = "specialist"
     GUIDE = "guide"
@@ -131,7 +131,7 @@ class People:
         await self._update(person, password_hash=password_hash)
 
     async def set_active(self, person: str, active: bool) -> None:
-        """Let the person log in again, or no more."""
+        """Block the person's logins, or allow them again."""
         await self._update(person, active=active)
 
     async def set_profile(

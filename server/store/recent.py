@@ -1,4 +1,4 @@
-"""What many ask for at once and seldom changes: read once for all of them, and kept for a moment."""
+"""A cache for rows that are read often and seldom change: one read for all requests within a moment."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ROWS = 200
 
 
 class Projection(TypedDict, total=False):
-    """What changed in a session's row. The first one must hold everything up to `requested_us`."""
+    """Changes to a session's row. The first one must hold everything up to `requested_us`."""
 
     state: str
     kiosk: str
@@ -70,7 +70,7 @@ _COLUMNS = [tables.session.c[name] for name in SessionRow.__slots__]
 
 @dataclass(frozen=True, slots=True)
 class SessionQuery:
-    """What to search for; None leaves a thing open. `branches` also holds who asks to what they may see.
+    """The filters of a search; None: no filter. `branches` also limits the result to what the requester may see.
 
     `since_us` is included, `until_us` is not. `specialist` is anyone who answered, not only the last. `text` is looked
     for in the id and the names, also of every specialist.

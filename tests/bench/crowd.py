@@ -19,7 +19,7 @@ import structlog
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk_client.agent.identity import Enrolment, Identity
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment
 from link.protocol import codec
 from link.protocol.frames import Ack, Bye, Ping, Pong
 from link.protocol.server import ServerMessage
@@ -76,7 +76,7 @@ class Kiosk(Client):
 
     def __init__(self, number: int, url: str, tls: ssl.SSLContext, tally: Tally, turn: asyncio.Semaphore) -> None:
         self._turn = turn
-        self._device = Identity(Enrolment(url, f"k{number}"), key_of(number))
+        self._device = DeviceIdentity(Enrolment(url, f"k{number}"), key_of(number))
         self._tally = tally
         self._sent: dict[int, float] = {}
         super().__init__(url, headers=self._prove, on_message=self._hear, on_state=self._counted_state, tls=tls)

@@ -20,7 +20,7 @@ def test_every_check_answers_with_a_sentence() -> None:
 
 def test_the_environment_of_the_tests_is_as_locked() -> None:
     assert doctor.check_python().outcome is Outcome.READY
-    assert doctor.check_packages() == doctor.Finding(Outcome.READY, doctor.check_packages().text)
+    assert doctor.check_packages() == doctor.DoctorFinding(Outcome.READY, doctor.check_packages().text)
     assert doctor.check_media_stack().outcome is Outcome.READY
 
 
@@ -62,11 +62,11 @@ def test_a_driver_that_does_not_start_is_a_note_with_its_cause(monkeypatch: pyte
 def test_what_is_needed_decides_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    note = doctor.Finding(Outcome.ADVICE, "A note.")
+    note = doctor.DoctorFinding(Outcome.ADVICE, "A note.")
     monkeypatch.setattr(doctor, "CHECKS", (lambda: note,))
     assert doctor.main() == 0
     assert "note  A note." in capsys.readouterr().out
-    monkeypatch.setattr(doctor, "CHECKS", (lambda: note, lambda: doctor.Finding(Outcome.MISSING, "A lack.")))
+    monkeypatch.setattr(doctor, "CHECKS", (lambda: note, lambda: doctor.DoctorFinding(Outcome.MISSING, "A lack.")))
     assert doctor.main() == 1
     assert "MISSING  A lack." in capsys.readouterr().out
 

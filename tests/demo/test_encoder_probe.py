@@ -6,37 +6,37 @@ import pytest
 
 from demo import encoder_probe
 from demo.browser import inbound, open_browser
-from demo.encoder_probe import LEAST_FPS, MOST_BUSY, Machine, measure
+from demo.encoder_probe import LEAST_FPS, MOST_BUSY, EncoderProbe, measure
 from demo.synthetic_media import LARGE, SMALL, prepare
 
 
 @pytest.mark.parametrize(
     ("machine", "picture"),
     [
-        (Machine(30.0, 200.0, 0.5), LARGE),
-        (Machine(LEAST_FPS, 200.0, MOST_BUSY), LARGE),
-        (Machine(LEAST_FPS - 0.1, 200.0, 0.5), SMALL),
-        (Machine(30.0, 200.0, MOST_BUSY + 0.01), SMALL),
-        (Machine(30.0, 200.0, None), LARGE),
-        (Machine(12.0, 200.0, None), SMALL),
+        (EncoderProbe(30.0, 200.0, 0.5), LARGE),
+        (EncoderProbe(LEAST_FPS, 200.0, MOST_BUSY), LARGE),
+        (EncoderProbe(LEAST_FPS - 0.1, 200.0, 0.5), SMALL),
+        (EncoderProbe(30.0, 200.0, MOST_BUSY + 0.01), SMALL),
+        (EncoderProbe(30.0, 200.0, None), LARGE),
+        (EncoderProbe(12.0, 200.0, None), SMALL),
     ],
 )
-def test_the_large_picture_is_for_machines_with_room(machine: Machine, picture: tuple[int, int]) -> None:
+def test_the_large_picture_is_for_machines_with_room(machine: EncoderProbe, picture: tuple[int, int]) -> None:
     assert machine.picture == picture
     assert ("a call needs" in machine.why()) is (picture == SMALL)
 
 
 def test_the_reason_gives_figures() -> None:
-    text = Machine(17.4, 900.0, 0.982).why()
+    text = EncoderProbe(17.4, 900.0, 0.982).why()
     assert "17 pictures of 1280x720 a second" in text
     assert "98%" in text
-    assert "cores" not in Machine(17.4, 900.0, None).why()
+    assert "cores" not in EncoderProbe(17.4, 900.0, None).why()
 
 
 def test_slowness_is_never_below_one() -> None:
     usual = encoder_probe.USUAL_START_MS
-    assert Machine(30.0, usual / 3, 0.5).slowness == 1.0
-    assert Machine(30.0, usual * 3, 0.5).slowness == 3.0
+    assert EncoderProbe(30.0, usual / 3, 0.5).slowness == 1.0
+    assert EncoderProbe(30.0, usual * 3, 0.5).slowness == 3.0
 
 
 def test_busy_is_what_is_neither_idle_nor_waiting_for_a_disk() -> None:

@@ -13,11 +13,11 @@ from demo import synthetic_media
 
 
 @pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> synthetic_media.Media:
+def media(tmp_path_factory: pytest.TempPathFactory) -> synthetic_media.SyntheticMedia:
     return synthetic_media.prepare(tmp_path_factory.mktemp("media"))
 
 
-def test_the_pictures_move_and_last_a_whole_loop(media: synthetic_media.Media) -> None:
+def test_the_pictures_move_and_last_a_whole_loop(media: synthetic_media.SyntheticMedia) -> None:
     for path in (media.customer_video, media.specialist_video):
         with av.open(str(path), format="mjpeg") as container:
             frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
@@ -29,7 +29,7 @@ def test_the_pictures_move_and_last_a_whole_loop(media: synthetic_media.Media) -
         assert seam < 3, "the loop has no jump"
 
 
-def test_the_small_pictures_are_the_same_ones(media: synthetic_media.Media) -> None:
+def test_the_small_pictures_are_the_same_ones(media: synthetic_media.SyntheticMedia) -> None:
     for large, small in (
         (media.customer_video, media.small.customer_video),
         (media.specialist_video, media.small.specialist_video),
@@ -48,7 +48,7 @@ def test_the_small_pictures_are_the_same_ones(media: synthetic_media.Media) -> N
     assert media.small.documents == media.documents
 
 
-def test_the_voices_can_be_heard(media: synthetic_media.Media) -> None:
+def test_the_voices_can_be_heard(media: synthetic_media.SyntheticMedia) -> None:
     for path in (media.customer_audio, media.specialist_audio):
         with wave.open(str(path)) as file:
             assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 48000)
@@ -68,7 +68,7 @@ def test_a_voice_is_made_without_a_speech_program(monkeypatch: pytest.MonkeyPatc
     assert loudness.max() > 10 * (loudness.min() + 1), "syllables with pauses, not a tone"
 
 
-def test_the_documents_are_large_photographs(media: synthetic_media.Media) -> None:
+def test_the_documents_are_large_photographs(media: synthetic_media.SyntheticMedia) -> None:
     documents = sorted(media.documents.iterdir())
     assert len(documents) == 2
     for document in documents:
@@ -77,7 +77,7 @@ def test_the_documents_are_large_photographs(media: synthetic_media.Media) -> No
             assert image.size == (2592, 1944)
 
 
-def test_made_files_are_kept(media: synthetic_media.Media) -> None:
+def test_made_files_are_kept(media: synthetic_media.SyntheticMedia) -> None:
     folder = media.documents.parent
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert synthetic_media.prepare(Path(folder)) == media

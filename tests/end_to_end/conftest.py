@@ -23,7 +23,7 @@ from demo.browser import CONSOLE_SCREEN, KIOSK_SCREEN, first_frame_at, launched,
 from demo.fixtures import SPECIALIST, SUPERVISOR
 from demo.page_objects import ConsolePage, KioskPage, LibraryPage, log_in
 from demo.processes import ROOT, Stack, free_port, running
-from demo.synthetic_media import Media, prepare
+from demo.synthetic_media import SyntheticMedia, prepare
 from server.journal import Journal
 from server.store import Store
 from tests.end_to_end.wire import Wire
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def media() -> Media:
+def media() -> SyntheticMedia:
     """Moving pictures, voices and documents, made once on this machine."""
     return prepare(ROOT / ".cache" / "demo")
 
@@ -65,7 +65,7 @@ class Browsers:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browsers(media: Media) -> AsyncIterator[Browsers]:
+async def browsers(media: SyntheticMedia) -> AsyncIterator[Browsers]:
     async with (
         launched(video=media.small.customer_video, audio=media.customer_audio) as customer,
         launched(video=media.small.specialist_video, audio=media.specialist_audio) as specialist,
@@ -122,7 +122,9 @@ async def template(tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stack(tmp_path: Path, template: Stack, media: Media, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+async def stack(
+    tmp_path: Path, template: Stack, media: SyntheticMedia, request: pytest.FixtureRequest
+) -> AsyncIterator[Stack]:
     """Server and kiosk client on free ports, with demonstration data in a directory of their own."""
     shutil.copytree(template.data, tmp_path / "data")
     marker = request.node.get_closest_marker("server_options")

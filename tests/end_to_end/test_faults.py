@@ -16,7 +16,7 @@ from demo.fixtures import SPECIALIST
 from demo.page_objects import ConsolePage, KioskPage
 from demo.processes import Stack
 from demo.report import CONTINUOUS
-from demo.synthetic_media import Media
+from demo.synthetic_media import SyntheticMedia
 from tests.big import big
 from tests.end_to_end.conftest import Browsers, Faces, both_faces
 from tests.machine import allow, slower
@@ -157,7 +157,7 @@ async def test_two_kiosk_pages_do_not_share_a_call(call: Faces) -> None:
 
 
 async def test_a_crashed_browser_of_the_specialist_is_not_waited_for_long(
-    stack: Stack, browsers: Browsers, media: Media
+    stack: Stack, browsers: Browsers, media: SyntheticMedia
 ) -> None:
     """Noticed at once, because the dead process's connection ends; back at the head of the queue 8 s later."""
     async with (

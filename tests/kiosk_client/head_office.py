@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kiosk_client.agent.identity import Enrolment, Identity
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment
 from link.protocol import client as c
 from link.protocol import server as s
 from link.protocol.errors import NotFound, VisavisError, WrongState
@@ -360,8 +360,8 @@ async def opened(office: HeadOffice) -> AsyncIterator[str]:
         await server.close()
 
 
-def enrolled(office: HeadOffice, address: str) -> Identity:
+def enrolled(office: HeadOffice, address: str) -> DeviceIdentity:
     """An identity that `office` knows."""
     key = Ed25519PrivateKey.generate()
     office.public_key = key.public_key()
-    return Identity(Enrolment(address, KIOSK, "滨江 1 号机"), key)
+    return DeviceIdentity(Enrolment(address, KIOSK, "滨江 1 号机"), key)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
-from kiosk_client.config import Config, ConfigError, add_flags, load, server_url
+from kiosk_client.config import Config, add_flags, load, server_url
+from link.options import ConfigError, path, truth
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "kiosk.md"
 
 
-def parse(*flags: str) -> argparse.Namespace:
+def parse(*flags: str) -> dict[str, object]:
     parser = argparse.ArgumentParser()
     add_flags(parser)
-    return parser.parse_args(flags)
+    return vars(parser.parse_args(flags))
 
 
 def test_defaults_need_nothing() -> None:
@@ -72,10 +74,17 @@ def test_servers_that_may_not(url: str) -> None:
         server_url(url)
 
 
-def test_every_option_is_documented() -> None:
-    text = DOCS.read_text("utf-8")
-    missing = [field.name for field in dataclasses.fields(Config) if f"`{field.name}`" not in text]
-    assert not missing
+def test_every_option_has_its_line_in_the_document() -> None:
+    lines = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", DOCS.read_text("utf-8"), re.MULTILINE)
+    written = {"data": "~/.local/share/visavis-kiosk", "loopback": "false", "picture": "1280x720"}
+    expected = []
+    for field in dataclasses.fields(Config):
+        default = "–" if field.default in (None, "", ()) else f"`{written.get(field.name, field.default)}`"
+        expected.append((field.name, default, field.metadata["help"]))
+    assert lines == expected
+    assert Config().data == path(written["data"])
+    assert Config().loopback is truth(written["loopback"])
+    assert load(parse("--picture", written["picture"]), {}) == Config()
 
 
 def test_networks_of_the_servers_media(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from link.options import ConfigError
 from link.protocol.values import IceServer
 from server.blobs.suite import SUITES
 from server.config import SUITES as CONFIGURED_SUITES
-from server.config import Config, ConfigError, add_flags, load, options
+from server.config import Config, add_flags, load, options
+from server.session.graces import Graces
 
 DOCS = Path(__file__).parents[2] / "docs" / "operate.md"
 
@@ -104,3 +106,13 @@ def test_the_rest_lies_in_the_data_directory() -> None:
 def test_the_configuration_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().port = 1  # type: ignore[misc]
+
+
+def test_the_machine_waits_by_default_as_the_configuration_says() -> None:
+    config, graces = Config(), Graces()
+    assert (graces.ring, graces.specialist_lost, graces.kiosk_lost, graces.close) == (
+        config.ring_s,
+        config.specialist_grace_s,
+        config.kiosk_grace_s,
+        config.closing_s,
+    )

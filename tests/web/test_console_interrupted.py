@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from link.protocol import client as c
-from link.protocol.values import Document, DocumentState, Network, Quality, SessionState
+from link.protocol.values import Document, DocumentState, Network, NetworkQuality, SessionState
 from tests.big import big
 from tests.machine import allow
 from tests.web.audit import COUNT, SPEAK, faults_everywhere
@@ -18,8 +18,8 @@ from tests.web.desk_server import Desk
 
 pytestmark = pytest.mark.chromium
 
-WEAK = Network("kiosk", Quality.WEAK, "bandwidth")
-POOR = Network("specialist", Quality.BAD, "loss")
+WEAK = Network("kiosk", NetworkQuality.WEAK, "bandwidth")
+POOR = Network("specialist", NetworkQuality.BAD, "loss")
 DOCUMENT = Document("document-0", "identity_card", DocumentState.STORED)
 DESKTOPS = ((1280, 720), (1440, 900), (1920, 1080))
 ZOOMED = (640, 360)  # a laptop of 1280 by 720 at 200 %
@@ -49,7 +49,7 @@ async def test_nothing_is_called_good_beside_a_picture_that_stands(tmp_path: Pat
         await expect(quality).to_contain_text("Checking the customer's connection…")
         assert time.monotonic() - begun < allow(2.4), "before the server says so"
         await expect(recording).to_have_text("Checking the connection…")
-        desk.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        desk.update(network=[Network("kiosk", NetworkQuality.BAD, "silent")])
         await expect(quality).to_contain_text("Customer's network is poor: nothing arrives")
         await expect(recording).to_contain_text("3 tracks")
         desk.update(kiosk_connected=False, network=[])

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from demo.browser import received
 from link.protocol import client as c
 from link.protocol import server as s
-from link.protocol.values import Network, Quality
+from link.protocol.values import Network, NetworkQuality
 from link.rtc.quality import Reason
 from tests.big import big
 from tests.web.audit import COUNT, faults, faults_everywhere
@@ -27,11 +27,12 @@ async def test_whose_network_is_weak_and_why_is_said(tmp_path: Path) -> None:
         await into_call(desk, page)
         quality = page.locator(".quality")
         await expect(quality).to_contain_text("Good connection", timeout=30_000)
-        desk.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        desk.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss")])
         await expect(quality).to_contain_text("Customer's network is weak: packets are lost")
         await expect(quality).to_contain_text("the sound goes first")
         await expect(page.get_by_role("group", name="Network").get_by_role("status")).to_contain_text("weak")
-        desk.update(network=[Network("kiosk", Quality.WEAK, "loss"), Network("specialist", Quality.BAD, "bandwidth")])
+        bad = Network("specialist", NetworkQuality.BAD, "bandwidth")
+        desk.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss"), bad])
         await expect(quality).to_contain_text("Your network is poor: little bandwidth")
         await expect(quality).to_contain_text("reconnects by itself")
         assert await faults_everywhere(page) == []
@@ -122,7 +123,7 @@ async def test_only_what_can_be_recorded_is_counted(tmp_path: Path) -> None:
         await into_call(desk, page)
         status = page.locator(".topbar-call [role=status]")
         await expect(status).to_contain_text("5 tracks")
-        desk.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        desk.update(network=[Network("kiosk", NetworkQuality.BAD, "silent")])
         await expect(status).to_contain_text("3 tracks")  # the customer's page goes another way
         desk.update(kiosk_connected=False)
         await expect(status).to_contain_text("2 tracks")
@@ -156,18 +157,18 @@ async def test_every_reason_has_its_sentence_and_is_said_once(tmp_path: Path) ->
             said: set[str] = set()
             for participant, quality, reason in product(("kiosk", "specialist"), ("weak", "bad"), Reason):
                 before = await status.inner_text()
-                desk.update(network=[Network(participant, Quality(quality), str(reason))])
+                desk.update(network=[Network(participant, NetworkQuality(quality), str(reason))])
                 await expect(status).not_to_have_text(before, use_inner_text=True)
                 said.add(text := await status.inner_text())
                 assert str(reason) not in text or (english and reason in ("delay", "bandwidth")), "no code is read"
                 assert await status.locator("p").count() == 2
             assert len(said) == 16, "each says whose, how bad, and why"
             await languages.click()
-        desk.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        desk.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss")])
         await expect(status).to_contain_text("packets are lost")
         await page.evaluate(COUNT, ".quality [role=status]")
         for number in range(4):
-            desk.update(network=[Network("kiosk", Quality.WEAK, "loss")], note=f"{number}")
+            desk.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss")], note=f"{number}")
             desk.customer_says(f"line {number}")
             await expect(page.locator("console-chat .line")).to_have_count(number + 1)
         await page.wait_for_timeout(2200)  # the figures are read anew meanwhile

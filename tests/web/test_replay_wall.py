@@ -49,7 +49,7 @@ ESCAPES = """async ([batches, kind]) => {
   const { Stage } = await import("/static/src/cobrowse/stage.js");
   const { CobrowseTrack } = await import("/static/src/library/cobrowse-track.js");
   const { CobrowseView } = await import("/static/src/cobrowse/view.js");
-  const { Clock } = await import("/static/src/library/clock.js");
+  const { PlaybackClock } = await import("/static/src/library/clock.js");
   const box = document.createElement("div");
   Object.assign(box.style, { position: "fixed", inset: "0", background: "white", zIndex: 99 });
   document.body.append(box);
@@ -60,7 +60,7 @@ ESCAPES = """async ([batches, kind]) => {
     window.stage = view.stage;
   } else {
     const segments = [{ index: 0, start_ms: 0, end_ms: 2000, keyframe: true, recovered: false }];
-    window.clock = new Clock();
+    window.clock = new PlaybackClock();
     window.clock.length = 2000;
     window.clock.seek(1500);
     const track = new CobrowseTrack("s", { name: "cobrowse", kind: "cobrowse", segments, gaps: [] }, window.clock, box);

@@ -24,14 +24,14 @@ SEGMENTS = 300
 """Of two seconds each; every 60th begins with a full picture."""
 TRACK = """async (count) => {
   const { CobrowseTrack } = await import("/static/src/library/cobrowse-track.js");
-  const { Clock } = await import("/static/src/library/clock.js");
+  const { PlaybackClock } = await import("/static/src/library/clock.js");
   const segments = Array.from({ length: count }, (_, index) => (
     { index, start_ms: index * 2000, end_ms: index * 2000 + 2000, keyframe: index % 60 === 0, recovered: false }
   ));
   const box = document.createElement("div");
   Object.assign(box.style, { position: "fixed", inset: "0", background: "white", zIndex: 99 });
   document.body.append(box);
-  window.clock = new Clock();
+  window.clock = new PlaybackClock();
   window.clock.length = count * 2000;
   window.track = new CobrowseTrack("s", { name: "cobrowse", kind: "cobrowse", segments, gaps: [] }, window.clock, box);
   setInterval(() => window.track.tick(), 50);

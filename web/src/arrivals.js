@@ -1,5 +1,5 @@
-// Whether anything still arrives of the far end of a call. The server needs two seconds to be sure of a loss; a picture that stands
-// is seen sooner, and nothing on the page may call that good.
+// Whether media still arrives from the far end of a call. The server needs two seconds to be sure of a loss; people see a frozen
+// picture sooner, and the page must not call that good meanwhile.
 
 /** @typedef {import("./media/peer.js").Peer} Peer */
 
@@ -8,11 +8,11 @@ const STANDING_MS = 1200;
 /** The far end's voice and picture, by their place among the lines of a peer. */
 const LINES = [0, 1];
 
-/** `standing` is true when what flowed has stopped for over a second; false while nothing ever flowed. */
+/** `standing` is true when media has stopped for over a second; false while none has ever arrived. */
 export class Arrivals {
   standing = false;
   /** @type {Peer | null} */ #peer = null;
-  /** @type {Peer | null} The last one, whose count goes on after a hold. */ #before = null;
+  /** @type {Peer | null} The last peer; its counters go on after a hold. */ #before = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
   #packets = -1;
   #flowing = false;
@@ -24,7 +24,7 @@ export class Arrivals {
     this.changed = changed;
   }
 
-  /** Look at this peer from now on, or at none: on hold nothing is expected. @param {Peer | null} peer */
+  /** Watch this peer from now on, or none: on hold no media is expected. @param {Peer | null} peer */
   watch(peer) {
     if (peer === this.#peer) return;
     this.#peer = peer;
@@ -41,7 +41,7 @@ export class Arrivals {
     const packets = await arrived(peer);
     if (peer !== this.#peer || packets === null) return;
     const now = performance.now();
-    // A page that was asleep has missed nothing: it did not look.
+    // A page that was suspended did not sample; that is no silence.
     const slept = now - this.#lookedAt > 3 * LOOK_MS;
     this.#lookedAt = now;
     if (packets !== this.#packets || slept) {

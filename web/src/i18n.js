@@ -105,13 +105,6 @@ export function formatDuration(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** The time of day in the page's language. @param {Date | number} moment a date or milliseconds since the epoch */
-export function formatTime(moment) {
-  return new Intl.DateTimeFormat(current, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(
-    moment,
-  );
-}
-
 /** Date and time of day in the page's language. @param {Date | number} moment a date or milliseconds since the epoch */
 export function formatDateTime(moment) {
   return new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "short" }).format(moment);

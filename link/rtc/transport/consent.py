@@ -18,7 +18,7 @@ MAX_ASKED_CHECKS: Final = 32
 _ID = slice(8, 20)
 
 
-class Answer(NamedTuple):
+class CheckAnswer(NamedTuple):
     """What an answer tells: the round trip in seconds, and the address under which the far end sees us, if it says."""
 
     rtt: float
@@ -43,7 +43,7 @@ class ConsentChecks:
         """Whether this datagram says that it is the answer to one of these checks."""
         return data[:2] == b"\x01\x01" and data[_ID] in self._asked
 
-    def take(self, data: bytes, source: Address, password: str, now: float) -> Answer | None:
+    def take(self, data: bytes, source: Address, password: str, now: float) -> CheckAnswer | None:
         """The answer in a datagram that `concerns` these checks; None if it does not count. Counts once."""
         target, asked_at = self._asked[data[_ID]]
         if source != target:
@@ -56,4 +56,4 @@ class ConsentChecks:
             return None
         del self._asked[data[_ID]]
         mapped = message.attributes.get("XOR-MAPPED-ADDRESS")
-        return Answer(now - asked_at, mapped)
+        return CheckAnswer(now - asked_at, mapped)

@@ -29,7 +29,7 @@ from link.rtc.transport.srtp import SrtpBuffer
 from link.rtc.transport.stun_filter import StunFilter
 from link.rtc.transport.turn_address import parse_url
 from link.rtc.transport.turn_allocation import TurnAllocation
-from link.rtc.transport.turn_framing import RelayUnavailable, Server
+from link.rtc.transport.turn_framing import IceServerUrl, RelayUnavailable
 from link.rtc.transport.udp_batch import Inbox, Outbox
 from link.rtc.transport.udp_socket import UdpSocket
 from link.rtc.wire.sdp import Candidate
@@ -71,7 +71,7 @@ class IceDtlsTransport:
     def __init__(
         self,
         name: str,
-        servers: Sequence[Server],
+        servers: Sequence[IceServerUrl],
         *,
         loopback: bool,
         relay_only: bool = False,
@@ -276,7 +276,7 @@ class IceDtlsTransport:
             log.info("STUN server did not help", leg=self._name, error=type(error).__name__)
             return None
 
-    async def _relayed(self, server: Server) -> IceCandidate | RelayUnavailable:
+    async def _relayed(self, server: IceServerUrl) -> IceCandidate | RelayUnavailable:
         """A relayed address; or why there is none."""
         protocol = self._protocol()
 

@@ -6,8 +6,9 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from link.options import IpNetwork
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FIRST_PORT: Final = 1024
 """Below lie the system ports (RFC 6335 section 6); no media socket is there. docs/media.md (Network)."""
@@ -55,7 +56,7 @@ class PermittedAddresses:
     """What a far end's addresses may be. `allows` never raises."""
 
     def __init__(
-        self, networks: Sequence[Network] = (), *, loopback: bool = False, services: Iterable[int] = ()
+        self, networks: Sequence[IpNetwork] = (), *, loopback: bool = False, services: Iterable[int] = ()
     ) -> None:
         """`networks`: nowhere else; empty for anywhere but loopback, unless that is allowed by `loopback`.
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-import weakref
 from typing import Final, Protocol
 
 import structlog
+
+from link.per_loop import PerLoop
 
 log = structlog.get_logger()
 
@@ -36,8 +37,7 @@ class Member(Protocol):
 class Ticker:
     """Calls its members every 100 ms, and those in a hurry every 20 ms; runs only while it has members."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._members: dict[Member, None] = {}
         self._hurried: dict[Member, None] = {}
         self._slow: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class Ticker:
     def add(self, member: Member) -> None:
         self._members[member] = None
         if self._slow is None:
-            self._slow = self._loop.call_later(TICK_EVERY_S, self._run_slow)
+            self._slow = asyncio.get_running_loop().call_later(TICK_EVERY_S, self._run_slow)
 
     def remove(self, member: Member) -> None:
         self._members.pop(member, None)
@@ -59,11 +59,11 @@ class Ticker:
     def hurry(self, member: Member) -> None:
         self._hurried[member] = None
         if self._fast is None:
-            self._fast = self._loop.call_later(HURRY_EVERY_S, self._run_fast)
+            self._fast = asyncio.get_running_loop().call_later(HURRY_EVERY_S, self._run_fast)
 
     def _run_slow(self) -> None:
         turns = max(1, -(-len(self._members) // TOGETHER_MEMBERS))
-        self._slow = self._loop.call_later(TICK_EVERY_S / turns, self._run_slow)
+        self._slow = asyncio.get_running_loop().call_later(TICK_EVERY_S / turns, self._run_slow)
         self._turn = (self._turn + 1) % turns
         now = time.monotonic()
         for member in tuple(self._members)[self._turn :: turns]:
@@ -84,16 +84,8 @@ class Ticker:
             if not again:
                 self._hurried.pop(member, None)
         if self._hurried:
-            self._fast = self._loop.call_later(HURRY_EVERY_S, self._run_fast)
+            self._fast = asyncio.get_running_loop().call_later(HURRY_EVERY_S, self._run_fast)
 
 
-_tickers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker] = weakref.WeakKeyDictionary()
-
-
-def running_ticker() -> Ticker:
-    """The ticker of the running event loop."""
-    loop = asyncio.get_running_loop()
-    ticker = _tickers.get(loop)
-    if ticker is None:
-        ticker = _tickers[loop] = Ticker(loop)
-    return ticker
+running_ticker = PerLoop(Ticker)
+"""The ticker of the running event loop."""

@@ -23,9 +23,9 @@ from link.rtc.transport.turn_framing import (
     HEAD_BYTES,
     HEADER,
     Deframer,
+    IceServerUrl,
     Peeled,
     RelayUnavailable,
-    Server,
     running_outbox,
 )
 from link.rtc.transport.udp_batch import Inbox, Outbox, Target
@@ -61,7 +61,7 @@ _UDP_PROTOCOL_NUMBER: Final = 17 << 24
 """As REQUESTED-TRANSPORT has it, with three bytes of reserve. RFC 8656 section 7.1."""
 
 
-class Channel:
+class TurnChannel:
     """The way to one peer through the relay."""
 
     __slots__ = ("bound", "number", "peer", "retry_at", "waiting")
@@ -83,7 +83,7 @@ class TurnAllocation(asyncio.DatagramTransport):
 
     def __init__(
         self,
-        server: Server,
+        server: IceServerUrl,
         *,
         on_burst: Callable[[Inbox, int, float], list[int]],
         on_datagram: Callable[[bytes, tuple[str, int]], None],
@@ -98,8 +98,8 @@ class TurnAllocation(asyncio.DatagramTransport):
         self._on_burst, self._on_datagram, self._on_lost = on_burst, on_datagram, on_lost
         self._realm, self._nonce, self._key = "", b"", b""
         self._transactions: dict[bytes, stun.Transaction] = {}
-        self._channels: dict[tuple[str, int], Channel] = {}
-        self._numbers: dict[int, Channel] = {}
+        self._channels: dict[tuple[str, int], TurnChannel] = {}
+        self._numbers: dict[int, TurnChannel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: asyncio.Timeout | None = None
         self._confirming = False
@@ -259,13 +259,13 @@ class TurnAllocation(asyncio.DatagramTransport):
 
     # --- channels -----------------------------------------------------------------------------------------------------
 
-    def target(self, peer: tuple[str, int]) -> Channel | None:
+    def target(self, peer: tuple[str, int]) -> TurnChannel | None:
         """The channel to `peer`, for `flush`; made now if there is none. None when there are too many."""
         channel = self._channels.get(peer)
         if channel is None:
             if len(self._channels) >= MAX_CHANNELS:
                 return None
-            channel = Channel(_FIRST_CHANNEL + len(self._channels), peer)
+            channel = TurnChannel(_FIRST_CHANNEL + len(self._channels), peer)
             self._channels[peer] = self._numbers[channel.number] = channel
             self._spawn(self._begin(channel), "binds")
         elif channel.retry_at and asyncio.get_running_loop().time() > channel.retry_at:
@@ -273,7 +273,7 @@ class TurnAllocation(asyncio.DatagramTransport):
             self._spawn(self._begin(channel), "binds")
         return channel
 
-    async def _begin(self, channel: Channel) -> None:
+    async def _begin(self, channel: TurnChannel) -> None:
         try:
             await self._bind(channel)
         except stun.TransactionError as error:
@@ -286,7 +286,7 @@ class TurnAllocation(asyncio.DatagramTransport):
         for data in waiting:
             self.sendto(data, channel.peer)
 
-    async def _bind(self, channel: Channel) -> None:
+    async def _bind(self, channel: TurnChannel) -> None:
         await self._ask(stun.Method.CHANNEL_BIND, {"CHANNEL-NUMBER": channel.number, "XOR-PEER-ADDRESS": channel.peer})
 
     def _spawn(self, work: Any, what: str) -> None:
@@ -319,7 +319,7 @@ class TurnAllocation(asyncio.DatagramTransport):
         """Where packets for `flush` are put."""
         return self._outbox
 
-    def flush(self, channel: Channel, count: int) -> None:
+    def flush(self, channel: TurnChannel, count: int) -> None:
         """Send the first `count` packets of the outbox to the channel's peer."""
         if self._closing or not channel.bound:
             self.dropped += count

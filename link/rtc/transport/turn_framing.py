@@ -6,15 +6,14 @@ The packets of a burst are read and written as on a socket of our own, by the sa
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
-import weakref
 from dataclasses import dataclass
 from typing import Final
 
 from aioice import stun
 
+from link.per_loop import PerLoop
 from link.rtc.transport.udp_batch import Inbox, Outbox, Target
 
 HEAD_BYTES: Final = 4
@@ -27,7 +26,7 @@ class RelayUnavailable(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class IceServerUrl:
     """A STUN or TURN server and what opens it."""
 
     url: str
@@ -121,13 +120,5 @@ class HeadedOutbox(Outbox):
         return count
 
 
-_outboxes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, HeadedOutbox] = weakref.WeakKeyDictionary()
-
-
-def running_outbox() -> HeadedOutbox:
-    """The headed outbox of the running event loop."""
-    loop = asyncio.get_running_loop()
-    outbox = _outboxes.get(loop)
-    if outbox is None:
-        outbox = _outboxes[loop] = HeadedOutbox()
-    return outbox
+running_outbox = PerLoop(HeadedOutbox)
+"""The headed outbox of the running event loop."""

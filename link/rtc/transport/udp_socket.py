@@ -11,12 +11,12 @@ import asyncio
 import select
 import socket
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 
+from link.per_loop import PerLoop
 from link.rtc.transport.udp_batch import Inbox, Outbox, Target
 
 log = structlog.get_logger()
@@ -188,13 +188,5 @@ class Poller:
         self._took = time.monotonic() - begin
 
 
-_pollers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Poller] = weakref.WeakKeyDictionary()
-
-
-def running_poller() -> Poller:
-    """The poller of the running event loop."""
-    loop = asyncio.get_running_loop()
-    poller = _pollers.get(loop)
-    if poller is None:
-        poller = _pollers[loop] = Poller()
-    return poller
+running_poller = PerLoop(Poller)
+"""The poller of the running event loop."""

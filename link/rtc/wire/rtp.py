@@ -168,11 +168,11 @@ class Remb:
 
 
 @dataclass(frozen=True, slots=True)
-class Bye:
+class RtcpBye:
     ssrcs: tuple[int, ...]
 
 
-Rtcp: TypeAlias = SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | Bye
+Rtcp: TypeAlias = SenderReport | ReceiverReport | Nack | KeyframeRequest | Remb | RtcpBye
 
 
 def parse_rtcp(data: bytes) -> list[Rtcp]:
@@ -211,7 +211,7 @@ def _parse_one(kind: int, count: int, body: bytes, items: list[Rtcp]) -> None:
         elif kind == RR_TYPE:
             items.append(ReceiverReport(_WORD.unpack_from(body)[0], _parse_reports(body, 4, count)))
         elif kind == BYE_TYPE:
-            items.append(Bye(struct.unpack_from(f"!{count}I", body)))
+            items.append(RtcpBye(struct.unpack_from(f"!{count}I", body)))
         elif kind == RTPFB_TYPE and count == NACK_FMT:
             asked = sum(len(item.sequences) for item in items if isinstance(item, Nack))
             items.append(Nack(_WORD.unpack_from(body, 4)[0], _parse_nack(body, MAX_NACKED_PACKETS - asked)))

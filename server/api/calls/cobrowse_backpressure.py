@@ -1,4 +1,4 @@
-"""The shared page on its way to one console, no faster than the console takes it."""
+"""Back-pressure for co-browsing: sends a copy of the page no faster than the console acknowledges it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from server.calls.session_cobrowse import MAX_BATCH
 log = structlog.get_logger()
 
 WINDOW_BYTES: Final = 512 * 1024
-"""The page's pieces wait while this much of the stream is not acknowledged: half is left for everything else."""
+"""Pieces wait while this much of the stream is not acknowledged; half of its bound is left for other messages."""
 MAX_PENDING: Final = 2 * MAX_BATCH
 
 
-class Picture:
+class CobrowseBackpressure:
     """Posts what it takes to the channel at once, except pieces of the shared page, which wait for acknowledgements.
 
     At most `MAX_PENDING` UTF-16 units wait. Over that, or when the call is held or over, the rest of the epoch is
@@ -38,7 +38,7 @@ class Picture:
         channel.stream.on_freed = self._flow
 
     def take(self, message: ServerMessage) -> None:
-        """Hand `message` on, now or when its turn comes."""
+        """Post `message` now, or queue it behind earlier pieces."""
         if isinstance(message, CobrowseBatch):
             self._queue(message)
             return

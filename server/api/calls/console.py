@@ -13,7 +13,7 @@ from link.protocol.server import ConsoleConfig, ServerMessage, SessionUpdate
 from link.protocol.values import Face, Presence, Service
 from link.signaling.channel import Channel
 from server.api.calls.client_session import Handle, Party, Reply
-from server.api.calls.cobrowse_backpressure import Picture
+from server.api.calls.cobrowse_backpressure import CobrowseBackpressure
 from server.api.http.app_keys import CONFIG, STORE
 from server.bus import person_topic
 from server.calls.room import Room
@@ -35,7 +35,7 @@ class ConsoleSession(Party):
     def __init__(self, app: web.Application, channel: Channel, person: Person) -> None:
         super().__init__(app, channel, person.id, person_topic(person.id))
         self.person = person
-        self._picture = Picture(channel, self._refresh)
+        self._picture = CobrowseBackpressure(channel, self._refresh)
 
     def room(self, session: str) -> Room:
         return self.rooms.specialists_room(self.person.id, session)

@@ -1,1 +1,1 @@
-"""What every request passes, whatever noun it is about."""
+"""What all requests have in common: middleware, permissions, bodies, cookies, addresses, errors."""

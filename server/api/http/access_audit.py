@@ -1,4 +1,4 @@
-"""What of requests and messages goes into the audit log: evidence that was read, and what was refused to whom."""
+"""Audit rows of requests and messages: evidence that was read, and what was refused to whom."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def refuses(request: web.Request, error: VisavisError, target: str) -> Non
     """
     person, kiosk = request.get(PERSON), request.get(KIOSK)
     actor = f"person:{person.id}" if person else f"kiosk:{kiosk.id}" if kiosk else NOBODY
-    # Somebody known who asks for sessions that are not there, or not theirs, may be guessing.
+    # An authenticated client that asks for sessions that do not exist or are not its own may be guessing ids.
     guessed = isinstance(error, NotFound) and actor != NOBODY and "session" in request.match_info
     if not (guessed or isinstance(error, AUDITED)):
         return
@@ -43,7 +43,7 @@ async def refuses(request: web.Request, error: VisavisError, target: str) -> Non
 
 
 def refuses_message(app: web.Application, face: Face, key: str, kind: str, error: VisavisError) -> None:
-    """A message of a connected client is refused because of what it may not do, or not know of."""
+    """A message of a connected client is refused for lack of permission."""
     if isinstance(error, NotAllowed | NotAuthenticated | NotFound | RateLimited):
         actor = f"{'kiosk' if face is Face.KIOSK else 'person'}:{key}"
         app[TALLY].refuse_soon(actor, actor, error.code, f"{face} {kind}")

@@ -1,4 +1,4 @@
-"""The application's parts by key: what `server.app` opens at start and handlers, rooms and recording use.
+"""Application keys (aiohttp `AppKey`) of everything that `server.app` opens at start.
 
 Only types are imported here, so that every floor may use the keys.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from server.blobs.vault import Vault
     from server.bus import Bus
     from server.calls.ice_servers import IceServers
-    from server.calls.readiness import Condition
+    from server.calls.readiness import Readiness
     from server.calls.registry import Registry
     from server.config import Config
     from server.documents import DocumentStore
@@ -47,4 +47,4 @@ PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")
-CONDITION: web.AppKey[Condition] = web.AppKey("condition")
+READINESS: web.AppKey[Readiness] = web.AppKey("readiness")

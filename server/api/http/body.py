@@ -15,7 +15,7 @@ from link.tasks import cancel, spawn
 from server.api.http.routes import ENDED
 
 SMALL_S: Final = 10.0
-"""Within which a body of a few kilobytes must have come."""
+"""Seconds within which a body of a few kilobytes must have arrived."""
 
 
 async def read_body(request: web.Request, limit: int, *, within_s: float | None = None) -> bytes:
@@ -37,7 +37,7 @@ async def read_body(request: web.Request, limit: int, *, within_s: float | None 
 async def hand_on(
     request: web.Request, limit: int, take: Callable[[bytes], Awaitable[None]], *, within_s: float
 ) -> None:
-    """Give the body to `take` piece by piece, no faster than it takes them.
+    """Pass the body to `take` chunk by chunk, waiting for each.
 
     Raises:
         TooLarge: it has, or says that it has, more than `limit` bytes; `take` had at most that.
@@ -58,7 +58,7 @@ async def hand_on(
     except web.RequestPayloadError as error:
         raise BadMessage("the body cannot be read") from error
     except (ConnectionError, RuntimeError) as error:
-        # aiohttp says RuntimeError where the connection went while nobody read.
+        # aiohttp raises RuntimeError when the connection was lost while nobody read.
         if request.transport is not None:
             raise
         raise Unavailable("the client has gone") from error

@@ -1,4 +1,4 @@
-"""The address that a request comes from, as attempts are counted and logins are audited."""
+"""The client's address behind proxies, for rate limits and the audit log."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 
 from aiohttp import hdrs, web
 
+from link.options import IpNetwork
 from server.api.http.app_keys import CONFIG
-from server.config import Config, Network
+from server.config import Config
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -19,13 +20,13 @@ def address(request: web.Request) -> str:
     return counted(client(request.remote or "", forwarded, request.app[CONFIG].trusted_proxies))
 
 
-def counted_at_the_door(config: Config, peer: str) -> str | None:
-    """What a connection from `peer` counts for; None for a trusted proxy, which stands for everybody behind it."""
+def connection_source(config: Config, peer: str) -> str | None:
+    """The address that a connection from `peer` counts for; None for a trusted proxy, which is not limited."""
     return None if _is_trusted(peer, config.trusted_proxies) else counted(peer)
 
 
-def client(peer: str, forwarded: Iterable[str], trusted: Collection[Network]) -> str:
-    """The last hop that is not a trusted proxy: only what a trusted proxy says it was asked by is believed.
+def client(peer: str, forwarded: Iterable[str], trusted: Collection[IpNetwork]) -> str:
+    """The last hop that is not a trusted proxy: X-Forwarded-For is believed only where a trusted proxy added to it.
 
     `forwarded` are the values of X-Forwarded-For. A hop that is no address ends the search: the proxy that said so is
     then the client.
@@ -50,7 +51,7 @@ def counted(text: str) -> str:
     return str(parsed)
 
 
-def _is_trusted(text: str, trusted: Collection[Network]) -> bool:
+def _is_trusted(text: str, trusted: Collection[IpNetwork]) -> bool:
     parsed = _parse(text)
     return parsed is not None and any(parsed in network for network in trusted)
 

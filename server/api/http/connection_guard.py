@@ -1,8 +1,8 @@
-"""Who may stand at the door: connections are bounded by address and in all, and who asks for nothing does not stay.
+"""Bounds on TCP connections, by address and in total; connections that send no request are closed.
 
-Each costs a file descriptor, of which calls, recordings and the database need some: they are kept back. aiohttp bounds
-neither the number of connections nor the TLS handshake of its sites nor the wait for the first request (RFC 9110
-§15.5.9 names the right to give up).
+Each connection costs a file descriptor; a share of them is reserved for calls, recordings and the database. aiohttp
+bounds neither the number of connections nor the TLS handshake nor the wait for the first request (RFC 9110 §15.5.9
+allows a server to time out).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from link.tasks import cancel, spawn
 log = structlog.get_logger()
 
 FIRST_REQUEST_S: Final = 5.0
-"""Within which a new connection must have sent a whole request head; the TLS handshake has as long before that."""
+"""Seconds for a new connection to send a complete request head; the TLS handshake has as long before that."""
 BACKLOG: Final = 2048
-"""Connections that the kernel keeps while we are busy; what it drops beyond that tries again after seconds."""
+"""Connections that the kernel queues while we are busy; clients that it drops beyond that retry after seconds."""
 KEEP_ALIVE_S: Final = 75.0
-"""How long a connection is kept between requests, also with a part of the next one."""
+"""Seconds that a connection is kept between requests, also with an incomplete next one."""
 PER_ADDRESS: Final = 512
 """Connections of one address that nobody has logged in on."""
 MOST: Final = 60_000
@@ -66,7 +66,7 @@ class _Guest:
         return self.protocol.transport is None
 
     def end(self) -> None:
-        """Cut it, whatever it is at."""
+        """Abort it in whatever state it is."""
         if self.timer is not None:
             self.timer.cancel()
         if self.protocol is not None and self.protocol.transport is not None:
@@ -76,8 +76,8 @@ class _Guest:
                 self.socket.shutdown(socket.SHUT_RDWR)
 
 
-class Doorstep:
-    """All connections of this process. One that has to go to make room is the one that asked for nothing longest."""
+class ConnectionGuard:
+    """All connections of this process. To make room, the connection that has been idle longest is closed."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Doorstep:
         in_all: Callable[[], int] = in_all,
         counted: Callable[[str], str | None] = lambda address: address,
     ) -> None:
-        """`counted` gives what an address is counted as, None for one that is not (a proxy); 0 `per_address`: none."""
+        """`counted` maps an address to what it is counted as (None for a proxy); `per_address` 0: no bound."""
         self.within_s = within_s
         self._per_address = per_address
         self._in_all = in_all
@@ -127,7 +127,7 @@ class Doorstep:
             self._idle.pop(guest, None)
 
     def known(self, request: web.Request) -> None:
-        """Whoever asks has proved who they are: until `done` the connection is not counted for its address."""
+        """The client has authenticated: until `done` the connection is not counted for its address."""
         guest = self._of.get(request.protocol)
         if guest is not None:
             guest.known = True
@@ -150,7 +150,7 @@ class Doorstep:
     # What a listener asks.
 
     def admit(self, connection: socket.socket, address: str) -> _Guest | None:
-        """Take a new connection in, if need be in the place of one that asks for nothing. None: there is no room."""
+        """Accept a new connection, if need be in place of an idle one. None: there is no room."""
         self._since_sweep += 1
         if self._since_sweep >= SWEEP or len(self._guests) >= self._in_all():
             self._since_sweep = 0
@@ -166,7 +166,7 @@ class Doorstep:
         return guest
 
     def seat(self, guest: _Guest, protocol: web.RequestHandler, *, tls: bool) -> None:
-        """The connection is served by `protocol`; it has to ask for something soon."""
+        """The connection is served by `protocol` now; a first request has to follow within the limit."""
         guest.protocol = protocol
         self._of[protocol] = guest
         wait_s = 2 * self.within_s if tls else self.within_s
@@ -212,7 +212,7 @@ class Doorstep:
         return oldest is not None
 
     def _room(self) -> bool:
-        """Room among all: some go at once, so that not every newcomer has to look for one."""
+        """Whether there is room in total. Idle connections are closed in batches, so that few calls have to search."""
         most = self._in_all()
         if len(self._guests) < most:
             return True
@@ -232,9 +232,9 @@ class Doorstep:
 class Listener:
     """Listening sockets, and what accepts on them."""
 
-    def __init__(self, doorstep: Doorstep, server: web.Server, context: ssl.SSLContext | None) -> None:
+    def __init__(self, guard: ConnectionGuard, server: web.Server, context: ssl.SSLContext | None) -> None:
         self.sockets: list[socket.socket] = []
-        self._doorstep = doorstep
+        self._guard = guard
         self._server = server
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
@@ -278,7 +278,7 @@ class Listener:
                 log.error("no connection can be accepted", error=error.strerror)
                 await asyncio.sleep(BREATHER_S)
                 continue
-            guest = self._doorstep.admit(connection, str(peer[0]) if isinstance(peer, tuple) else "")
+            guest = self._guard.admit(connection, str(peer[0]) if isinstance(peer, tuple) else "")
             if guest is None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 connection.close()
@@ -287,8 +287,8 @@ class Listener:
 
     async def _greet(self, guest: _Guest, connection: socket.socket) -> None:
         protocol = self._server()
-        self._doorstep.seat(guest, protocol, tls=self._context is not None)
-        handshake_s = None if self._context is None else self._doorstep.within_s
+        self._guard.seat(guest, protocol, tls=self._context is not None)
+        handshake_s = None if self._context is None else self._guard.within_s
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -296,7 +296,7 @@ class Listener:
             )
             guest.up = True
         except (OSError, TimeoutError):  # among them every failure of TLS
-            self._doorstep.drop(guest)
+            self._guard.drop(guest)
             connection.close()
         finally:
             guest.socket = None
@@ -307,4 +307,4 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
 
 
-DOORSTEP: web.AppKey[Doorstep] = web.AppKey("doorstep", Doorstep)
+CONNECTION_GUARD: web.AppKey[ConnectionGuard] = web.AppKey("connection_guard", ConnectionGuard)

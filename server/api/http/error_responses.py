@@ -1,4 +1,4 @@
-"""How a refused request is told: JSON for programs, a page for people, a redirect to the login for who has none."""
+"""Error responses: JSON for programs, a page for people, a redirect to the login page for those not logged in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OTHER = msg("Something went wrong. Please try again.")
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """What `error.html` shows: the HTTP status, the stable code, and a sentence for people."""
+    """The context of `error.html`: the HTTP status, the stable code, and a sentence for people."""
 
     status: int
     code: str
@@ -47,13 +47,13 @@ def refuse(request: web.Request, error: VisavisError) -> web.StreamResponse:
 
 
 def wants_page(request: web.Request) -> bool:
-    """True when a person looks at the answer: a plain GET of something that is not the interface for programs."""
+    """True when the response is shown to a person: a plain GET of something outside of `/api`."""
     html = "text/html" in request.headers.get(hdrs.ACCEPT, "")
     return html and request.method in SAFE and not is_upgrade(request) and not request.path.startswith("/api/")
 
 
 def login_redirect(request: web.Request) -> web.Response:
-    """To the login page, and from there back to what was asked for."""
+    """Redirect to the login page, and from there back to the requested page."""
     return web.Response(status=303, headers={hdrs.LOCATION: f"/login?next={quote(request.path_qs, safe='')}"})
 
 

@@ -1,8 +1,8 @@
-"""How many kiosks may connect in a second: the rest are told when to come, and are let in when they do.
+"""Spreads the connections of kiosks over time: those over the rate are told when to come back, and are admitted then.
 
 After a restart all kiosks of a bank come at once. Each costs some milliseconds of the event loop that carries the media
-of calls, so their connections are spread. Whoever is over gets HTTP 503 before the upgrade, with a `Retry-After` that
-is a place in line: it is kept for that kiosk, and those who come later stand behind it.
+of calls, so their connections are spread. A kiosk over the rate gets HTTP 503 before the upgrade, with a `Retry-After`
+that is a reservation: it is kept for that kiosk, and later ones queue behind it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from link.protocol.errors import Unavailable
 
 PER_S: Final = 100.0
 AT_ONCE: Final = 200
-"""So many at a time need not wait: a small site never hears of all this."""
+"""Kiosks that are admitted at once without waiting; a small site never reaches it."""
 EARLY_S: Final = 1.0
 """`Retry-After` is in whole seconds, and clocks differ in speed."""
 KEPT_S: Final = 60.0
-"""A place is kept for so long after its time."""
+"""Seconds that a reservation is kept after its time."""
 BOOKED: Final = 50_000
-"""Most places that are kept. Only enrolled kiosks have one."""
+"""Most reservations that are kept. Only enrolled kiosks get one."""
 
 
 class Admission:
-    """The line at the door of `/ws/kiosk`."""
+    """Admission to `/ws/kiosk`, with reservations."""
 
     def __init__(
         self, per_s: float = PER_S, at_once: int = AT_ONCE, clock: Callable[[], float] = time.monotonic
@@ -40,7 +40,7 @@ class Admission:
         self._booked: OrderedDict[str, float] = OrderedDict()
 
     def enter(self, kiosk: str, *, urgent: bool = False) -> None:
-        """Let the kiosk in now; an `urgent` one, where somebody waits, always.
+        """Admit the kiosk now; always if it is `urgent`, because a customer waits there.
 
         Raises:
             Unavailable: it has to come back, `retry_after` seconds from now.

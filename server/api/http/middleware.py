@@ -1,6 +1,6 @@
-"""The one middleware every request passes: permission, identity, origin, and every error in one form.
+"""The middleware of every request: permission, identity, origin, and errors in one form.
 
-Refusals look alike: what does not exist and what is not yours to know of are both 404 with the same body.
+Refusals look alike: what does not exist and what the client may not know of are both 404 with the same body.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from link.protocol.errors import BadMessage, NotAllowed, NotAuthenticated, NotFo
 from server.api.http import cookies
 from server.api.http.access_audit import refuses
 from server.api.http.app_keys import IDENTITY
-from server.api.http.connection_guard import DOORSTEP
+from server.api.http.connection_guard import CONNECTION_GUARD
 from server.api.http.error_responses import refuse, wants_page
 from server.api.http.origin import check_origin, is_upgrade
 from server.api.http.routes import ENDED, KIOSK, LOGIN, LOGIN_ENDS_US, PERMISSIONS, PERSON, Allow, Handler, Kind
@@ -25,13 +25,13 @@ _STATUS: dict[int, type[VisavisError]] = {404: NotFound, 405: NotFound, 413: Too
 
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request through to its handler when the declaration of its route allows it; answer every error."""
-    doorstep = request.app[DOORSTEP]
-    doorstep.heard(request)
+    """Pass a request to its handler if its route's permission allows it; turn every error into a response."""
+    guard = request.app[CONNECTION_GUARD]
+    guard.heard(request)
     try:
         return await _answer(request, handler)
     finally:
-        doorstep.done(request)
+        guard.done(request)
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -78,7 +78,7 @@ async def _admit(request: web.Request) -> None:
     elif allow.kind is Kind.PERSON:
         await _admit_person(request, allow)
     if allow.kind in (Kind.DEVICE, Kind.PERSON):
-        request.app[DOORSTEP].known(request)
+        request.app[CONNECTION_GUARD].known(request)
 
 
 async def _admit_person(request: web.Request, allow: Allow) -> None:
@@ -102,7 +102,7 @@ def _bearer(request: web.Request) -> str:
 
 
 async def _refused(request: web.Request, error: VisavisError) -> web.StreamResponse:
-    # Whoever just comes without a login is shown the way to it, and was refused nothing.
+    # A visitor without a login is redirected to the login page; that is no refusal and is not audited.
     if not (isinstance(error, NotAuthenticated) and wants_page(request) and cookies.read_login(request) is None):
         try:
             await refuses(request, error, f"{request.method} {pattern(request)}")

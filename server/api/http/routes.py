@@ -1,4 +1,4 @@
-"""A route and its permission. The default is nobody: a route that declares nothing is refused from everyone."""
+"""A route and its permission. The default is nobody: a route that declares nothing is refused to everyone."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LOGIN: web.RequestKey[str] = web.RequestKey("login", str)
 LOGIN_ENDS_US: web.RequestKey[int] = web.RequestKey("login_ends_us", int)
 KIOSK: web.RequestKey[Kiosk] = web.RequestKey("kiosk", Kiosk)
 ENDED: web.RequestKey[asyncio.Event] = web.RequestKey("ended", asyncio.Event)
-"""Set when the access of who asks ends or changes, from before it was looked at."""
+"""Set when the requester's access ends or changes; registered before it was read."""
 
 
 class Foreign(NotFound):
-    """Something exists but is not for this person to know of: told as `NotFound`, and audited with its `target`."""
+    """Something exists that this person may not know of: answered as `NotFound`, and audited with its `target`."""
 
     def __init__(self, target: str) -> None:
         super().__init__()

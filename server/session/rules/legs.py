@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from link.protocol.values import Network, Quality
+from link.protocol.values import Network, NetworkQuality
 from server.session import commands as c
 from server.session import events as e
 from server.session.errors import IllegalEvent, NoConsent, StaleLeg
@@ -48,8 +48,8 @@ def closed(m: Machine, event: e.LegClosed) -> Step:
 @on(e.QualityChanged, OPEN)
 def quality_changed(m: Machine, event: e.QualityChanged) -> Step:
     _current(m, event.participant, event.leg)
-    network = Network(event.participant, Quality(event.quality), event.reason)
-    m.set_network(event.participant, *([network] if network.quality is not Quality.GOOD else []))
+    network = Network(event.participant, NetworkQuality(event.quality), event.reason)
+    m.set_network(event.participant, *([network] if network.quality is not NetworkQuality.GOOD else []))
     yield from ()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
-from kiosk_client.agent.identity import Enrolment, Identity
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment
 from kiosk_client.config import Config
 from link.protocol.errors import ClockOff
 from link.protocol.server import PageStatus, ServerMessage
@@ -22,7 +22,7 @@ from tests.server.calls.conftest import open_bank
 __all__ = ["open_bank"]
 
 
-class Skewed(Identity):
+class Skewed(DeviceIdentity):
     """A device on a machine whose clock is off."""
 
     off_s = 0
@@ -65,7 +65,7 @@ async def test_it_is_told_by_how_much(open_bank: object, off_s: int) -> None:
 
 
 def test_the_page_is_told_the_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    device = Identity(Enrolment("http://127.0.0.1:1", "k1"), None)  # type: ignore[arg-type]
+    device = DeviceIdentity(Enrolment("http://127.0.0.1:1", "k1"), None)  # type: ignore[arg-type]
     agent = Agent(Config(), device, Equipment(open_camera=None, loop=None, loopback=True))
     told: list[ServerMessage] = []
     agent.listeners.add(told.append)

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent import identity
 from kiosk_client.agent.enrol import enrol
-from kiosk_client.agent.identity import AUDIENCE, Enrolment, Identity, IdentityError
+from kiosk_client.agent.identity import AUDIENCE, DeviceIdentity, Enrolment, IdentityError
 from tests.kiosk_client.head_office import KIOSK, HeadOffice, opened
 
 
-def make() -> Identity:
-    return Identity(Enrolment("https://visavis.example", "kiosk-1", "One"), Ed25519PrivateKey.generate())
+def make() -> DeviceIdentity:
+    return DeviceIdentity(Enrolment("https://visavis.example", "kiosk-1", "One"), Ed25519PrivateKey.generate())
 
 
 def test_an_assertion_is_short_lived_and_never_the_same() -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
-from kiosk_client.agent.identity import Enrolment, Identity
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment
 from kiosk_client.config import Config
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.guard import allowed_host, allowed_origin
@@ -23,7 +23,7 @@ from link.protocol.server import PageStatus
 @asynccontextmanager
 async def page() -> AsyncIterator[str]:
     """The page's server of a kiosk whose server is not there."""
-    device = Identity(Enrolment("http://127.0.0.1:9", "k1"), Ed25519PrivateKey.generate())
+    device = DeviceIdentity(Enrolment("http://127.0.0.1:9", "k1"), Ed25519PrivateKey.generate())
     agent = Agent(Config(), device, Equipment())
     async with served(make_page(agent, PageSettings(90)), 0) as address:
         yield address

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent.agent import Agent
 from kiosk_client.agent.call import Equipment
-from kiosk_client.agent.identity import Enrolment, Identity
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment
 from kiosk_client.config import Config
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.key import COOKIE, link, read_or_make_key
@@ -25,7 +25,7 @@ GUESSES = ("", "x", SECRET[:-1], SECRET + "x", SECRET.upper(), "ключ", "%00"
 
 @asynccontextmanager
 async def page() -> AsyncIterator[str]:
-    device = Identity(Enrolment("http://127.0.0.1:9", "k1"), Ed25519PrivateKey.generate())
+    device = DeviceIdentity(Enrolment("http://127.0.0.1:9", "k1"), Ed25519PrivateKey.generate())
     agent = Agent(Config(), device, Equipment())
     async with served(make_page(agent, PageSettings(90, SECRET)), 0) as address:
         yield address

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from link.protocol import client, codec, errors, server
-from link.protocol.errors import BadMessage, TooLarge, UnknownMessage, VisavisError, closing_code, http_status
+from link.protocol.errors import BadMessage, TooLarge, UnknownMessage, VisavisError, closing_code
 from link.protocol.frames import FRAME_BYTES, Hello, Say, Tell
-from link.protocol.generate import TARGET, typescript
-from link.protocol.values import Consent, Face, Language
+from link.protocol.generate import files
+from link.protocol.values import OPEN, OVER, QUEUEING, TALKING, Consent, Face, Language, SessionState
 
 PROTOCOL = (Path(__file__).parents[3] / "link" / "protocol" / "PROTOCOL.md").read_text(encoding="utf-8")
 CLIENT = typing.get_args(client.ClientMessage)
@@ -158,13 +158,20 @@ def test_the_document_lists_each_error_as_it_is() -> None:
 
 
 def test_errors_map_to_codes_and_unknown_ones_to_internal() -> None:
-    assert (http_status(TooLarge()), closing_code(TooLarge())) == (413, 1009)
-    assert (http_status(KeyError("x")), closing_code(KeyError("x"))) == (500, 1011)
+    assert closing_code(TooLarge()) == 1009
+    assert closing_code(KeyError("x")) == 1011
 
 
 def test_hello_has_safe_defaults() -> None:
     assert codec.decode_client('{"frame":"hello","version":1}') == Hello(1, None, 0)
 
 
-def test_the_browsers_types_are_fresh() -> None:
-    assert TARGET.read_text(encoding="utf-8") == typescript(), "run: python -m link.protocol.generate"
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+def test_what_the_browser_gets_of_the_protocol_is_fresh(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == files()[path], "run: python -m link.protocol.generate"
+
+
+def test_every_state_of_a_session_is_open_or_over() -> None:
+    assert set(SessionState) == OPEN | OVER
+    assert not OPEN & OVER
+    assert QUEUEING | TALKING == OPEN

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from link.rtc.leg import IceServer
+from link.protocol.values import IceServer
 
 TURNSERVER = shutil.which("turnserver")
 needs_coturn = pytest.mark.skipif(TURNSERVER is None, reason="coturn is not installed (apt-get install coturn)")
@@ -60,7 +60,7 @@ class Coturn:
         """The server with credentials that end in `seconds`."""
         username = f"{int(time.time() + seconds)}:test"
         digest = hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()
-        return IceServer((self.url(transport),), username, base64.b64encode(digest).decode())
+        return IceServer([self.url(transport)], username, base64.b64encode(digest).decode())
 
     async def start(self) -> None:
         """Run it; returns when it listens."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from link.rtc.leg import IceServer, Leg, LegState
+from link.protocol.values import IceServer
+from link.rtc.leg import Leg, LegState
 from link.tasks import spawn
 from tests.link.rtc.lossy import LossyPath
 from tests.link.rtc.test_leg import Camera, Pair, until
@@ -61,7 +62,7 @@ async def test_new() -> None:
 
 async def test_gathering(silent_stun: socket.socket) -> None:
     host, port = silent_stun.getsockname()
-    leg = Leg("gathers", loopback=True, ice_servers=[IceServer((f"stun:{host}:{port}",))])
+    leg = Leg("gathers", loopback=True, ice_servers=[IceServer([f"stun:{host}:{port}"])])
     offering = spawn(leg.offer(), name="offers")
     await asyncio.sleep(0.1)
     assert not offering.done()
@@ -76,7 +77,7 @@ async def test_answering_while_gathering(silent_stun: socket.socket) -> None:
     host, port = silent_stun.getsockname()
     other = Leg("offers", loopback=True)
     offer = await other.offer()
-    leg = Leg("gathers", loopback=True, ice_servers=[IceServer((f"stun:{host}:{port}",))])
+    leg = Leg("gathers", loopback=True, ice_servers=[IceServer([f"stun:{host}:{port}"])])
     answering = spawn(leg.answer(offer), name="answers")
     await asyncio.sleep(0.1)
     assert not answering.done()
@@ -89,7 +90,7 @@ async def test_answering_while_gathering(silent_stun: socket.socket) -> None:
 async def test_a_cancelled_answer(silent_stun: socket.socket) -> None:
     host, port = silent_stun.getsockname()
     other = Leg("offers", loopback=True)
-    leg = Leg("gathers", loopback=True, ice_servers=[IceServer((f"stun:{host}:{port}",))])
+    leg = Leg("gathers", loopback=True, ice_servers=[IceServer([f"stun:{host}:{port}"])])
     answering = spawn(leg.answer(await other.offer()), name="answers")
     await asyncio.sleep(0.1)
     answering.cancel()

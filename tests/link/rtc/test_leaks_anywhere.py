@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from link.rtc.leg import IceServer, Leg
+from link.protocol.values import IceServer
+from link.rtc.leg import Leg
 from link.rtc.relay import LocalTrack, Relay
 from link.rtc.transport.turn_framing import RelayUnavailable
 from link.rtc.wire.sdp import InvalidDescription
@@ -138,7 +139,7 @@ async def with_a_far_end_that_died(_: random.Random) -> None:
 async def without_the_relay_that_it_needs(_: random.Random) -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
-        server = IceServer((f"turn:127.0.0.1:{taken.getsockname()[1]}?transport=tcp",), "1:a", "b")
+        server = IceServer([f"turn:127.0.0.1:{taken.getsockname()[1]}?transport=tcp"], "1:a", "b")
         leg = Leg("relayed", ice_servers=[server], relay_only=True)
         with pytest.raises(RelayUnavailable):
             await leg.offer()

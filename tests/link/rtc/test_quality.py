@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from link.rtc.quality import BETTER_AFTER_S, WORSE_AFTER_S, Judge, Judgement, NetworkQuality, Reason
+from link.protocol.values import NetworkQuality
+from link.rtc.quality import BETTER_AFTER_S, WORSE_AFTER_S, Judge, Judgement, Reason
 from link.rtc.statistics import ForwardedTrackStatistics, LegStatistics, PublishedTrackStatistics
 
 GOOD, WEAK, BAD = NetworkQuality

@@ -15,13 +15,13 @@ from link.rtc.tracks.demuxer import Demuxer
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.published_track import PublishedTrack
 from link.rtc.wire.rtp import (
-    Bye,
     KeyframeRequest,
     Nack,
     ReceiverReport,
     Remb,
     ReportBlock,
     Rtcp,
+    RtcpBye,
     SenderReport,
     parse_rtcp,
 )
@@ -96,7 +96,7 @@ def test_what_is_asked_of_us_goes_to_the_slot() -> None:
     sequence = spoken.slot._splice.highest & 0xFFFF
     spoken.control.handle([Nack(spoken.slot.ssrc, (sequence,)), Nack(12345, (1,))], 1.1)
     assert spoken.slot.rtx.packets == 1
-    spoken.control.handle([KeyframeRequest(spoken.slot.ssrc), KeyframeRequest(4), Bye((2,))], 9.0)
+    spoken.control.handle([KeyframeRequest(spoken.slot.ssrc), KeyframeRequest(4), RtcpBye((2,))], 9.0)
     assert spoken.other_asked == 2
 
 

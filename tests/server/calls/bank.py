@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk_client.agent.identity import Enrolment, Identity, public_key
+from kiosk_client.agent.identity import DeviceIdentity, Enrolment, public_key
 from link.protocol import client as m
 from link.protocol.errors import Unavailable
 from link.protocol.server import Ring, ServerMessage, SessionUpdate
@@ -75,12 +75,12 @@ async def log_in(store: Store, person: Person, tokens: LoginTokens, *, seconds: 
     return tokens.issue(person.id, login.id)
 
 
-async def enrol(store: Store, kiosk: str, branch: str = "east") -> Identity:
+async def enrol(store: Store, kiosk: str, branch: str = "east") -> DeviceIdentity:
     """A kiosk with its key."""
     await store.kiosks.add(kiosk, name=kiosk.title(), branch=branch)
     key = Ed25519PrivateKey.generate()
     await use_code(store.kiosks, await new_code(store.kiosks, kiosk, minutes=1), public_key(key))
-    return Identity(Enrolment("-", kiosk), key)
+    return DeviceIdentity(Enrolment("-", kiosk), key)
 
 
 class Party:

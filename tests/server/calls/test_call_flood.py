@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
-from link import rate_limit
 from link.protocol import client as m
-from link.protocol.errors import RateLimited
 from link.protocol.server import SessionUpdate
-from link.rate_limit import Rates
 from link.signaling.client import Refused
 from server.api.calls.kiosk import CALLS_BURST, CALLS_PER_S, HELP_BURST
 from server.api.http.app_keys import RATES
@@ -61,27 +56,3 @@ async def test_a_request_for_a_person_can_always_be_taken_back(bank: Bank) -> No
     assert outcomes == {"taken": HELP_BURST, "rate_limited": 30 - HELP_BURST}
     for _ in range(30):
         assert await asked(kiosk, m.AssistanceRequest("help", withdrawn=True)) == "taken"
-
-
-def test_the_wait_is_told_and_is_long_enough() -> None:
-    clock = Clock()
-    made = Rates(clock)
-    for _ in range(2):
-        made.take("calls", "k1", 0.25, 2)
-    made.take("calls", "k2", 0.25, 2)
-    made.take("legs", "k1", 0.25, 2)
-    with pytest.raises(RateLimited) as caught:
-        made.take("calls", "k1", 0.25, 2)
-    assert 3.9 < caught.value.retry_after < 4.2
-    clock.now += caught.value.retry_after
-    made.take("calls", "k1", 0.25, 2)
-
-
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "KEYS", 50)
-    made = Rates(Clock())
-    for number in range(200):
-        made.take("calls", str(number), 1, 1)
-    assert len(made._buckets) == 50
-    with pytest.raises(RateLimited):
-        made.take("calls", "199", 1, 1)

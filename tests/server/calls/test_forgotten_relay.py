@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from link.rtc.leg import Leg, LegState
 from link.rtc.relay import Relay
@@ -98,7 +99,7 @@ async def behind(turn: Coturn) -> AsyncIterator[tuple[Nat, list[Leg]]]:
     """A leg that needs the relay, behind a NAT, and one that is reached by it; pictures flow both ways."""
     nat, relay = Nat(turn.port), Relay()
     await nat.open()
-    server = replace(turn.server(), urls=(f"turn:127.0.0.1:{nat.port}?transport=udp",))
+    server = structs.replace(turn.server(), urls=[f"turn:127.0.0.1:{nat.port}?transport=udp"])
     legs = [Leg("behind", ice_servers=[server], relay_only=True), Leg("server", loopback=True)]
     cameras = [Camera(), Camera()]
     try:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from link.options import ConfigError
 from link.protocol import client as m
 from link.protocol.errors import VisavisError
 from link.protocol.server import LegServers
 from link.protocol.values import IceServer
 from server.calls.ice_servers import IceServers, leg_maker
-from server.config import Config, ConfigError, load
+from server.config import Config, load
 
 SECRET = "0123456789abcdef-of-a-test"
 URL = "turn:192.0.2.1:3478?transport=tcp"

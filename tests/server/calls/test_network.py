@@ -8,9 +8,9 @@ import time
 import pytest
 
 from link.protocol import client as m
-from link.protocol.values import Quality, Session
+from link.protocol.values import NetworkQuality, Session
 from link.rtc.leg import Leg
-from link.rtc.quality import Judgement, NetworkQuality, Reason
+from link.rtc.quality import Judgement, Reason
 from link.rtc.statistics import LegStatistics
 from server.calls.quality_monitor import QualityMonitor
 from server.session import events as e
@@ -22,12 +22,12 @@ from tests.server.calls.media import Media
 WEAK_S, GOOD_S = 60.0, 60.0
 
 
-def of_kiosk(view: Session) -> tuple[Quality, str] | None:
+def of_kiosk(view: Session) -> tuple[NetworkQuality, str] | None:
     return next(((n.quality, n.reason) for n in view.network if n.participant == "customer-1"), None)
 
 
 def lossy(view: Session) -> bool:
-    return of_kiosk(view) in ((Quality.WEAK, "loss"), (Quality.BAD, "loss"))
+    return of_kiosk(view) in ((NetworkQuality.WEAK, "loss"), (NetworkQuality.BAD, "loss"))
 
 
 @big
@@ -62,7 +62,7 @@ async def test_loss_and_silence_of_a_kiosk_are_told_to_both_faces(bank: Bank) ->
         good = time.monotonic() - begin
         begin = time.monotonic()
         await customer.vanish()
-        await ann.session(lambda view: of_kiosk(view) == (Quality.BAD, "silent"), within=30)
+        await ann.session(lambda view: of_kiosk(view) == (NetworkQuality.BAD, "silent"), within=30)
         silent = time.monotonic() - begin
         customer.start()
         await ann.session(lambda view: of_kiosk(view) is None, within=30)

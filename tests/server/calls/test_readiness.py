@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from link.protocol.errors import Unavailable
 from link.signaling.client import Refused
 from link.tasks import cancel
-from server.api.http.app_keys import CONDITION
-from server.calls.readiness import LOOK_S, RECORDER_S, Condition
+from server.api.http.app_keys import READINESS
+from server.calls.readiness import LOOK_S, RECORDER_S, Readiness
 from server.recording.space import DiskFloor
 from server.store.database import sqlite_file
 from tests.big import first_of
@@ -30,7 +30,7 @@ async def answer(bank: Bank, path: str) -> tuple[int, Any]:
 
 
 def reasons(bank: Bank) -> frozenset[str]:
-    return bank.app[CONDITION].reasons
+    return bank.app[READINESS].reasons
 
 
 def told(lines: list[Any], event: str) -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ async def test_a_disk_below_the_floor_takes_no_new_call_and_says_so(
                 await kiosk.call()
             assert caught.value.code == "cannot_record"
             for _ in range(5):
-                await bank.app[CONDITION].look()
+                await bank.app[READINESS].look()
         await eventually(lambda: not reasons(bank), 20)
     assert told(lines, "not ready") == [("warning", "disk")]
     assert told(lines, "ready again") == [("warning", "disk")]
@@ -100,7 +100,7 @@ async def test_whatever_happens_is_on_the_page_within_five_seconds(
 ) -> None:
     """In made-up time, however the harm falls between two looks and two questions of the page."""
     now = 1000.0
-    condition = Condition(bank.store, bank.rooms._recordings, lambda: now)
+    condition = Readiness(bank.store, bank.rooms._recordings, lambda: now)
     harmed = asyncio.Event()
 
     async def writes() -> bool:
@@ -138,7 +138,7 @@ async def test_a_recorder_that_failed_is_a_reason_for_a_minute(bank: Bank) -> No
         return now
 
     recordings = bank.rooms._recordings
-    condition = Condition(bank.store, recordings, clock)
+    condition = Readiness(bank.store, recordings, clock)
     await condition.look()
     assert not condition.reasons
     recordings.failed_at = now
@@ -159,7 +159,7 @@ async def test_a_file_or_folder_that_was_moved_away_is_a_reason(bank: Bank, gone
     away = place.rename(place.with_name("away"))
     await eventually(lambda: reasons(bank) == {reason})
     place.write_bytes(b"another's") if reason == "database" else None
-    condition = bank.app[CONDITION]
+    condition = bank.app[READINESS]
     before = condition._trial
     await eventually(lambda: condition._trial is not before)
     assert reasons(bank) == {reason}, "another file of that name is not ours"

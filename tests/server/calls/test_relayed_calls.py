@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 from link.protocol.client import LegOffer, LegPrepare
 from link.protocol.errors import VisavisError
 from link.protocol.server import LegServers
-from link.rtc import leg as media
 from link.rtc.leg import Leg
 from tests.link.rtc.coturn import SECRET, Coturn, coturn, needs_coturn
 from tests.machine import allow
@@ -35,8 +34,7 @@ class RelayedMedia(Media):
     async def make_leg(self) -> Leg:
         told = await self.party.ask(LegPrepare(self.session))
         assert isinstance(told, LegServers)
-        servers = [media.IceServer(tuple(s.urls), s.username, s.credential) for s in told.ice_servers]
-        return Leg("test", ice_servers=servers, relay_only=told.relay_only)
+        return Leg("test", ice_servers=told.ice_servers, relay_only=told.relay_only)
 
 
 @pytest_asyncio.fixture

@@ -14,7 +14,7 @@ from link.protocol.values import Face, Presence, SessionState
 from link.signaling.client import Refused
 from server.api.http.app_keys import HOST, IDENTITY
 from server.calls.session_media import SessionMedia
-from server.identity.spent import Used
+from server.identity.used_assertions import Used
 from server.session import events as e
 from server.store.people import Grant, Person, Role
 from tests.big import first_of

@@ -1,8 +1,7 @@
-"""Session time and rates against clocks that are moved by hand."""
+"""Session time against clocks that are moved by hand."""
 
 from __future__ import annotations
 
-from link.rate_limit import Bucket
 from server.calls.session_clock import Clock
 
 
@@ -34,14 +33,3 @@ def test_after_a_restart_time_goes_on_and_never_back() -> None:
     behind = hands.clock(hands.wall - 5_000_000, hands.wall + 7_000_000)
     assert behind.now_us() == hands.wall + 7_000_000
     assert behind.at_ms(0) == 0
-
-
-def test_a_bucket_allows_its_burst_and_then_its_rate() -> None:
-    now = 0.0
-    bucket = Bucket(2, 3, lambda: now)
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-    now = 0.5
-    assert [bucket.take(), bucket.take()] == [True, False]
-    now = 100.0
-    assert not bucket.take(4)
-    assert bucket.take(3)

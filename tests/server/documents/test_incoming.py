@@ -11,7 +11,7 @@ from link.protocol.errors import Unavailable
 from server.blobs.container import CHUNK_BYTES, Broken
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
-from server.documents.incoming import Incoming, incoming
+from server.documents.incoming import IncomingDocument, incoming
 
 KEY = SessionKey("s", SUITES["aes-256-gcm"], bytes(32))
 NAME = "documents/d1-original"
@@ -48,6 +48,6 @@ async def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async with incoming(tmp_path, KEY, NAME) as coming:
-        monkeypatch.setattr(Incoming, "_put", full)
+        monkeypatch.setattr(IncomingDocument, "_put", full)
         with pytest.raises(Unavailable, match="No space left"):
             await coming.take(bytes(2 * CHUNK_BYTES))

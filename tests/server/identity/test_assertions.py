@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk_client.agent.identity import DeviceIdentity as Device
 from kiosk_client.agent.identity import Enrolment
-from kiosk_client.agent.identity import Identity as Device
 from link.protocol.errors import ClockOff, NotAuthenticated, Unavailable
-from server.identity import spent
+from server.identity import used_assertions
 from server.identity.assertions import AUDIENCE, LONGEST_S, SKEW_S, TYPE, Assertions
-from server.identity.spent import Spent, Used, UsedRows
+from server.identity.used_assertions import Used, UsedAssertionRows, UsedAssertions
 from server.store import Store
 from server.store.kiosks import Kiosk
 from tests.server.identity.hostile import hostile_tokens, token
@@ -54,7 +54,7 @@ class Disk:
 class Checker:
     """Assertions over one kiosk, at a time that a test moves."""
 
-    def __init__(self, *, revoked: bool = False, rows: UsedRows | None = None) -> None:
+    def __init__(self, *, revoked: bool = False, rows: UsedAssertionRows | None = None) -> None:
         self.rows = rows or Disk()
         self.now = float(NOW)
         self.kiosk = Kiosk("k1", "一号机", "riverside", PUBLIC, revoked=revoked)
@@ -63,7 +63,7 @@ class Checker:
 
     def start(self) -> None:
         """The server, anew."""
-        self.spent = Spent(self.rows, lambda: self.now)
+        self.spent = UsedAssertions(self.rows, lambda: self.now)
         self.assertions = Assertions(self.find, self.spent, lambda: self.now)
 
     async def find(self, name: str) -> Kiosk | None:
@@ -186,7 +186,7 @@ async def test_many_at_once_are_kept_together_and_each_once() -> None:
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spent, "REMEMBERED", 3)
+    monkeypatch.setattr(used_assertions, "REMEMBERED", 3)
     checker = Checker()
     for _ in range(3):
         await checker.assertions.check(token(HEADER, claims(), PRIVATE.sign))

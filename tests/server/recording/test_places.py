@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.recording.places import Places
+from server.recording.places import WritablePlaces
 
 
 def test_a_disk_that_takes_nothing_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ def test_a_disk_that_takes_nothing_is_found(tmp_path: Path, monkeypatch: pytest.
     folders = [tmp_path / "spool", tmp_path / "blobs"]
     for folder in folders:
         folder.mkdir()
-    places = Places(database, folders)
+    places = WritablePlaces(database, folders)
     assert places.failing() == frozenset()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["blobs", "spool", "visavis.sqlite3"], "nothing is left"
     for code in (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO):
@@ -29,4 +29,4 @@ def test_a_disk_that_takes_nothing_is_found(tmp_path: Path, monkeypatch: pytest.
     database.rename(tmp_path / "old")
     database.touch()
     assert places.failing() == {"database"}
-    assert Places(None, folders).failing() == frozenset()
+    assert WritablePlaces(None, folders).failing() == frozenset()

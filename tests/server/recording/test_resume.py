@@ -6,7 +6,7 @@ from pathlib import Path
 
 from link.rtc.relay import Relay
 from link.rtc.tracks.published_track import PublishedTrack
-from server.recording.items import ClosedSegment, Outcome
+from server.recording.items import ClosedSegment, CutResult
 from server.recording.track import TrackWriter
 from server.session.events import GapDeclared
 from tests.server.recording.test_track import contents, cutter
@@ -19,7 +19,7 @@ def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path
     """Before, 1.2 s of what was said on hold came after it, and were recorded."""
     flow, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
     Relay().tap(flow, writer.frame, writer.gap)
-    track, out = cutter(tmp_path, "audio"), list[Outcome]()
+    track, out = cutter(tmp_path, "audio"), list[CutResult]()
     for number in range(END):
         now = number * 0.02
         if number == HELD:

@@ -9,7 +9,7 @@ import pytest
 
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
-from server.recording.items import ClosedSegment, Outcome
+from server.recording.items import ClosedSegment, CutResult
 from server.recording.track import Cutter, TrackWriter
 from server.session.events import GapDeclared
 from tests.link.rtc.timeline import START, Event, Leap, Pause, Stall, Timeline
@@ -24,7 +24,7 @@ class Recorded:
     """What is recorded of a timeline, with a made-up clock: written every 400 ms, as the recorder does."""
 
     def __init__(self, spool: Path, timeline: Timeline) -> None:
-        self.outcomes: dict[str, list[Outcome]] = {track: [] for track in timeline.every}
+        self.outcomes: dict[str, list[CutResult]] = {track: [] for track in timeline.every}
         self.writers = {track: TrackWriter(track, KINDS[track]) for track in timeline.every}
         offset_ms = -START * 1000
         self.cutters = {t: Cutter(t, KINDS[t], key=KEY, spool=spool, offset_ms=offset_ms) for t in timeline.every}

@@ -19,11 +19,11 @@ from server.blobs.vault import SessionKey
 from server.recording import track as track_module
 from server.recording.items import (
     ClosedSegment,
+    CutResult,
     Dropped,
     Expect,
     Item,
     Line,
-    Outcome,
     Pause,
     Resume,
     WantKeyframe,
@@ -50,15 +50,15 @@ def sounds(start_ms: int, end_ms: int) -> list[Item]:
     return [EncodedFrame(b"\xfc", True, at / 1000, 0, duration=0.02) for at in range(start_ms, end_ms, 20)]
 
 
-def spans(outcomes: list[Outcome]) -> list[tuple[int, int]]:
+def spans(outcomes: list[CutResult]) -> list[tuple[int, int]]:
     return [(item.start_ms, item.end_ms) for item in outcomes if isinstance(item, ClosedSegment)]
 
 
-def gaps(outcomes: list[Outcome]) -> list[tuple[int, int, str]]:
+def gaps(outcomes: list[CutResult]) -> list[tuple[int, int, str]]:
     return [(item.start_ms, item.end_ms, item.reason) for item in outcomes if isinstance(item, GapDeclared)]
 
 
-def contents(closed: Outcome) -> bytes:
+def contents(closed: CutResult) -> bytes:
     assert isinstance(closed, ClosedSegment)
     return complete(KEY, closed.name, closed.path.read_bytes()).data
 
@@ -347,7 +347,7 @@ def test_every_millisecond_is_recorded_or_declared_once(
     tmp_path_factory: pytest.TempPathFactory, items: list[Item], cuts: list[int]
 ) -> None:
     track = cutter(tmp_path_factory.mktemp("spool"))
-    out: list[Outcome] = []
+    out: list[CutResult] = []
     start = 0
     for cut in sorted({min(cut, len(items)) for cut in cuts} | {len(items)}):
         out += track.take(items[start:cut], 0)
@@ -394,7 +394,7 @@ def test_what_is_recorded_does_not_depend_on_what_is_taken_together(
     results = []
     for size in (1, batch):
         track = Cutter(f"kiosk.{kind}", kind, key=KEY, spool=tmp_path_factory.mktemp("spool"), offset_ms=0)
-        out: list[Outcome] = []
+        out: list[CutResult] = []
         for start in range(0, len(items), size):
             out += track.take(items[start : start + size], 0)
         out += track.finish(at + 40)

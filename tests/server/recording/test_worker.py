@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from server.recording.worker import Worker, running_worker, until_next
+from server.recording.worker import Worker, until_next
 
 
 async def test_what_is_asked_for_together_runs_in_one_thread_in_order() -> None:
@@ -46,10 +46,6 @@ async def test_whoever_stops_waiting_does_not_disturb_the_others() -> None:
         await first
     gate.set()
     assert await second == 3
-
-
-async def test_a_loop_has_one_worker() -> None:
-    assert running_worker() is running_worker()
 
 
 @pytest.mark.parametrize(("now", "wait"), [(0.0, 0.4), (0.1, 0.3), (4.3, 0.1)])

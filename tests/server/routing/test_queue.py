@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from link.protocol.values import Presence, Service
-from server.routing.queue import PRIOR_S, RETRY_S, WRAP_UP_S, Call, Handling, Queue, Specialist, Standing
+from server.routing.queue import PRIOR_S, RETRY_S, WRAP_UP_S, Handling, Queue, QueuedCall, QueuePosition, Specialist
 
 
-def call(session: str, skill: str = "wealth", language: str = "zh-CN", *, head: bool = False, at: int = 0) -> Call:
+def call(
+    session: str, skill: str = "wealth", language: str = "zh-CN", *, head: bool = False, at: int = 0
+) -> QueuedCall:
     service = Service(skill, skill, skill, "icon")
-    return Call(session, service, skill, language, "b1", "b1", "b1", at or int(session[1:]), head)
+    return QueuedCall(session, service, skill, language, "b1", "b1", "b1", at or int(session[1:]), head)
 
 
 def specialist(name: str, *skills: str, idle: float = 0.0, languages: tuple[str, ...] = ("zh-CN",)) -> Specialist:
@@ -19,10 +21,10 @@ def specialist(name: str, *skills: str, idle: float = 0.0, languages: tuple[str,
     return Specialist(name, name, known, frozenset(languages), connected=True, wants=True, idle_since=idle)
 
 
-def queue(*parts: Call | Specialist) -> Queue:
+def queue(*parts: QueuedCall | Specialist) -> Queue:
     made = Queue()
     for part in parts:
-        if isinstance(part, Call):
+        if isinstance(part, QueuedCall):
             made.enqueue(part)
         else:
             made.specialists[part.id] = part
@@ -112,41 +114,44 @@ def test_a_newcomer_is_rung_at_once_although_others_declined() -> None:
 
 def test_nobody_logged_in_is_said() -> None:
     made = queue(call("s1"), call("s2"))
-    assert made.standings(0.0) == {"s1": Standing(1, None, staffed=False), "s2": Standing(2, None, staffed=False)}
+    assert made.positions(0.0) == {
+        "s1": QueuePosition(1, None, staffed=False),
+        "s2": QueuePosition(2, None, staffed=False),
+    }
 
 
 def test_away_people_give_no_estimate() -> None:
     away = specialist("ann")
     away.wants = False
-    assert queue(call("s1"), away).standings(0.0)["s1"] == Standing(1, None, staffed=True)
+    assert queue(call("s1"), away).positions(0.0)["s1"] == QueuePosition(1, None, staffed=True)
 
 
 def test_position_counts_competitors_only() -> None:
     made = queue(call("s1", "loans"), call("s2"), call("s3"), specialist("ann"), specialist("lee", "loans"))
-    assert [made.standings(0.0)[name].position for name in ("s1", "s2", "s3")] == [1, 1, 2]
+    assert [made.positions(0.0)[name].position for name in ("s1", "s2", "s3")] == [1, 1, 2]
     made.specialists["max"] = specialist("max", "wealth", "loans")
-    assert [made.standings(0.0)[name].position for name in ("s1", "s2", "s3")] == [1, 2, 3]
+    assert [made.positions(0.0)[name].position for name in ("s1", "s2", "s3")] == [1, 2, 3]
 
 
 def test_wait_is_simulated_over_the_people_who_fit() -> None:
     busy = specialist("ann")
     busy.call, busy.since, busy.service = "x", 100.0, "wealth"
     made = queue(call("s1"), call("s2"), busy)
-    standings = made.standings(200.0)
+    positions = made.positions(200.0)
     left = PRIOR_S - 100 + WRAP_UP_S
-    assert standings["s1"].wait_s == left
-    assert standings["s2"].wait_s == left + PRIOR_S + WRAP_UP_S
+    assert positions["s1"].wait_s == left
+    assert positions["s2"].wait_s == left + PRIOR_S + WRAP_UP_S
     made.specialists["bob"] = specialist("bob")
-    assert made.standings(200.0)["s1"].wait_s == 0
-    assert made.standings(200.0)["s2"].wait_s == left
+    assert made.positions(200.0)["s1"].wait_s == 0
+    assert made.positions(200.0)["s2"].wait_s == left
 
 
 def test_the_call_that_rings_waits_no_longer_and_the_next_one_for_its_end() -> None:
     made = queue(call("s1"), call("s2"), specialist("ann"))
     assert rung(made) == [("s1", "ann")]
-    standings = made.standings(0.0)
-    assert standings["s1"].wait_s == 0
-    assert standings["s2"].wait_s == PRIOR_S + WRAP_UP_S
+    positions = made.positions(0.0)
+    assert positions["s1"].wait_s == 0
+    assert positions["s2"].wait_s == PRIOR_S + WRAP_UP_S
 
 
 def test_who_declined_is_not_counted_on() -> None:
@@ -154,16 +159,16 @@ def test_who_declined_is_not_counted_on() -> None:
     busy.call, busy.since, busy.service = "x", 0.0, "wealth"
     made = queue(call("s1"), specialist("ann"), busy)
     made.decline("s1", "ann")
-    assert made.standings(0.0)["s1"].wait_s == PRIOR_S + WRAP_UP_S
+    assert made.positions(0.0)["s1"].wait_s == PRIOR_S + WRAP_UP_S
     made.decline("s1", "bob")
     assert rung(made, 0.0) == []
-    assert made.standings(0.0)["s1"].wait_s == RETRY_S
+    assert made.positions(0.0)["s1"].wait_s == RETRY_S
 
 
 def test_a_long_call_is_not_promised_to_end_now() -> None:
     busy = specialist("ann")
     busy.call, busy.service = "x", "wealth"
-    assert queue(call("s1"), busy).standings(10000.0)["s1"].wait_s == round(0.2 * PRIOR_S + WRAP_UP_S)
+    assert queue(call("s1"), busy).positions(10000.0)["s1"].wait_s == round(0.2 * PRIOR_S + WRAP_UP_S)
 
 
 def test_handling_time_moves_towards_what_calls_take() -> None:
@@ -204,6 +209,6 @@ def test_matching_is_sound_and_leaves_no_pair_unmatched(
                 for one in made.specialists.values()
                 if one.presence is Presence.AVAILABLE and one.fits(waiting) and one.id not in waiting.declined
             ]
-    standings = made.standings(0.0)
-    assert set(standings) == {waiting.session for waiting in made.calls()}
-    assert all(1 <= standing.position <= len(calls) for standing in standings.values())
+    positions = made.positions(0.0)
+    assert set(positions) == {waiting.session for waiting in made.calls()}
+    assert all(1 <= standing.position <= len(calls) for standing in positions.values())

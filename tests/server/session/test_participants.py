@@ -88,7 +88,7 @@ def test_an_invitation_runs_out() -> None:
 
 def test_who_is_lost_comes_back_or_is_let_go() -> None:
     book = three()
-    book.said(e.ParticipantLost("specialist-2"), c.StartTimer("lost:specialist-2", 8.0))
+    book.said(e.ParticipantLost("specialist-2"), c.StartTimer("lost:specialist-2", 20.0))
     assert shown(book.state, notes=True)["specialist-2"] == (False, False)
     book.said(e.ParticipantReturned("specialist-2"), c.CancelTimer("lost:specialist-2"), c.TakeSnapshot())
     book.so(e.ParticipantLost("specialist-2", cut=True))

@@ -7,7 +7,7 @@ from server.journal import Journal
 from server.store import Store
 from server.store.branches import Branch, ServiceRow
 from server.store.errors import Conflict
-from server.store.kiosks import Enrolment
+from server.store.kiosks import EnrolmentCode
 from server.store.people import EVERY_BRANCH, Grant, Person, Role
 from server.store.sessions import Projection, SessionQuery
 from server.store.stamps import new_id, now_us
@@ -89,8 +89,8 @@ async def test_kiosks_belong_to_branches_that_exist(store: Store) -> None:
 async def test_a_code_is_used_once_and_a_newer_one_ends_it(store: Store) -> None:
     await store.branches.add(RIVERSIDE)
     await store.kiosks.add("k1", name="一号机", branch="riverside")
-    await store.kiosks.add_enrolment(Enrolment("AAAA", "k1", b"h", now_us() + 1000, 5, used=False))
-    await store.kiosks.add_enrolment(Enrolment("BBBB", "k1", b"h", now_us() + 1000, 5, used=False))
+    await store.kiosks.add_enrolment(EnrolmentCode("AAAA", "k1", b"h", now_us() + 1000, 5, used=False))
+    await store.kiosks.add_enrolment(EnrolmentCode("BBBB", "k1", b"h", now_us() + 1000, 5, used=False))
     old, new = await store.kiosks.try_enrolment("AAAA"), await store.kiosks.try_enrolment("BBBB")
     assert (old and old.tries_left, new and new.tries_left) == (0, 5)
     again = await store.kiosks.try_enrolment("BBBB")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.protocol.values import Network, Quality, SessionState
+from link.protocol.values import Network, NetworkQuality, SessionState
 from tests.big import big
 from tests.web.audit import SPEAK
 from tests.web.kiosk.looks import TYPE, each_look, fine_for_everybody
@@ -15,7 +15,7 @@ from tests.web.kiosk.rig import Kiosk, kiosk
 
 pytestmark = pytest.mark.chromium
 
-SILENT = Network("kiosk", Quality.BAD, "silent")
+SILENT = Network("kiosk", NetworkQuality.BAD, "silent")
 
 # Whether the words over the picture have room: none is cut off, none lies under the expert's name.
 _CRAMPED = """() => {
@@ -113,7 +113,7 @@ async def test_an_expert_who_is_cut_off_is_not_one_who_is_just_coming(tmp_path: 
         desk = at.page.locator("kiosk-desk")
         await expect(desk).to_contain_text("请直接说话")
         for participant in ("kiosk", "specialist"):
-            at.office.update(network=[Network(participant, Quality.BAD, "silent")])
+            at.office.update(network=[Network(participant, NetworkQuality.BAD, "silent")])
             await expect(desk).not_to_contain_text("请直接说话")
             at.office.update(network=[])
             await expect(desk).to_contain_text("请直接说话")
@@ -137,7 +137,7 @@ async def test_who_waits_again_and_is_cut_off_is_told_of_no_recording(tmp_path: 
 async def test_beside_a_note_no_line_is_cut_in_half(tmp_path: Path) -> None:
     async with kiosk(tmp_path) as at:
         await at.talk()
-        at.office.update(network=[Network("specialist", Quality.BAD, "bandwidth")])
+        at.office.update(network=[Network("specialist", NetworkQuality.BAD, "bandwidth")])
         await at.page.locator("kiosk-call .note.network").wait_for()
         await at.page.evaluate(TYPE, True)
         lines = at.page.locator("kiosk-desk .together li")

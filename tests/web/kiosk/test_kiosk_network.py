@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from link.protocol.values import Network, Quality, SessionState
+from link.protocol.values import Network, NetworkQuality, SessionState
 from link.rtc.quality import Reason
 from tests.big import big
 from tests.web.audit import COUNT
@@ -24,24 +24,27 @@ async def test_a_weak_network_is_said_calmly_in_both_languages(tmp_path: Path) -
         await at.talk()
         note = at.page.locator("kiosk-call .note.network")
         await expect(note).to_have_count(0)
-        at.office.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        at.office.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss")])
         await expect(note).to_contain_text("网络不太稳定")
         await expect(note).to_contain_text("优先保障声音")
         await expect(note, "each language stands alone").not_to_contain_text("The sound goes first")
         await expect(at.page.locator("kiosk-call .network-live")).to_have_attribute("aria-live", "polite")
         await fine_for_everybody(at)
-        at.office.update(network=[Network("kiosk", Quality.WEAK, "delay")])
+        at.office.update(network=[Network("kiosk", NetworkQuality.WEAK, "delay")])
         await expect(note).to_contain_text("声音稍有延迟")
         at.office.update(
-            network=[Network("kiosk", Quality.WEAK, "loss"), Network("specialist", Quality.BAD, "bandwidth")]
+            network=[
+                Network("kiosk", NetworkQuality.WEAK, "loss"),
+                Network("specialist", NetworkQuality.BAD, "bandwidth"),
+            ]
         )
         await expect(note).to_contain_text("专家端网速很慢")
-        at.office.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        at.office.update(network=[Network("kiosk", NetworkQuality.BAD, "silent")])
         await expect(note).to_contain_text("自动重新连接")
         await fine_for_everybody(at)
         at.office.update(state=SessionState.HELD)
         await expect(note).to_have_count(0)
-        at.office.update(state=SessionState.ACTIVE, network=[Network("kiosk", Quality.WEAK, "loss")])
+        at.office.update(state=SessionState.ACTIVE, network=[Network("kiosk", NetworkQuality.WEAK, "loss")])
         await at.page.evaluate(TYPE, True)
         await at.page.get_by_role("button", name="English").click()
         await expect(note).to_contain_text("The network is unsteady")
@@ -92,7 +95,7 @@ async def test_every_reason_has_its_sentence_and_is_said_once(tmp_path: Path) ->
         for language in ("zh-CN", "en"):
             await at.page.locator(f"html[lang={language}]").wait_for()
             for participant in ("kiosk", "specialist"):
-                for quality, reason in product((Quality.WEAK, Quality.BAD), Reason):
+                for quality, reason in product((NetworkQuality.WEAK, NetworkQuality.BAD), Reason):
                     at.office.update(network=[Network(participant, quality, str(reason))])
                     await drawn(at, f"{participant} {quality} {reason}")
                     title, after = await note.locator("b").inner_text(), await note.locator("span").first.inner_text()
@@ -103,11 +106,11 @@ async def test_every_reason_has_its_sentence_and_is_said_once(tmp_path: Path) ->
                 await at.page.get_by_role("button", name="English").click()
         assert len(said["zh-CN"]) == len(said["en"])
         assert len(said["en"]) == 12, "reasons are told apart"
-        at.office.update(network=[Network("kiosk", Quality.WEAK, "loss")])
+        at.office.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss")])
         await expect(note).to_contain_text("unsteady")
         await at.page.evaluate(COUNT, "kiosk-call .network-live")
         for number in range(4):  # a session comes again and again, and the page's clock runs
-            at.office.update(network=[Network("kiosk", Quality.WEAK, "loss")], waited_s=number)
+            at.office.update(network=[Network("kiosk", NetworkQuality.WEAK, "loss")], waited_s=number)
             at.office.say(f"line {number}")
             await at.hands.hears(f"line {number}")
         await at.page.wait_for_timeout(1100)
@@ -127,9 +130,9 @@ async def test_who_is_not_heard_is_not_said_to_be_recorded(tmp_path: Path) -> No
         await fine_for_everybody(at)
         at.agent._tell(at.agent.mirror.set_silent(False))
         await expect(recording).to_contain_text("正在录制")
-        at.office.update(network=[Network("kiosk", Quality.BAD, "silent")])
+        at.office.update(network=[Network("kiosk", NetworkQuality.BAD, "silent")])
         await expect(recording).to_have_text("正在确认连接…")
-        at.office.update(network=[Network("specialist", Quality.BAD, "silent")])
+        at.office.update(network=[Network("specialist", NetworkQuality.BAD, "silent")])
         await expect(recording).to_contain_text("正在录制")
 
 
@@ -139,11 +142,11 @@ async def test_the_kiosks_own_leg_lost_is_made_anew(tmp_path: Path) -> None:
         await at.talk(1)
         await at.sees_expert(5)
         assert at.agent.call is not None
-        leg = at.agent.call.gateway.page_leg
-        assert leg is not None
-        await leg.close()
+        before = at.agent.call.gateway._page
+        assert before is not None
+        await before[1].close()
         async with asyncio.timeout(30):
-            while at.agent.call.gateway.page_leg in (leg, None):
+            while at.agent.call.gateway._page in (before, None):
                 await asyncio.sleep(0.05)
         await at.sees_expert()
 

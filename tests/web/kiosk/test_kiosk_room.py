@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from link.protocol import client as c
-from link.protocol.values import DocumentState, Network, Quality, SessionState
+from link.protocol.values import DocumentState, Network, NetworkQuality, SessionState
 from tests.big import big
 from tests.kiosk_client.head_office import HeadOffice
 from tests.web.kiosk.looks import SCREENS, TYPE, all_on_screen
@@ -16,7 +16,7 @@ from tests.web.kiosk.rig import kiosk
 
 pytestmark = pytest.mark.chromium
 
-BAD = Network("kiosk", Quality.BAD, "loss")
+BAD = Network("kiosk", NetworkQuality.BAD, "loss")
 
 
 async def test_before_a_call(tmp_path: Path) -> None:

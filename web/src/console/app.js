@@ -1,4 +1,4 @@
-// The whole console: which parts are there in which state, what is said at the edges, and the keys.
+// The console's root element: which parts are shown in which state, notices and banners, and the keys.
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { msg, t } from "../i18n.js";
@@ -21,7 +21,7 @@ import "./viewer.js";
 import "./wrapup.js";
 
 export class ConsoleApp extends ConsoleElement {
-  /** Documents whose arrival has been said. @type {Set<string>} */ #announced = new Set();
+  /** Documents whose arrival was announced. @type {Set<string>} */ #announced = new Set();
 
   willUpdate() {
     for (const { id, state } of this.state.session?.documents ?? []) {
@@ -75,7 +75,7 @@ export class ConsoleApp extends ConsoleElement {
     return html`<console-idle .app=${app}></console-idle>`;
   }
 
-  /** What concerns the whole window: the connection, and devices that do not work during a call. */
+  /** Banners: the connection, and devices that do not work during a call. */
   #edge() {
     const { link, session, config, closed } = this.state;
     if (closed) return nothing;
@@ -91,7 +91,7 @@ export class ConsoleApp extends ConsoleElement {
     return html`${this.#loginEnds()}${this.#devicesFail()}`;
   }
 
-  /** A login that ends lets the call go on, but not come back after a lost line: sign in while nothing is lost. */
+  /** A call outlives its login, but cannot reconnect without one: ask for a new login before it ends. */
   #loginEnds() {
     const { login, session } = this.state;
     if (login === "good") return nothing;

@@ -1,4 +1,4 @@
-// Written words between specialist and customer.
+// The chat between specialist and customer.
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, t } from "../i18n.js";
@@ -10,7 +10,7 @@ export class ConsoleChat extends ConsoleElement {
   #lines = 0;
   #resized = new ResizeObserver(() => this.#toEnd());
 
-  /** Put the keyboard into the field. */
+  /** Move the focus into the field. */
   focusField() {
     /** @type {HTMLElement | null} */ (this.querySelector("input"))?.focus();
   }

@@ -1,4 +1,4 @@
-// The right column's first card: who the customer is to us, and where they are in their form.
+// The right column's first card: what is known of the customer, and the step of their form.
 import { html, nothing } from "lit";
 import { formatDuration, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";

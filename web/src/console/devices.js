@@ -28,7 +28,7 @@ export function deviceTrouble(devices, name) {
   return message ? t(message) : null;
 }
 
-/** What a call is like without them, or null. @param {Record<"microphone" | "camera", DeviceState>} devices */
+/** The consequence for a call, or null. @param {Record<"microphone" | "camera", DeviceState>} devices */
 export function troubleSummary(devices) {
   const microphone = deviceTrouble(devices, "microphone");
   const camera = deviceTrouble(devices, "camera");

@@ -32,13 +32,13 @@ export class ConsoleDocuments extends ConsoleElement {
     this.other = false;
   }
 
-  /** Put the keyboard on the first document that can be asked for, or say why there is none. */
+  /** Move the focus to the first document that can be asked for, or say why there is none. */
   focusAsk() {
     if (this.#held) this.app.store.notify("info", ON_HOLD);
     else /** @type {HTMLElement | null} */ (this.querySelector(".ask button"))?.focus();
   }
 
-  /** A customer who holds is told that nobody sees them: nothing may be asked of them then. */
+  /** A customer on hold is told that nobody sees them, so no document may be asked for. */
   get #held() {
     return this.state.session?.state === "held";
   }

@@ -1,4 +1,4 @@
-// What every part of the console has in common: it draws the store into the page's own tree, in the page's language.
+// Base of every part of the console: renders the store into the light DOM, in the page's language.
 import { LitElement } from "lit";
 import { LanguageController } from "../i18n.js";
 

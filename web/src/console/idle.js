@@ -1,4 +1,4 @@
-// The middle of the console while no call is there: ready or not, and whether camera and microphone work.
+// The middle of the console without a call: ready or not, and whether camera and microphone work.
 import { html, nothing } from "lit";
 import { msg, t } from "../i18n.js";
 import { deviceTrouble, troubleSummary } from "./devices.js";
@@ -7,7 +7,7 @@ import { branchName, languageName, serviceName } from "./labels.js";
 import "./level-meter.js";
 import "./video-tile.js";
 
-/** Why no calls come, where it was not the specialist's own wish. @type {Record<string, string>} */
+/** Why no calls come, where the specialist did not choose it. @type {Record<string, string>} */
 const PAUSED = {
   missed: msg("A call rang here and was not answered, so no more come. Switch on “Take calls” when you are back."),
   lost: msg("You were away from a call for too long, so no more come. Switch on “Take calls” when you are back."),
@@ -89,7 +89,7 @@ export class ConsoleIdle extends ConsoleElement {
     </section>`;
   }
 
-  /** A call that is over without its specialist having ended it: what happened, and what comes next. */
+  /** A call that ended without its specialist: what happened, and what comes next. */
   #gone() {
     const { gone, takesCalls } = this.state;
     if (!gone) return nothing;

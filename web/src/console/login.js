@@ -22,14 +22,14 @@ export class Login {
     this.#lasts(pageData().ends_s);
   }
 
-  /** The server refused this login. */
+  /** Whether the server refused this login. */
   ended() {
     clearTimeout(this.#timer);
     this.store.set({ login: "ended" });
   }
 
   /**
-   * Sign in again. What goes on, goes on; a stream that was closed for want of a login begins anew.
+   * Sign in again without leaving the page; a stream that was closed for lack of a login begins anew.
    *
    * @param {string} login
    * @param {string} password
@@ -38,12 +38,12 @@ export class Login {
   async signIn(login, password) {
     try {
       const body = new URLSearchParams({ login, password, next: "/console" });
-      // The answer leads to a page, which is this one already.
+      // The response redirects to the person's page, which is this one.
       const signal = AbortSignal.timeout(ASK_MS);
       const response = await fetch("/login", { method: "POST", body, redirect: "manual", signal });
       if (response.type !== "opaqueredirect") return response.status === 429 ? "too_many" : "refused";
       const me = await (await fetch("/api/me", { cache: "no-store", signal: AbortSignal.timeout(ASK_MS) })).json();
-      if (me.id !== pageData().person) location.reload(); // Somebody else: nothing of the first one may stay.
+      if (me.id !== pageData().person) location.reload(); // Another person signed in: reload, so that nothing of the first one stays.
       this.#lasts(me.ends_s);
     } catch {
       return "unreachable";

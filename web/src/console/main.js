@@ -22,7 +22,7 @@ root.app = app;
 document.querySelector("#console")?.replaceWith(root);
 listen({ root, app });
 
-// A double click is one click of a hasty hand: it neither ends a call nor asks for a document twice. Zooming wants many.
+// A double click counts as one click: it neither ends a call nor asks for a document twice. Zoom buttons are exempt.
 addEventListener(
   "click",
   (event) => {

@@ -13,13 +13,13 @@ const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainCon
 /** @type {MediaTrackConstraints} */
 const CAMERA = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
 const RETRY_MS = [200, 500, 1000];
-/** How long the server may take to say that it hears us, before the connection to it is made anew. */
+/** How long the server may take to answer a check before the WebSocket is replaced. */
 const REACH_MS = 1500;
 /** The same where nothing at all has arrived for over a second already. */
 const CHECK_MS = 1200;
-/** After losing the server, what it takes to see whether sound and picture go on. */
+/** After losing the server, how long it takes to see whether sound and picture go on. */
 const SEEN_MS = 1500;
-/** What is answered sooner is no news. */
+/** An answer within this time is not reported. */
 const CALM_MS = 250;
 
 /** @param {unknown} error @returns {DeviceState} */
@@ -47,9 +47,9 @@ export class Media extends EventTarget {
   connection = "new";
   /** Whether a first picture was shown, or a first sound played, since the connection was made. */
   arriving = false;
-  /** Nothing arrives, and the server has been asked whether it hears us. */
+  /** No media arrives, and the server is being checked. */
   unsure = false;
-  /** The server was lost a moment ago: whether sound and picture go on is not known yet. */
+  /** The server was lost a moment ago; whether sound and picture go on is not known yet. */
   justLost = false;
   /** Milliseconds from answering to a connected leg, for the last call. @type {number | null} */
   setupMs = null;
@@ -146,13 +146,13 @@ export class Media extends EventTarget {
     }, SEEN_MS);
   }
 
-  /** On hold nothing of the customer comes, and none is missed. */
+  /** On hold no media of the customer is expected. */
   #expect() {
     const expected = this.connection === "connected" && this.desk.session?.state === "active";
     this.#arrivals.watch(expected ? this.peer : null);
   }
 
-  /** The server is reached again: what waited for a better moment has it now. */
+  /** The server is reached again: do what was postponed. */
   #hurry() {
     clearTimeout(this.#retry);
     this.#retry = undefined;
@@ -166,7 +166,7 @@ export class Media extends EventTarget {
       this.#take("microphone", both.getAudioTracks()[0] ?? null);
       this.#take("camera", both.getVideoTracks()[0] ?? null);
     } catch {
-      // One of the two may still be had; each says for itself why not.
+      // One of the two may still be available; ask for each alone, to learn why the other is not.
       await this.#acquireOne("microphone", { audio: MICROPHONE });
       await this.#acquireOne("camera", { video: CAMERA });
     }
@@ -206,7 +206,7 @@ export class Media extends EventTarget {
     this.#changed();
   }
 
-  /** While held nothing may go out, whatever happens on the way. */
+  /** While on hold no media may be sent. */
   #enable() {
     const held = this.desk.session?.state === "held";
     for (const name of /** @type {const} */ (["microphone", "camera"])) {
@@ -255,7 +255,7 @@ export class Media extends EventTarget {
     });
     this.#changed();
     if (this.#warming) await this.#warming;
-    if (this.peer === peer) await peer.start(this.local).catch(() => undefined); // Its state says "lost" too.
+    if (this.peer === peer) await peer.start(this.local).catch(() => undefined); // The peer's state is "lost" as well.
   }
 
   /**
@@ -277,7 +277,7 @@ export class Media extends EventTarget {
     return { iceServers, relayOnly: reply.relay_only ?? false };
   }
 
-  /** Nothing comes: does the server hear us at all? Said only where the answer does not come at once. */
+  /** No media arrives: check whether the server answers. Reported only if the answer takes a moment. */
   async #ask() {
     clearTimeout(this.#doubt);
     this.#doubt = setTimeout(() => {
@@ -288,7 +288,7 @@ export class Media extends EventTarget {
     this.#settle();
   }
 
-  /** It is known again: something arrives, or the server has answered, or it has not and the connection says so. */
+  /** The check is over: media arrives, the server has answered, or the connection was given up. */
   #settle() {
     clearTimeout(this.#doubt);
     if (!this.unsure) return;

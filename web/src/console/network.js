@@ -1,4 +1,4 @@
-// What there is to say of a call's network just now: whose is not good, why, and what happens next.
+// The network messages of a call: whose network is not good, why, and what happens next.
 import { msg, t } from "../i18n.js";
 import { ownId, roleOf } from "../link/participants.js";
 
@@ -73,7 +73,7 @@ export function networkWords({ session, link, config }, { connection, unsure, st
   if (connection !== "connected") return wait("loader", t("Connecting sound and picture…"));
   if (justLost) return wait("loader", t("Checking the connection…"));
   if (session && !session.kiosk_connected) return wait("unplug", t("Waiting for the customer's kiosk"));
-  // What the server said last is old while it is not reached.
+  // The server's last judgement is outdated while it is not reached.
   const networks = link === "open" ? (session?.network ?? []) : [];
   if (networks.length) return notGood(networks, session?.state === "held", ownId(session, config?.person));
   if (standing) return wait("loader", t("Checking the customer's connection…"));
@@ -92,7 +92,7 @@ function notGood(networks, held, own) {
   });
   const worst = networks.find(({ quality }) => quality === "bad") ?? networks[0];
   const next = NEXT[whose(worst.participant)][levelOf(worst.quality)];
-  // On hold nobody talks or is seen: there is nothing to expect.
+  // On hold there is no media, so there are no consequences to name.
   return { level: levelOf(worst.quality), lines, next: held ? "" : t(next[worst.reason] ?? next.other), elsewhere: false };
 }
 

@@ -1,4 +1,4 @@
-// The specialist's notes, saved by themselves; how far that is can be read.
+// The specialist's notes: saved automatically, with the state of saving.
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { msg, t } from "../i18n.js";
@@ -19,7 +19,7 @@ export function saveState(state) {
 }
 
 export class ConsoleNotes extends ConsoleElement {
-  /** Put the keyboard into the field. */
+  /** Move the focus into the field. */
   focusField() {
     this.querySelector("textarea")?.focus();
   }

@@ -1,5 +1,4 @@
-// How well the call is carried: what the server says of both networks, and three figures, so that "I cannot see you" has
-// an answer.
+// Quality of the call: the server's judgement of both networks, and three figures measured here.
 import { html, nothing } from "lit";
 import { t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";

@@ -43,7 +43,7 @@ export class ConsoleQueue extends ConsoleElement {
 
   #calls() {
     const { waiting, calls, at, available } = this.state.queue;
-    // What the server said before the connection was lost is old, and before it said anything nobody is known.
+    // Without a connection the last queue is outdated, and before the first message none is known.
     const known = at !== 0 && this.state.link === "open";
     if (!known) return this.#unknown();
     const since = (performance.now() - at) / 1000;

@@ -1,4 +1,4 @@
-// A call rings: who it is, what they want, how long is left; Enter answers, Esc declines.
+// A ringing call: customer, service and time left; Enter answers, Esc declines.
 import { html, nothing } from "lit";
 import { formatDuration, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
@@ -12,9 +12,9 @@ export class ConsoleRing extends ConsoleElement {
   static ticking = true;
 
   #shown = "";
-  /** Whether the ring has covered something that Esc closes as well. */
+  /** Whether the ring covers something that Esc closes as well. */
   #covering = false;
-  /** Declining takes two presses of Esc then: one more may have been meant for what was covered. */
+  /** Then declining takes two presses of Esc: the first may have been meant for what was covered. */
   #armed = 0;
 
   #key = (/** @type {KeyboardEvent} */ event) => {
@@ -34,7 +34,7 @@ export class ConsoleRing extends ConsoleElement {
     removeEventListener("keydown", this.#key, { capture: true });
   }
 
-  /** What was open before is closed first; then it asks, and then it declines. Without it, it declines. */
+  /** Esc first closes what was open before, then asks, then declines; with nothing open it declines at once. */
   #escape() {
     const { help, signingIn, document: doc } = this.state;
     if (help || signingIn || doc) {

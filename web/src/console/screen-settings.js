@@ -5,7 +5,7 @@ import { isZoom } from "../cobrowse/lens.js";
 
 const KEY = "visavis.console.screen.";
 
-/** What the browser keeps may be old, or somebody else's: what is not understood is as if it were not there. @param {string} person */
+/** Stored settings may be of an older version; invalid ones are ignored. @param {string} person */
 export function readSettings(person) {
   /** @type {any} */
   let kept = null;
@@ -26,6 +26,6 @@ export function keepSettings(person, settings) {
   try {
     localStorage.setItem(KEY + person, JSON.stringify(settings));
   } catch {
-    // A browser without storage forgets, and all else works.
+    // Without storage the settings are lost with the page; everything else works.
   }
 }

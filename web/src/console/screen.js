@@ -19,7 +19,7 @@ const LINE = 16;
 const TURN = 40;
 /** A press that moves no further than this is a click. */
 const CLICK = 5;
-/** The page does not move under a hand that pointed at it a moment ago. */
+/** The view does not follow the customer while the specialist has just pointed. */
 const HAND_MS = 1500;
 
 export class ConsoleScreen extends ConsoleElement {
@@ -31,7 +31,7 @@ export class ConsoleScreen extends ConsoleElement {
   #turned = 0;
   #handAt = -Infinity;
   /** Where the customer was last, in the page's pixels. @type {Point | null} */ #customer = null;
-  /** Whether the view goes where the customer is; moved by hand it stays, until it is told to again. */
+  /** Whether the view follows the customer; after moving it by hand it stays, until following is switched on again. */
   #following = true;
   /** @type {import("./screen-settings.js").ScreenSettings} */ #settings = readSettings("");
   #cobrowse = (/** @type {Event} */ event) => this.#view?.piece(/** @type {CustomEvent} */ (event).detail);
@@ -278,7 +278,7 @@ export class ConsoleScreen extends ConsoleElement {
     if (this.state.pointing && this.#large) this.#point(this.#view?.toPage(at.x, at.y) ?? null);
   }
 
-  /** Moves the page by hand; whoever does wants to stay there. @param {number} x @param {number} y */
+  /** Moves the page by hand, which switches following off. @param {number} x @param {number} y */
   #pan(x, y) {
     const stage = this.#stage;
     if (!stage?.lens.pan(x, y)) return false;

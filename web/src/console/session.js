@@ -1,4 +1,4 @@
-// What a specialist can do, apart from any DOM: each act sends its message and takes the answer into the store.
+// The specialist's actions, without DOM: each sends its message and takes the reply into the store.
 import { LinkError } from "../link/connection.js";
 import { msg } from "../i18n.js";
 import { errorMessage } from "./labels.js";
@@ -14,7 +14,7 @@ const NOTE_PAUSE_MS = 800;
 const POINT_MS = 33;
 const REFRESH_MS = 2000;
 
-/** Ids that nobody guesses and that fit the protocol's pattern. @param {string} prefix */
+/** Random ids that fit the protocol's pattern. @param {string} prefix */
 export function newId(prefix) {
   return `${prefix}-${crypto.randomUUID()}`;
 }
@@ -47,7 +47,7 @@ export class Desk extends EventTarget {
   /** @type {{x: number, y: number} | null} */ #pointAt = null;
   #refreshed = -Infinity;
   #fresh = false;
-  /** Whether this page's specialist takes calls, as last told: a server that began anew knows nothing of it. */
+  /** Whether this specialist takes calls, as chosen last: a restarted server does not know it. */
   #available = recently();
 
   /**
@@ -116,7 +116,7 @@ export class Desk extends EventTarget {
   }
 
   /**
-   * Where nothing is known of this specialist, this page knows: after a reload, or when the server has begun anew.
+   * Repeats the choice that this page remembers when the server knows none: after a reload or a restart.
    *
    * @param {import("../link/messages.js").PresenceState} message
    */
@@ -183,7 +183,7 @@ export class Desk extends EventTarget {
   }
 
   /**
-   * It rings until the server took the word, or says that it rings no more: what failed can be tried again.
+   * The ring stays until the server has accepted the action or ended the ring, so that a failure can be retried.
    *
    * @param {"answer" | "decline"} type
    */

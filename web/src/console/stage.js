@@ -25,7 +25,7 @@ export class ConsoleStage extends ConsoleElement {
     }
   }
 
-  /** A browser may keep a page silent until somebody touches it; after a reload that has to be said. @param {HTMLAudioElement} audio */
+  /** A browser may block sound until the page is touched; after a reload the page has to say so. @param {HTMLAudioElement} audio */
   #listen(audio) {
     audio.play().catch((/** @type {DOMException} */ error) => {
       if (error.name !== "NotAllowedError") return;
@@ -74,7 +74,7 @@ export class ConsoleStage extends ConsoleElement {
       : t("Closed. It opens when the customer agrees to show a paper.");
   }
 
-  /** Why there is no picture, as far as is known: a camera is blamed only while all else is well. @param {string} blame */
+  /** Why there is no picture; the camera is named only while nothing else can be the reason. @param {string} blame */
   #noPicture(blame) {
     const { session } = this.state;
     const { connection, standing } = this.app.media;

@@ -1,5 +1,7 @@
-// What the console knows, apart from any DOM: one plain object, changed only here, and an event when it changed.
+// The console's state, without DOM: one plain object, changed only here, with an event after changes.
+
 import { roleOf } from "../link/participants.js";
+import { isQueueing, isTalking } from "../link/states.js";
 
 /** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
 /** @typedef {import("../link/messages.js").Session} Session */
@@ -12,7 +14,7 @@ import { roleOf } from "../link/participants.js";
 /** @typedef {"saved" | "typing" | "saving" | "failed"} SaveState */
 /** @typedef {{id: number, kind: "info" | "success" | "warning" | "danger", text: string}} Notice */
 /**
- * What rings; `deadline` on the performance clock, ms; `settling` is what the server was told and has not confirmed yet.
+ * A ringing call; `deadline` on the performance clock, ms; `settling` is the action that the server has not confirmed yet.
  *
  * A call that rings here, or (`invitation`: as which participant) that this specialist is asked to join.
  *
@@ -95,7 +97,7 @@ const nothing = () => ({
 
 /** @param {Session | null} session whether both ends are in the call */
 export function inCall(session) {
-  return session?.state === "active" || session?.state === "held";
+  return isTalking(session?.state);
 }
 
 /** @param {Session} session @param {string} person whether this person takes part, beside the one who leads the call */
@@ -205,7 +207,7 @@ export class Store extends EventTarget {
   }
 
   /**
-   * No call any more. What was not said by the server is told by what was there before.
+   * The call is gone. Where the server gave no reason, it follows from the previous state.
    *
    * @param {string} reason
    * @param {string} id
@@ -225,7 +227,7 @@ export class Store extends EventTarget {
     const { session: before, config, note, noteState } = this.state;
     const mine = !config || session.specialist === config.person || takesPart(session, config.person);
     const over = session.state === "closed" || (session.state === "ended" && Boolean(session.outcome));
-    if (!mine || over || session.state === "waiting" || session.state === "ringing") {
+    if (!mine || over || isQueueing(session.state)) {
       if (before?.id === session.id) this.set(nothing());
       return;
     }

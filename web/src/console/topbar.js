@@ -1,4 +1,4 @@
-// The bar on top: whose call this is, how long it lasts, that it is recorded, and what can be done to the call itself.
+// The top bar: customer, duration, recording, and the actions on the call itself.
 import { html, nothing } from "lit";
 import { LANGUAGES, formatDuration, language, setLanguage, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
@@ -57,7 +57,7 @@ export class ConsoleTopbar extends ConsoleElement {
     `;
   }
 
-  /** What is recorded, as far as this page can know. @param {import("../link/messages.js").Session} session */
+  /** What is recorded, as far as this page knows. @param {import("../link/messages.js").Session} session */
   #recording(session) {
     const { link } = this.state;
     const { media } = this.app;
@@ -67,7 +67,7 @@ export class ConsoleTopbar extends ConsoleElement {
     if (media.unsure || afterLoss || this.#customerInDoubt(session)) {
       return callState("waiting", "loader", t("Checking the connection…"));
     }
-    // Neither words nor pictures of ours reach the server; whether the customer's do, this page cannot know.
+    // Neither messages nor media of this page reach the server; whether the customer's do is not known here.
     if (link !== "open" && media.connection !== "connected") {
       return callState("waiting long", "wifi-off", t("You are not recorded; the customer may be"));
     }
@@ -79,7 +79,7 @@ export class ConsoleTopbar extends ConsoleElement {
     </span>`;
   }
 
-  /** Nothing comes of the customer, and the server has not said yet why. @param {import("../link/messages.js").Session} session */
+  /** Nothing arrives from the customer, and the server has not given a reason yet. @param {import("../link/messages.js").Session} session */
   #customerInDoubt(session) {
     const known = !session.kiosk_connected || session.network?.some(({ reason }) => reason === "silent");
     return this.app.media.standing && !known;
@@ -161,7 +161,7 @@ function callState(kind, icon, text) {
 }
 
 /**
- * The tracks of those who can be heard: what nobody sends is not recorded.
+ * The tracks of participants that the server receives; others are not recorded.
  *
  * @param {import("../link/messages.js").Session} session
  * @param {boolean} heard whether the server hears us

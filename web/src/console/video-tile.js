@@ -1,4 +1,4 @@
-// One moving picture: shows a track, knows whether pictures really arrive, and says so in words when they do not.
+// One video: shows a track, detects whether frames really arrive, and shows a text when they do not.
 import { LitElement, html, nothing } from "lit";
 
 /** How long without a new picture counts as none, in seconds; checked once a second. */

@@ -263,7 +263,7 @@ export class ConsoleViewer extends ConsoleElement {
     `;
   }
 
-  /** A document covers the call: what is not good about the network is said here as well. */
+  /** The viewer covers the call, so a bad network is shown here as well. */
   #network() {
     if (!inCall(this.state.session)) return nothing;
     const { level, lines, next } = networkWords(this.state, this.app.media, true);

@@ -1,4 +1,4 @@
-// After the call: how it went, by a number key, and back to the next one.
+// After the call: choose the outcome by a number key, then take the next call.
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { formatDuration, t } from "../i18n.js";
@@ -7,7 +7,7 @@ import { branchName, endText, outcomeLabel, serviceName } from "./labels.js";
 import { saveState } from "./notes.js";
 import { ownId } from "../link/participants.js";
 
-/** From so many seconds on the time that is left is said aloud and in colour. */
+/** From so many seconds on the remaining time is announced and coloured. */
 const SHORT_S = 120;
 
 export class ConsoleWrapup extends ConsoleElement {

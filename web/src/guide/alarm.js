@@ -7,7 +7,7 @@ const PERIOD_MS = 4000;
 export class Alarm {
   /** @type {ReturnType<typeof setInterval> | undefined} */ #timer;
   #ringtone = new Ringtone();
-  /** Switched off by the guide, who looks at the page anyway. */
+  /** Switched off by the guide, who is looking at the page. */
   silent = false;
 
   constructor() {
@@ -35,7 +35,7 @@ export class Alarm {
   }
 
   #vibrate() {
-    // A browser refuses before the first touch of the page; then sound and screen must do.
+    // A browser refuses vibration before the first touch of the page.
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATION);
   }
 

@@ -1,4 +1,4 @@
-// The lobby guide's phone page: who needs somebody, and how every kiosk of the branch is.
+// The lobby guide's phone page: requests for help, and the state of every kiosk of the branch.
 import { LitElement, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { LANGUAGES, LanguageController, formatDuration, language, msg, setLanguage, t } from "../i18n.js";

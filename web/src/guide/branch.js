@@ -1,11 +1,11 @@
-// What the lobby guide knows and can do, apart from any DOM.
+// State and actions of the lobby guide's page, without DOM.
 import { LinkError } from "../link/connection.js";
 
 /** @typedef {import("../link/messages.js").KioskStatus} KioskStatus */
 /** @typedef {import("../link/connection.js").Connection} Connection */
 /** @typedef {import("../link/connection.js").ConnectionState} ConnectionState */
 
-/** The order of the list: who needs somebody first, then who is with an expert, then the rest. @param {KioskStatus} kiosk */
+/** The order of the list: requests for help first, then kiosks in a call, then the rest. @param {KioskStatus} kiosk */
 function rank(kiosk) {
   if (kiosk.assistance) return kiosk.taken_by ? 1 : 0;
   if (!kiosk.online) return 2;
@@ -36,7 +36,7 @@ export class Branch extends EventTarget {
     connection.addEventListener("message", (event) => this.#receive(/** @type {CustomEvent} */ (event).detail));
   }
 
-  /** Who waits for somebody to come. */
+  /** Kiosks whose request for help is open. */
   get asking() {
     return this.kiosks.filter(({ assistance, taken_by: by }) => assistance && !by);
   }

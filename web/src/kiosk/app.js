@@ -9,7 +9,7 @@ import { keepFocus } from "./focus.js";
 import { IdleTimer } from "./idle.js";
 import { Kiosk, idleLimit, idleWarning } from "./kiosk.js";
 import { showHand } from "./overlay.js";
-import { isLive, screenOf } from "./state.js";
+import { isOpen, screenOf } from "./state.js";
 import "./form/form.js";
 import "./screens/call.js";
 import "./screens/desk.js";
@@ -92,7 +92,7 @@ document.getElementById("kiosk")?.append(app);
 showHand(kiosk);
 keepFocus(app, kiosk);
 
-/** What a page that is loaded again must not lose: that no call can be recorded. Nothing of the customer is kept. */
+/** What must survive a reload: that no call can be recorded. Nothing of the customer is kept. */
 const KEPT = "visavis.unrecorded";
 const kept = sessionStorage.getItem(KEPT);
 if (kept) kiosk.tellUnrecorded(JSON.parse(kept));
@@ -113,7 +113,7 @@ const idle = new IdleTimer({
 function dress() {
   const { elderly, session } = kiosk.state;
   document.documentElement.classList.toggle("elderly", elderly);
-  document.documentElement.classList.toggle("in-call", isLive(session));
+  document.documentElement.classList.toggle("in-call", isOpen(session));
 }
 kiosk.addEventListener("change", dress);
 kiosk.addEventListener("stay", () => idle.touch());
@@ -121,7 +121,7 @@ kiosk.addEventListener("visit", () => scrollTo(0, 0));
 languageEvents.addEventListener("change", () => (document.title = `${t("Remote expert")} · ${language()}`));
 dress();
 
-// Who taps twice means it once: the second tap must not land on what the first one brought, least of all on a consent.
+// A double tap counts once: the second tap must not hit what the first one has brought up, least of all a consent.
 addEventListener(
   "click",
   (event) => {
@@ -132,9 +132,9 @@ addEventListener(
   { capture: true },
 );
 
-// A kiosk is no desktop: no menus, no zooming, nothing to drag away.
+// A kiosk has no context menus, zooming or dragging.
 for (const type of ["contextmenu", "dragstart", "gesturestart"]) addEventListener(type, (event) => event.preventDefault());
 addEventListener("wheel", (event) => event.ctrlKey && event.preventDefault(), { passive: false });
 
-// A reload while the kiosk client is down shows a page of ours, not the browser's.
+// Shows a page of ours when the page is reloaded while the kiosk client is down.
 void navigator.serviceWorker?.register("/away-worker.js").catch(() => undefined);

@@ -1,5 +1,5 @@
-// A reload while the kiosk client is down must not show the browser's own error page: this worker answers with a page that
-// says what is so and tries again. It keeps that page and its styles, and nothing else.
+// Replaces the browser's error page when the page is reloaded while the kiosk client is down: this service worker answers
+// with a page that explains it and retries. It caches that page and its styles, and nothing else.
 
 const worker = /** @type {any} */ (globalThis);
 const KEPT = "away";
@@ -24,6 +24,6 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { pathname } = new URL(request.url);
   const kept = request.mode === "navigate" ? AWAY : FILES.includes(pathname) ? pathname : null;
   if (kept === null || request.method !== "GET") return;
-  // The kiosk client first, always: what is kept is for when nobody answers.
+  // Network first: the cache is only for when the kiosk client does not answer.
   event.respondWith(fetch(request).catch(() => caches.match(kept)));
 });

@@ -91,7 +91,7 @@ export class Capture extends EventTarget {
     this.#changed();
   }
 
-  /** The other end lost a peer connection, or (without a leg) began anew. @param {string} [leg] */
+  /** The other end lost a peer connection, or (without a leg) restarted. @param {string} [leg] */
   lost(leg) {
     if (this.#session && (leg === undefined || leg === this.#leg)) this.#again();
   }
@@ -112,7 +112,7 @@ export class Capture extends EventTarget {
       try {
         this.#take(await navigator.mediaDevices.getUserMedia({ audio: MICROPHONE, video: CAMERA }));
       } catch {
-        // One of the two may still be had; each says for itself why not.
+        // One of the two may still be available; ask for each alone, to learn why the other is not.
       }
     }
     await this.#openOne("microphone", { audio: MICROPHONE });
@@ -179,7 +179,7 @@ export class Capture extends EventTarget {
     this.remote = peer.stream("audio0", "audio1", "audio2", "video0");
     this.others = [peer.stream("video1"), peer.stream("video2")];
     this.#changed();
-    await peer.start(this.tracks).catch(() => undefined); // A failed start is a lost peer, which `state` tells.
+    await peer.start(this.tracks).catch(() => undefined); // A failed start is a lost peer; `state` reports it.
   }
 
   /** @param {Peer} peer */

@@ -1,5 +1,5 @@
-// What every part of the kiosk page has in common: it draws the kiosk's state into the page's own tree, so that one style
-// sheet serves all, and the page can be recorded and pointed at as a whole.
+// Base of every part of the kiosk page: renders the kiosk's state into the light DOM, so that one style sheet serves all
+// parts, and the page can be recorded and pointed at as a whole.
 import { LitElement } from "lit";
 import { LanguageController } from "../i18n.js";
 
@@ -63,7 +63,7 @@ export class Ticker {
 }
 
 /**
- * Seconds that run on between two messages of the server: give the server's count whenever it may have changed.
+ * Seconds that count on between two messages of the server; call it with the server's count on every update.
  */
 export class Elapsed {
   #said = -1;

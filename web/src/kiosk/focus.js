@@ -1,22 +1,22 @@
-// The keyboard is never nowhere: what had it may be gone with the screen, the step or the answer it belonged to.
+// Keeps the keyboard focus on the page: the element that had it may be gone with its screen, step or question.
 
-/** What is said over the picture goes away by itself, and is no place to begin at. */
+/** Messages over the picture disappear by themselves and must not get the focus. */
 const TITLES = "main :is(h1, h2):not(.veil *)";
 
-/** Whether the keyboard could be at this element. @param {Element} element */
+/** Whether this element can have the focus. @param {Element} element */
 const usable = (element) =>
   element.isConnected && element.checkVisibility() && !element.closest("[inert]") && !element.matches(":disabled");
 
 /**
- * Whenever what had the keyboard is gone, hidden or disabled, it goes back there if it can (a button that was disabled for
- * a moment), or else to the title of what is shown now. Who taps beside everything has taken it away on purpose, until the
- * next screen.
+ * When the focused element is gone, hidden or disabled, the focus returns to it if it can (a button that was disabled for
+ * a moment), or else goes to the title of the present screen. A tap beside everything removes the focus on purpose, until
+ * the next screen.
  *
  * @param {Element} app the page's root element
  * @param {import("./kiosk.js").Kiosk} kiosk
  */
 export function keepFocus(app, kiosk) {
-  /** What had the keyboard last, unless that was given up on purpose. @type {HTMLElement | null} */
+  /** The element that had the focus last, unless it was removed on purpose. @type {HTMLElement | null} */
   let last = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let due;
@@ -31,7 +31,7 @@ export function keepFocus(app, kiosk) {
     if (active && active !== document.body && active.checkVisibility()) return;
     if (!last && (before === screen || before === "starting")) return;
     if (last && usable(last)) return last.focus({ preventScroll: true });
-    // Each question takes the keyboard itself, and gives it back.
+    // Dialogs take the focus themselves, and give it back.
     if (app.querySelector("[role=alertdialog]")) return;
     const title = [...app.querySelectorAll(TITLES)].find(usable);
     if (!(title instanceof HTMLElement)) return;

@@ -1,4 +1,4 @@
-// Notices that nobody touches the page any more.
+// Detects that nobody touches the page any more.
 
 const SIGNS = ["pointerdown", "pointermove", "keydown", "input", "wheel"];
 
@@ -32,7 +32,7 @@ export class IdleTimer {
     if (this.#warned) this.#tell(null);
   }
 
-  /** While the customer is asked, the question's own buttons decide, and a touch beside it is an answer too. */
+  /** While the question is shown, its own buttons decide; a touch beside it counts as an answer too. */
   #sign(/** @type {Event} */ event) {
     const inQuestion = event.target instanceof Element && event.target.closest("[role=alertdialog]") !== null;
     if (!this.#warned || (event.type === "pointerdown" && !inQuestion)) this.touch();
@@ -45,7 +45,7 @@ export class IdleTimer {
       return;
     }
     const now = performance.now();
-    // Nobody is sent away unasked, also not by a limit that became shorter.
+    // The question always comes first, also when the limit became shorter meanwhile.
     if (!this.#warned && Number.isFinite(limit)) this.#last = Math.max(this.#last, now - (limit - this.warning()) * 1000);
     const left = Math.ceil(limit - (now - this.#last) / 1000);
     if (left <= 0) {

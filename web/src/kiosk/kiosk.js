@@ -1,10 +1,10 @@
-// The kiosk's session logic: what the customer does, what the kiosk client says, and the state both lead to. No DOM.
+// The kiosk's session logic: actions of the customer, messages of the kiosk client, and the resulting state. No DOM.
 import { language, setLanguage } from "../i18n.js";
 import { LinkError } from "../link/connection.js";
 import { PageRecorder } from "../cobrowse/record.js";
 import { Capture } from "./capture.js";
 import { newId } from "./ids.js";
-import { freshVisit, initialState, isLive, isTalking, screenOf } from "./state.js";
+import { freshVisit, initialState, isOpen, isTalking, screenOf } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("../link/messages.js").ServerMessage} ServerMessage */
@@ -19,9 +19,9 @@ import { freshVisit, initialState, isLive, isTalking, screenOf } from "./state.j
 export class Kiosk extends EventTarget {
   /** @type {State} */
   state = initialState();
-  /** The session the customer is done with: whatever the server still says about it, it is not shown. */
+  /** The session that the customer has finished; later messages about it are not shown. */
   #dismissed = "";
-  /** The session the customer left while it went on, whatever the kiosk client still says about it. */
+  /** The session that the customer left while it was running; later messages about it are ignored. */
   #left = "";
   /** Whether the kiosk client may not know that. */
   #untold = false;
@@ -57,7 +57,7 @@ export class Kiosk extends EventTarget {
     void this.#checkCall(this.#request);
   }
 
-  /** Nobody is asked to agree to a call that cannot be put through. @param {string} request of the call that is wanted */
+  /** Do not ask for consent to a call that cannot be recorded. @param {string} request of the call that is wanted */
   async #checkCall(request) {
     try {
       await this.connection.request({ type: "call_check" });
@@ -104,7 +104,7 @@ export class Kiosk extends EventTarget {
       const code = codeOf(error);
       if (code === "cannot_record") this.tellUnrecorded({ brokenOff: false });
       else this.#set({ busy: false, error: code });
-      if (!isLive(this.state.session)) this.capture.stop();
+      if (!isOpen(this.state.session)) this.capture.stop();
     }
   }
 
@@ -113,11 +113,11 @@ export class Kiosk extends EventTarget {
     this.#set({ ending });
   }
 
-  /** Leave the queue, or end the call. Here it is over at once; the server is told for as long as that takes. */
+  /** Leave the queue, or end the call. The page leaves it at once; the kiosk client retries until the server knows. */
   leave() {
     const { session } = this.state;
     this.#set({ ending: false });
-    if (!isLive(session)) return;
+    if (!isOpen(session)) return;
     this.#tellLeft(session.id);
     if (!isTalking(session)) return this.#dismiss();
     this.#endMedia();
@@ -172,7 +172,7 @@ export class Kiosk extends EventTarget {
     if (step === this.state.step) return;
     this.#set({ step });
     const { session } = this.state;
-    if (isLive(session)) this.connection.post({ type: "form_step", session: session.id, step });
+    if (isOpen(session)) this.connection.post({ type: "form_step", session: session.id, step });
   }
 
   openForm() {
@@ -204,14 +204,14 @@ export class Kiosk extends EventTarget {
     if (idleLeft !== this.state.idleLeft) this.#set({ idleLeft });
   }
 
-  /** The customer is gone: nothing stays, and the next one finds the page as it is by default. */
+  /** The customer is gone: reset everything to its default for the next one. */
   finish() {
     const { session } = this.state;
-    if (isLive(session)) this.#tellLeft(session.id);
+    if (isOpen(session)) this.#tellLeft(session.id);
     else this.#leaveEnded();
     if (session) this.#dismissed = session.id;
     if (this.state.assistance.asked) {
-      // Not awaited: it is on its way before anything the next customer says.
+      // Not awaited: it is sent before any message of the next customer.
       this.connection.request({ type: "assistance_request", reason: "gone", withdrawn: true }).catch(() => undefined);
     }
     this.#endMedia();
@@ -220,14 +220,10 @@ export class Kiosk extends EventTarget {
     this.dispatchEvent(new Event("visit"));
   }
 
-  clearError() {
-    if (this.state.error) this.#set({ error: null });
-  }
-
   // What the kiosk client says ------------------------------------------------------------------------------------
 
   #fresh() {
-    // A new kiosk client may have heard nothing; what is still on its way to it needs no second telling.
+    // A restarted kiosk client may not know; a request that is still under way need not be repeated.
     if (!this.#tellingNow) this.#untold = true;
     this.capture.lost();
     this.recorder.snapshot();
@@ -270,16 +266,16 @@ export class Kiosk extends EventTarget {
 
   /** @param {Session} session */
   #takeSession(session) {
-    if (session.id === this.#left && isLive(session)) {
+    if (session.id === this.#left && isOpen(session)) {
       if (this.#untold) this.#tellLeft(session.id);
       return;
     }
     if (session.id === this.#dismissed) return;
     const before = this.state.session;
     const chat = before?.id === session.id ? this.state.chat : [];
-    this.#set({ session, chat, thanks: false, ending: this.state.ending && isLive(session) });
+    this.#set({ session, chat, thanks: false, ending: this.state.ending && isOpen(session) });
     if (before?.id !== session.id && session.elderly) this.#set({ elderly: true });
-    if (isLive(session)) {
+    if (isOpen(session)) {
       this.capture.join(session.id);
       if (before?.id !== session.id && session.step !== this.state.step) {
         this.connection.post({ type: "form_step", session: session.id, step: this.state.step });
@@ -288,21 +284,21 @@ export class Kiosk extends EventTarget {
       this.capture.stop();
       if (session.end_reason === "recording_failed") return this.#breakOff(session);
       if (!session.specialist) this.#dismiss();
-      if (!session.specialist && session.end_reason === "interrupted" && isLive(before)) {
-        // Cut off while nobody had the call any more: there is nobody to rate, but somebody who still wants an expert.
+      if (!session.specialist && session.end_reason === "interrupted" && isOpen(before)) {
+        // Interrupted while no specialist had the call: show no rating, but offer another call.
         this.wantExpert(session.service);
         this.#set({ error: "interrupted" });
       }
     }
     if (isTalking(session)) this.recorder.start();
-    else if (!isLive(session)) this.recorder.stop();
+    else if (!isOpen(session)) this.recorder.stop();
     if (!isTalking(session)) {
       this.#hand("point", null);
       this.#hand("highlight", null);
     }
   }
 
-  /** What cannot be recorded must not go on: there is nobody to rate, but somebody who needs another way. */
+  /** The call cannot be recorded and ends: show no rating, but the other ways to get help. */
   /** @param {Session} session */
   #breakOff(session) {
     this.#leaveEnded();
@@ -320,7 +316,7 @@ export class Kiosk extends EventTarget {
   /** The kiosk client forgets the call too, so that a page loaded again does not show it to the next customer. */
   #leaveEnded() {
     const { session } = this.state;
-    if (!session || isLive(session)) return;
+    if (!session || isOpen(session)) return;
     void this.#telling.then(() => this.#end(session.id));
   }
 
@@ -351,7 +347,7 @@ export class Kiosk extends EventTarget {
     this.#hand("highlight", null);
   }
 
-  /** Whether the server is reached, as far as this page can know: without the kiosk client it is not. */
+  /** Whether the server is reached, as far as this page knows; without the kiosk client it is not. */
   get #online() {
     return this.#reached && this.connection.state === "open";
   }
@@ -397,13 +393,13 @@ export class Kiosk extends EventTarget {
   }
 }
 
-/** How long somebody who waits is asked whether they are still there. */
+/** Seconds for which a waiting customer is asked whether they are still there. */
 const WAITING_WARNING_S = 60;
 
-/** How long somebody may stand there who waits for a person of the branch. */
+/** Seconds without a touch while a customer waits for lobby staff. */
 const ASSISTED_S = 300;
 
-/** Who only talks touches nothing; who has gone away without a word does neither, and what they entered stands there. */
+/** Seconds without a touch in a call: a customer who talks touches nothing, but one who has left leaves their data there. */
 const TALKING_S = 600;
 
 /** How long before the limit the customer is asked, in seconds. @param {State} state */

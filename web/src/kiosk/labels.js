@@ -1,4 +1,4 @@
-// The protocol's codes in the customer's words, in the page's language.
+// Texts for the protocol's codes, for customers, in the page's language.
 import { language, msg, t } from "../i18n.js";
 import { partsOf, roleOf } from "../link/participants.js";
 
@@ -60,7 +60,7 @@ const TRACK_GROUPS = {
 };
 
 /**
- * What is wrong with the network, in words that calm: of the customer's side and the expert's, by the reason.
+ * What is wrong with the network, worded so as not to alarm: on the customer's side and on the expert's, by reason.
  *
  * @type {Record<"kiosk" | "specialist", Record<"weak" | "bad", Record<string, string>>>}
  */
@@ -115,7 +115,7 @@ const NEXT = {
   },
 };
 
-/** While only messages do not pass. @type {{bad: boolean, messages: [string, string]}} */
+/** While messages do not pass but media does. @type {{bad: boolean, messages: [string, string]}} */
 export const awayMessages = {
   bad: false,
   messages: [msg("Messages are late just now"), msg("Sound and picture go on. The rest is being restored by itself.")],

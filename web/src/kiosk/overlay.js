@@ -1,4 +1,4 @@
-// The specialist's hand on the customer's page: a pointer, and an outline around an element. Never part of the recording.
+// The specialist's pointer and outline on the customer's page. Not part of what rrweb records.
 import { nodeById } from "../cobrowse/record.js";
 import { t } from "../i18n.js";
 import { BLOCK } from "../cobrowse/mask.js";

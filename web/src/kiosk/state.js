@@ -1,4 +1,6 @@
-// What the kiosk page knows, and which screen follows from it. No DOM, no network.
+// The kiosk page's state, and which screen follows from it. No DOM, no network.
+
+import * as states from "../link/states.js";
 
 /** @typedef {import("../link/messages.js").Session} Session */
 /** @typedef {import("../link/messages.js").Service} Service */
@@ -54,7 +56,7 @@ export function initialState() {
   };
 }
 
-/** What a new customer finds. */
+/** The state for a new customer. */
 export function freshVisit() {
   return {
     /** @type {View} */
@@ -75,21 +77,20 @@ export function freshVisit() {
   };
 }
 
-/** @typedef {Session & {state: "waiting" | "ringing" | "active" | "held"}} LiveSession */
-/** @typedef {Session & {state: "active" | "held"}} TalkingSession */
+/** @typedef {Session & {state: import("../link/states.js").OpenState}} OpenSession */
+/** @typedef {Session & {state: import("../link/states.js").TalkingState}} TalkingSession */
 
-/** @param {Session | null} session @returns {session is LiveSession} */
-export const isLive = (session) =>
-  session !== null && ["waiting", "ringing", "active", "held"].includes(session.state);
+/** @param {Session | null} session @returns {session is OpenSession} */
+export const isOpen = (session) => states.isOpen(session?.state);
 
 /** @param {Session | null} session @returns {session is TalkingSession} */
-export const isTalking = (session) => session !== null && (session.state === "active" || session.state === "held");
+export const isTalking = (session) => states.isTalking(session?.state);
 
 /** @param {State} state @returns {Screen} */
 export function screenOf(state) {
   const { session } = state;
   if (isTalking(session)) return "call";
-  if (isLive(session)) return "waiting";
+  if (isOpen(session)) return "waiting";
   if (state.thanks) return "thanks";
   if (session && session.specialist && session.rated === null) return "rating";
   if (!state.config) return "starting";
@@ -97,7 +98,7 @@ export function screenOf(state) {
 }
 
 /**
- * The last document that still needs the customer, if any. Who holds is asked nothing: the page says that nobody sees them.
+ * The last document that needs the customer, if any. On hold none is asked for: the page says that nobody sees them.
  *
  * @param {Session | null} session
  * @returns {Document | null}
@@ -107,9 +108,4 @@ export function openDocument(session) {
   const wanted = session.state === "held" ? ["agreed"] : ["requested", "rejected", "failed", "agreed"];
   const open = session.documents.filter(({ state }) => wanted.includes(state));
   return open.at(-1) ?? null;
-}
-
-/** Whether a new customer would find anything of the one before. @param {State} state */
-export function isUntouched(state) {
-  return state.view === "home" && !state.form && !state.session && !state.thanks && !state.elderly && !state.error;
 }

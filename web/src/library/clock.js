@@ -1,6 +1,6 @@
-// The one clock of a player: everything that is shown asks it what time of the session it is.
+// The playback clock: everything that is shown follows its session time.
 
-export class Clock extends EventTarget {
+export class PlaybackClock extends EventTarget {
   #at = 0;
   #since = 0;
   #running = false;
@@ -19,7 +19,7 @@ export class Clock extends EventTarget {
     return Math.min(this.length, this.#at + moved);
   }
 
-  /** Whether the person wants it to run. */
+  /** Whether it is to run. */
   get playing() {
     return this.#running;
   }
@@ -57,7 +57,7 @@ export class Clock extends EventTarget {
     this.#set(now, this.#running);
   }
 
-  /** Stand still while data is missing, without forgetting that it should run. @param {boolean} held */
+  /** Pause while data is missing; it goes on by itself afterwards. @param {boolean} held */
   hold(held) {
     if (held === this.#held) return;
     const now = this.now;

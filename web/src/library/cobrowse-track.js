@@ -5,14 +5,14 @@ import { Refused, readText } from "./requests.js";
 import { gapAt, keyframeBefore, positionAt } from "./spans.js";
 
 const AHEAD_MS = 15_000;
-/** Lines are kept so long, and back to the full picture before, for small steps back. */
+/** How long lines are kept, plus those back to the previous full picture, for small steps back. */
 const BEHIND_MS = 60_000;
-/** Over a jump as long as this the page is not followed, but drawn anew from the last full picture. */
+/** After a jump of this length the page is redrawn from the last full picture instead of replayed. */
 const JUMP_MS = 5000;
 /** The pause before a segment that could not be fetched is asked for again. */
 const AGAIN_MS = 1000;
 
-/** `position` is that of the line's segment. A `torn` line stands for a segment that cannot be had. */
+/** `position` is that of the line's segment. A `torn` line stands for a segment that is not available. */
 /** @typedef {{position: number, at: number, kind: string, epoch: string, keyframe: boolean, data: any}} Line */
 
 export class CobrowseTrack {
@@ -26,14 +26,14 @@ export class CobrowseTrack {
   /** Whether the page could not be drawn, until it is drawn anew. */
   #broken = false;
   #busy = false;
-  /** Indexes of segments that cannot be had. */
+  /** Indexes of segments that are not available. */
   #failed = new Set();
   #abort = new AbortController();
 
   /**
    * @param {string} session
    * @param {import("./types.js").Track} track
-   * @param {import("./clock.js").Clock} clock
+   * @param {import("./clock.js").PlaybackClock} clock
    * @param {HTMLElement} container
    */
   constructor(session, track, clock, container) {
@@ -179,5 +179,5 @@ export class CobrowseTrack {
   }
 }
 
-/** Whether asking again is in vain: the server has said what is wrong with the segment. @param {unknown} error */
+/** Whether retrying is pointless: the server has said what is wrong with the segment. @param {unknown} error */
 const isFinal = (error) => error instanceof SyntaxError || (error instanceof Refused && error.code !== "unavailable");

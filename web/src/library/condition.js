@@ -1,4 +1,4 @@
-// What is the matter with the server just now, on top of the list of recordings: asked every two seconds.
+// The server's readiness problems, above the list of recordings; polled every two seconds.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, msg, t } from "../i18n.js";
 import { Refused, readJson } from "./requests.js";

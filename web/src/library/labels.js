@@ -1,4 +1,4 @@
-// Words for what a journal holds. A code that is not known is shown as it is.
+// Texts for the codes of a journal. An unknown code is shown as it is.
 import { omissionWords } from "../cobrowse/omissions.js";
 import { language, msg, t } from "../i18n.js";
 import { numberOf, partsOf, roleOf } from "../link/participants.js";
@@ -165,11 +165,6 @@ export const wordLabel = (code) => say(WORDS, code);
 /** @param {string} state */
 export const statusLabel = (state) => say(STATUS, state);
 
-/** @param {string} state */
-export const isLive = (state) => state === "active" || state === "held";
-/** @param {string} state */
-export const isOver = (state) => state === "ended" || state === "closed";
-
 /** @param {string} kind */
 export const momentIcon = (kind) => MOMENTS[kind]?.[0] ?? "circle";
 
@@ -195,7 +190,7 @@ export function momentText({ kind, data }) {
   return language() === "en" ? words : spaced(words);
 }
 
-/** What else there is to know of a moment, for who asks. @param {{kind: string, data: Record<string, any>}} moment */
+/** Further details of an event. @param {{kind: string, data: Record<string, any>}} moment */
 export const momentDetail = ({ kind, data }) =>
   kind === "recording_started" && data.suite ? t("Encrypted with {suite}", { suite: data.suite }) : "";
 

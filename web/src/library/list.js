@@ -1,8 +1,9 @@
-// Finding a session: filters that live in the address, a table (cards on a phone), and a word for every state.
+// The list of sessions: filters kept in the URL, and a table (cards on a phone).
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
 import { pageData } from "../link/login.js";
-import { branchName, choiceName, isLive, isOver, outcomeLabel, serviceName, statusLabel } from "./labels.js";
+import { isOver, isTalking } from "../link/states.js";
+import { branchName, choiceName, outcomeLabel, serviceName, statusLabel } from "./labels.js";
 import { Refused, readJson } from "./requests.js";
 import "./condition.js";
 import "./topbar.js";
@@ -62,7 +63,7 @@ export class LibraryList extends LitElement {
     this.busy = false;
   }
 
-  /** The request of the filters: days become moments in the person's own time zone. */
+  /** The query of the filters; days become timestamps in the viewer's time zone. */
   query() {
     const query = new URLSearchParams();
     for (const [name, value] of this.asked) {
@@ -232,7 +233,7 @@ export class LibraryList extends LitElement {
 
   /** @param {string} state */
   #status(state) {
-    if (isLive(state)) return html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(state)}</span>`;
+    if (isTalking(state)) return html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(state)}</span>`;
     return html`<span class="chip ${isOver(state) ? "" : "warning"}">${statusLabel(state)}</span>`;
   }
 

@@ -21,7 +21,7 @@ export class MediaTrack {
   /**
    * @param {string} session
    * @param {import("./types.js").Track} track
-   * @param {import("./clock.js").Clock} clock
+   * @param {import("./clock.js").PlaybackClock} clock
    */
   constructor(session, track, clock) {
     this.base = `/api/sessions/${encodeURIComponent(session)}/tracks/${encodeURIComponent(track.name)}`;

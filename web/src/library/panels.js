@@ -1,4 +1,4 @@
-// What happened, what was written, which documents were shown, and how complete the recording is.
+// Panels of the player: events, chat, documents, notes, and completeness of the recording.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
 import "./verdict.js";

@@ -1,7 +1,8 @@
 // The player: the pictures, the customer's screen, the transport, the timeline and the panels of one recording.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
-import { branchName, gapLabel, isLive, serviceName, statusLabel, trackLabel, outcomeLabel } from "./labels.js";
+import { isTalking } from "../link/states.js";
+import { branchName, gapLabel, serviceName, statusLabel, trackLabel, outcomeLabel } from "./labels.js";
 import "./panels.js";
 import "./timeline.js";
 import "./topbar.js";
@@ -53,7 +54,7 @@ export class LibraryPlayer extends LitElement {
     /** @type {import("./timeline.js").LibraryTimeline | null} */ (this.querySelector("library-timeline"))?.key(event);
   }
 
-  /** What changes many times a second, in elements without a binding: the time, and why a picture is missing. */
+  /** Updates what changes many times a second directly: the time, and why a picture is missing. */
   follow() {
     const now = this.recording.clock.now;
     const time = this.querySelector(".time-now");
@@ -117,7 +118,7 @@ export class LibraryPlayer extends LitElement {
         <header class="player-heading">
           <a class="back" href="/library" aria-label=${t("All recordings")}><wa-icon name="arrow-left"></wa-icon></a>
           <h1>${serviceName(session)}<small>${branchName(session)} · ${session.kiosk_name}</small></h1>
-          ${isLive(session.state)
+          ${isTalking(session.state)
             ? html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(session.state)}</span>`
             : html`<span class="chip">${statusLabel(session.state)}</span>`}
           <library-verdict brief .recording=${this.recording} @more=${() => this.#showProof()}></library-verdict>
@@ -130,7 +131,7 @@ export class LibraryPlayer extends LitElement {
         <div class="pictures" data-small=${cameras.length + (screen ? 1 : 0) - 1}>
           ${cameras.map((name) => this.#tile(name, name === large))}
           ${screen ? this.#screen(large === "cobrowse") : nothing}
-          ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${isLive(session.state) ? t("Nothing was recorded yet.") : t("Nothing was recorded.")}</p>`}
+          ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${isTalking(session.state) ? t("Nothing was recorded yet.") : t("Nothing was recorded.")}</p>`}
           <div class="sounds" hidden></div>
         </div>
         <library-panels class="card side" .recording=${this.recording}></library-panels>

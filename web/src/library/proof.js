@@ -1,4 +1,4 @@
-// The check of a recording (`visavis verify`), asked for at the server, and what it said.
+// Verification of a recording (`visavis verify`) by the server: request and result.
 import { Refused, post, readJson } from "./requests.js";
 
 /** @typedef {import("./types.js").ProofReport} ProofReport */
@@ -24,7 +24,7 @@ export class Proof extends EventTarget {
     return this.report?.state === "waiting" || this.report?.state === "running";
   }
 
-  /** Ask for the check once; what is known of this record already is not checked anew. */
+  /** Request the check once; a result that the server has already is used. */
   begin() {
     if (this.#asked) return;
     this.#asked = true;
@@ -41,7 +41,7 @@ export class Proof extends EventTarget {
     clearTimeout(this.#polling);
     try {
       const report = await answer;
-      // What waited and was asked after by nobody for a while is not known any more.
+      // The server drops a waiting check that nobody polled for a while.
       if (report.state === "none") return await this.#take(post(this.address));
       this.report = report;
       this.failure = "";

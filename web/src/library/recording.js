@@ -1,6 +1,6 @@
 // One session in the player: its manifest, kept up to date while the call runs, and its tracks on one clock.
 import { CobrowseTrack } from "./cobrowse-track.js";
-import { Clock } from "./clock.js";
+import { PlaybackClock } from "./clock.js";
 import { MediaTrack } from "./media-track.js";
 import { Proof } from "./proof.js";
 import { Refused, readJson } from "./requests.js";
@@ -12,7 +12,7 @@ import { extend } from "./spans.js";
 const TICK_MS = 100;
 const POLL_MS = 2000;
 const TOGETHER_MS = 3000;
-/** A running call is watched so far behind, because a segment is sealed two seconds after it began. */
+/** Delay behind a running call: a segment is sealed two seconds after it began. */
 export const EDGE_MS = 5000;
 
 export class Recording extends EventTarget {
@@ -23,7 +23,7 @@ export class Recording extends EventTarget {
   constructor(session) {
     super();
     this.session = session;
-    this.clock = new Clock();
+    this.clock = new PlaybackClock();
     this.proof = new Proof(session);
     /** @type {Manifest | null} */
     this.manifest = null;
@@ -125,7 +125,7 @@ export class Recording extends EventTarget {
     this.clock.play();
   }
 
-  /** Stays near the edge of a running call: jumps when it fell far behind. */
+  /** Keeps playback close to the live edge; jumps when it has fallen far behind. */
   catchUp() {
     const edge = this.clock.length - EDGE_MS;
     if (edge - this.clock.now > 6000) this.clock.seek(edge);
@@ -141,7 +141,7 @@ export class Recording extends EventTarget {
   }
 }
 
-/** Where a finished recording begins to be worth seeing: when the tracks that begin together have all begun. @param {Manifest} manifest */
+/** Where playback of a finished recording starts: when the tracks that begin together have all begun. @param {Manifest} manifest */
 function beginning({ tracks, length_ms }) {
   const firsts = tracks.map(({ first_ms }) => first_ms ?? length_ms);
   const earliest = Math.min(length_ms, ...firsts);

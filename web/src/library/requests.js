@@ -1,4 +1,4 @@
-// Reading from the server; a refusal becomes an error with its stable code.
+// Requests to the server; an error response becomes an exception with its stable code.
 
 export class Refused extends Error {
   /** @param {string} code */

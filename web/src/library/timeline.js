@@ -1,4 +1,4 @@
-// The timeline: a lane for each track with what is recorded and what is not, marks for what happened, and a playhead.
+// The timeline: a lane for each track with recorded spans and gaps, marks for events, and a playhead.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
 import { gapLabel, momentIcon, momentText, trackLabel } from "./labels.js";
@@ -9,9 +9,9 @@ import { inOrder } from "../link/participants.js";
 
 const STEP_MS = 5000;
 const PAGE_MS = 30_000;
-/** Marks that would bury the others. */
+/** Minor kinds of events, which get no mark. */
 const MINOR = new Set(["leg_connected", "leg_closed", "offered", "offer_ended", "recording_started"]);
-/** Holes shorter than this are no holes to the eye. */
+/** Gaps shorter than this are not drawn. */
 const JOIN_MS = 150;
 
 export class LibraryTimeline extends LitElement {
@@ -167,7 +167,7 @@ export class LibraryTimeline extends LitElement {
   }
 }
 
-/** What is recorded, as few spans as the eye needs. @param {Track} track @param {number} length */
+/** The recorded spans, merged where gaps would not be visible. @param {Track} track @param {number} length */
 function joined({ kind, segments }, length) {
   // While nothing changes on a page there is nothing to write, and all of it is recorded; gaps are drawn above.
   if (kind === "cobrowse" && segments.length) return [[segments[0].start_ms, length]];

@@ -1,4 +1,4 @@
-// Whether the record is complete and proven, or what is missing: in a word at the top, and in full among the panels.
+// The verdict on a recording (complete, verified, or what is missing): short at the top, in full among the panels.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, msg, t } from "../i18n.js";
 import { trackLabel } from "./labels.js";

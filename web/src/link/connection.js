@@ -1,6 +1,6 @@
-// The client half of a stream (link/PROTOCOL.md, "Frames"): a sequence of messages that outlives its WebSockets.
+// The client half of a stream (link/protocol/PROTOCOL.md, "Frames"): a sequence of messages that outlives its WebSockets.
 //
-// Knows nothing of calls. Everything sent is kept until the server has acknowledged it, and is sent again after a drop;
+// Independent of calls. Everything sent is kept until the server has acknowledged it, and is sent again after a drop;
 // everything received is counted, so that a resumed stream loses and repeats nothing.
 
 /** @typedef {import("./messages.js").ClientMessage} ClientMessage */
@@ -15,19 +15,19 @@ export const SUBPROTOCOL = "visavis.v2";
 /** Largest frame in bytes of UTF-8; the envelope around a body is shorter than `ENVELOPE`. */
 export const FRAME_BYTES = 64 * 1024;
 const ENVELOPE = 160;
-/** What may wait for an acknowledgement: a stream that is behind by more refuses new messages. */
+/** The most that may be unacknowledged; beyond it the stream refuses new messages. */
 const BUFFER_FRAMES = 1024;
 const BUFFER_BYTES = 2 * 1024 * 1024;
-/** How long a reply may take: longer than any end waits for the one behind it. */
+/** How long a reply may take: longer than the timeouts of the ends behind the first one. */
 export const REQUEST_MS = 20_000;
 const ACK_FRAMES = 16;
 const ACK_MS = 500;
 const WELCOME_MS = 8000;
 const BACKOFF_MS = [200, 400, 800, 1600, 3200, 5000];
-/** While somebody waits: a lost SYN is sent again after 1 s, then only after 3 and 7 s more; a new attempt is quicker. */
+/** In a call: TCP repeats a lost SYN after 1 s, then only after 3 and 7 s; a new attempt is quicker. */
 const EAGER_WELCOME_MS = 1600;
 const EAGER_BACKOFF_MS = 300;
-/** Close codes after which coming back by itself would be wrong. */
+/** Close codes after which the stream must not reconnect by itself. */
 const FINAL_CLOSES = new Map([
   [4401, "not_authenticated"],
   [4403, "not_allowed"],
@@ -75,7 +75,7 @@ export class Connection extends EventTarget {
   #online = () => {
     if (this.#state === "lost" && !this.#socket) this.#connect();
   };
-  // For a page that is left a browser itself says 1001, and so it does for one that crashed.
+  // A browser closes with 1001 both for a page that is left and for one that crashed.
   #left = () => this.#socket?.close(1000);
   #bytes = 0;
   #nextSeq = 1;
@@ -89,7 +89,7 @@ export class Connection extends EventTarget {
   #lastOut = 0;
   /** @type {{answer: Promise<boolean>, tell: (alive: boolean) => void,
    *   timer: ReturnType<typeof setTimeout>} | undefined} */ #check;
-  /** Whether somebody waits for this stream: it then comes back sooner, at the cost of more attempts. */
+  /** Whether a call depends on this stream: it then reconnects sooner, at the cost of more attempts. */
   eager = false;
 
   /**
@@ -182,7 +182,7 @@ export class Connection extends EventTarget {
     this.#check = undefined;
   }
 
-  /** Begin a new stream after the server closed this one for good, because what it lacked is there now. */
+  /** Begin a new stream after the server closed this one for good, because the reason is gone (a new login). */
   reopen() {
     if (this.#state !== "closed") return;
     this.#token = null;
@@ -239,7 +239,7 @@ export class Connection extends EventTarget {
     const socket = new WebSocket(this.url, [SUBPROTOCOL]);
     this.#socket = socket;
     let opened = false;
-    // No answer at all is no refusal: nobody needs to be asked about it, least of all over the same dead network.
+    // A timeout is no refusal: do not ask the server for the reason over the same dead network.
     const patience = this.eager ? EAGER_WELCOME_MS : WELCOME_MS;
     this.#welcomeTimer = setTimeout(() => this.#dropped(socket, true), patience);
     socket.onopen = () => {
@@ -307,7 +307,7 @@ export class Connection extends EventTarget {
     this.#change("open");
   }
 
-  /** A new stream: both ends count from 1. What was never sent is still good; of the rest nobody knows. */
+  /** A new stream: both ends count from 1. Messages that were never sent are kept; the fate of the others is unknown. */
   #begin() {
     const unsent = this.#outgoing.filter((outgoing) => !outgoing.sent);
     const lost = this.#outgoing.filter((outgoing) => outgoing.sent);
@@ -379,7 +379,7 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * The server wants no more of this stream. Where the login ended with which it began, there may be a newer one.
+   * The server closed this stream for good. If its login has ended, a newer login may exist.
    *
    * @param {WebSocket} socket
    * @param {string} code
@@ -402,7 +402,7 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * The WebSocket is of no more use; come back after a pause.
+   * Give up this WebSocket and reconnect after a pause.
    *
    * @param {WebSocket} socket
    * @param {boolean} opened
@@ -421,7 +421,7 @@ export class Connection extends EventTarget {
   /** @param {boolean} opened whether the last WebSocket got past its upgrade */
   async #reconnect(opened) {
     if (!opened && this.authorised) {
-      // No answer at all is not a refusal: the server is away, and the next attempt will tell.
+      // A timeout is no refusal: the server is not reached, and the next attempt will tell.
       const allowed = await this.authorised().catch(() => true);
       if (!allowed) this.#finish("not_authenticated", "");
     }

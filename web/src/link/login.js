@@ -1,10 +1,10 @@
-// Whether the person at this page is still logged in, and staying so while the page is open.
+// Checks that the person is still logged in, and renews the login while the page is open.
 
 const RENEW_S = 300;
-/** A network that swallows everything must not hold up whoever asks. */
+/** Timeout, for networks that drop packets silently. */
 const ASK_MS = 2500;
 
-/** What the template put into the page for its script. @returns {Record<string, any>} */
+/** The data that the template embedded for the page's script. @returns {Record<string, any>} */
 export function pageData() {
   return JSON.parse(document.querySelector("#page-data")?.textContent || "{}");
 }

@@ -14,7 +14,7 @@ export type ParticipantMode = "talk" | "hold" | "monitor" | "whisper" | "barge";
 
 export type DocumentState = "requested" | "agreed" | "declined" | "failed" | "stored" | "accepted" | "rejected";
 
-export type Quality = "good" | "weak" | "bad";
+export type NetworkQuality = "good" | "weak" | "bad";
 
 /** A service a customer may ask an expert about. */
 export interface Service {
@@ -67,7 +67,7 @@ export interface RecordedTrack {
 /** The network between the server and one participant is not good. */
 export interface Network {
   participant: string;
-  quality: Quality;
+  quality: NetworkQuality;
   reason: string;
 }
 

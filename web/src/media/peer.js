@@ -1,4 +1,4 @@
-// A page's end of a leg: one RTCPeerConnection with the six fixed m-lines of link/media/leg.py, negotiated once.
+// A page's end of a leg: one RTCPeerConnection with the six fixed m-lines of link/rtc/leg.py, negotiated once.
 //
 // There is no ICE restart: a peer that is lost stays lost, and its owner makes a new one under the same participant.
 
@@ -29,9 +29,9 @@ import { Playout } from "./playout.js";
 /** How long a peer may take to connect at first, and how long it may stay disconnected, before it counts as lost. */
 const CONNECT_MS = 8000;
 const DISCONNECT_MS = 3000;
-/** Our end sends a report every second even when nobody speaks, so silence for this long is a lost peer. */
+/** The server sends an RTCP report every second even when nobody speaks, so silence for this long is a lost peer. */
 const SILENT_MS = 2400;
-/** Silence for this long is worth a question: just over a second, because the report may be all that comes. */
+/** Silence for this long makes the peer `quiet`: just over a second, because reports may be all that is sent. */
 const QUIET_MS = 1100;
 const LISTEN_MS = 400;
 
@@ -49,7 +49,7 @@ const LINES = [
   { kind: "video", up: null, down: "video2", bitrate: 0 },
 ];
 
-/** What a track shows or says, so that the encoder saves in the right place. @type {Record<UpSlot, string>} */
+/** The `contentHint` of each track, which tells the encoder what to preserve. @type {Record<UpSlot, string>} */
 const HINTS = { microphone: "speech", camera: "motion", auxiliary: "detail" };
 
 /** @type {Record<string, RegExp>} */
@@ -68,7 +68,7 @@ export class Peer extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #listening;
   /** @type {RTCIceCandidateInit[] | null} */ #early = [];
-  /** @type {MediaStreamTrack | null | undefined} The camera, held back until there is a connection. */ #camera;
+  /** @type {MediaStreamTrack | null | undefined} The camera's track, added only once there is a connection. */ #camera;
 
   /**
    * @param {object} signaling
@@ -89,7 +89,7 @@ export class Peer extends EventTarget {
     });
     this.connection.addEventListener("icecandidate", ({ candidate }) => {
       this.#candidate(candidate);
-      // Chromium would go on looking for a path it can never have.
+      // Chromium would go on trying paths that cannot work.
       if (relayOnly && candidate === null && !this.connection.localDescription?.sdp.includes("typ relay")) this.#lose();
     });
     this.connection.addEventListener("icecandidateerror", (error) => {
@@ -157,7 +157,7 @@ export class Peer extends EventTarget {
   async replace(name, track) {
     if (track && "contentHint" in track) track.contentHint = HINTS[name];
     if (name === "camera" && this.connection.connectionState !== "connected") {
-      // A camera that is there before the connection makes Chromium start at 300 kbit/s and stay at 960x540 or less.
+      // A camera that is added before the connection makes Chromium start at 300 kbit/s and stay at 960x540 or less.
       this.#camera = track;
       return;
     }
@@ -198,8 +198,8 @@ export class Peer extends EventTarget {
   }
 
   /**
-   * Faces and documents must stay legible: when computer or path are too slow, pictures come less often, never smaller.
-   * Left to itself, Chromium halves the picture of a busy computer and seldom finds back.
+   * Faces and documents must stay legible: when computer or path are too slow, the frame rate is reduced, never the size.
+   * By default Chromium halves the picture on a busy computer and seldom enlarges it again.
    */
   async #prefer() {
     for (const [index, { up }] of LINES.entries()) {
@@ -238,7 +238,7 @@ export class Peer extends EventTarget {
     }
   }
 
-  /** Chromium takes 5 s and more to call a dead path disconnected: see for ourselves whether anything arrives. */
+  /** Chromium takes 5 s and more to call a dead path disconnected, so check here whether anything arrives. */
   #listen() {
     clearInterval(this.#listening);
     let heard = performance.now();
@@ -248,7 +248,7 @@ export class Peer extends EventTarget {
     this.#listening = setInterval(async () => {
       const received = await this.#arrived();
       const now = performance.now();
-      // A page that was asleep, or a computer, has heard nothing because it did not listen.
+      // A suspended page or computer received nothing because it was not running; that is no silence.
       row = received !== before ? row + 1 : 0;
       if (row || now - looked > 3 * LISTEN_MS) heard = now;
       before = received;
@@ -266,7 +266,7 @@ export class Peer extends EventTarget {
     this.dispatchEvent(new Event("quiet"));
   }
 
-  /** How many packets and answers to checks have come on whatever path; what else it tells goes to the playout. */
+  /** How many packets and STUN responses have arrived on all paths; the statistics are passed to the playout as well. */
   async #arrived() {
     let count = 0;
     const reports = [...(await this.#lines[0].receiver.getStats()).values()];

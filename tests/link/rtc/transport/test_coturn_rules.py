@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from link.rtc.transport import turn_allocation
 from link.rtc.transport.turn_allocation import TurnAllocation
-from link.rtc.transport.turn_framing import RelayUnavailable, Server
+from link.rtc.transport.turn_framing import IceServerUrl, RelayUnavailable
 from tests.link.rtc.coturn import CONFIGURATION, Coturn, coturn, needs_coturn
 from tests.link.rtc.fuzz.mutation import mutate_bytes
 from tests.link.rtc.test_leg import until
@@ -60,7 +60,7 @@ async def ends(turn: Coturn, transport: str, first_by: int = 0) -> AsyncIterator
     for index in range(2):
         both.made.append(
             TurnAllocation(
-                Server(
+                IceServerUrl(
                     f"turn:127.0.0.1:{first_by}" if first_by and not index else server.urls[0],
                     server.username,
                     server.credential,

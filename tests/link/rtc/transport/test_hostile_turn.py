@@ -15,7 +15,7 @@ from aioice import stun
 from structlog.testing import capture_logs
 
 from link.rtc.transport.turn_allocation import TurnAllocation
-from link.rtc.transport.turn_framing import RelayUnavailable, Server
+from link.rtc.transport.turn_framing import IceServerUrl, RelayUnavailable
 from tests.machine import allow
 
 SECRET = "credential-that-nobody-may-read"
@@ -122,7 +122,7 @@ class Liar(asyncio.DatagramProtocol, asyncio.Protocol):
 
 
 @asynccontextmanager
-async def liar(answer: Answer, transport: str, seed: int = 1) -> AsyncIterator[tuple[Liar, Server]]:
+async def liar(answer: Answer, transport: str, seed: int = 1) -> AsyncIterator[tuple[Liar, IceServerUrl]]:
     loop, one = asyncio.get_running_loop(), Liar(answer, seed)
     if transport == "udp":
         endpoint, _ = await loop.create_datagram_endpoint(lambda: one, local_addr=("127.0.0.1", 0))
@@ -131,7 +131,7 @@ async def liar(answer: Answer, transport: str, seed: int = 1) -> AsyncIterator[t
         server = await loop.create_server(lambda: one, "127.0.0.1", 0)
         port, close = server.sockets[0].getsockname()[1], server.close
     try:
-        yield one, Server(f"turn:127.0.0.1:{port}?transport={transport}", "user", SECRET)
+        yield one, IceServerUrl(f"turn:127.0.0.1:{port}?transport={transport}", "user", SECRET)
     finally:
         close()
         if one.transport is not None:
@@ -144,7 +144,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("link.rtc.transport.turn_allocation.OPEN_TIMEOUT_S", 0.2)
 
 
-def allocation(server: Server, **others: Any) -> TurnAllocation:
+def allocation(server: IceServerUrl, **others: Any) -> TurnAllocation:
     return TurnAllocation(
         server, on_burst=lambda _, count, __: list(range(count)), on_datagram=lambda *_: None, **others
     )

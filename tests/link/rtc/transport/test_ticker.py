@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import cast
 
 import pytest
 
@@ -61,9 +60,10 @@ class Clockwork:
 
 
 @pytest.mark.parametrize("count", [1, 8, 9, 30, 100])
-async def test_many_members_take_turns(count: int) -> None:
+def test_many_members_take_turns(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     clockwork, members = Clockwork(), [Member() for _ in range(count)]
-    ticker = Ticker(cast("asyncio.AbstractEventLoop", clockwork))
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: clockwork)
+    ticker = Ticker()
     for member in members:
         ticker.add(member)
     while clockwork.now < 100 * TICK_EVERY_S:
@@ -74,9 +74,10 @@ async def test_many_members_take_turns(count: int) -> None:
     assert {member.ticks for member in members} <= {99, 100, 101}
 
 
-async def test_nobody_is_left_out_while_others_come_and_go() -> None:
+def test_nobody_is_left_out_while_others_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
     clockwork, steady = Clockwork(), Member()
-    ticker = Ticker(cast("asyncio.AbstractEventLoop", clockwork))
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: clockwork)
+    ticker = Ticker()
     chance = random.Random(5)
     others: list[Member] = []
     ticker.add(steady)
@@ -115,7 +116,3 @@ async def test_one_broken_member_does_not_stop_the_others() -> None:
     assert broken.calls == 1
     ticker.remove(broken)
     ticker.remove(whole)
-
-
-async def test_one_for_each_loop() -> None:
-    assert running_ticker() is running_ticker()

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from link.rtc.leg import IceServer, Leg, LegState
+from link.protocol.values import IceServer
+from link.rtc.leg import Leg, LegState
 from link.rtc.relay import LocalTrack, Relay
 from link.rtc.transport import turn_allocation
 from link.rtc.transport.turn_allocation import TurnAllocation
-from link.rtc.transport.turn_framing import RelayUnavailable, Server
+from link.rtc.transport.turn_framing import IceServerUrl, RelayUnavailable
 from tests.link.rtc.coturn import Coturn, coturn, needs_coturn
 from tests.link.rtc.test_leg import Camera, Recorded, index_of, until
 from tests.machine import allow
@@ -84,7 +85,7 @@ async def test_wrong_and_expired_credentials_are_named_at_once(
 
 
 async def test_a_server_that_is_not_there_is_named_within_its_time(no_task_left: None) -> None:
-    gone = leg("gone", IceServer(("turn:127.0.0.1:9?transport=tcp",), "1:a", "b"))
+    gone = leg("gone", IceServer(["turn:127.0.0.1:9?transport=tcp"], "1:a", "b"))
     with pytest.raises(RelayUnavailable, match="cannot be used"):
         await gone.offer()
     await gone.close()
@@ -92,7 +93,7 @@ async def test_a_server_that_is_not_there_is_named_within_its_time(no_task_left:
 
 async def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, no_task_left: None) -> None:
     monkeypatch.setattr(turn_allocation, "OPEN_TIMEOUT_S", 0.3)
-    silent = leg("silent", IceServer(("turn:127.0.0.1:9",), "1:a", "b"))
+    silent = leg("silent", IceServer(["turn:127.0.0.1:9"], "1:a", "b"))
     with pytest.raises(RelayUnavailable, match="does not answer"):
         await silent.offer()
     await silent.close()
@@ -127,7 +128,7 @@ async def test_an_allocation_outlives_its_credentials(
     lost: list[None] = []
     made = [
         TurnAllocation(
-            Server(server.urls[0], server.username, server.credential),
+            IceServerUrl(server.urls[0], server.username, server.credential),
             on_burst=lambda _, count, __: list(range(count)),
             on_datagram=lambda data, _: heard.append(data),
             on_lost=lambda: lost.append(None),

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 
 from link.rtc.wire.rtp import (
     MAX_NACKED_PACKETS,
-    Bye,
     KeyframeRequest,
     Nack,
     ReceiverReport,
     Remb,
     ReportBlock,
+    RtcpBye,
     SenderReport,
     build_bye,
     build_cname,
@@ -194,7 +194,7 @@ class TestRtcp:
 
     def test_compound(self) -> None:
         data = build_receiver_report(1, []) + build_cname(1, "x") + build_bye([1, 2]) + build_pli(1, 9)
-        assert parse_rtcp(data) == [ReceiverReport(1), Bye((1, 2)), KeyframeRequest(9)]
+        assert parse_rtcp(data) == [ReceiverReport(1), RtcpBye((1, 2)), KeyframeRequest(9)]
 
     @pytest.mark.parametrize(
         "data",

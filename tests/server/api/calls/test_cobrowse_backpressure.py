@@ -7,7 +7,7 @@ from link.protocol.frames import Tell
 from link.protocol.server import CobrowseBatch, PresenceState, SessionGone
 from link.protocol.values import Face, Presence
 from link.signaling.channel import Channel
-from server.api.calls.cobrowse_backpressure import MAX_PENDING, WINDOW_BYTES, Picture
+from server.api.calls.cobrowse_backpressure import MAX_PENDING, WINDOW_BYTES, CobrowseBackpressure
 from server.calls.session_cobrowse import UNITS
 
 PIECE = "x" * UNITS
@@ -20,7 +20,7 @@ class Console:
         self.channel = Channel(Face.CONSOLE, "ann", 5)
         self.asked = 0
         self.answers = True
-        self.picture = Picture(self.channel, self.refresh)
+        self.picture = CobrowseBackpressure(self.channel, self.refresh)
         self.heard: list[object] = []
 
     def refresh(self) -> bool:

@@ -18,8 +18,8 @@ from link.tasks import spawn
 from server import serve
 from server.api.http import connection_guard, cookies
 from server.api.http.app_keys import IDENTITY, STORE
-from server.api.http.client_address import counted_at_the_door
-from server.api.http.connection_guard import DOORSTEP, Doorstep, Listener
+from server.api.http.client_address import connection_source
+from server.api.http.connection_guard import CONNECTION_GUARD, ConnectionGuard, Listener
 from server.app import make_app
 from server.config import Config
 from server.store.people import Grant, Role
@@ -33,7 +33,7 @@ class Door:
 
     def __init__(self, app: web.Application, listener: Listener) -> None:
         self.app, self.listener = app, listener
-        self.doorstep = app[DOORSTEP]
+        self.guard = app[CONNECTION_GUARD]
         self.port: int = listener.sockets[0].getsockname()[1]
 
     async def connect(self, stack: AsyncExitStack, address: str, said: bytes = b"") -> asyncio.StreamReader:
@@ -53,11 +53,11 @@ class Door:
 @asynccontextmanager
 async def door(folder: Path, **options: object) -> AsyncIterator[Door]:
     app = make_app(Config(data=folder / "data", minimum_free_mb=0))
-    app[DOORSTEP] = Doorstep(60, **{"per_address": PER_ADDRESS, "in_all": lambda: IN_ALL} | options)  # type: ignore[arg-type]
+    app[CONNECTION_GUARD] = ConnectionGuard(60, **{"per_address": PER_ADDRESS, "in_all": lambda: IN_ALL} | options)  # type: ignore[arg-type]
     runner = web.AppRunner(app, keepalive_timeout=60, lingering_time=1)
     await runner.setup()
     assert runner.server is not None
-    listener = await app[DOORSTEP].listen(runner.server, "127.0.0.1", 0)
+    listener = await app[CONNECTION_GUARD].listen(runner.server, "127.0.0.1", 0)
     try:
         yield Door(app, listener)
     finally:
@@ -73,7 +73,7 @@ async def test_idle_connections_of_one_address(tmp_path: Path, said: bytes) -> N
         for _ in range(3):
             assert await place.status("127.0.0.2") == 200, "another address"
             assert await place.status("127.0.0.1") == 200, "and the very same one"
-        assert len(place.doorstep._at["127.0.0.1"]) <= PER_ADDRESS
+        assert len(place.guard._at["127.0.0.1"]) <= PER_ADDRESS
         ended = [spawn(end(reader), name="idle") for reader in readers[: 110 - PER_ADDRESS]]
         await asyncio.wait_for(asyncio.gather(*ended), 30)
 
@@ -89,7 +89,7 @@ async def test_idle_connections_of_many_addresses_leave_descriptors_for_the_rest
         for number in range(150):
             await place.connect(stack, f"127.0.1.{number % 100 + 1}", PAGE if number % 2 else b"")
         assert await place.status("127.0.0.2") == 200
-        assert len(place.doorstep._guests) <= IN_ALL
+        assert len(place.guard._guests) <= IN_ALL
 
 
 async def test_what_is_at_work_is_not_cut_and_who_is_logged_in_is_not_counted(tmp_path: Path) -> None:
@@ -117,20 +117,20 @@ async def test_what_is_at_work_is_not_cut_and_who_is_logged_in_is_not_counted(tm
 async def test_a_trusted_proxy_stands_for_many(tmp_path: Path) -> None:
     config = Config(trusted_proxies=(ipaddress.ip_network("127.0.0.9"),))
     async with (
-        door(tmp_path, counted=lambda peer: counted_at_the_door(config, peer)) as place,
+        door(tmp_path, counted=lambda peer: connection_source(config, peer)) as place,
         AsyncExitStack() as stack,
     ):
         for _ in range(PER_ADDRESS + 10):
             await place.connect(stack, "127.0.0.9")
         assert await place.status("127.0.0.1") == 200
-        assert len(place.doorstep._guests) > PER_ADDRESS
+        assert len(place.guard._guests) > PER_ADDRESS
 
 
 async def test_what_has_gone_is_not_counted(tmp_path: Path) -> None:
     async with door(tmp_path) as place:
         for _ in range(3 * IN_ALL):
             assert await place.status("127.0.0.1") == 200
-        assert len(place.doorstep._guests) <= PER_ADDRESS
+        assert len(place.guard._guests) <= PER_ADDRESS
 
 
 def test_a_quarter_of_the_descriptors_is_kept_back(monkeypatch: pytest.MonkeyPatch) -> None:

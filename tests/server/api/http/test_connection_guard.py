@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from certs.make import make_server_certificate
-from server.api.http.connection_guard import DOORSTEP, Doorstep
+from server.api.http.connection_guard import CONNECTION_GUARD, ConnectionGuard
 from server.app import make_app
 from server.config import Config
 from tests.machine import allow
@@ -27,14 +27,14 @@ PAGE = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @asynccontextmanager
 async def listening(folder: Path, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """The whole application behind a doorstep; gives its port."""
+    """The whole application behind a guard; gives its port."""
     app = make_app(Config(data=folder / "data", minimum_free_mb=0))
-    app[DOORSTEP] = Doorstep(WITHIN_S)
+    app[CONNECTION_GUARD] = ConnectionGuard(WITHIN_S)
     # Whoever answers before the body is there reads on for a while, 10 s by default, and a runner waits for that.
     runner = web.AppRunner(app, keepalive_timeout=1, lingering_time=1)
     await runner.setup()
     assert runner.server is not None
-    server = await app[DOORSTEP].listen(runner.server, "127.0.0.1", 0, context)
+    server = await app[CONNECTION_GUARD].listen(runner.server, "127.0.0.1", 0, context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

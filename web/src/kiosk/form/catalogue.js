@@ -1,4 +1,4 @@
-// What the demonstration form sells: five wealth products and the questions that must be asked before one is sold.
+// The demonstration form's data: five wealth products and the questions that must be asked before one is sold.
 // A bank replaces this file with its own products; risk levels run from R1 (low) to R5 (high), customers from C1 to C5.
 import { msg } from "../../i18n.js";
 
@@ -96,7 +96,7 @@ export const QUESTIONS = [
 export function toleranceOf(points) {
   const sum = points.reduce((total, point) => total + point, 0);
   const tolerance = Math.ceil(((sum - points.length) / (points.length * 3)) * 4) + 1;
-  // Whoever can bear no loss at all is never sold more than the lowest two levels.
+  // Customers who can bear no loss at all get the lowest two levels at most.
   return points[2] === 1 ? Math.min(tolerance, 2) : tolerance;
 }
 

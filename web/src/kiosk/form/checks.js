@@ -1,4 +1,4 @@
-// Whether what the customer entered can be right. Each returns null, or what is wrong as a message to translate.
+// Validation of the form's fields. Each function returns null, or the error as a message to translate.
 import { msg } from "../../i18n.js";
 
 const WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];

@@ -1,11 +1,11 @@
-// The demonstration form: buying a wealth product. What the customer enters lives in this element alone and goes with it.
+// The demonstration form: buying a wealth product. What the customer enters is kept in this element only.
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { money } from "../labels.js";
 import { offlineNote } from "../screens/parts.js";
-import { isLive } from "../state.js";
+import { isOpen } from "../state.js";
 import { PRODUCTS, QUESTIONS, toleranceOf } from "./catalogue.js";
 import { checkAmount, checkCard, checkIdentity, checkName, checkPassword, checkPhone } from "./checks.js";
 
@@ -21,12 +21,12 @@ const STEPS = [
   { id: "done", title: msg("Received") },
 ];
 
-/** Numbers that whoever looks over a shoulder, or comes next, must not read: dots, but for a moment. @type {ReadonlySet<string>} */
+/** Fields that are shown as dots, and readable only for a few seconds, because of bystanders. @type {ReadonlySet<string>} */
 const SECRET = new Set(["identity", "card", "phone"]);
 const SHOWN_MS = 5000;
 
 class KioskForm extends KioskElement {
-  /** The number that is readable just now. */
+  /** The field that is readable just now. */
   #shown = "";
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #hiding;
   /** @type {Step} */ #step = "product";
@@ -65,7 +65,7 @@ class KioskForm extends KioskElement {
         </ol>
       </header>
       <div class="form-body">${this.#body()}</div>
-      ${this.state.online || this.#step === "done" || isLive(this.state.session) ? nothing : offlineNote()}
+      ${this.state.online || this.#step === "done" || isOpen(this.state.session) ? nothing : offlineNote()}
       ${this.#step === "done" ? nothing : this.#buttons(index)}
     </form>`;
   }
@@ -91,7 +91,7 @@ class KioskForm extends KioskElement {
       <button class="button quiet" type="button" @click=${index === 0 ? this.#close : this.#back}>
         <wa-icon name=${index === 0 ? "x" : "arrow-left"}></wa-icon>${index === 0 ? t("Leave the form") : t("Back")}
       </button>
-      ${isLive(this.state.session)
+      ${isOpen(this.state.session)
         ? nothing
         : html`<button class="button accent" type="button" ?disabled=${!this.state.online} @click=${this.#askExpert}>
             <wa-icon name="headset"></wa-icon>${t("Talk to an expert")}
@@ -302,7 +302,7 @@ class KioskForm extends KioskElement {
     return errors;
   }
 
-  /** What stands in the way of the next step. */
+  /** What is missing for the next step. */
   #obstacles() {
     switch (this.#step) {
       case "product":
@@ -354,7 +354,7 @@ class KioskForm extends KioskElement {
     void this.updateComplete.then(() => {
       const title = /** @type {HTMLElement | null} */ (this.querySelector(".form-body"));
       title?.scrollTo({ top: 0 });
-      // The button that was pressed may be gone with the step: the keyboard begins at the new one's top.
+      // The pressed button may be gone with its step: move the focus to the top of the new one.
       const heading = /** @type {HTMLElement | null} */ (this.querySelector("h1"));
       heading?.focus({ preventScroll: true });
     });
@@ -368,7 +368,7 @@ class KioskForm extends KioskElement {
   #close = () => this.kiosk.closeForm();
 
   #finish = () => {
-    if (isLive(this.state.session)) this.kiosk.closeForm();
+    if (isOpen(this.state.session)) this.kiosk.closeForm();
     else this.kiosk.finish();
   };
 }

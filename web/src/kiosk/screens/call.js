@@ -9,23 +9,23 @@ import { beside, roleOf } from "../../link/participants.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("Please say that again"), msg("Thank you")];
 const LINES_SHOWN = 4;
-/** How long it is said that the connection is back. */
+/** How long the page says that the connection is back. */
 const BACK_MS = 5000;
-/** How long messages may not get through before it is said: what is back sooner is no news. */
+/** How long messages may be interrupted before the page says so. */
 const AWAY_MS = 2500;
 
 class KioskCall extends KioskElement {
   #elapsed = new Elapsed();
   /** The browser waits for a touch before it plays sound (a page that was loaded again in a call). */
   #silent = false;
-  /** The expert who has been seen in this call, by session. */
+  /** The session whose expert has been seen. */
   #met = "";
-  /** Whether the call was interrupted and is not whole again, and until when it is said that it is. */
+  /** Whether the call was interrupted and is not restored yet, and until when the page says that it is. */
   #interrupted = false;
   #backUntil = 0;
   /** Since when the service is not reached. @type {number | null} */
   #awayAt = null;
-  /** The newest line that was brought into sight, and the lines it stands among. */
+  /** The newest chat line that was scrolled into view, and the list it belongs to. */
   #newest = "";
   /** @type {Element | null} */ #lines = null;
   #resized = new ResizeObserver(() => this.#toNewest());
@@ -102,7 +102,7 @@ class KioskCall extends KioskElement {
     </figure>`;
   }
 
-  /** The newest line is the one that is read: long ones before it must not hide it. */
+  /** Keep the newest line visible: long ones before it must not push it out. */
   /** @override */
   updated() {
     const newest = this.state.chat.at(-1)?.id ?? "";
@@ -125,8 +125,8 @@ class KioskCall extends KioskElement {
   }
 
   /**
-   * Whether the expert was here and is gone: one who is only just coming is not, nor one who is seen and heard and whose
-   * messages alone do not get through.
+   * Whether the expert was connected and is gone; false while the expert is still connecting, or is seen and heard and only
+   * messages are interrupted.
    *
    * @param {import("../state.js").Session} session
    */
@@ -174,7 +174,7 @@ class KioskCall extends KioskElement {
 
   #chat() {
     const { chat } = this.state;
-    // Who cannot be heard answers by the buttons, also before anybody wrote.
+    // A customer who cannot be heard gets the buttons to answer, also before anybody has written.
     if (chat.length === 0 && !mute(this.kiosk)) return nothing;
     return html`<section class="chat" aria-label=${t("Messages")}>
       <ol aria-live="polite" tabindex="0" aria-label=${t("Messages")}>

@@ -1,4 +1,4 @@
-// Beside the specialist when no form is open: what can be done together, and the documents shown so far.
+// Beside the specialist while no form is open: what can be done together, and the documents shown so far.
 import { html, nothing } from "lit";
 import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
@@ -20,7 +20,7 @@ class KioskDesk extends KioskElement {
   render() {
     const { session } = this.state;
     if (!session) return nothing;
-    // Nobody is told to talk whom nobody hears.
+    // Do not invite a customer to talk who cannot be heard.
     const { online, silent } = wayToServer(this.kiosk);
     const deaf = session.network?.some(({ participant, reason }) => roleOf(participant) !== "customer" && reason === "silent");
     const there = online && !silent && !deaf && session.state === "active" && session.specialist_connected;

@@ -1,11 +1,11 @@
-// Questions that lie over everything else: end the call? still there?
+// Modal questions: end the call? still there?
 import { html, nothing } from "lit";
 import { msg, t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
 import { screenOf } from "../state.js";
 
 /**
- * What happens at the end of the time, by what there is to lose.
+ * What happens when the time runs out, depending on what would be lost.
  *
  * @param {import("../state.js").State} state
  * @param {import("../state.js").Screen} screen
@@ -28,7 +28,7 @@ function atTheEnd({ form, assistance }, screen) {
 }
 
 class KioskDialogs extends KioskElement {
-  /** Where the keyboard was before the question, and where it goes after it. @type {Element | null} */
+  /** The element that had the focus before the question, and gets it back. @type {Element | null} */
   #before = null;
   /** @type {Element | null} */
   #after = null;
@@ -112,7 +112,7 @@ class KioskDialogs extends KioskElement {
 
   /** @override */
   willUpdate() {
-    // What lies below is inert while it is asked, and an inert element loses the keyboard.
+    // Everything below is inert while the question is shown, and an inert element loses the focus.
     const { ending, idleLeft } = this.state;
     const asked = ending || idleLeft !== null;
     if (asked && !this.#before) this.#before = document.activeElement;
@@ -120,7 +120,7 @@ class KioskDialogs extends KioskElement {
     if (!asked) this.#before = null;
   }
 
-  /** The keyboard begins at the button that changes nothing, and goes back to where it was. */
+  /** The focus starts at the button that changes nothing, and returns afterwards. */
   /** @override */
   updated() {
     const open = this.querySelector(".dialog");

@@ -91,7 +91,7 @@ class KioskDocument extends KioskElement {
     </section>`;
   }
 
-  /** Who agreed may think again: that closes the camera at once. @param {import("../state.js").Document} doc */
+  /** Withdraws the customer's agreement, which closes the camera at once. @param {import("../state.js").Document} doc */
   #takeBack(doc) {
     return html`<div class="actions">
       <button class="button quiet" type="button" @click=${() => this.#answer(doc, false)}>

@@ -39,7 +39,7 @@ class KioskRating extends KioskElement {
     </div>`;
   }
 
-  // On the move only: a pointer that lay there before the stars came must not seem to have chosen.
+  // Only when the pointer moves: one that was there before the stars appeared must not preselect any.
   /** @param {number} stars */
   #preview(stars) {
     if (stars === this.#stars) return;
@@ -54,7 +54,7 @@ class KioskThanks extends KioskElement {
   /** @override */
   connectedCallback() {
     super.connectedCallback();
-    // A form that is open may be gone on with; otherwise the page goes back by itself.
+    // The customer may continue an open form; otherwise the page goes back to its start by itself.
     if (!this.state.form) this.#timer = setTimeout(() => this.kiosk.finish(), THANKS_MS);
   }
 

@@ -1,4 +1,4 @@
-// The bar on top: whose kiosk this is, the time, larger type, the other language.
+// The header: the bank's name, the time, larger type, the other language.
 import { html, nothing } from "lit";
 import { language, setLanguage, t } from "../../i18n.js";
 import { KioskElement, Ticker } from "../element.js";

@@ -1,4 +1,4 @@
-// Where a customer begins: one very large button, and the services.
+// The start page: one very large button, and the services.
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";
@@ -39,7 +39,7 @@ class KioskHome extends KioskElement {
     `;
   }
 
-  /** A service is talked about with an expert; what can be done alone has a tile of its own, by its own name. */
+  /** A service's tile asks for an expert; a form that needs none has a tile of its own. */
   /** @param {import("../state.js").Service} service */
   #tile(service) {
     return html`

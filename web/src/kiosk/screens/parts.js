@@ -7,7 +7,7 @@ import { roleOf } from "../../link/participants.js";
 
 /** @typedef {import("../kiosk.js").Kiosk} Kiosk */
 
-/** That a person of the branch was asked, and who comes. @param {Kiosk} kiosk */
+/** Shows that lobby staff was asked for, and who comes. @param {Kiosk} kiosk */
 export function helpAsked({ state }) {
   const { asked, taken_by: name } = state.assistance;
   if (!asked) return nothing;
@@ -35,8 +35,8 @@ export function helpButton(kiosk, reason, look = "quiet") {
 }
 
 /**
- * What this page can know of the way to the server: whether messages pass (`online`), and whether it may be that sound and
- * picture do not (`silent`). Each may pass without the other.
+ * What this page knows of the connection to the server: whether messages pass (`online`), and whether media may be
+ * interrupted (`silent`). Each may work without the other.
  *
  * @param {Kiosk} kiosk
  * @returns {{online: boolean, silent: boolean, trayOpen: boolean}}
@@ -48,14 +48,13 @@ export function wayToServer({ state, capture }) {
 }
 
 /**
- * What is being recorded just now, in words. Without any way to the server nobody here knows; also not while that is being
- * found out.
+ * What is being recorded just now, in words; unknown without a connection to the server, or while that is being checked.
  *
  * @param {import("../state.js").Session} session
  * @param {{online: boolean, silent: boolean, trayOpen: boolean}} way
  */
 export function recordingNote(session, { online, silent, trayOpen }) {
-  // Documents are recorded while the tray is seen, not from the first one on.
+  // Documents are recorded only while the document camera is open.
   const all = recorded(session.recording.filter(({ name }) => !name.endsWith(".auxiliary") || trayOpen));
   const lost = !online && silent;
   const doubt = !online || (silent && all.length > 0);
@@ -73,7 +72,7 @@ export function recordingNote(session, { online, silent, trayOpen }) {
   </p>`;
 }
 
-/** The server is away: what is so, and the way that is left. The lobby is a few steps off. */
+/** The server is not reached: says so and sends the customer to the lobby staff. */
 export function offlineNote() {
   return html`<div class="note warning" role="status">
     <wa-icon name="wifi-off"></wa-icon>

@@ -1,4 +1,4 @@
-// What the customer wants to talk about.
+// The choice of a service.
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";

@@ -1,4 +1,4 @@
-// No call can be recorded, so none is put through: why, that it is nobody's fault, and what else there is.
+// Shown when no call can be recorded and therefore none is put through: the reason and the other ways to get help.
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
 import { KioskElement } from "../element.js";

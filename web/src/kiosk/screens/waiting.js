@@ -1,4 +1,4 @@
-// Waiting for an expert: where the customer stands, how long it may take, and what else there is to do.
+// Waiting for an expert: position, expected waiting time, and the alternatives.
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { formatDuration, t } from "../../i18n.js";
@@ -66,7 +66,7 @@ class KioskWaiting extends KioskElement {
 
   /** @param {import("../state.js").Session} session */
   #headline(session) {
-    // What the server said last is old, and a promise of it none.
+    // The server's last estimate is outdated; do not show it.
     if (!this.state.online) return t("The connection is interrupted");
     if (session.state === "ringing") return t("An expert is being called");
     if (session.requeued) {

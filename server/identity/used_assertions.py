@@ -1,4 +1,4 @@
-"""Which assertions were used: each works once, also when the server starts anew in between."""
+"""Which assertions were used: each works once, also across a restart of the server."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ REMEMBERED: Final = 200_000
 """Most used assertions that are remembered; beyond it new ones are refused until old ones have ended."""
 PRUNE_S: Final = 60.0
 LATEST_S: Final = 120.0
-"""What ends later than this cannot be used now: it was made while clocks were fast."""
+"""Seconds; an assertion that ends later than this was made while clocks were fast, and cannot be used now."""
 
 Used = tuple[str, str, int]
 
 
-class UsedRows(Protocol):
-    """Where they outlast the process."""
+class UsedAssertionRows(Protocol):
+    """Where used assertions are kept across restarts."""
 
     async def all(self) -> list[Used]:
         """Every one that is kept: kiosk, `jti`, and when it ends (unix microseconds)."""
@@ -35,10 +35,10 @@ class _Batch:
     kept: bool = False
 
 
-class Spent:
+class UsedAssertions:
     """Remembers what was used until it has ended. Those used at the same time are written together."""
 
-    def __init__(self, rows: UsedRows, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, rows: UsedAssertionRows, clock: Callable[[], float] = time.time) -> None:
         self._rows = rows
         self._clock = clock
         self._used: dict[tuple[str, str], float] | None = None
@@ -72,7 +72,7 @@ class Spent:
 
     def _prune(self, used: dict[tuple[str, str], float]) -> None:
         now = self._clock()
-        # Wall clocks are set back and forth: whether to look is asked of the distance and not of the order.
+        # Wall clocks are set back and forth, so it is the distance from the last pruning that counts, either way.
         if abs(now - self._pruned) < PRUNE_S / 6 and len(used) < REMEMBERED:
             return
         self._pruned = now
@@ -86,7 +86,7 @@ class Spent:
         batch = self._batch
         batch.rows.append(row)
         async with self._writing:
-            if batch is self._batch:  # else whoever had the turn before has written it
+            if batch is self._batch:  # otherwise the previous holder of the lock has written it
                 self._batch = _Batch()
                 await self._rows.add(batch.rows, ended_us=int((self._clock() - PRUNE_S) * 1e6))
                 batch.kept = True
