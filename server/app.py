@@ -212,6 +212,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
         notice=app[NOTICE],
         bus=bus,
         recordings=recordings,
+        condition=condition,
         sanitise=Sanitiser,
         new_leg=leg_maker(config, app[ICE]),
         graces=Graces(
@@ -225,7 +226,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[LOBBY] = lobby = Assistance(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed
     await rooms.start()
-    await condition.look()
+    condition.look()
     condition.start()
     yield
     await condition.stop()
