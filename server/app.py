@@ -214,6 +214,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
         notice=app[NOTICE],
         bus=bus,
         recordings=recordings,
+        condition=readiness,
         sanitise=Sanitiser,
         new_leg=leg_maker(config, app[ICE]),
         graces=Graces(
@@ -227,7 +228,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[LOBBY] = lobby = Assistance(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed
     await rooms.start()
-    await readiness.look()
+    readiness.look()
     readiness.start()
     yield
     await readiness.stop()

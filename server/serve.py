@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import gc
 import os
@@ -10,6 +11,7 @@ import resource
 import signal
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,13 @@ from server.config import Config
 log = structlog.get_logger()
 
 SWITCH_S = 0.0005
+LARGE = 128 * 1024
+"""Blocks of memory from this size on are the system's own again as soon as they are freed."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+END_S = 45.0
+"""Within which a server that is told to end has ended, whatever it still waits for; systemd kills after 90."""
+HUNG = 3
+"""Exit code of a server that gave up waiting."""
 
 
 def serve(config: Config) -> None:
@@ -65,9 +74,24 @@ def tune() -> None:
     not look at what was loaded at the start.
     """
     raise_descriptors()
+    give_memory_back()
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
+
+
+def give_memory_back() -> bool:
+    """Let large blocks go back to the system when they are freed; False where the C library has no mallopt(3).
+
+    glibc takes a large block for its own pools once one of that size was freed, up to 32 MiB, in each of the pools that
+    it makes for threads: documents of megabytes, read and sealed in threads, then stay as holes between small things.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    # Setting the first ends the adjusting by what was freed; the second keeps the heap's end from coming and going.
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGE)) and bool(mallopt(M_TRIM_THRESHOLD, 64 * LARGE))
 
 
 def raise_descriptors() -> int:
@@ -88,13 +112,38 @@ def raise_descriptors() -> int:
 
 async def _serve(config: Config) -> None:
     stopping = asyncio.Event()
+
+    def stop() -> None:
+        if not stopping.is_set():
+            stopping.set()
+            _end_by_force_in(END_S)  # from here on, for the start may be what waits for a disk
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     async with listening(make_app(config), config.host, config.port, tls_context(config)) as server:
         host, port = server.sockets[0].getsockname()[:2]
         log.info("listening", url=f"{'https' if config.tls else 'http'}://{host}:{port}")
         await stopping.wait()
-        log.info("stopping")
+        log.info("stopping", within_s=END_S)
+
+
+def _end_by_force_in(seconds: float) -> None:
+    """End the process then, if it is still there.
+
+    A thread that waits for a disk that does not answer cannot be stopped, and Python waits for it: when recorders are
+    closed, when the executor is, and once more when the interpreter ends. What was acknowledged is on the disk by now,
+    and the next start takes the calls up as after a kill.
+    """
+    timer = threading.Timer(seconds, _end_by_force)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_by_force() -> None:
+    waiting = sum(thread.is_alive() and not thread.daemon for thread in threading.enumerate()) - 1
+    log.error("ended by force", after_s=END_S, threads=waiting, hint="a disk or database that does not answer")
+    sys.stderr.flush()
+    os._exit(HUNG)
 
 
 def tls_context(config: Config) -> ssl.SSLContext | None:

@@ -137,8 +137,9 @@ class SessionGone(ServerBase, tag="session_gone"):
     """This client has no session (any more): back to idle.
 
     A specialist is told what became of ``session`` by ``reason``: ``requeued`` (the specialist was gone too long, and
-    the customer waits first in line), ``overdue`` (time for the outcome ran out), ``left``, ``removed``, ``ended`` or
-    ``lost`` for who took part beside the specialist, or null.
+    the customer waits first in line), ``not_allowed`` (the same, because its branch is the specialist's no more),
+    ``overdue`` (time for the outcome ran out), ``left``, ``removed``, ``ended`` or ``lost`` for who took part beside
+    the specialist, or null.
     """
 
     reason: Code | None = None

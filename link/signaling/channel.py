@@ -12,11 +12,11 @@ import structlog
 
 from link.protocol import codec
 from link.protocol.client import ClientMessage
-from link.protocol.errors import BadMessage, NotAllowed, RateLimited, StreamClosed, VisavisError
+from link.protocol.errors import BadMessage, NotAllowed, SlowConsumer, StreamClosed, VisavisError
 from link.protocol.frames import VERSION, Failure, Hello, Say, Tell, Welcome
 from link.protocol.server import ServerMessage
 from link.protocol.values import Face
-from link.rate_limit import Bucket
+from link.rate_limit import Rates
 from link.signaling.endpoint import Endpoint, Socket
 
 log = structlog.get_logger()
@@ -24,6 +24,9 @@ log = structlog.get_logger()
 INBOX: Final = 256
 MESSAGES_PER_SECOND: Final = 200.0
 BURST: Final = 600.0
+ACK_PATIENCE_S: Final = 90.0
+"""A client that acknowledges nothing of what it was sent for so long does not read. A page in the background, whose
+timers browsers let fire once a minute, does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,10 @@ class Channel(Endpoint):
     client does not take is kept up to 1 MiB, then the channel closes with ``slow_consumer``.
     """
 
-    def __init__(self, face: Face, key: str, heartbeat_s: float) -> None:
+    def __init__(self, face: Face, key: str, heartbeat_s: float, rates: Rates | None = None) -> None:
+        """`rates` counts the messages of each client over all its streams: a new one brings no new allowance."""
         super().__init__(f"channel {face} {key}", heartbeat_s)
+        self._rates = rates or Rates()
         self.face = face
         self.key = key
         self.access = ""
@@ -53,7 +58,7 @@ class Channel(Endpoint):
         """Told each message that is refused, and why, also where nobody waits for an answer."""
         self._inbox: asyncio.Queue[Incoming | None] = asyncio.Queue(INBOX)
         self._watchers: list[Callable[[bool], None]] = []
-        self._messages = Bucket(MESSAGES_PER_SECOND, BURST)
+        self._patience: asyncio.TimerHandle | None = None
 
     def watch(self, watcher: Callable[[bool], None]) -> None:
         """Call ``watcher(connected)`` whenever the client's WebSocket comes or goes."""
@@ -83,6 +88,7 @@ class Channel(Endpoint):
             return
         self.error = error
         self.closed.set()
+        self._stop_patience()
         super()._fail(error or StreamClosed())
         while not self._inbox.empty():
             self._inbox.get_nowait()
@@ -103,6 +109,7 @@ class Channel(Endpoint):
         welcome = Welcome(VERSION, self.face, self.resume, resumed, self.stream.received, self.heartbeat_s)
         carrying = self._carry(socket, abort, codec.encode(welcome))
         self._notify(True)
+        self._start_patience()
         try:
             await carrying
         except VisavisError as error:
@@ -110,6 +117,7 @@ class Channel(Endpoint):
             self.close(error)
         finally:
             if self._socket is None:
+                self._stop_patience()
                 self._notify(False)
 
     def _release(self) -> None:
@@ -128,6 +136,28 @@ class Channel(Endpoint):
             self._number(data)
         except VisavisError as error:
             log.info("channel overflows", face=self.face, key=self.key, code=error.code)
+            return
+        if self._patience is None and self._socket is not None:
+            self._start_patience()
+
+    def _start_patience(self) -> None:
+        self._stop_patience()
+        if self.stream.kept_bytes and not self.closed.is_set():
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(ACK_PATIENCE_S, self._check_patience, self.stream.acknowledged)
+
+    def _stop_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _check_patience(self, acknowledged: int) -> None:
+        """Close unless something was acknowledged since the timer was set, or nothing waits to be."""
+        if self.stream.kept_bytes and self.stream.acknowledged == acknowledged:
+            log.warning("client reads nothing", face=self.face, key=self.key, waiting=self.stream.kept_bytes)
+            self.close(SlowConsumer(f"nothing was acknowledged for {ACK_PATIENCE_S:g} s"))
+            return
+        self._start_patience()
 
     def _fail(self, error: VisavisError) -> None:
         self.close(error)
@@ -154,8 +184,7 @@ class Channel(Endpoint):
             raise error
 
     def _allow(self) -> None:
-        if not self._messages.take():
-            raise RateLimited("too many messages")
+        self._rates.take(f"messages of {self.face}", self.key, MESSAGES_PER_SECOND, BURST)
 
     def _notify(self, connected: bool) -> None:
         for watcher in list(self._watchers):

@@ -171,7 +171,11 @@ class Endpoint(ABC):
                 await self._take(message.data)
             elif message.type is WSMsgType.PING:
                 self._allow()
-                await socket.send_frame(message.data, WSMsgType.PONG)
+                try:
+                    async with asyncio.timeout(2 * self.heartbeat_s):
+                        await socket.send_frame(message.data, WSMsgType.PONG)
+                except TimeoutError:  # it asks and does not read the answers
+                    return
             elif message.type is WSMsgType.PONG:
                 self._allow()
             elif message.type is WSMsgType.ERROR and "too big" in str(message.data).lower():

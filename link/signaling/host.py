@@ -21,6 +21,7 @@ from link.protocol.errors import (
 )
 from link.protocol.frames import FRAME_BYTES, SUBPROTOCOL, VERSION, Bye, Hello
 from link.protocol.values import Face
+from link.rate_limit import Rates
 from link.signaling.channel import Channel
 from link.tasks import cancel, spawn
 
@@ -37,6 +38,7 @@ class Host:
     def __init__(self, *, heartbeat_s: float = 5.0, linger_s: float = 60.0) -> None:
         self._heartbeat_s = heartbeat_s
         self._linger_s = linger_s
+        self._rates = Rates()
         self._channels: dict[tuple[Face, str], Channel] = {}
         self._owners: dict[Channel, asyncio.Task[None]] = {}
         self._lingering: dict[Channel, asyncio.TimerHandle] = {}
@@ -120,7 +122,7 @@ class Host:
         old = self._channels.get((face, key))
         if old is not None:
             old.close(Replaced("a newer connection took over"))
-        channel = Channel(face, key, self._heartbeat_s)
+        channel = Channel(face, key, self._heartbeat_s, self._rates)
         self._channels[face, key] = channel
         self._owners[channel] = spawn(self._own(channel, on_channel), name=f"channel {face} {key}")
         return channel

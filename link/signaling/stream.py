@@ -21,11 +21,12 @@ class Stream:
     def __init__(self, keep_bytes: int = KEEP_BYTES, keep_frames: int = KEEP_FRAMES) -> None:
         self.sent = 0
         self.received = 0
+        self.acknowledged = 0
+        """Number of the last frame that the peer said it has."""
         self.kept_bytes = 0
         self.on_freed: Callable[[], None] = lambda: None
         """Called when acknowledged frames made room; for senders who can wait."""
         self._kept: deque[tuple[int, bytes]] = deque()
-        self._acknowledged = 0
         self._keep_bytes = keep_bytes
         self._keep_frames = keep_frames
 
@@ -44,7 +45,7 @@ class Stream:
         """The peer has every frame up to ``received``. Raises BadMessage if that many were never sent."""
         if received > self.sent:
             raise BadMessage("acknowledges a frame that was never sent")
-        self._acknowledged = max(self._acknowledged, received)
+        self.acknowledged = max(self.acknowledged, received)
         before = len(self._kept)
         while self._kept and self._kept[0][0] <= received:
             self.kept_bytes -= len(self._kept.popleft()[1])
@@ -62,7 +63,7 @@ class Stream:
 
     def can_resume(self, received: int) -> bool:
         """Whether everything after ``received`` is still kept, and nothing before it was unacknowledged by mistake."""
-        return self._acknowledged <= received <= self.sent
+        return self.acknowledged <= received <= self.sent
 
     def unacknowledged(self) -> list[bytes]:
         """The kept frames in order, to be sent again."""

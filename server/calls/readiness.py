@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from link.protocol.errors import Unavailable, VisavisError
+from link.protocol.errors import CannotRecord, Unavailable, VisavisError
 from link.tasks import cancel, spawn
 from server.calls.recorder_factory import RecorderFactory
 from server.recording.places import WritablePlaces
@@ -26,6 +26,8 @@ PATIENCE_S: Final = 1.5
 TRY_S: Final = 2.0
 """Seconds between two trial writes to the folders of recordings."""
 TRIAL_PATIENCE_S: Final = 4.0
+FLOOR_S: Final = 2.0
+"""A disk that does not say for so long how much room it has takes no new call."""
 STOP_S: Final = 3.0
 RECORDER_S: Final = 60.0
 """Seconds for which a recorder's failure is a reason."""
@@ -59,6 +61,34 @@ class Readiness:
         self._trial: asyncio.Task[frozenset[str]] | None = None
         self._tried_at = 0.0
         self._failing: frozenset[str] = frozenset()
+        self._measure: asyncio.Task[bool] | None = None
+        self._low = False
+
+    async def check_storage(self) -> None:
+        """Raise `CannotRecord` when what is recorded would have no place: disk, folders, or the database's file."""
+        if self._failing:
+            raise CannotRecord(REASONS[min(self._failing)])
+        try:
+            async with asyncio.timeout(FLOOR_S):
+                await self._recordings.floor.check()
+        except TimeoutError:
+            raise CannotRecord(REASONS["storage"]) from None
+
+    async def check_call(self) -> None:
+        """Raise `CannotRecord` when a call could not be recorded just now, for every reason that `/ready` has for it.
+
+        A database that was slow a moment ago has another moment: many may want to write at once.
+        """
+        await self.check_storage()
+        if "database" in self.reasons and not await self._answers():
+            raise CannotRecord(REASONS["database"])
+
+    async def _answers(self) -> bool:
+        """Whether the question that the database was asked last has a good answer, or has one soon."""
+        if self._probe is None:
+            return True
+        await asyncio.wait([self._probe], timeout=PATIENCE_S)
+        return self._probe.done() and not self._probe.cancelled() and self._probe.result()
 
     def start(self) -> None:
         """Begin to look."""
@@ -68,19 +98,19 @@ class Readiness:
         """Look no more."""
         await cancel(self._task)
         asked: list[asyncio.Task[bool] | asyncio.Task[frozenset[str]]]
-        asked = [task for task in (self._probe, self._trial) if task is not None]
+        asked = [task for task in (self._probe, self._trial, self._measure) if task is not None]
         if asked:
             await asyncio.wait(asked, timeout=STOP_S)
         for task in asked:
             await cancel(task)
 
-    async def look(self) -> None:
-        """Look once, and log what changed."""
-        failing = self._places_failing()
+    def look(self) -> None:
+        """Look once, and log what changed. A disk or database that says nothing is not waited for."""
+        self._failing = self._places_failing()
         found = {
-            "disk": await self._disk_low(),
-            "database": self._database_away() or "database" in failing,
-            "storage": "storage" in failing,
+            "disk": self._disk_low(),
+            "database": self._database_away() or "database" in self._failing,
+            "storage": "storage" in self._failing,
             "recorder": self._recorder_failed(),
         }
         reasons = frozenset(reason for reason, is_so in found.items() if is_so)
@@ -92,17 +122,24 @@ class Readiness:
 
     async def _watch(self) -> None:
         while True:
-            try:
-                await self.look()
-            except OSError as error:
-                log.warning("condition unknown", error=type(error).__name__)
+            self.look()
             await asyncio.sleep(LOOK_S)
 
-    async def _disk_low(self) -> bool:
+    def _disk_low(self) -> bool:
+        """Never waits: what a disk does not say leaves it as it was, and is for `_places_failing` to tell."""
+        if self._measure is None or self._measure.done():
+            if self._measure is not None and not self._measure.cancelled():
+                self._low = self._measure.result()
+            self._measure = spawn(self._too_little(), name="room on the disk")
+        return self._low
+
+    async def _too_little(self) -> bool:
         try:
             await self._recordings.floor.check()
         except Unavailable:
             return True
+        except OSError:
+            return self._low
         return False
 
     def _database_away(self) -> bool:

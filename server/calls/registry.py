@@ -16,6 +16,7 @@ from link.protocol.errors import NotFound, Unavailable, VisavisError, WrongState
 from link.protocol.values import Document, ParticipantRole, Session, SessionState
 from link.tasks import cancel, spawn
 from server.bus import Bus
+from server.calls.readiness import Readiness
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.room import Parts, Room
 from server.calls.session_clock import Clock
@@ -59,6 +60,7 @@ class Registry:
         notice: RecordingNotice,
         bus: Bus,
         recordings: RecorderFactory,
+        condition: Readiness,
         sanitise: Callable[[], Sanitise],
         new_leg: NewLeg,
         graces: Graces,
@@ -71,6 +73,7 @@ class Registry:
         self._journal = journal
         self._notice = notice
         self._recordings = recordings
+        self._condition = condition
         self._graces = graces
         self._rooms: dict[str, Room] = {}
         self._of_kiosk: dict[str, str] = {}
@@ -168,7 +171,7 @@ class Registry:
 
     async def check_call(self) -> None:
         """Raise `CannotRecord` if a call could not be recorded just now."""
-        await self._recordings.floor.check()
+        await self._condition.check_call()
 
     async def request_call(self, kiosk: Kiosk, message: CallRequest) -> Session:
         """The session of this request, made now unless it exists; durable when this returns.
@@ -206,7 +209,7 @@ class Registry:
         branch = await self._store.branches.get(kiosk.branch)
         if service is None or not service.active or branch is None:
             raise NotFound("no such service")
-        await self.check_call()
+        await self._condition.check_storage()  # whether the database takes it is seen below
         consent = message.consent
         room = Room(session, Machine(self._graces), Clock(), self._parts)
         self._rooms[session] = room

@@ -56,6 +56,7 @@ class Assertions:
         Raises:
             ClockOff: it was made by an enrolled kiosk, but not just now.
             NotAuthenticated: it was not made by an enrolled kiosk for this server, or was used before.
+            RateLimited: the kiosk uses too many in too short a time.
             Unavailable: that it was used cannot be kept.
         """
         kiosk = await self._find(named(token))

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from link.protocol.errors import NotAuthenticated, Unavailable
+from link.rate_limit import Rates
 
 REMEMBERED: Final = 200_000
 """Most used assertions that are remembered; beyond it new ones are refused until old ones have ended."""
 PRUNE_S: Final = 60.0
 LATEST_S: Final = 120.0
 """Seconds; an assertion that ends later than this was made while clocks were fast, and cannot be used now."""
+
+PER_S, BURST = 10.0, 300.0
+"""Uses by one kiosk, which needs one for a connection or an upload: none may fill the memory that all have."""
 
 Used = tuple[str, str, int]
 
@@ -46,18 +50,23 @@ class UsedAssertions:
         self._writing = asyncio.Lock()
         self._loading = asyncio.Lock()
         self._pruned = 0.0
+        self._rates = Rates()
 
     async def use(self, kiosk: str, jti: str, until: float) -> None:
         """Use an assertion up that ends at `until` (unix seconds). Durable when it returns.
 
         Raises:
             NotAuthenticated: it was used before.
+            RateLimited: the kiosk uses too many; this one is not used up.
             Unavailable: that could not be kept, so it counts as used and lets nobody in.
         """
         used = await self._load()
         self._prune(used)
         key = (kiosk, jti)
-        if key in used or len(used) >= REMEMBERED:
+        if key in used:
+            raise NotAuthenticated("the assertion was used before")
+        self._rates.take("assertions", kiosk, PER_S, BURST)
+        if len(used) >= REMEMBERED:
             raise NotAuthenticated("the assertion was used before")
         used[key] = until
         await self._keep((kiosk, jti, int(until * 1e6)))

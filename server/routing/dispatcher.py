@@ -194,7 +194,7 @@ class Dispatcher:
         one.call = None if one.call == session else one.call
         one.wrap_up = session if wrap_up else one.wrap_up
         if one.wants and not (wrap_up or one.connected):
-            one.pause("lost")
+            one.pause("new" if reason == "not_allowed" else "lost")
         one.since = one.idle_since = self._now()
         if not wrap_up:
             one.lost = SessionGone(reason, session)

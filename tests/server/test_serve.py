@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +20,7 @@ from playwright.async_api import async_playwright
 from certs.make import make_server_certificate
 from demo.browser import FEATURES
 from demo.doctor import find_browser
+from server import serve
 from server.api.http import cookies
 from server.config import Config
 from server.store import Store
@@ -82,6 +85,54 @@ async def test_a_second_server_on_the_same_port_says_so(tmp_path: Path) -> None:
         assert result.code == 1
         assert "address already in use" in result.err
         assert "Traceback" not in result.err
+
+
+SHORTLY = "import sys; from server import serve; from server.cli.main import main; serve.END_S = 2.0; sys.exit(main())"
+
+
+@pytest.mark.parametrize("where", ["running", "starting"])
+async def test_a_server_that_waits_for_a_disk_still_ends(tmp_path: Path, where: str) -> None:
+    """A named pipe without its other end is a disk that does not answer: opening it waits for ever, in the kernel."""
+    data = tmp_path / "data"
+    pipe = data / "spool" / "trial" if where == "running" else data / "keys" / "login.key"
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe, 0o600)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SHORTLY, "serve", "--data", str(data), "--port", "0", "--log-format", "json",
+        cwd=ROOT, env=environment(), stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    stack = ExitStack()
+    try:
+        async with asyncio.timeout(60):
+            if where == "running":
+                while json.loads(await process.stderr.readline()).get("reason") != "storage":
+                    pass
+            else:
+                stack.callback(os.close, await reader_of(pipe))
+        process.send_signal(signal.SIGTERM)
+        rest = (await asyncio.wait_for(process.stderr.read(), 60)).decode()
+        assert await process.wait() == serve.HUNG, rest
+        told = json.loads(rest.splitlines()[-1])
+        assert (told["event"], told["level"]) == ("ended by force", "error")
+        assert told["threads"] >= 1
+        assert "Traceback" not in rest
+    finally:
+        stack.close()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def reader_of(pipe: Path) -> int:
+    """A writing end of the pipe, as soon as somebody waits for one; whoever reads waits on as long as it is open."""
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        await asyncio.sleep(0.05)
 
 
 async def test_a_second_server_on_the_same_data_touches_nothing(tmp_path: Path) -> None:

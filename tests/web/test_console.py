@@ -226,7 +226,7 @@ async def test_a_second_window_and_an_expired_login_are_explained(tmp_path: Path
         desk.channel.close(NotAllowed())
         await expect(second.get_by_role("alert")).to_contain_text("You may not do this")
         await second.reload()
-        await expect(second.get_by_role("alert")).to_contain_text("login has expired")
+        await expect(second.get_by_role("alert")).to_contain_text("You are signed out")
 
 
 @big

@@ -65,7 +65,7 @@ async def test_a_login_that_ended_with_a_lost_line_leads_back_into_the_call(tmp_
         desk.failing, desk.logged_in = None, False
         assert desk.channel is not None
         desk.channel.close(NotAuthenticated("access ended"))
-        await expect(page.locator(".closed")).to_contain_text("login has expired")
+        await expect(page.locator(".closed")).to_contain_text("You are signed out")
         await sign_in_again(page)
         await page.locator("console-stage").wait_for()
         await expect(page.locator("console-notes textarea")).to_have_value("wants 12 months")

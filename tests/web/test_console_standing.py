@@ -145,6 +145,8 @@ async def test_a_wrap_up_counts_down_and_can_be_extended(tmp_path: Path) -> None
     ("reason", "text"),
     first_of(
         ("requeued", "The customer is first in line"),
+        ("revoked", "The call goes on with the specialist who leads it."),
+        ("not_allowed", "An administrator has changed which branches you work for."),
         ("overdue", "What you had entered until then has been saved."),
         (None, "It ended while this page was not connected."),
     ),

@@ -14,7 +14,7 @@ import socket
 import ssl
 import struct
 import time
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +22,9 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
+from link.protocol.errors import RateLimited
 from link.tasks import cancel, spawn
+from server.api.http.deliveries import Deliveries
 
 log = structlog.get_logger()
 
@@ -34,6 +36,8 @@ KEEP_ALIVE_S: Final = 75.0
 """Seconds that a connection is kept between requests, also with an incomplete next one."""
 PER_ADDRESS: Final = 512
 """Connections of one address that nobody has logged in on."""
+PER_IDENTITY: Final = 64
+"""Requests that one kiosk or person has under way at once; each holds up to 256 KB of a body before it is refused."""
 MOST: Final = 60_000
 SWEEP: Final = 512
 REPORT_S: Final = 10.0
@@ -57,7 +61,8 @@ class _Guest:
     protocol: web.RequestHandler | None = None
     timer: asyncio.TimerHandle | None = None
     up: bool = False
-    known: bool = False
+    known: str = ""
+    """Who has proved to be there, while a request of theirs is under way."""
 
     @property
     def gone(self) -> bool:
@@ -84,18 +89,22 @@ class ConnectionGuard:
         within_s: float = FIRST_REQUEST_S,
         *,
         per_address: int = PER_ADDRESS,
+        per_identity: int = PER_IDENTITY,
         in_all: Callable[[], int] = in_all,
         counted: Callable[[str], str | None] = lambda address: address,
     ) -> None:
         """`counted` maps an address to what it is counted as (None for a proxy); `per_address` 0: no bound."""
         self.within_s = within_s
         self._per_address = per_address
+        self._per_identity = per_identity
         self._in_all = in_all
         self._counted = counted
+        self.deliveries = Deliveries()
         self._guests: dict[_Guest, None] = {}
         self._of: dict[web.RequestHandler, _Guest] = {}
         self._idle: OrderedDict[_Guest, None] = OrderedDict()
         self._at: defaultdict[str, OrderedDict[_Guest, None]] = defaultdict(OrderedDict)
+        self._by: Counter[str] = Counter()
         self._since_sweep = 0
         self._cut_short = 0
         self._reported = -REPORT_S
@@ -126,23 +135,33 @@ class ConnectionGuard:
                 guest.timer = None
             self._idle.pop(guest, None)
 
-    def known(self, request: web.Request) -> None:
-        """The client has authenticated: until `done` the connection is not counted for its address."""
-        guest = self._of.get(request.protocol)
-        if guest is not None:
-            guest.known = True
-            self._leave_address(guest)
+    def known(self, request: web.Request, who: str) -> None:
+        """Whoever asks has proved to be `who`: until `done` the connection is counted for them, not for its address.
 
-    def done(self, request: web.Request) -> None:
-        """The request was answered."""
+        Raises:
+            RateLimited: they have too many requests under way.
+        """
         guest = self._of.get(request.protocol)
         if guest is None:
             return
+        if self._by[who] >= self._per_identity:
+            raise RateLimited("too many requests at once")
+        self._by[who] += 1
+        guest.known = who
+        self._leave_address(guest)
+
+    def done(self, request: web.Request) -> None:
+        """The request was answered; the answer may still have to be read."""
+        guest = self._of.get(request.protocol)
+        if guest is None:
+            return
+        self._unknown(guest)
         if guest.gone:
             self.drop(guest)
             return
+        if request.transport is not None:
+            self.deliveries.begin(request.transport, guest.address)
         self._idle[guest] = None
-        guest.known = False
         if guest.address:
             self._at[guest.address][guest] = None
             self._at[guest.address].move_to_end(guest)
@@ -176,8 +195,16 @@ class ConnectionGuard:
         guest.end()
         self.drop(guest)
 
+    def _unknown(self, guest: _Guest) -> None:
+        who, guest.known = guest.known, ""
+        if who:
+            self._by[who] -= 1
+            if not self._by[who]:
+                del self._by[who]
+
     def drop(self, guest: _Guest) -> None:
         """Forget a connection that is gone. Idempotent."""
+        self._unknown(guest)
         if guest.timer is not None:
             guest.timer.cancel()
         self._guests.pop(guest, None)
@@ -238,6 +265,7 @@ class Listener:
         self._server = server
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
+        self._run(guard.deliveries.watch(), "watch deliveries")
 
     def open(self, family: int, kind: int, number: int, address: Any) -> None:
         """Listen at this address too. Raises `OSError`."""

@@ -77,8 +77,10 @@ async def _admit(request: web.Request) -> None:
         request[KIOSK], request[ENDED] = await request.app[IDENTITY].device(_bearer(request))
     elif allow.kind is Kind.PERSON:
         await _admit_person(request, allow)
-    if allow.kind in (Kind.DEVICE, Kind.PERSON):
-        request.app[CONNECTION_GUARD].known(request)
+    if allow.kind is Kind.DEVICE:
+        request.app[CONNECTION_GUARD].known(request, f"kiosk:{request[KIOSK].id}")
+    elif allow.kind is Kind.PERSON:
+        request.app[CONNECTION_GUARD].known(request, f"person:{request[PERSON].id}")
 
 
 async def _admit_person(request: web.Request, allow: Allow) -> None:

@@ -72,7 +72,7 @@ def _ringing_at(m: Machine, specialist: str) -> None:
 
 
 @on(e.Requeued, TALKING)
-def requeued(m: Machine, _event: e.Requeued) -> Step:
+def requeued(m: Machine, event: e.Requeued) -> Step:
     lead = m.state.lead
     assert lead is not None
     specialist = m.state.participants[lead].person
@@ -82,5 +82,6 @@ def requeued(m: Machine, _event: e.Requeued) -> Step:
     yield from m.drop_leg(lead)
     m.amend(lead, membership=Membership.LEFT, left_ms=m.at_ms)
     m.set_network(lead)
-    yield c.Release(specialist, wrap_up=False)
+    foreign = event.reason == "not_allowed"
+    yield c.Release(specialist, wrap_up=False, reason="not_allowed" if foreign else "requeued")
     yield from m.enqueue()

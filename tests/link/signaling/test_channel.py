@@ -11,12 +11,14 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from link.protocol import client as say
 from link.protocol import server as tell
 from link.protocol.errors import Unavailable, WrongState
 from link.protocol.server import ServerMessage
 from link.protocol.values import Chat, Face
+from link.signaling import channel as channels
 from link.signaling.channel import Channel
 from link.signaling.client import Client, Refused
 from link.signaling.host import Host
@@ -332,6 +334,75 @@ async def test_a_client_that_does_not_read_is_closed_at_1_mib(peers: tuple[Peers
         assert channel.error.code == "slow_consumer"
         assert channel.stream.kept_bytes <= 1024 * 1024
         await until(lambda: peers[0].ended == 1 and not channel.connected)
+
+
+async def test_a_client_that_talks_and_does_not_read_is_closed(
+    peers: tuple[Peers, TestServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little it is sent: what it says itself is no sign that it reads."""
+    monkeypatch.setattr(channels, "ACK_PATIENCE_S", 0.3)
+    async with aiohttp.ClientSession() as http, http.ws_connect(peers[1].make_url("/ws")) as socket:
+        await say_hello(socket)
+        await until(lambda: bool(peers[0].channels))
+        channel = peers[0].channels[0]
+        channel.post(tell.ChatMessage("s", Chat("c", "kiosk", "one line", 1)))
+        with capture_logs() as lines:
+            while not channel.closed.is_set():
+                await socket.send_str('{"frame":"ping","n":1}')
+                await asyncio.sleep(0.02)
+        assert [(line["event"], line["log_level"]) for line in lines] == [("client reads nothing", "warning")]
+        assert channel.error is not None
+        assert channel.error.code == "slow_consumer"
+        assert (await goodbye(socket))[0] in ("slow_consumer", None), "what is unread at the other end cuts the goodbye"
+
+
+def waits(channel: Channel) -> bool:
+    """Whether an acknowledgement is expected by and by."""
+    return channel._patience is not None
+
+
+async def test_a_client_that_acknowledges_late_is_not_closed(peers: tuple[Peers, TestServer]) -> None:
+    async with aiohttp.ClientSession() as http, http.ws_connect(peers[1].make_url("/ws")) as socket:
+        await say_hello(socket)
+        await until(lambda: bool(peers[0].channels))
+        channel = peers[0].channels[0]
+        line = tell.ChatMessage("s", Chat("c", "kiosk", "there is always one that was not acknowledged", 1))
+        channel.post(line)
+        assert waits(channel)
+        for number in range(1, 8):
+            before = channel.stream.acknowledged
+            channel.post(line)
+            await socket.send_json({"frame": "ack", "received": number})
+            await until(lambda number=number: channel.stream.acknowledged == number)  # type: ignore[misc]
+            channel._check_patience(before)  # as its timer does
+            assert waits(channel)
+            assert not channel.closed.is_set()
+        await socket.send_json({"frame": "ack", "received": channel.stream.sent})
+        await until(lambda: not channel.stream.kept_bytes)
+        channel._check_patience(channel.stream.acknowledged)
+        assert not waits(channel), "nothing is on its way, nothing is expected"
+        assert not channel.closed.is_set()
+        channel.post(line)
+        channel._check_patience(channel.stream.acknowledged)
+        assert channel.error is not None
+        assert channel.error.code == "slow_consumer"
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+async def test_a_client_that_is_away_acknowledges_nothing_and_may_come_back(
+    peers: tuple[Peers, TestServer], kept: int
+) -> None:
+    async with aiohttp.ClientSession() as http:
+        async with http.ws_connect(peers[1].make_url("/ws")) as socket:
+            token = (await say_hello(socket))["resume"]
+        await until(lambda: bool(peers[0].channels) and not peers[0].channels[0].connected)
+        channel = peers[0].channels[0]
+        for _ in range(kept):
+            channel.post(tell.ChatMessage("s", Chat("c", "kiosk", "meanwhile", 1)))
+        assert not waits(channel)
+        async with http.ws_connect(peers[1].make_url("/ws")) as socket:
+            assert (await say_hello(socket, resume=token))["resumed"]
+            assert waits(channel) == bool(kept)
 
 
 async def test_a_silent_client_is_noticed_and_lingers() -> None:

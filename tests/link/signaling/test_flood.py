@@ -20,6 +20,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from link.protocol.frames import SUBPROTOCOL
+from link.rate_limit import Rates
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
 from tests.link.signaling.test_channel import Caller, Peers, chat, say_hello
@@ -164,6 +165,42 @@ async def test_a_flood_is_cut_and_others_notice_little(peers: tuple[Peers, TestS
     assert code in codes
     assert grown <= MORE_BYTES
     assert p99 < allow(OTHERS_S)
+
+
+async def test_a_new_connection_or_stream_brings_no_new_allowance(peers: tuple[Peers, TestServer]) -> None:
+    now = 1000.0
+    peers[0].host._rates = Rates(lambda: now)
+    token: str | None = None
+
+    async def pinged(key: str, most: int) -> int:
+        """How many messages are taken of a client that comes anew, or again with its token, and sends so many."""
+        nonlocal token
+        async with aiohttp.ClientSession() as http, http.ws_connect(peers[1].make_url(f"/ws?key={key}")) as ws:
+            token = (await say_hello(ws, resume=token))["resume"]
+            for number in range(most):
+                await ws.send_json({"frame": "ping", "n": number})
+            pongs = 0
+            async with asyncio.timeout(30):
+                while pongs < most:
+                    message = await ws.receive()
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        break
+                    frame = json.loads(message.data)
+                    if frame["frame"] == "bye":
+                        assert frame["code"] == "rate_limited"
+                        break
+                    pongs += frame["frame"] == "pong"
+            return pongs
+
+    assert await pinged("flood", 400) == 400
+    assert await pinged("flood", 201) <= 200, "resumed"
+    token = None
+    assert await pinged("flood", 1) == 0, "anew"
+    token = None
+    assert await pinged("other", 300) == 300
+    now += 1.0
+    token = None
+    assert await pinged("flood", 200) == 200
 
 
 async def test_a_ping_is_answered(peers: tuple[Peers, TestServer]) -> None:

@@ -13,6 +13,7 @@ from link.rtc.leg import Leg
 from server.blobs.blobs import Blobs
 from server.blobs.vault import Vault
 from server.bus import LocalBus
+from server.calls.readiness import Readiness
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.registry import Registry
 from server.journal import Journal
@@ -68,15 +69,15 @@ async def people(store: Store) -> list[Person]:
 async def rooms(store: Store, tmp_path: Path, no_task_left: None) -> AsyncIterator[tuple[Registry, LocalBus]]:
     bus, journal = LocalBus(), Journal(store)
     vault = Vault(store.data_keys, bytes(32))
+    recordings = RecorderFactory(journal, vault, Blobs.at(str(tmp_path / "b")), tmp_path / "s", DiskFloor(tmp_path, 0))
     made = Registry(
         node="n1",
         store=store,
         journal=journal,
         notice=RecordingNotice(),
         bus=bus,
-        recordings=RecorderFactory(
-            journal, vault, Blobs.at(str(tmp_path / "b")), tmp_path / "s", DiskFloor(tmp_path, 0)
-        ),
+        recordings=recordings,
+        condition=Readiness(store, recordings),
         sanitise=lambda: lambda data: data,
         new_leg=no_media,
         graces=Graces(ring=0.05, specialist_lost=0.03, kiosk_lost=0.1),

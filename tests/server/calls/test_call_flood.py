@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 
+import aiohttp
+
 from link.protocol import client as m
-from link.protocol.server import SessionUpdate
+from link.protocol.server import PresenceState, SessionUpdate
 from link.signaling.client import Refused
 from server.api.calls.kiosk import CALLS_BURST, CALLS_PER_S, HELP_BURST
 from server.api.http.app_keys import RATES
+from server.api.sockets import CONNECTIONS_BURST
 from tests.server.calls.bank import Bank, Party, call_request, eventually
 
 
@@ -47,6 +51,29 @@ async def test_252_calls_of_one_kiosk(bank: Bank) -> None:
     assert await asked(other, call_request()) == "taken", "another kiosk does not notice"
     clock.now += 2.1
     assert await asked(kiosk, call_request()) == "taken", "and one that waits is served"
+
+
+async def test_a_client_that_opens_one_connection_after_another(bank: Bank) -> None:
+    clock = Clock()
+    bank.app[RATES]._now = clock
+    ann, bob = await bank.person("ann"), await bank.person("bob")
+    for party in (ann, bob):
+        await party.hear(PresenceState)
+    url, headers = f"http://127.0.0.1:{bank.port}/ws/console", ann._make_headers()
+    await ann.stop()
+
+    async def comes() -> int:
+        async with aiohttp.ClientSession() as http:
+            upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+            key = {"Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode()}
+            async with http.get(url, headers=headers | upgrade | key) as response:
+                return response.status
+
+    outcomes = Counter([await comes() for _ in range(int(CONNECTIONS_BURST) + 20)])
+    assert outcomes == {101: CONNECTIONS_BURST - 1, 429: 21}, "the page that went was the first"
+    await bob.available()
+    clock.now += 0.21
+    assert [await comes(), await comes()] == [101, 429]
 
 
 async def test_a_request_for_a_person_can_always_be_taken_back(bank: Bank) -> None:

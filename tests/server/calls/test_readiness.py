@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from link.protocol.errors import Unavailable
+from link.protocol import client as m
+from link.protocol.errors import CannotRecord, Unavailable
 from link.signaling.client import Refused
 from link.tasks import cancel
 from server.api.http.app_keys import READINESS
-from server.calls.readiness import LOOK_S, RECORDER_S, Readiness
+from server.calls import readiness
+from server.calls.readiness import LOOK_S, RECORDER_S, TRIAL_PATIENCE_S, Readiness
+from server.recording.places import WritablePlaces
 from server.recording.space import DiskFloor
 from server.store.database import sqlite_file
 from tests.big import first_of
-from tests.server.calls.bank import Bank, eventually, locked
+from tests.server.calls.bank import Bank, Party, eventually, locked
 from tests.server.calls.conftest import OpenBank
 
 
@@ -59,7 +63,7 @@ async def test_a_disk_below_the_floor_takes_no_new_call_and_says_so(
                 await kiosk.call()
             assert caught.value.code == "cannot_record"
             for _ in range(5):
-                await bank.app[READINESS].look()
+                bank.app[READINESS].look()
         await eventually(lambda: not reasons(bank), 20)
     assert told(lines, "not ready") == [("warning", "disk")]
     assert told(lines, "ready again") == [("warning", "disk")]
@@ -113,8 +117,9 @@ async def test_whatever_happens_is_on_the_page_within_five_seconds(
 
     monkeypatch.setattr(condition, "_may_write", writes)
     for _ in range(3):
-        await condition.look()
-        await asyncio.sleep(0)
+        condition.look()
+        assert condition._measure is not None
+        await asyncio.wait([condition._measure])
         now += LOOK_S
     assert not condition.reasons
     since = now - LOOK_S + since_look
@@ -123,7 +128,7 @@ async def test_whatever_happens_is_on_the_page_within_five_seconds(
     else:
         monkeypatch.setattr(DiskFloor, "check", too_little)
     while harm not in condition.reasons:
-        await condition.look()
+        condition.look()
         await asyncio.sleep(0)
         now += LOOK_S
     assert now - LOOK_S - since + page_asks_every() <= 5.0
@@ -139,13 +144,13 @@ async def test_a_recorder_that_failed_is_a_reason_for_a_minute(bank: Bank) -> No
 
     recordings = bank.rooms._recordings
     condition = Readiness(bank.store, recordings, clock)
-    await condition.look()
+    condition.look()
     assert not condition.reasons
     recordings.failed_at = now
-    await condition.look()
+    condition.look()
     assert condition.reasons == {"recorder"}
     now += RECORDER_S
-    await condition.look()
+    condition.look()
     assert "recorder" not in condition.reasons
     await condition.stop()
 
@@ -165,3 +170,91 @@ async def test_a_file_or_folder_that_was_moved_away_is_a_reason(bank: Bank, gone
     assert reasons(bank) == {reason}, "another file of that name is not ours"
     away.rename(place)
     await eventually(lambda: not reasons(bank))
+
+
+async def may_call(kiosk: Party) -> str:
+    """What a kiosk is told that asks before it shows anybody the recording notice."""
+    try:
+        await kiosk.ask(m.CallCheck())
+    except Refused as error:
+        return error.code
+    return "yes"
+
+
+@pytest.mark.parametrize("gone", first_of("blobs", "spool", "visavis.sqlite3"))
+async def test_nobody_is_asked_to_agree_to_a_call_for_which_there_is_no_place(bank: Bank, gone: str) -> None:
+    kiosk = await bank.kiosk("k1")
+    assert await may_call(kiosk) == "yes"
+    place = bank.config.data / gone
+    away = place.rename(place.with_name("away"))
+    await eventually(lambda: bool(reasons(bank)))
+    assert await may_call(kiosk) == "cannot_record"
+    with pytest.raises(Refused) as caught:
+        await kiosk.call()
+    assert caught.value.code == "cannot_record", "nor is one begun that somebody agreed to before"
+    away.rename(place)
+    await eventually(lambda: not reasons(bank))
+    assert await may_call(kiosk) == "yes"
+    await kiosk.call()
+
+
+async def test_nobody_is_asked_to_agree_while_the_database_is_locked(bank: Bank) -> None:
+    kiosk = await bank.kiosk("k1")
+    assert await may_call(kiosk) == "yes"
+    other = await locked(bank.config.data / "visavis.sqlite3", "IMMEDIATE")
+    try:
+        await eventually(lambda: reasons(bank) == {"database"})
+        assert await may_call(kiosk) == "cannot_record"
+        other.execute("ROLLBACK")
+        await eventually(lambda: not reasons(bank))
+        assert await may_call(kiosk) == "yes"
+    finally:
+        other.close()
+
+
+class Hung(WritablePlaces):
+    """A disk that answers nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(None, [])
+        self.freed = threading.Event()
+
+    def failing(self) -> frozenset[str]:
+        self.freed.wait()
+        return frozenset()
+
+
+async def test_a_disk_that_answers_nothing_holds_up_no_look(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where every thread waits for it, and nobody can even ask how much room there is."""
+    now = 1000.0
+    places = Hung()
+    condition = Readiness(bank.store, bank.rooms._recordings, lambda: now, places)
+
+    async def no_answer(_floor: DiskFloor) -> None:
+        await asyncio.to_thread(places.freed.wait)
+
+    monkeypatch.setattr(DiskFloor, "check", no_answer)
+    monkeypatch.setattr(readiness, "FLOOR_S", 0.05)
+    try:
+        condition.look()
+        with pytest.raises(CannotRecord):
+            await condition.check_call()
+        now += TRIAL_PATIENCE_S + LOOK_S
+        condition.look()
+        assert "storage" in condition.reasons
+        with pytest.raises(CannotRecord):
+            await condition.check_call()
+    finally:
+        places.freed.set()
+    measured, trial = condition._measure, condition._trial
+    assert measured is not None
+    assert trial is not None
+    await asyncio.wait([measured, trial])
+
+    def well() -> bool:
+        condition.look()
+        return not condition.reasons
+
+    await eventually(well)
+    await condition.check_call()
+    await condition.stop()

@@ -202,7 +202,7 @@ async def test_a_call_of_a_branch_that_is_theirs_no_more_goes_to_somebody_else(b
     await bank.store.people.set_grants(person.id, frozenset({Grant(Role.SPECIALIST, "west")}))
     await bank.store.logins.announce(person.id)
     await kiosk.state(SessionState.WAITING)
-    await ann.hear(SessionGone, lambda gone: gone.session == session)
+    assert (await ann.hear(SessionGone, lambda gone: gone.session == session)).reason == "not_allowed"
     with pytest.raises(Refused, match="no such session"):
         await ann.client.request(m.ChatSend("c1", session, "hello"))
     assert await bank.presence("ann") is Presence.AWAY

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk_client.agent.identity import DeviceIdentity as Device
 from kiosk_client.agent.identity import Enrolment
-from link.protocol.errors import ClockOff, NotAuthenticated, Unavailable
+from link.protocol.errors import ClockOff, NotAuthenticated, RateLimited, Unavailable
+from link.rate_limit import Rates
 from server.identity import used_assertions
 from server.identity.assertions import AUDIENCE, LONGEST_S, SKEW_S, TYPE, Assertions
 from server.identity.used_assertions import Used, UsedAssertionRows, UsedAssertions
@@ -183,6 +184,29 @@ async def test_many_at_once_are_kept_together_and_each_once() -> None:
     assert sum(outcome == checker.kiosk for outcome in outcomes) == 300
     assert len(disk.rows) == 300
     assert disk.writes < 30
+
+
+async def test_one_kiosk_uses_so_many_and_leaves_room_for_others() -> None:
+    """Each is kept for a minute or two, so many in a row would use up the memory that all kiosks have."""
+    now, disk = 1000.0, Disk()
+    checker = Checker(rows=disk)
+    checker.spent._rates, many = Rates(lambda: now), int(used_assertions.BURST) + 50
+    outcomes = await asyncio.gather(
+        *(
+            checker.assertions.check(token(HEADER, claims(), PRIVATE.sign))
+            for _ in range(int(used_assertions.BURST) + 50)
+        ),
+        return_exceptions=True,
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, RateLimited)]
+    assert (len(refused), len(disk.rows)) == (50, used_assertions.BURST)
+    assert all(0 < error.retry_after <= 1 for error in refused)
+    await checker.spent.use("another", "its-first-assertion", NOW + 50.0)
+    now += 1.0
+    for _ in range(int(used_assertions.PER_S)):
+        await checker.assertions.check(token(HEADER, claims(), PRIVATE.sign))
+    with pytest.raises(RateLimited):
+        await checker.assertions.check(token(HEADER, claims(), PRIVATE.sign))
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ export class ConsoleApp extends ConsoleElement {
           code === "replaced"
             ? t("Only one window takes calls at a time. Calls ring in the other one.")
             : login
-              ? t("A call that was running waits for you for a moment.")
+              ? `${t("Your login has expired, or your access was changed.")} ${t("A call that was running waits for you for a moment.")} ${t("If you cannot sign in, ask your administrator.")}`
               : t("If this happens again, tell your administrator.")
         }
       </p>

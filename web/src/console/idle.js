@@ -20,12 +20,18 @@ const GONE = {
     msg("The call went on without you"),
     msg("Your connection was away for too long. The customer is first in line and goes to the next specialist who is free."),
   ],
+  not_allowed: [
+    msg("This call is not yours any more"),
+    msg("An administrator has changed which branches you work for. The customer is first in line and goes to another specialist."),
+  ],
   overdue: [
     msg("The time to say how the call went is over"),
     msg("What you had entered until then has been saved."),
   ],
   left: [msg("You left the call"), msg("The call goes on with the specialist who leads it.")],
   removed: [msg("You were shown out of the call"), msg("The call goes on with the specialist who leads it.")],
+  revoked: [msg("This call is not yours any more"), msg("The call goes on with the specialist who leads it.")],
+  lost: [msg("The call went on without you"), msg("The call goes on with the specialist who leads it.")],
   ended: [msg("The call is over"), msg("The specialist who led it says how it went.")],
   over: [msg("The call is over"), msg("It ended while this page was not connected.")],
 };

@@ -66,7 +66,7 @@ const REASONS = {
 
 /** @type {Record<string, string>} */
 const ERRORS = {
-  not_authenticated: msg("Your login has expired. Please sign in again."),
+  not_authenticated: msg("You are signed out. Please sign in again."),
   not_allowed: msg("You may not do this."),
   not_found: msg("This call no longer exists."),
   wrong_state: msg("This is no longer possible: the call has moved on."),

@@ -161,7 +161,7 @@ export class GuideApp extends LitElement {
         <p>
           ${
             login
-              ? t("Your login has expired. Please sign in again.")
+              ? t("You are signed out. Please sign in again.")
               : code === "replaced"
                 ? t("This page was opened on another phone or in another window.")
                 : t("The connection has been closed.")

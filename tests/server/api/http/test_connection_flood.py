@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from server.api.http import connection_guard, cookies
 from server.api.http.app_keys import IDENTITY, STORE
 from server.api.http.client_address import connection_source
 from server.api.http.connection_guard import CONNECTION_GUARD, ConnectionGuard, Listener
+from server.api.http.routes import Allow, Route, add_routes
 from server.app import make_app
 from server.config import Config
 from server.store.people import Grant, Role
+from tests.server.calls.bank import eventually
 
 PER_ADDRESS, IN_ALL = 20, 50
 PAGE = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -51,8 +53,9 @@ class Door:
 
 
 @asynccontextmanager
-async def door(folder: Path, **options: object) -> AsyncIterator[Door]:
+async def door(folder: Path, routes: Sequence[Route] = (), **options: object) -> AsyncIterator[Door]:
     app = make_app(Config(data=folder / "data", minimum_free_mb=0))
+    add_routes(app, list(routes))
     app[CONNECTION_GUARD] = ConnectionGuard(60, **{"per_address": PER_ADDRESS, "in_all": lambda: IN_ALL} | options)  # type: ignore[arg-type]
     runner = web.AppRunner(app, keepalive_timeout=60, lingering_time=1)
     await runner.setup()
@@ -112,6 +115,48 @@ async def test_what_is_at_work_is_not_cut_and_who_is_logged_in_is_not_counted(tm
         assert await place.status("127.0.0.2") == 200
         assert not socket.closed
         assert (await asyncio.wait_for(socket.receive(), 20)).type is aiohttp.WSMsgType.TEXT, "no hello in time"
+
+
+async def test_one_identity_has_a_bound_of_its_own(tmp_path: Path) -> None:
+    """Whoever has proved who they are is not counted for an address, and must not be able to open any number."""
+    go_on, under_way = asyncio.Event(), 0
+
+    async def slow(_request: web.Request) -> web.StreamResponse:
+        nonlocal under_way
+        under_way += 1
+        await go_on.wait()
+        return web.Response()
+
+    async with (
+        door(tmp_path, [Route("GET", "/slow", slow, Allow.people(Role.GUIDE))], per_identity=5) as place,
+        AsyncExitStack() as stack,
+    ):
+        asked = []
+        for login in ("g", "h"):
+            cookie = await as_guide(place, login)
+            asked.append(f"GET /slow HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n".encode())
+        first = [await place.connect(stack, "127.0.0.1", asked[0]) for _ in range(5)]
+        await eventually(lambda: under_way == 5)
+        more = await place.connect(stack, "127.0.0.2", asked[0])
+        assert b" 429 " in await asyncio.wait_for(more.readline(), 30), "from wherever they come"
+        other = await place.connect(stack, "127.0.0.1", asked[1])
+        await eventually(lambda: under_way == 6)
+        go_on.set()
+        for reader in (*first, other):
+            assert b" 200 " in await asyncio.wait_for(reader.readline(), 30)
+        again = await place.connect(stack, "127.0.0.1", asked[0])
+        assert b" 200 " in await asyncio.wait_for(again.readline(), 30)
+        await eventually(lambda: not place.guard._by)
+
+
+async def as_guide(place: Door, login: str) -> str:
+    """A new guide's cookie."""
+    store = place.app[STORE]
+    person = await store.people.add(
+        login=login, name=login, password_hash="-", languages=[], skills=[], grants=[Grant(Role.GUIDE, "*")]
+    )
+    begun = await store.logins.add(person.id, address="-", hours=1)
+    return f"{cookies.NAME}={place.app[IDENTITY].tokens.issue(person.id, begun.id)}"
 
 
 async def test_a_trusted_proxy_stands_for_many(tmp_path: Path) -> None:
