@@ -95,7 +95,7 @@ export class Reading {
     this.secrets = secrets;
     this.isHidden = isHidden;
     this.more = more;
-    this.generated = new Generated(() => this.page(document));
+    this.generated = new Generated(() => this.page(document), childrenOf);
   }
 
   forget() {
@@ -263,13 +263,13 @@ export class Reading {
     } else if (this.#isOpen(node)) {
       if (take(node)) return true;
     } else if (!NO_TEXT.has(node.localName)) {
-      const { before, after } = this.generated.of(node) ?? {};
-      const [first, last] = forward ? [before, after] : [after, before];
-      if (first && take(first)) return true;
+      const { marker, before, after } = this.generated.of(node) ?? {};
+      const [first, last] = forward ? [[marker, before], [after]] : [[after], [before, marker]];
+      if (first.some((one) => one && take(one))) return true;
       const children = node instanceof HTMLSelectElement && !node.matches("[size], [multiple]") ? [...node.selectedOptions] : childrenOf(node);
       if (!forward) children.reverse();
       for (const child of children) if (this.#within(child, forward, take)) return true;
-      if (last && take(last)) return true;
+      if (last.some((one) => one && take(one))) return true;
       for (const child of node.shadowRoot ? node.childNodes : []) {
         if (/** @type {any} */ (child).assignedSlot) continue;
         if (take(END) || this.#within(child, forward, take) || take(END)) return true;
