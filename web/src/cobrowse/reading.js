@@ -88,11 +88,13 @@ export class Reading {
 
   /**
    * @param {import("./secrets.js").Secrets} secrets
+   * @param {import("./typing.js").Typing} typing
    * @param {(element: Element) => boolean} isHidden whether nothing, or only stars, may be seen of an element's texts
    * @param {() => void} more told when what was sent before is part of a number, and only another picture takes it back
    */
-  constructor(secrets, isHidden, more) {
+  constructor(secrets, typing, isHidden, more) {
     this.secrets = secrets;
+    this.typing = typing;
     this.isHidden = isHidden;
     this.more = more;
     this.generated = new Generated(() => this.page(document), childrenOf);
@@ -374,9 +376,14 @@ export class Reading {
       run: (run, number) => {
         const { digits } = run;
         const box = boxOf(run.first);
-        const open = isAmount(run) || isOrdinary(run.text) || this.secrets.isOpen(digits);
+        const told = this.secrets.isOpen(digits);
+        const open = isAmount(run) || isOrdinary(run.text);
         const hidden =
-          number || this.secrets.repeats(run) || (live && this.secrets.echoes(digits)) || this.#grows(box, digits, live && !open);
+          number ||
+          this.secrets.repeats(run) ||
+          this.typing.holds(nodes[run.first], run) ||
+          (live && this.secrets.echoes(digits)) ||
+          (!told && this.#grows(box, digits, live && !open));
         this.#keep(box, digits, hidden);
         if (number) this.secrets.hide(digits);
         return hidden;
