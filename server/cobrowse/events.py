@@ -23,9 +23,9 @@ from server.cobrowse.reading import Reading
 EVENTS = 20_000
 OMITTED = "omitted"
 """rrweb's custom event of this tag declares what the copy leaves out, each time all of it: ``{code: count}``."""
-OMISSIONS = ("nodes", "depth", "text", "style", "image", "background")
+OMISSIONS = ("nodes", "depth", "text", "style", "image", "background", "cursor", "font")
 """Parts of a page that are too large or too deep, long texts and style sheets that were cut, images nobody may read,
-and those that style sheets ask for."""
+and pictures, pointers and fonts that style sheets ask for."""
 Fields = dict[str, Any]
 
 _decoder = msgspec.json.Decoder(list[dict[str, Any]])
@@ -52,9 +52,7 @@ class Sanitiser:
             events = _decoder.decode(batch)
             if len(events) > EVENTS:
                 raise BadMessage("too many events in a batch")
-            return _encoder.encode(
-                [clean for event in events if (clean := _event(event, self._sheets, self._reading)) is not None]
-            )
+            return _encoder.encode([clean for event in events for clean in _event(event, self._sheets, self._reading)])
         except (msgspec.MsgspecError, RecursionError, UnicodeError, TypeError, KeyError, AttributeError) as error:
             raise BadMessage("a co-browse batch is not made of rrweb events") from error
 
@@ -64,15 +62,17 @@ def sanitise(batch: bytes) -> bytes:
     return Sanitiser()(batch)
 
 
-def _event(event: Fields, sheets: Sheets, reading: Reading) -> Fields | None:
+def _event(event: Fields, sheets: Sheets, reading: Reading) -> list[Fields]:
+    """The event, clean, and what it makes necessary behind it."""
     data = event.get("data")
+    more: list[Fields] = []
     match event.get("type"):
         case 0 | 1:
             clean: Fields | None = {}
         case 2:
             clean = _snapshot(_object(data), sheets, reading)
         case 3:
-            clean = _increment(_object(data), sheets, reading)
+            clean, more = _increment(_object(data), sheets, reading)
         case 4:
             clean = _meta(_object(data))
         case 5:
@@ -82,8 +82,9 @@ def _event(event: Fields, sheets: Sheets, reading: Reading) -> Fields | None:
         case _:
             raise BadMessage("an event of an unknown type")
     if clean is None:
-        return None
-    return {"type": event["type"], "timestamp": _number(event.get("timestamp")), "data": clean}
+        return []
+    timestamp = _number(event.get("timestamp"))
+    return [{"type": event["type"], "timestamp": timestamp, "data": one} for one in (clean, *more)]
 
 
 def _snapshot(data: Fields, sheets: Sheets, reading: Reading) -> Fields:
@@ -125,18 +126,19 @@ def _page(address: str) -> str:
     return mask_numbers(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
-def _increment(data: Fields, sheets: Sheets, reading: Reading) -> Fields | None:
+def _increment(data: Fields, sheets: Sheets, reading: Reading) -> tuple[Fields | None, list[Fields]]:
     source = data.get("source")
     if source in _LEFT_OUT:
-        return None
+        return None, []
     if source == 0 and source is not False:
         change = _mutation(data, sheets)
-        reading.mutation(change, sheets)
-        return {"source": 0, **change}
+        more = reading.mutation(change, sheets)
+        return {"source": 0, **change}, more
     rebuild = _SOURCES.get(source) if isinstance(source, int) else None
     if rebuild is None:
         raise BadMessage("a change of an unknown source")
-    return {"source": source, **rebuild(data)}
+    clean = {"source": source, **rebuild(data)}
+    return clean, reading.input(clean) if source == 5 else []
 
 
 def _mutation(data: Fields, sheets: Sheets) -> Fields:
@@ -197,7 +199,7 @@ def _viewport(data: Fields) -> Fields:
 def _input(data: Fields) -> Fields:
     return {
         "id": whole(data.get("id")),
-        "text": mask_numbers(string(data.get("text", ""))),
+        "text": string(data.get("text", "")),
         "isChecked": data.get("isChecked") is True,
     }
 

@@ -54,6 +54,7 @@ _GEOMETRY = _words(
 # Attributes that are words for people or programs and never CSS, whatever brackets they have.
 _WORDS = re.compile(r"title|alt|placeholder|label|value|class|id|name|for|summary|abbr|role|slot|part|(?:aria|data)-.*")
 _STYLED = ("style", "link")
+_FIELDS = ("input", "textarea")
 SHEETS = 20_000
 _SPACE = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]+")
 _DANGEROUS = (
@@ -128,7 +129,8 @@ def _attribute(name: str, value: object, tag: str) -> object:
         return value if tag in ("", "img") and is_inline_image(value) else _DROP
     if lower in ("href", "xlink:href"):
         return _href(value, tag)
-    if not _ATTRIBUTE.fullmatch(name) or (_refused(lower) and name not in _OURS):
+    # The figure beside an entry of a list is no text that anybody reads with the others.
+    if not _ATTRIBUTE.fullmatch(name) or (_refused(lower) and name not in _OURS) or (tag, lower) == ("li", "value"):
         return _DROP
     if _SPACE.sub("", value).lower().startswith(_DANGEROUS):
         return _DROP
@@ -136,7 +138,9 @@ def _attribute(name: str, value: object, tag: str) -> object:
         value = harmless_name(value)
     elif lower == "style" or ("(" in value and not _WORDS.fullmatch(lower)):
         value = clean_css(value)
-    return value if name in _GEOMETRY else mask_numbers(value)
+    # What a field shows is read with what stands beside it (server.cobrowse.reading).
+    as_it_is = name in _GEOMETRY or (tag in _FIELDS and lower in ("value", "placeholder"))
+    return value if as_it_is else mask_numbers(value)
 
 
 def _refused(lower: str) -> bool:

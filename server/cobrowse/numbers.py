@@ -27,16 +27,31 @@ _WORTH: Final = re.compile("[0-9]")
 _BREAK: Final = re.compile(f"[^0-9xX×{p.UNSEEN}{p.BLANKS}{p.SEPARATORS}]")
 _OTHER: Final = re.compile("[^0-9]+")
 _PLAIN: Final = re.compile(f"[{p.UNSEEN}]+")
-_TO_DIGIT: Final = {ord(digit): str(at % 10) for at, digit in enumerate(p.DIGITS)}
+_ABOVE: Final = {code: "\u200b" for first, last in p.UNSEEN_ABOVE for code in range(first, last + 1)}
+_TO_DIGIT: Final = {ord(digit): str(at % 10) for at, digit in enumerate(p.DIGITS)} | _ABOVE
+_LIKE: Final = {ord(letter): str(at) for at, row in enumerate(p.LIKE_DIGITS) for letter in row}
+_LIKELY: Final = "".join(p.LIKE_DIGITS)
+_SURE: Final = "".join(p.LIKE_DIGITS[: p.SURE_LIKE])
+_BESIDE: Final = re.compile(f"[0-9][{p.UNSEEN}]*[{_LIKELY}]|[{_LIKELY}][{p.UNSEEN}]*[0-9]")
+_LETTERED: Final = re.compile(f"(?<![0-9{p.LETTERS}{p.UNSEEN}])[0-9{_LIKELY}{p.UNSEEN}]+(?![0-9{p.LETTERS}])")
+_SURELY: Final = re.compile(f"[0-9{_SURE}{p.UNSEEN}]+")
+_WORD: Final = re.compile(f"[0-9{_LIKELY}{p.LETTERS}{p.UNSEEN}]+")
 _BLANK: Final = re.compile(f"[{p.BLANKS}]")
 _DASH: Final = re.compile(f"[{p.DASHES}]")
 _ORDINARY: Final = re.compile("|".join(p.ORDINARY))
 _DATE: Final = re.compile("|".join(p.DATES))
 _ORDINARY_GAP: Final = re.compile(p.ORDINARY_GAP)
 _ROW: Final = re.compile(p.ROW)
-_IN_ROW: Final = re.compile("[ ,]+")
-_CODE: Final = re.compile(p.CODE)
-_CODE_BEFORE: Final = re.compile(p.CODE_BEFORE)
+_IN_ROW: Final = re.compile("[ ,/]+")
+_CODES: Final = [(re.compile(before), re.compile(f"(?:{form})(?![0-9])")) for before, form in p.CODES]
+_SECURITY_BEFORE: Final = re.compile(p.SECURITY_BEFORE)
+_SECURITY: Final = re.compile(p.SECURITY)
+_DECIMALS: Final = re.compile(p.DECIMALS)
+_LONG_DECIMAL: Final = re.compile(p.LONG_DECIMAL)
+_VERSION: Final = re.compile(p.VERSION)
+_CURRENCY_BEFORE: Final = re.compile(p.CURRENCY_BEFORE, re.IGNORECASE)
+_CURRENCY_AFTER: Final = re.compile(p.CURRENCY_AFTER, re.IGNORECASE)
+_INTEGER: Final = re.compile(rf"([0-9]{{1,{p.MOST_AMOUNT}}})(?:\.[0-9]{{1,4}})?")
 _HOUR: Final = re.compile(p.HOUR)
 _SHAPES: Final = [(shape, re.compile(shape.begins)) for shape in p.SHAPES]
 _PROVINCES: Final = frozenset(p.PROVINCES)
@@ -89,6 +104,12 @@ def breaks(text: str) -> bool:
     return bool(_BREAK.search(plain_digits(text)))
 
 
+def is_bare(text: str) -> bool:
+    """Whether a text is nothing but digits, with what may stand between them."""
+    plain = plain_digits(text)
+    return bool(_WORTH.search(plain)) and not _BREAK.search(plain)
+
+
 def hide(texts: Sequence[str], joints: Sequence[int]) -> list[str]:
     """Return the texts without numbers that may not be seen, in one of them or over several.
 
@@ -103,14 +124,15 @@ def hide(texts: Sequence[str], joints: Sequence[int]) -> list[str]:
     cells: list[_Cell] = []
     joint = JOINED
     for number, (first, line) in enumerate(lines):
-        if found := _joined([*_runs(line), *_apart(line)]):
-            cuts[number] = found
+        mapped = _as_digits(line)
+        if found := _joined([*_runs(line), *_apart(line), *(_lettered(line, mapped) if mapped != line else ())]):
+            cuts[number] = _widened(line, found)
         joint = max(joint, joints[first])
         start = _EDGE.match(line).end()  # type: ignore[union-attr]
         if start == len(line):
             continue
-        cell = _CELL.match(line, start)
-        if cell and _EDGE.fullmatch(line, cell.end()):
+        cell = _CELL.match(mapped, start)
+        if cell and _EDGE.fullmatch(mapped, cell.end()):
             cells.append(_Cell(number, cell[0], joint))
         else:
             _cut_cells(cells, lines, cuts)
@@ -122,9 +144,54 @@ def hide(texts: Sequence[str], joints: Sequence[int]) -> list[str]:
 
 def _runs(line: str) -> Iterator[Cut]:
     for run in _RUN.finditer(line):
-        before = line[max(0, run.start() - 8) : run.start()]
-        if is_number(Run(run[0], digits_of(run[0])), before):
+        before, after = line[max(0, run.start() - 16) : run.start()], line[run.end() : run.end() + 16]
+        if is_number(Run(run[0], digits_of(run[0])), before, after):
             yield Cut(run.start(), run.end(), True)
+
+
+def _as_digits(line: str) -> str:
+    """The line with letters that stand for digits as those: in words of such letters and enough digits."""
+    if not _BESIDE.search(line):
+        return line
+    return _LETTERED.sub(lambda word: word[0].translate(_LIKE) if _has_digits(word[0]) else word[0], line)
+
+
+def _has_digits(word: str) -> bool:
+    digits = len(_WORTH.findall(word))
+    return digits > 0 and (4 if _SURELY.fullmatch(word) else 2) * digits >= len(_PLAIN.sub("", word))
+
+
+def _lettered(line: str, mapped: str) -> Iterator[Cut]:
+    """Numbers with letters in the place of some digits: such as may stand there for certain, or a known form."""
+    for word in _LETTERED.finditer(line):
+        new = mapped[word.start() : word.end()]
+        if new != word[0]:
+            digits = digits_of(new)
+            sure = len(digits) >= p.LONG and _SURELY.fullmatch(word[0])
+            if sure or shape_of(digits, PHONE):
+                yield Cut(word.start(), word.end(), True)
+    for run in _RUN.finditer(mapped):
+        if run[0] != line[run.start() : run.end()] and shape_of(digits_of(run[0]), PHONE):
+            yield Cut(run.start(), run.end(), True)
+    yield from _apart(mapped)
+
+
+def _widened(line: str, cuts: list[Cut]) -> list[Cut]:
+    """Cuts with what other digits their words have: a letter does not divide a number from its rest."""
+    words = [(word.start(), word.end()) for word in _WORD.finditer(line)]
+    wide: list[Cut] = []
+    at = 0
+    for cut in cuts:
+        if wide and cut.end <= wide[-1].end:
+            continue
+        start, end = cut.start, cut.end
+        while at < len(words) and words[at][0] < cut.end:
+            if words[at][1] > cut.start:
+                for figures in _FIGURES.finditer(line, *words[at]):
+                    start, end = min(start, figures.start()), max(end, figures.end())
+            at += 1
+        wide.append(Cut(start, end, True))
+    return _joined(wide)
 
 
 def _apart(line: str) -> Iterator[Cut]:
@@ -153,11 +220,29 @@ def _lines(texts: Sequence[str], joints: Sequence[int]) -> list[tuple[int, str]]
     return [(start, "".join(texts[start:end])) for start, end in pairwise([*starts, len(texts)])]
 
 
-def is_number(run: Run, before: str = "") -> bool:
-    """Whether digits in one line are a number that may not be seen; `before` is what stands in front of them."""
-    if len(run.digits.rstrip("X")) < p.LONG or is_ordinary(run.text):
+def is_number(run: Run, before: str = "", after: str = "") -> bool:
+    """Whether digits in one line are a number that may not be seen; `before` and `after` are what stands beside."""
+    if len(run.digits.rstrip("X")) < p.LONG:
         return False
-    return not (_CODE.fullmatch(run.text) and _CODE_BEFORE.search(before))
+    return not (is_ordinary(run.text, before) or _is_version(run) or _is_amount(run, before, after))
+
+
+def _is_version(run: Run) -> bool:
+    return bool(_VERSION.fullmatch(_PLAIN.sub("", run.text))) and not shape_of(run.digits, PHONE)
+
+
+def _is_amount(run: Run, before: str, after: str) -> bool:
+    """Whether a currency or unit stands beside what could be an amount, and is no telephone number."""
+    if not (_CURRENCY_BEFORE.search(before) or _CURRENCY_AFTER.match(after)):
+        return False
+    amount = _INTEGER.fullmatch(_PLAIN.sub("", run.text))
+    return amount is not None and not shape_of(amount[1], PHONE)
+
+
+def _is_security(letters: str, digits: str) -> bool:
+    """Whether letters and digits are the number of a security (ISO 6166)."""
+    whole = "".join(str(int(sign, 36)) for sign in letters + digits)
+    return _luhn(whole)
 
 
 def _is_row(text: str) -> bool:
@@ -165,13 +250,20 @@ def _is_row(text: str) -> bool:
     return bool(_ROW.fullmatch(text)) and all(a < b for a, b in pairwise(map(int, _IN_ROW.split(text))))
 
 
-def is_ordinary(text: str) -> bool:
-    """Whether a run is nothing but dates, years and amounts."""
+def is_ordinary(text: str, before: str = "") -> bool:
+    """Whether a run is nothing but dates, years, amounts and names of things; `before` is what stands before it."""
     plain = _DASH.sub("-", _BLANK.sub(" ", _PLAIN.sub("", text)))
-    if _is_row(plain):
+    if _is_row(plain) or _is_list(plain):
         return True
-    at = 0
-    if hour := _HOUR.match(plain):
+    at = _named(plain, before)
+    if at == len(plain):
+        return True
+    if at:
+        gap = _ORDINARY_GAP.match(plain, at)
+        if not gap:
+            return False
+        at = gap.end()
+    elif hour := _HOUR.match(plain):
         gap = _ORDINARY_GAP.match(plain, hour.end())
         if gap and _DATE.match(plain, gap.end()):
             at = gap.end()
@@ -187,6 +279,24 @@ def is_ordinary(text: str) -> bool:
         at = gap.end()
     hour = _HOUR.match(plain, at)
     return dated and hour is not None and hour.end() == len(plain)
+
+
+def _is_list(plain: str) -> bool:
+    """Whether decimals stand side by side; long ones are none where their digits are those of a card."""
+    if not _DECIMALS.fullmatch(plain):
+        return False
+    return not (_LONG_DECIMAL.search(plain) and shape_of(digits_of(plain), PHONE))
+
+
+def _named(plain: str, before: str) -> int:
+    """Behind which figure the number of an order, product, standard or security ends that letters have begun, or 0."""
+    for name, form in _CODES:
+        if name.search(before) and (code := form.match(plain)):
+            return code.end()
+    letters = _SECURITY_BEFORE.search(before)
+    if letters and _SECURITY.fullmatch(plain) and _is_security(letters[1], plain):
+        return len(plain)
+    return 0
 
 
 def _cut_cells(cells: list[_Cell], lines: list[tuple[int, str]], cuts: dict[int, list[Cut]]) -> None:
@@ -313,6 +423,10 @@ def _checked(check: str, digits: str, widths: tuple[int, ...]) -> bool:
         return int(digits[:2]) in _PROVINCES
     if check == "groups":
         return widths in p.GROUPS
+    return _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
     doubled = [2 * int(digit) for digit in digits[-2::-2]]
     return (sum(map(int, digits[-1::-2])) + sum(n - 9 * (n > 9) for n in doubled)) % 10 == 0
 

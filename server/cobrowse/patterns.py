@@ -38,12 +38,20 @@ def _digits() -> str:
 
 
 DIGITS: Final = _digits()
+LIKE_DIGITS: Final = ("OoОоΟο○◯Ｏｏ", "lIiІіΙιӀıｌＩｉ", "Zz", "", "", "Ss", "b", "", "B", "g")
+"""Letters that stand for nought, one, two and so on to whoever reads a number with them in it."""
+LETTERS: Final = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff\uff21-\uff3a\uff41-\uff5a"
+"""Contents of a class in brackets: what makes one word with figures beside it."""
+SURE_LIKE: Final = 2
+"""Of these rows so many are read so wherever they stand between digits; the others where a check digit says so."""
 BLANKS: Final = "\t\n\v\f\r \x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 UNSEEN: Final = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    "\u00ad\u0300-\u036f\u0483-\u0489\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3099\u309a\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff9-\ufffb"
 )
-"""Signs that nobody sees; they separate nothing."""
+"""Signs that nobody sees, and marks above, below and through another sign; they separate nothing."""
+UNSEEN_ABOVE: Final = ((0xE0000, 0xE01EF),)
+"""The same beyond U+FFFF, from and to."""
 SEPARATORS: Final = (
     ".,'’·・‧•/_|\\\\\\-\u058a\u05be\u1400\u1806\u2010-\u2015\u2212\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u301c\u3030\u30a0\u30fb"
     "\ufe31\ufe32\ufe58\ufe63\uff0c-\uff0f\uff3c\uff3f\uff5c\uff65"
@@ -54,44 +62,80 @@ SEPARATORS: Final = (
 # never follows. The order counts: the first that fits is taken.
 _YEAR = "(?:19|20)[0-9]{2}"
 _MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12][0-9]|3[01])"
+_MM, _DD = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
+_SERIAL: Final = rf"-(?!{_YEAR}(?![0-9]))[0-9]{{3}}"
 DATES: Final = (
     rf"{_YEAR}-{_MONTH}-{_DAY}(?![0-9])",
     rf"{_YEAR}/{_MONTH}/{_DAY}(?![0-9])",
     rf"{_YEAR}\.{_MONTH}\.{_DAY}(?![0-9])",
-    rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?![0-9])",
-    rf"{_DAY}-{_DAY}-{_YEAR}(?![0-9])",
-    rf"{_DAY}/{_DAY}/{_YEAR}(?![0-9])",
-    rf"{_DAY}\.{_DAY}\.{_YEAR}(?![0-9])",
-    rf"{_YEAR}(?![0-9])",
+    rf"{_YEAR}{_MM}{_DD}(?:(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9])?(?![0-9])",
+    rf"{_DAY}-{_DAY}-(?:{_YEAR}|[0-9]{{2}})(?![0-9])",
+    rf"{_DAY}/{_DAY}/(?:{_YEAR}|[0-9]{{2}})(?![0-9])",
+    rf"{_DAY}\.{_DAY}\.(?:{_YEAR}|[0-9]{{2}})(?![0-9])",
+    rf"{_YEAR}-{_MONTH}-{_YEAR}-{_MONTH}(?![0-9])",
+    rf"{_YEAR}[-/.]{_MONTH}(?![0-9]|{_SERIAL})",
+    rf"{_MONTH}[-/.]{_YEAR}(?![0-9])",
+    rf"{_YEAR}(?![0-9]|{_SERIAL})",
 )
+_DECIMAL: Final = r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,4}"
 AMOUNTS: Final = (
+    r"[1-9][0-9]{0,2}(?:,[0-9]{3}){4}\.[0-9]{1,4}(?![0-9])",
     r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,3}(?:\.[0-9]{1,4})?(?![0-9]|,[0-9]{3})",
+    r"[1-9][0-9]{0,2}(?:['’][0-9]{3}){1,3}(?:\.[0-9]{1,4})?(?![0-9]|['’][0-9])",
     r"[1-9][0-9]{0,2}(?:[. ][0-9]{3}){1,3},[0-9]{1,4}(?![0-9])",
-    r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,4}(?![0-9])",
+    rf"{_DECIMAL}(?![0-9])",
+    r"[1-9][0-9]{9}\.[0-9]{2}(?![0-9])",
     r"[0-9]\.[0-9]{5,8}(?![0-9])",
 )
 _BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 OTHERS: Final = (
-    r"[48]00[- ]?[0-9]{3}[- ]?[0-9]{4}(?![0-9])",
+    r"(?:86[- ]?)?[48]00[- ]?[0-9]{3}[- ]?[0-9]{4}(?:-[0-9]{1,5})?(?![0-9])",
     r"[48]00[- ][0-9]{2}[- ]95[0-9]{3}(?![0-9])",
+    r"95[0-9]{3,4}-[0-9]{1,4}(?![0-9])",
     rf"(?:{_BYTE}\.){{3}}{_BYTE}(?![0-9])",
+    r"97[89]-[0-9]-[0-9]{2,5}-[0-9]{2,6}-[0-9](?![0-9])",
+    rf"{_YEAR}-{_MONTH}(?:-{_DAY})?-(?!{_YEAR}(?![0-9]))[0-9]{{3,8}}(?![0-9])",
+    rf"20[0-9]{{2}}{_MM}{_DD}(?:-?(?:[0-9]{{3}}|[0-9]{{5,8}})|-[0-9]{{4}})(?![0-9])",
+    rf"{_YEAR}-[0-9]{{3,8}}(?![0-9])",
 )
-"""Numbers of companies that anybody may call, and addresses of computers."""
-ORDINARY: Final = (*OTHERS, *DATES, *AMOUNTS)
-ORDINARY_GAP: Final = r"[ ]+(?:[-/|][ ]+)?|[-|]|,[ ]+"
+"""Numbers of companies that anybody may call, with an extension; addresses of computers; books; a date or year and the
+serial number of an order."""
+ROUND: Final = r"[1-9][0-9]{0,5}00(?![0-9])"
+"""A round figure."""
+ORDINARY: Final = (*OTHERS[:-1], *DATES, OTHERS[-1], *AMOUNTS, ROUND)
+ORDINARY_GAP: Final = r"[ ]+(?:[-/|][ ]+)?|[-/|]|,[ ]+"
 """Between two ordinary things; blanks of all kinds are one here, and dashes too."""
-ROW: Final = r"(?:0|[1-9][0-9]{0,2})(?:[ ,]+(?:0|[1-9][0-9]{0,2})){4,}"
+DECIMALS: Final = rf"{_DECIMAL}(?:,[ ]*{_DECIMAL})+"
+"""Decimals with nothing but commas between them."""
+LONG_DECIMAL: Final = "[0-9.]{7}"
+VERSION: Final = r"[0-9]{1,3}(?:\.(?:0|[1-9][0-9]{0,4})){2,4}"
+"""Of a program. Neither this nor a row of decimals with long ones has the form of a card."""
+ROW: Final = r"(?:0|[1-9][0-9]{0,2})(?:[ ,/]+(?:0|[1-9][0-9]{0,2})){3,}"
 """Small numbers side by side; ordinary where each is greater than the one before."""
-CODE_BEFORE: Final = "(?:^|[^A-Za-z])[A-Z]{2,6}-?$"
-CODE: Final = "(?:19|20)[0-9]{2}-?[0-9]{5,8}"
-"""A year and a serial number behind letters: orders and products are called so."""
+_WORD: Final = "(?:^|[^A-Za-z])"
+CODES: Final = (
+    (f"{_WORD}[A-Z]{{2,6}}-?$", "(?:19|20)[0-9]{2}-?[0-9]{5,8}"),
+    (f"{_WORD}[A-Z]{{2,6}}-?$", "00(?!86)[0-9]{5,10}"),
+    (f"{_WORD}[A-Z]{{1,5}}(?:/[A-Z]{{1,3}})?[ -]?$", rf"[0-9]{{2,6}}(?:\.[0-9]{{1,2}})?-{_YEAR}"),
+    (f"{_WORD}[CZ]$", "[17]0[0-9]{3}[12][0-9]0[0-9]{5}"),
+    (f"公网安备[{BLANKS}]*$", "[0-9]{14}"),
+)
+"""What orders, products, standards and sites are called: what stands before, and the figures, which a digit never
+follows. The fourth are wealth products, as the register of China's banks numbers them."""
+SECURITY_BEFORE: Final = f"{_WORD}([A-Z]{{2}})$"
+SECURITY: Final = "[0-9]{10}"
+"""The rest of an ISIN of nothing but digits; its last is a check digit by Luhn (ISO 6166)."""
 HOUR: Final = "[0-9]{1,2}(?![0-9])"
 """May stand before or after a row of dates: the half of a time that a colon cuts off."""
 DASHES: Final = "\\-\u2010-\u2015\u2212\uff0d~～"
 
-CURRENCY_BEFORE: Final = r"(?:[¥￥$€£]|RMB|CNY)\s*$"
-CURRENCY_AFTER: Final = r"^\s*(?:元|圆|块|万|亿|%|％|yuan|RMB|CNY)"
+CURRENCY_BEFORE: Final = f"(?:[¥￥$€£]|RMB|CNY|USD|HKD|EUR)[{BLANKS}]*$"
+CURRENCY_AFTER: Final = (
+    f"^[{BLANKS}]*(?:元|圆|块|万|亿|份|股|%|％|美元|港元|港币|欧元|yuan|RMB|CNY|USD|HKD|EUR|dollars|shares|units)"
+)
 """What says of the digits beside it that they are an amount."""
+MOST_AMOUNT: Final = 12
+"""No amount has more digits before its point."""
 
 
 class Shape(NamedTuple):

@@ -6,12 +6,13 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from server.cobrowse import generate
-from server.cobrowse.numbers import STARS, hide, plain_digits
+from server.cobrowse.numbers import JOINED, STARS, hide, plain_digits
 from tests.server.cobrowse.numbers_corpus import HIDDEN, ORDINARY, SECRETS, Pieces, random_pieces
 
 ROOT = Path(__file__).parents[3]
@@ -65,3 +66,21 @@ def test_page_and_server_read_alike() -> None:
     ours = [hide(*row) for row in rows]
     assert [(row, a, b) for row, a, b in zip(rows, ours, theirs, strict=True) if a != b] == []
     assert sum(row[0] != left for row, left in zip(rows, ours, strict=True)) > 2000
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("1O", "O1 ", "¥1", "1.2,", "1-", "6\u0336", "12/", "1.1.1.", "\u200b1O", "O", "1a", "2026-11-", "123456789a"),
+        "5S 8B ",
+    ],
+)
+def test_time_grows_with_the_length_alone(part: str) -> None:
+    def took(times: int) -> float:
+        begun = time.process_time()
+        hide([part * times], [JOINED])
+        return time.process_time() - begun
+
+    for count in (1000, 8000):
+        took(count)
+    assert min(took(32_000) for _ in range(3)) < 24 * min(took(4000) for _ in range(3)) + 0.05

@@ -45,6 +45,12 @@ class Copy:
         elif isinstance(value, dict):
             if value.get("type") == 3 and "textContent" in value:
                 self.texts[value["id"]] = value["textContent"]
+            elif value.get("type") == 2 and value["tagName"] in ("input", "textarea"):
+                self.texts[value["id"]] = value["attributes"].get("value") or value["attributes"].get("placeholder", "")
+            elif value.get("source") == 5:
+                self.texts[value["id"]] = value["text"]
+            elif "attributes" in value and "id" in value and "value" in value["attributes"]:
+                self.texts[value["id"]] = value["attributes"]["value"]
             elif "value" in value and "id" in value:
                 self.texts[value["id"]] = value["value"]
             for one in value.values():
@@ -53,6 +59,10 @@ class Copy:
     def shows(self, secret: str = CARD) -> list[str]:
         read = re.sub(r"\W", "", "".join(self.texts.values()))
         return [secret[at : at + 6] for at in range(len(secret) - 5) if secret[at : at + 6] in read]
+
+    def typed(self, number: int, value: str) -> None:
+        data = {"source": 5, "id": number, "text": value, "isChecked": False}
+        self.put([{"type": 3, "timestamp": 2000, "data": data}])
 
 
 def text(number: int, value: str) -> dict[str, Any]:
@@ -156,3 +166,110 @@ def test_time_grows_with_the_page_alone() -> None:
     assert sum(looked) <= 200
     copy.change(texts=[{"id": 20_000 + number, "value": "56"} for number in range(4000)])
     assert sum(looked) <= 20_000
+
+
+FOURS = [CARD[at : at + 4] for at in range(0, len(CARD), 4)]
+
+
+def fields(parts: list[str], attribute: str = "value") -> str:
+    return "".join(f"<input {attribute}='{part}'>" for part in parts)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        fields(FOURS),
+        fields(FOURS).replace("><", "> - <"),
+        f"<table><tr><td>{fields(FOURS).replace('><', '><td><')}</table>",
+        fields(FOURS, "placeholder"),
+        fields([CARD[:7], CARD[7:]]),
+        fields([CARD[:7], CARD[7:]], "placeholder"),
+        f"<p>{fields(['6222'])}021234567890128</p>",
+        f"<textarea value='6222'></textarea>{fields(['0212'])}34567890128",
+        f"<h2>{'</h2><h2>'.join(FOURS)}</h2>",
+        f"<button>{'</button><button>'.join(FOURS)}</button>",
+        f"<table><tr><td>{'<tr><td>'.join(FOURS)}</table>",
+        f"<textarea value='a'>{CARD}</textarea><input type=checkbox value={CARD} placeholder={CARD}>",
+    ],
+)
+def test_parts_in_fields_and_one_below_the_other(markup: str) -> None:
+    copy = Copy(markup)
+    assert not copy.shows()
+    assert CARD not in "".join(copy.said)
+
+
+def test_fields_that_are_typed_into_one_after_the_other() -> None:
+    copy = Copy(fields(["", "", "", "", ""]))
+    for number, part in enumerate(FOURS):
+        copy.typed(101 + number, part)
+    assert not copy.shows()
+    assert [copy.texts[number] for number in range(101, 106)] == [STARS] * 5
+    # What was told before is told anew, behind the event that completes it.
+    assert '"source":5,"id":101' in copy.said[-1]
+
+
+def test_a_field_and_the_text_beside_it() -> None:
+    copy = Copy(f"<p>{fields([''])}<b>34567890128</b></p>")
+    copy.typed(102, "62220212")
+    assert not copy.shows()
+    copy = Copy(f"<p>{fields(['x'])}<b>34567890128</b></p>")
+    copy.change(attributes=[{"id": 102, "attributes": {"value": "62220212"}}])
+    assert not copy.shows()
+    assert (copy.texts[102], copy.texts[104]) == (STARS, "")
+
+
+def test_ordinary_fields_stay() -> None:
+    values = ["2026", "11", "23", "20,000", "50000", "¥", "365"]
+    copy = Copy(fields(values))
+    assert list(copy.texts.values()) == values
+    copy.typed(105, "70000")
+    copy.typed(106, STARS)
+    copy.typed(107, "")
+    assert list(copy.texts.values()) == [*values[:4], "70000", STARS, ""]
+    copy.typed(9000, CARD)  # of no page that is known
+    assert copy.texts[9000] == STARS
+
+
+def shown_in(slots: list[str], parts: list[tuple[str, str]]) -> dict[str, Any]:
+    """A host whose shadow tree has these slots, and parts that ask for them by their names."""
+    shadow = [
+        {**element("slot", [], 300 + number, **({"name": name} if name else {})), "isShadow": True}
+        for number, name in enumerate(slots)
+    ]
+    light = [
+        element("span", [text(500 + number, part)], 400 + number, **({"slot": name} if name else {}))
+        for number, (part, name) in enumerate(parts)
+    ]
+    return {**element("x-a", [*light, *shadow], 299), "isShadowHost": True}
+
+
+def test_what_stands_in_slots_is_read_in_their_order() -> None:
+    host = shown_in(["one", "", "two"], [("34567890128", "two"), ("622", "one"), ("20212", "")])
+    copy = Copy("<p>x</p>")
+    copy.add(101, host)
+    assert not copy.shows()
+    assert (copy.texts[501], copy.texts[502], copy.texts[500]) == (STARS, "", "")
+    # A part that comes later, to a slot and beside the host.
+    copy = Copy("<p>x</p>")
+    copy.add(101, shown_in(["one", ""], [("20212", "")]))
+    copy.add(299, element("span", [text(601, "622")], 600, slot="one"))
+    copy.add(299, element("span", [text(603, "34567890128")], 602))
+    assert not copy.shows()
+
+
+def test_a_slot_that_is_renamed_or_gone_shows_others() -> None:
+    copy = Copy("<p>x</p>")
+    copy.add(101, shown_in(["one"], [("62220", "one"), ("21234567890128", "two")]))
+    assert copy.texts[500] == "62220"
+    copy.change(attributes=[{"id": 300, "attributes": {"name": "two"}}])
+    copy.change(removes=[{"parentId": 299, "id": 300}])
+    copy.change(attributes=[{"id": 401, "attributes": {"slot": "one"}}])
+    slot = {**element("slot", [], 310, name="one"), "isShadow": True}
+    copy.add(299, slot)
+    copy.change(texts=[{"id": 501, "value": "21234567890128"}])
+    assert not copy.shows()
+    assert copy.texts[500] == STARS
+
+
+def test_a_figure_of_a_list_is_left_out() -> None:
+    assert CARD[:8] not in "".join(Copy(f"<ol><li value={CARD[:8]}>a</ol>").said)

@@ -54,6 +54,8 @@ SHARE = """async ([markup, css]) => {
     return true;
   });
   window.view.addEventListener("need-snapshot", () => { window.lost = (window.lost ?? 0) + 1; });
+  window.shown = 0;
+  window.view.addEventListener("shown", () => { window.shown += 1; });
   window.recorder.start();
 }"""
 COPY = "window.view.stage.replayer.iframe.contentDocument"
@@ -84,6 +86,12 @@ class Shared:
 
     async def change(self, script: str) -> None:
         await self.page.evaluate(f"(async () => {{ const made = window.made; {script} }})()")
+
+    async def picture(self) -> None:
+        """A new picture, and the copy made of it."""
+        shown = await self.page.evaluate("window.shown")
+        await self.page.evaluate("window.recorder.snapshot()")
+        await until(self.page, "window.shown", lambda count: count > shown)
 
     async def sees(self, script: str, wanted: Any = True) -> None:
         await until(self.page, BOTH % script, lambda value: value == wanted)
@@ -169,7 +177,7 @@ async def test_an_image_is_the_one_that_the_page_shows(tmp_path: Path) -> None:
         await it.change("made.querySelector('#one').src = window.blue;")
         await until(it.page, f"({COLOUR})('#one')", lambda colour: colour == "blue")
         before = len(it.cleaned)
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await until(it.page, f"({COLOUR})('#two')", lambda colour: colour == "red")
         assert any("data:image/webp" in text for text in it.cleaned[before:] if '"type":2' in text)
         # What may not be read is declared, and a box of its size stands for it.
@@ -197,12 +205,12 @@ async def test_a_copy_that_fails_says_so_and_asks_for_a_new_one(tmp_path: Path) 
         await it.page.evaluate("window.view.stage.onFailure()")
         words = "document.querySelector('.cobrowse-note')?.textContent ?? ''"
         await it.sees(f"({words}).startsWith('This is not the newest')")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees(words, "")
         # So it does when the server has refused what came, and asks for another by itself.
         await it.page.evaluate("window.view.stale()")
         await it.sees(f"({words}).startsWith('This is not the newest')")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees(words, "")
         # Pictures of style sheets: those that are not written out in them are marked, in changes and in pictures.
         await it.change(
@@ -217,13 +225,36 @@ async def test_a_copy_that_fails_says_so_and_asks_for_a_new_one(tmp_path: Path) 
         marked = "[...copy.querySelectorAll('[data-cobrowse-omitted=background]')].map((one) => one.className).join('')"
         await it.sees(marked, "abcd")
         await it.sees(words, "Background pictures and symbols that cannot be shown: 4.")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees(marked, "abcd")
         assert it.declared() == {"background": 4}
         await it.change("made.querySelector('.a').remove(); made.querySelector('.b').className = '';")
         await it.sees(marked, "cd")
         await it.sees(words, "Background pictures and symbols that cannot be shown: 2.")
         await it.page.screenshot(path=tmp_path / "backgrounds.png")
+
+
+async def test_pointers_and_fonts_that_a_copy_lacks_are_declared(tmp_path: Path) -> None:
+    async with shared(tmp_path, "<p id=one>one</p><p id=two>two</p>") as it:
+        words = "document.querySelector('.cobrowse-note')?.textContent ?? ''"
+        await it.change(
+            "window.sheet.replaceSync('#one { cursor: url(/static/images/visavis.svg), auto }"
+            " #two { cursor: pointer }');"
+            "made.append('more');"
+        )
+        await it.sees(words, "Pictures as pointers that cannot be shown: 1.")
+        assert it.declared() == {"cursor": 1}
+        # A font that the page has loaded from elsewhere; one that is written out in a style sheet is in the copy.
+        await it.change(
+            "const face = new FontFace('elsewhere', 'local(\"DejaVu Sans\"), local(\"Liberation Sans\")');"
+            "Object.defineProperty(face, 'status', { value: 'loaded' }); document.fonts.add(face);"
+            "made.querySelector('#one').remove(); made.append('more');"
+        )
+        await it.sees(words, "Fonts that cannot be shown: 1. Letters and symbols may look different.")
+        assert it.declared() == {"font": 1}
+        await it.change("document.fonts.clear(); made.append('more');")
+        await it.sees(words, "")
+        assert it.declared() == {}
 
 
 STATES_CSS = """
@@ -304,7 +335,7 @@ async def test_what_stands_above_the_page_does_so_in_its_order(tmp_path: Path) -
         # The later one in the document is opened first.
         await it.change("made.querySelector('#second').showModal(); made.querySelector('#first').showModal();")
         await it.sees(TOP, "first")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees("copy.querySelectorAll('dialog:modal').length", 2)
         await it.sees(TOP, "first")
         await it.page.screenshot(path=tmp_path / "dialogs.png")
@@ -316,7 +347,7 @@ async def test_what_stands_above_the_page_does_so_in_its_order(tmp_path: Path) -
         )
         await it.sees(TOP, "menu")
         await it.page.screenshot(path=tmp_path / "popovers.png")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees("copy.querySelectorAll(':popover-open').length", 2)
         await it.sees(TOP, "menu")
         await it.change("made.querySelector('#menu').hidePopover();")
@@ -347,7 +378,7 @@ async def test_what_stands_above_the_page_does_so_in_its_order(tmp_path: Path) -
         for place in ("#b", "#a", "#b"):
             await it.change(f"made.querySelector('{place}').append(made.querySelector('#outer'));")
             await it.sees(found.format(f"{place} #h", colour.format("#h")), "rgb(1, 2, 3)")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.change("made.querySelector('#a').append(window.host('later'), made.querySelector('#outer'));")
         for name in ("#a #later", "#a #h"):
             await it.sees(found.format(name, colour.format(name)), "rgb(1, 2, 3)")
@@ -377,7 +408,7 @@ async def test_what_is_too_large_is_shown_in_part_and_declared(tmp_path: Path) -
         )
         assert it.declared() == {"nodes": 1}
         # So in a new picture; and what follows in the page stands where it does.
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees(place, "TD")
         await it.sees("Math.abs(copy.querySelector('#foot').offsetTop - made.querySelector('#foot').offsetTop) < 40")
         assert max(map(len, it.cleaned)) < 1_200_000
@@ -403,7 +434,7 @@ async def test_what_is_too_large_is_shown_in_part_and_declared(tmp_path: Path) -
             "at.id = 'deep'; at.textContent = 'deep';"
         )
         await it.sees("copy.querySelector('#deep')?.textContent", "deep")
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees("copy.querySelector('#deep')?.textContent", "deep")
         await it.change(
             "at = made.querySelector('#deep'); for (let level = 0; level < 250; level++) "
@@ -411,7 +442,7 @@ async def test_what_is_too_large_is_shown_in_part_and_declared(tmp_path: Path) -
                 "at =", "var at =", 1
             )
         )
-        await it.page.evaluate("window.recorder.snapshot()")
+        await it.picture()
         await it.sees("Boolean(copy.querySelector('#deep [data-cobrowse-omitted=depth]'))")
         await it.sees(note, words)
         # A very long text.

@@ -86,6 +86,7 @@ DIGIT_CLASSES = "<style>" + "".join(f".d{digit}::before{{content:'{digit}'}}" fo
 INPUT = "dispatchEvent(new InputEvent('input', { bubbles: true, composed: true }))"
 ESCAPED = "\\36\\32 \\32 \\32 021234567890128"
 LINE = "\n        "
+HOST_STYLES = "<style>:host::before{content:'6222021'}::slotted(b)::after{content:'7890128'}</style><slot></slot>"
 ONE_BY_ONE = f"for (const digit of '{CARD}')"
 LEAKS: dict[str, tuple[str, str]] = {
     "one digit in each span": (f"<p>{spans(CARD)}</p><p>{spans(IDENTITY)}</p><p>{spans(PHONE)}</p>", ""),
@@ -305,6 +306,76 @@ LEAKS: dict[str, tuple[str, str]] = {
         "<input id=a><p></p>",
         f"await type(find('#a'), '{CARD}', (value) => find('p').style.setProperty('--v', value));",
     ),
+    "letters in the place of digits": (
+        (
+            f"<p>{spans(CARD.replace('0', 'O'))}</p><p>{spans(CARD.replace('1', 'l'), 4)}</p>"
+            f"<table><tr><td>{'<td>'.join(FOURS).replace('0', 'O')}</table><p>11O1O519491231OO2X</p>"
+            f"<input data-cobrowse-plain value='62220212345O7890128'>"
+        ),
+        "",
+    ),
+    "counters": (
+        (
+            "<style>.o{counter-reset:a 62220212}.k::before{content:counter(a)}"
+            ".s{counter-reset:b 6221 c 212}.t{counter-increment:b}.t::before{content:counter(b) '0'}"
+            ".t::after{content:counter(c)}.u::before{content:counters(d, '')}.v::before{counter-increment:e 6222;"
+            "content:counter(e)}</style>"
+            "<div class=o><div><p class=k>34567890128</p></div></div>"
+            "<div class=s><p class=t></p></div><div class=s><p><b class=t></b>34567890128</p></div>"
+            "<div style='counter-reset:d 6222'><i style='counter-reset:d 212'><p class=u>34567890128</p></i></div>"
+            "<p class=v>021234567890128</p>"
+        ),
+        "",
+    ),
+    "marks, signs of lists and quotes": (
+        (
+            f"<style>{''.join(f'.m{at}::marker{{content:{part!r}}}' for at, part in enumerate(FOURS))}"
+            f"{''.join(f'.l{at}{{list-style-type:{part!r}}}' for at, part in enumerate(FOURS))}"
+            "q{quotes:'62220212' '34567890128'}</style>"
+            f"<ul>{''.join(f'<li class=m{at}></li>' for at in range(5))}</ul>"
+            f"<ul>{''.join(f'<li class=l{at}></li>' for at in range(5))}</ul><p><q></q></p>"
+            f"<ol>{''.join(f'<li value={int(part)}></li>' for part in FOURS)}</ol>"
+        ),
+        "",
+    ),
+    "what a shadow tree puts before and after": (
+        (f"<x-g>{shadow(HOST_STYLES)}23456<b></b></x-g>"),
+        "",
+    ),
+    "a field without limits": (
+        "<input data-cobrowse-plain><textarea data-cobrowse-plain></textarea><input data-cobrowse-plain type=number>",
+        (
+            f"await type(find('input'), '{CARD}'); await type(find('textarea'), 'My card {CARD}');"
+            f"await type(find('input[type=number]'), '{CARD}');"
+            "const one = find('input'); while (one.value) { one.value = one.value.slice(0, -1);"
+            f"one.{INPUT}; await settle(); }}"
+            f"one.value = '{CARD[:8]}'; one.{INPUT}; await settle(); one.value = '{CARD}'; one.{INPUT}; await settle();"
+            f"for (let at = 18; at >= 0; at -= 1) {{ one.value = '{CARD}'.slice(at); one.{INPUT}; await settle(); }}"
+        ),
+    ),
+    "a field that writes amounts": (
+        "<input data-cobrowse-plain>",
+        f"await type(find('input'), Number('{CARD[:12]}').toLocaleString('en')); await type(find('input'), '{CARD}');",
+    ),
+    "what an input method composes": (
+        "<input data-cobrowse-plain>",
+        (
+            "const one = find('input'); for (let end = 1; end < 20; end += 1) {"
+            f"one.dispatchEvent(new CompositionEvent('compositionupdate', {{ data: '{CARD}'.slice(0, end), bubbles: true }}));"
+            f"one.value = '{CARD}'.slice(0, end); one.{INPUT}; await settle(); }}"
+        ),
+    ),
+    "marks through and above digits": (
+        "".join(f"<p>{mark.join(CARD)}</p>" for mark in ("\u0336", "\u0301", "\u20dd", "\U000e0100")),
+        "",
+    ),
+    "other ways to an input of another type": (
+        f"<input type=password data-cobrowse-plain value={WORD}><x-p>{shadow(f'<input type=password data-cobrowse-plain value={WORD}>')}</x-p>",
+        (
+            "find('input').setAttributeNS(null, 'type', 'text'); find('x-p').shadowRoot.querySelector('input').type = 'text';"
+            f"for (const one of [find('input'), find('x-p').shadowRoot.querySelector('input')]) one.{INPUT}; await settle();"
+        ),
+    ),
     "a title in parts": ("<p>a</p>", f"document.title = 'Card {CARD[:9]}'; await settle(); document.title = 'x';"),
 }
 
@@ -367,6 +438,30 @@ SHOWN: dict[str, tuple[str, str, list[str]]] = {
         "<input id=a><p>2026-11-23 14:30</p><b>20,000 元</b><em>1380 m</em><i>95588</i>",
         f"await type(find('#a'), '{CARD}'); find('em').textContent = '1390 m'; await settle();",
         ["2026-11-23 14:30", "20,000 元", "1380 m", "1390 m", "95588"],
+    ),
+    "names, figures and times": (
+        (
+            "<p>GB/T 35273-2020</p><p>3.25,3.50,3.75,4.00</p><p>¥123456789</p><p>2026-11~2026-12</p>"
+            "<p>400-820-8820-1234</p><p>登记编码 Z7001026000123</p><p>100000, 200000, 500000</p><p>20261123143005</p>"
+            "<p>10l 20l 30l</p><p>京公网安备 11010202001234号</p><span>GB/T </span><span>35273</span><span>-2020</span>"
+        ),
+        "",
+        [
+            *("GB/T 35273-2020", "3.25,3.50,3.75,4.00", "¥123456789", "2026-11~2026-12", "400-820-8820-1234"),
+            *("Z7001026000123", "100000, 200000, 500000", "20261123143005", "10l 20l 30l", "11010202001234", '"35273"'),
+        ],
+    ),
+    "amounts while they are typed": (
+        (
+            "<input data-cobrowse-plain maxlength=8><input data-cobrowse-plain type=number max=5000000>"
+            "<input data-cobrowse-plain id=long><input data-cobrowse-plain id=date>"
+        ),
+        (
+            "await type(find('input'), '735912'); await type(find('input[type=number]'), '846013');"
+            "find('#long').focus(); await type(find('#long'), '957124'); find('#long').blur(); await settle();"
+            "find('#date').focus(); await type(find('#date'), '2026-11-23');"
+        ),
+        ['"text":"73591"', '"text":"735912"', '"text":"84601"', '"text":"957124"', '"text":"2026-11-23"'],
     ),
     "icons, lengths and colours": (
         (

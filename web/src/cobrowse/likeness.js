@@ -135,7 +135,7 @@ export class Likeness {
       else this.#cut.delete(id);
     }
     if (this.#images.refused) count("image", this.#images.refused);
-    if (this.#backgrounds.count) count("background", this.#backgrounds.count);
+    for (const [code, much] of Object.entries(this.#backgrounds.counts)) if (much) count(code, much);
     const declared = JSON.stringify(counts);
     if (declared === this.#declared || (declared === "{}" && this.#declared === "")) return;
     this.#declared = declared;

@@ -5,6 +5,7 @@ import { JOINED, hide } from "./numbers.js";
 import { GEOMETRY, STARS } from "./patterns.js";
 import { Reading, textOf } from "./reading.js";
 import { Secrets } from "./secrets.js";
+import { Typing } from "./typing.js";
 
 export { STARS };
 
@@ -113,11 +114,12 @@ export function isPlain(element) {
   return element !== null && element.hasAttribute(PLAIN) && !isPassword(element) && shownAt(element.parentNode) === "all";
 }
 
-const secrets = new Secrets(isPlain, isPassword);
+const typing = new Typing();
+const secrets = new Secrets(isPlain, isPassword, (element) => typing.isHeld(element));
 const hiding = `${BLOCK_SELECTOR},${MASK_SELECTOR}`;
 /** @type {(() => void) | undefined} */
 let pictured;
-const read = () => new Reading(secrets, (element) => element.matches(hiding), () => pictured?.());
+const read = () => new Reading(secrets, typing, (element) => element.matches(hiding), () => pictured?.());
 let reading = read();
 /** What changes with an event that was cleaned, besides what it says. @type {any[]} */
 let besides = [];
@@ -127,11 +129,17 @@ export function onTooMuch(ask) {
   pictured = ask;
 }
 
+/** Whom to tell that a field's value is complete, and may be told. @param {(field: HTMLElement) => void} tell */
+export function onTyped(tell) {
+  typing.open(tell);
+}
+
 /** Events that belong behind the one that was cleaned last. */
 export const following = () => besides.splice(0);
 
 /** Nothing of this customer is known any more: nothing is recorded. */
 export function forget() {
+  typing.close();
   secrets.forget();
   forgetContents();
   reading.forget();
@@ -169,7 +177,10 @@ export function shownAt(node) {
  */
 export function clean(event, elementOf, idOf) {
   const { type, data } = event;
-  if (type === 2) return { ...event, data: { ...data, node: cleanNode(data.node, elementOf, reading.page(document)) } };
+  if (type === 2) {
+    typing.settle();
+    return { ...event, data: { ...data, node: cleanNode(data.node, elementOf, reading.page(document)) } };
+  }
   if (type === 4) return { ...event, data: { ...data, href: address(data.href) } };
   if (type === 3 && data.source === 0) return { ...event, data: cleanMutation(data, elementOf, idOf) };
   if (type === 3 && typeof data.id === "number" && shownAt(elementOf(data.id)) === "nothing") return null;
@@ -183,9 +194,14 @@ export function clean(event, elementOf, idOf) {
 
 /** What may be sent of a field's value, read with what stands beside it. @param {Element | null} field @param {string} text @param {(node: Node) => number} idOf */
 function cleanInput(field, text, idOf) {
+  if (field && isPlain(field) && "placeholder" in field) typing.changed(/** @type {HTMLInputElement} */ (field));
   const readAs = reading.around(field ? [field] : []);
-  const known = field && readAs.get(field);
-  const value = field && isPlain(field) ? (known !== undefined && textOf(field) === text ? known : chosenValue(field, readAs) ?? guard(text)) : starred(text);
+  const known = field ? readAs.get(field) : undefined;
+  let value = starred(text);
+  if (field && isPlain(field)) {
+    if (known !== undefined && textOf(field) === text) value = known;
+    else value = typing.isHeld(field) ? starred(text) : chosenValue(field, readAs) ?? guard(text);
+  }
   if (field && known !== undefined) reading.sent(field, value);
   const texts = takeBack(readAs, new Set([field]), idOf);
   if (texts.length > 0) besides.push({ type: 3, timestamp: Date.now(), data: { source: 0, texts, attributes: [], removes: [], adds: [] } });

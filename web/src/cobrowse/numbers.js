@@ -1,13 +1,16 @@
 // Numbers that may not be seen, in one text or over several that are read as one (server/cobrowse/numbers.py does the same).
 import {
-  AMOUNTS, BETWEEN, BLANKS, CODE, CODE_BEFORE, CURRENCY_AFTER, CURRENCY_BEFORE, DASHES, DATES, DIGITS, GROUPS, HOUR, IDENTITY_CHECKS, IDENTITY_WEIGHTS,
-  LONG, LONG_CELLS, MOST_APART, MOST_DIGITS, ORDINARY, ORDINARY_GAP, PROVINCES, ROW, SEPARATORS, SHAPES, STARS, UNSEEN,
+  AMOUNTS, BETWEEN, BLANKS, CODES, CURRENCY_AFTER, CURRENCY_BEFORE, DASHES, DATES, DECIMALS, DIGITS, GROUPS, HOUR, IDENTITY_CHECKS, IDENTITY_WEIGHTS,
+  LETTERS, LIKE_DIGITS, LONG, LONG_CELLS, LONG_DECIMAL, MOST_AMOUNT, MOST_APART, MOST_DIGITS, ORDINARY, ORDINARY_GAP, PROVINCES, ROW, SECURITY,
+  SECURITY_BEFORE, SEPARATORS, SHAPES, STARS, SURE_LIKE, UNSEEN, UNSEEN_ABOVE, VERSION,
 } from "./patterns.js";
 
 /** How a text follows the one before it: in the same line, in the next box or cell, or in another part of the page. */
 export const JOINED = 0;
 export const CELL = 1;
 export const END = 2;
+/** So much of what stands beside a run says what it is. */
+const BESIDE = 16;
 const MOST_FOURS = 5;
 const FOURS = [4, 4, 4, 4, 4];
 const MOBILE = /^(?:86)?1[3-9]/;
@@ -33,8 +36,21 @@ const AMOUNT = new RegExp(`^(?:${AMOUNTS.join("|")})$`);
 const UNIT_GAP = new RegExp(ORDINARY_GAP, "y");
 const HALF_A_TIME = new RegExp(HOUR, "y");
 const IN_ORDER = new RegExp(`^${ROW}$`);
-const A_CODE = new RegExp(`^${CODE}$`);
-const BEFORE_CODE = new RegExp(CODE_BEFORE);
+const NAMES = CODES.map(([before, form]) => ({ before: new RegExp(before), form: new RegExp(`^(?:${form})(?![0-9])`) }));
+const BEFORE_SECURITY = new RegExp(SECURITY_BEFORE);
+const A_SECURITY = new RegExp(`^${SECURITY}$`);
+const A_LIST = new RegExp(`^${DECIMALS}$`);
+const A_LONG_DECIMAL = new RegExp(LONG_DECIMAL);
+const A_VERSION = new RegExp(`^${VERSION}$`);
+const AN_INTEGER = new RegExp(`^([0-9]{1,${MOST_AMOUNT}})(?:\\.[0-9]{1,4})?$`);
+const LIKELY = LIKE_DIGITS.join("");
+/** @type {Map<string, string>} */
+const LIKE = new Map(LIKE_DIGITS.flatMap((row, at) => [...row].map((letter) => [letter, String(at)])));
+const A_LIKE = new RegExp(`[${LIKELY}]`, "g");
+const LIKE_BESIDE = new RegExp(`[0-9]${HALF}?[${UNSEEN}]*[${LIKELY}]|[${LIKELY}][${UNSEEN}]*[0-9]`);
+const LETTERED = new RegExp(`(?<![0-9${LETTERS}${UNSEEN}${HALF}])[0-9${LIKELY}${UNSEEN}${HALF}]+(?![0-9${LETTERS}${HALF}])`, "g");
+const SURELY = new RegExp(`^[0-9${LIKE_DIGITS.slice(0, SURE_LIKE).join("")}${UNSEEN}${HALF}]+$`);
+const WORD = new RegExp(`[0-9${LIKELY}${LETTERS}${UNSEEN}${HALF}]+`, "g");
 const BEFORE = new RegExp(CURRENCY_BEFORE, "i");
 const AFTER = new RegExp(CURRENCY_AFTER, "i");
 const CARD = new RegExp(`^${SHAPES.find(({ check }) => check === "luhn")?.begins}`);
@@ -43,7 +59,8 @@ const KNOWN = SHAPES.map((shape) => ({ ...shape, begin: new RegExp(`^${shape.beg
 /** @type {Map<string, string>} */
 const TO_DIGIT = new Map([...DIGITS].map((digit, at) => [digit, String(at % 10) + HALF.repeat(digit.length - 1)]));
 const ASCII = /^[\0-\x7f]*$/;
-const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}]`, "gu");
+const ABOVE = UNSEEN_ABOVE.map(([first, last]) => `\\u{${first?.toString(16)}}-\\u{${last?.toString(16)}}`).join("");
+const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}${ABOVE}]`, "gu");
 
 /**
  * Digits that follow one another in a line: `text` as it stands there, `digits` as ASCII writes them, with a final X.
@@ -66,7 +83,7 @@ const OTHER_DIGIT = new RegExp(`[${[...DIGITS].slice(10).join("")}]`, "gu");
 /** @typedef {{start: number, end: number, stars: boolean}} Cut */
 
 /** The text with every digit as ASCII writes it; its length stays. @param {string} text */
-export const plainDigits = (text) => (ASCII.test(text) ? text : text.replace(OTHER_DIGIT, (digit) => /** @type {string} */ (TO_DIGIT.get(digit))));
+export const plainDigits = (text) => (ASCII.test(text) ? text : text.replace(OTHER_DIGIT, (sign) => TO_DIGIT.get(sign) ?? "\u200b\u200b"));
 
 /** The digits of a run, with the X that an identity number may end in. @param {string} text */
 export const digitsOf = (text) => text.replace(/[^0-9]+/g, "") + (/[xX×]$/.test(text) ? "X" : "");
@@ -93,8 +110,9 @@ export function hide(texts, joints, judge = {}) {
   let cells = [];
   let joint = JOINED;
   lines.forEach(({ first, text: line }, number) => {
-    const found = runsOf(line, first, joints, texts, judge);
-    if (found.length > 0) cuts.set(number, found);
+    const mapped = asDigits(line);
+    const found = runsOf(line, mapped, first, joints, texts, judge);
+    if (found.length > 0) cuts.set(number, widened(line, found));
     EDGE.lastIndex = 0;
     EDGE.test(line);
     const start = EDGE.lastIndex;
@@ -103,10 +121,10 @@ export function hide(texts, joints, judge = {}) {
       return;
     }
     ONE_CELL.lastIndex = start;
-    const cell = ONE_CELL.exec(line);
+    const cell = ONE_CELL.exec(mapped);
     if (cell) {
       EDGE.lastIndex = ONE_CELL.lastIndex;
-      EDGE.test(line);
+      EDGE.test(mapped);
     }
     if (cell && EDGE.lastIndex === line.length) {
       cells.push({ number, bare: cell[0], joint: Math.max(joint, joints[first] ?? JOINED) });
@@ -121,15 +139,64 @@ export function hide(texts, joints, judge = {}) {
   return cuts.size > 0 ? without(texts, lines, cuts) : texts;
 }
 
+/** The line with letters that stand for digits as those: in words of such letters and enough digits. @param {string} line */
+const asDigits = (line) =>
+  LIKE_BESIDE.test(line) ? line.replace(LETTERED, (word) => (hasDigits(word) ? word.replace(A_LIKE, (letter) => LIKE.get(letter) ?? letter) : word)) : line;
+
+/** @param {string} word */
+function hasDigits(word) {
+  const digits = word.replace(/[^0-9]/g, "").length;
+  return digits > 0 && (SURELY.test(word) ? 4 : 2) * digits >= seen(word).length;
+}
+
+/** Numbers with letters in the place of some digits: such as may stand there for certain, or a known form. @param {string} line @param {string} mapped */
+function lettered(line, mapped) {
+  /** @type {Cut[]} */
+  const cuts = [];
+  for (const { 0: word, index } of line.matchAll(LETTERED)) {
+    const read = mapped.slice(index, index + word.length);
+    if (read === word) continue;
+    const digits = digitsOf(read);
+    const sure = digits.length >= LONG && SURELY.test(word);
+    if (sure || shapeOf(digits, PHONE)) cuts.push({ start: index, end: index + word.length, stars: true });
+  }
+  for (const { 0: run, index } of mapped.matchAll(RUN)) {
+    if (run !== line.slice(index, index + run.length) && shapeOf(digitsOf(run), PHONE)) cuts.push({ start: index, end: index + run.length, stars: true });
+  }
+  return [...cuts, ...apart(mapped)];
+}
+
+/** Cuts with what other digits their words have: a letter does not divide a number from its rest. @param {string} line @param {Cut[]} cuts */
+function widened(line, cuts) {
+  const words = [...line.matchAll(WORD)];
+  /** @type {Cut[]} */
+  const wide = [];
+  let at = 0;
+  for (const cut of cuts) {
+    if (cut.end <= (wide.at(-1)?.end ?? -1)) continue;
+    let { start, end } = cut;
+    for (let word = words[at]; word && word.index < cut.end; word = words[++at]) {
+      if (word.index + word[0].length <= cut.start) continue;
+      for (const { 0: figures, index } of word[0].matchAll(FIGURES)) {
+        start = Math.min(start, word.index + index);
+        end = Math.max(end, word.index + index + figures.length);
+      }
+    }
+    wide.push({ start, end, stars: true });
+  }
+  return joined(wide);
+}
+
 /**
  * @param {string} line
+ * @param {string} mapped the line with letters as digits
  * @param {number} first
  * @param {number[]} joints
  * @param {string[]} texts
  * @param {Judge} judge
  * @returns {Cut[]}
  */
-function runsOf(line, first, joints, texts, judge) {
+function runsOf(line, mapped, first, joints, texts, judge) {
   const cuts = [];
   let at = first;
   let behind = 0;
@@ -142,11 +209,11 @@ function runsOf(line, first, joints, texts, judge) {
     // The text in which the run begins.
     while (behind + (texts[at]?.length ?? 0) <= start && joints[at + 1] === JOINED) behind += texts[at++]?.length ?? 0;
     const run = { text, digits: digitsOf(text), line, start, end: start + text.length, first: at };
-    const number = isNumber(run, line.slice(Math.max(0, start - 8), start));
+    const number = isNumber(run, line.slice(Math.max(0, start - BESIDE), start), line.slice(run.end, run.end + BESIDE));
     if (judge.run?.(run, number) || number) cuts.push({ start, end: run.end, stars: true });
     RUN.lastIndex = next; // whoever was asked may have read something too
   }
-  cuts.push(...apart(line));
+  cuts.push(...apart(line), ...(mapped === line ? [] : lettered(line, mapped)));
   for (const [start, end] of judge.spans?.(line) ?? []) cuts.push({ start, end, stars: true });
   return joined(cuts);
 }
@@ -195,34 +262,65 @@ function linesOf(texts, joints) {
 }
 
 /**
- * Whether digits in one line are a number that may not be seen; `before` is what stands in front of them.
+ * Whether digits in one line are a number that may not be seen; `before` and `after` are what stands beside them.
  *
  * @param {{text: string, digits: string}} run
  * @param {string} [before]
+ * @param {string} [after]
  */
-export const isNumber = ({ text, digits }, before = "") =>
-  digits.replace("X", "").length >= LONG && !isOrdinary(text) && !(A_CODE.test(text) && BEFORE_CODE.test(before));
+export const isNumber = (run, before = "", after = "") =>
+  run.digits.replace("X", "").length >= LONG && !isOrdinary(run.text, before) && !isVersion(run) && !isSum(run, before, after);
+
+/** @param {{text: string, digits: string}} run */
+const isVersion = ({ text, digits }) => A_VERSION.test(seen(text)) && !shapeOf(digits, PHONE);
+
+/**
+ * Whether a currency or unit stands beside what could be an amount, and is no telephone number.
+ *
+ * @param {{text: string}} run
+ * @param {string} before
+ * @param {string} after
+ */
+function isSum({ text }, before, after) {
+  if (!BEFORE.test(before) && !AFTER.test(after)) return false;
+  const [, whole] = AN_INTEGER.exec(seen(text)) ?? [];
+  return whole !== undefined && !shapeOf(whole, PHONE);
+}
+
+/** Whether letters and digits are the number of a security (ISO 6166). @param {string} letters @param {string} digits */
+const isSecurity = (letters, digits) => isLuhn([...(letters + digits)].map((sign) => Number.parseInt(sign, 36)).join(""));
 
 /** Whether numbers side by side go up. @param {string} text */
 function isRow(text) {
   if (!IN_ORDER.test(text)) return false;
-  const values = text.split(/[ ,]+/).map(Number);
+  const values = text.split(/[ ,/]+/).map(Number);
   return values.every((value, at) => at === 0 || value > /** @type {number} */ (values[at - 1]));
 }
 
-/** Whether a run is nothing but dates, years and amounts. @param {string} text */
-export function isOrdinary(text) {
+/**
+ * Whether a run is nothing but dates, years, amounts and names of things; `before` is what stands in front of it.
+ *
+ * @param {string} text
+ * @param {string} [before]
+ */
+export function isOrdinary(text, before = "") {
   const plain = seen(text).replace(BLANK, " ").replace(DASH, "-");
-  if (isRow(plain)) return true;
+  if (isRow(plain) || isList(plain)) return true;
   /** @param {RegExp} pattern @param {number} at */
   const behind = (pattern, at) => {
     pattern.lastIndex = at;
     return pattern.test(plain) ? pattern.lastIndex : -1;
   };
-  let at = 0;
-  const hour = behind(HALF_A_TIME, 0);
-  const gap = hour < 0 ? -1 : behind(UNIT_GAP, hour);
-  if (gap >= 0 && behind(DATE, gap) >= 0) at = gap;
+  let at = named(plain, before);
+  if (at === plain.length) return true;
+  if (at) {
+    at = behind(UNIT_GAP, at);
+    if (at < 0) return false;
+  } else {
+    const hour = behind(HALF_A_TIME, 0);
+    const gap = hour < 0 ? -1 : behind(UNIT_GAP, hour);
+    if (gap >= 0 && behind(DATE, gap) >= 0) at = gap;
+  }
   let dated = false;
   for (let end = behind(UNIT, at); end >= 0; end = behind(UNIT, at)) {
     dated = behind(DATE, at) >= 0;
@@ -234,9 +332,27 @@ export function isOrdinary(text) {
   return dated && behind(HALF_A_TIME, at) === plain.length;
 }
 
+/** Whether decimals stand side by side; long ones are none where their digits are those of a card. @param {string} plain */
+const isList = (plain) => A_LIST.test(plain) && !(A_LONG_DECIMAL.test(plain) && shapeOf(digitsOf(plain), PHONE));
+
+/**
+ * Behind which figure the number of an order, product, standard or security ends that letters have begun, or 0.
+ *
+ * @param {string} plain
+ * @param {string} before
+ */
+function named(plain, before) {
+  for (const { before: name, form } of NAMES) {
+    const code = name.test(before) ? form.exec(plain) : null;
+    if (code) return code[0].length;
+  }
+  const [, letters] = BEFORE_SECURITY.exec(before) ?? [];
+  return letters && A_SECURITY.test(plain) && isSecurity(letters, plain) ? plain.length : 0;
+}
+
 /** Whether a run says that it is an amount, by its form or by the sign of a currency beside it. @param {Run} run */
 export const isAmount = ({ text, line, start, end }) =>
-  AMOUNT.test(text) || BEFORE.test(line.slice(Math.max(0, start - 8), start)) || AFTER.test(line.slice(end, end + 8));
+  AMOUNT.test(text) || BEFORE.test(line.slice(Math.max(0, start - BESIDE), start)) || AFTER.test(line.slice(end, end + BESIDE));
 
 /**
  * @param {Cell[]} cells
@@ -402,6 +518,11 @@ function checked(check, digits, widths) {
   if (digits.endsWith("X")) return false;
   if (check === "province") return PROVINCES.includes(Number(digits.slice(0, 2)));
   if (check === "groups") return GROUPS.some((group) => group.length === widths.length && group.every((width, at) => width === widths[at]));
+  return isLuhn(digits);
+}
+
+/** @param {string} digits */
+function isLuhn(digits) {
   const total = [...digits].reverse().reduce((sum, digit, at) => {
     const value = Number(digit) * (at % 2 ? 2 : 1);
     return sum + (value > 9 ? value - 9 : value);

@@ -11,6 +11,8 @@ export function omissionWords(counts) {
   if (counts.nodes || counts.depth) words.push(t("Part of this page is too large to be shown; a striped area stands for it."));
   if (counts.image) words.push(t("Pictures that cannot be shown: {count}. A grey box stands for each.", { count: counts.image }));
   if (counts.background) words.push(t("Background pictures and symbols that cannot be shown: {count}.", { count: counts.background }));
+  if (counts.cursor) words.push(t("Pictures as pointers that cannot be shown: {count}.", { count: counts.cursor }));
+  if (counts.font) words.push(t("Fonts that cannot be shown: {count}. Letters and symbols may look different.", { count: counts.font }));
   if (counts.text) words.push(t("A very long text is shown only in part."));
   if (counts.style) words.push(t("Part of this page may look different: a style sheet is too long."));
   return words;

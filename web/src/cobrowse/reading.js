@@ -88,14 +88,16 @@ export class Reading {
 
   /**
    * @param {import("./secrets.js").Secrets} secrets
+   * @param {import("./typing.js").Typing} typing
    * @param {(element: Element) => boolean} isHidden whether nothing, or only stars, may be seen of an element's texts
    * @param {() => void} more told when what was sent before is part of a number, and only another picture takes it back
    */
-  constructor(secrets, isHidden, more) {
+  constructor(secrets, typing, isHidden, more) {
     this.secrets = secrets;
+    this.typing = typing;
     this.isHidden = isHidden;
     this.more = more;
-    this.generated = new Generated(() => this.page(document));
+    this.generated = new Generated(() => this.page(document), childrenOf);
   }
 
   forget() {
@@ -263,13 +265,13 @@ export class Reading {
     } else if (this.#isOpen(node)) {
       if (take(node)) return true;
     } else if (!NO_TEXT.has(node.localName)) {
-      const { before, after } = this.generated.of(node) ?? {};
-      const [first, last] = forward ? [before, after] : [after, before];
-      if (first && take(first)) return true;
+      const { marker, before, after } = this.generated.of(node) ?? {};
+      const [first, last] = forward ? [[marker, before], [after]] : [[after], [before, marker]];
+      if (first.some((one) => one && take(one))) return true;
       const children = node instanceof HTMLSelectElement && !node.matches("[size], [multiple]") ? [...node.selectedOptions] : childrenOf(node);
       if (!forward) children.reverse();
       for (const child of children) if (this.#within(child, forward, take)) return true;
-      if (last && take(last)) return true;
+      if (last.some((one) => one && take(one))) return true;
       for (const child of node.shadowRoot ? node.childNodes : []) {
         if (/** @type {any} */ (child).assignedSlot) continue;
         if (take(END) || this.#within(child, forward, take) || take(END)) return true;
@@ -374,9 +376,14 @@ export class Reading {
       run: (run, number) => {
         const { digits } = run;
         const box = boxOf(run.first);
-        const open = isAmount(run) || isOrdinary(run.text) || this.secrets.isOpen(digits);
+        const told = this.secrets.isOpen(digits);
+        const open = isAmount(run) || isOrdinary(run.text);
         const hidden =
-          number || this.secrets.repeats(run) || (live && this.secrets.echoes(digits)) || this.#grows(box, digits, live && !open);
+          number ||
+          this.secrets.repeats(run) ||
+          this.typing.holds(nodes[run.first], run) ||
+          (live && this.secrets.echoes(digits)) ||
+          (!told && this.#grows(box, digits, live && !open));
         this.#keep(box, digits, hidden);
         if (number) this.secrets.hide(digits);
         return hidden;

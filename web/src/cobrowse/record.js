@@ -1,7 +1,7 @@
 // Records the customer's page with rrweb, masked, and sends it in small batches (link/protocol/PROTOCOL.md, "Co-browsing").
 import { record } from "@rrweb/record";
 import { Likeness } from "./likeness.js";
-import { BLOCK_SELECTOR, MASK_SELECTOR, clean, following, forget, maskInput, onTooMuch, starred } from "./mask.js";
+import { BLOCK_SELECTOR, MASK_SELECTOR, clean, following, forget, maskInput, onTooMuch, onTyped, starred } from "./mask.js";
 import { cut, wellFormed } from "./pieces.js";
 
 /** Batches are at least this far apart. What comes after a pause is sent at once, with what comes in the same breath. */
@@ -51,6 +51,11 @@ export class PageRecorder {
     if (this.#stop) return;
     this.#likeness.open();
     onTooMuch(() => this.#retract());
+    onTyped((field) => {
+      const id = record.mirror.getId(field);
+      const { value: text } = /** @type {HTMLInputElement} */ (field);
+      if (this.#stop && id >= 0) this.#take({ type: 3, timestamp: Date.now(), data: { source: 5, id, text, isChecked: false } });
+    });
     this.#begin();
     this.#stop = record({
       emit: (event) => this.#take(event),

@@ -71,10 +71,12 @@ export class Secrets {
   /**
    * @param {(element: Element) => boolean} isPlain whether an input's value may be seen
    * @param {(element: Element) => boolean} isPassword
+   * @param {(element: Element) => boolean} isHeld whether somebody types into it: what it will be is not known yet
    */
-  constructor(isPlain, isPassword) {
+  constructor(isPlain, isPassword, isHeld) {
     this.isPlain = isPlain;
     this.isPassword = isPassword;
+    this.isHeld = isHeld;
   }
 
   /** Know a field from now on; of other elements nothing is kept. @param {Element} element */
@@ -99,7 +101,7 @@ export class Secrets {
     const before = this.#fields.get(element) ?? "";
     if (this.isPlain(element)) {
       this.#fields.set(element, value);
-      for (const { digits } of runsIn(value)) this.#plain.add(digits);
+      if (!this.isHeld(element)) for (const { digits } of runsIn(value)) this.#plain.add(digits);
       return;
     }
     if (value === before) return;

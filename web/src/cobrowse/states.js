@@ -3,6 +3,7 @@
 // What a page writes into such attributes never leaves the kiosk; which of the style sheets' own words a value fits does.
 // The copy's attribute holds that word, or nothing where only the attribute's presence matters.
 import { guard } from "./mask.js";
+import { styleRules } from "./rules.js";
 
 /** Attributes that are left out of every copy, and that style sheets know states by. */
 const STATE = /^(?:aria|data)-[a-z0-9_-]{1,50}$/;
@@ -16,6 +17,14 @@ const LONGEST = 64;
 let conditions = new Map();
 /** Sheets that were read, and how many rules they had. @type {WeakMap<CSSStyleSheet, number>} */
 let known = new WeakMap();
+
+/** @param {CSSStyleSheet} sheet */
+function isKnown(sheet) {
+  const { length } = sheet.cssRules;
+  if (known.get(sheet) === length) return true;
+  known.set(sheet, length);
+  return false;
+}
 
 /** Style sheets ask for other elements by these types of inputs. */
 export const asksForTypes = () => conditions.has("type");
@@ -34,24 +43,8 @@ export function forget() {
 export function readSheets(root) {
   /** @type {Set<string>} */
   const fresh = new Set();
-  for (const sheet of [...root.styleSheets, ...root.adoptedStyleSheets]) {
-    try {
-      if (known.get(sheet) === sheet.cssRules.length) continue;
-      known.set(sheet, sheet.cssRules.length);
-      readRules(sheet.cssRules, fresh);
-    } catch {
-      // A sheet of another origin: its rules are not in the copy either.
-    }
-  }
+  for (const { selector } of styleRules(root, isKnown)) if (selector.includes("[")) readSelector(selector, fresh);
   return [...fresh];
-}
-
-/** @param {CSSRuleList} rules @param {Set<string>} fresh */
-function readRules(rules, fresh) {
-  for (const rule of /** @type {Iterable<any>} */ (rules)) {
-    if (rule.selectorText?.includes("[")) readSelector(rule.selectorText, fresh);
-    if (rule.cssRules?.length) readRules(rule.cssRules, fresh);
-  }
 }
 
 /** @param {string} selector @param {Set<string>} fresh */
