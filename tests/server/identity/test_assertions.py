@@ -190,7 +190,7 @@ async def test_one_kiosk_uses_so_many_and_leaves_room_for_others() -> None:
     """Each is kept for a minute or two, so many in a row would use up the memory that all kiosks have."""
     now, disk = 1000.0, Disk()
     checker = Checker(rows=disk)
-    checker.spent._rates, many = Rates(lambda: now), int(used_assertions.BURST) + 50
+    checker.spent._rates = Rates(lambda: now)
     outcomes = await asyncio.gather(
         *(
             checker.assertions.check(token(HEADER, claims(), PRIVATE.sign))

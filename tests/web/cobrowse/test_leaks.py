@@ -361,7 +361,8 @@ LEAKS: dict[str, tuple[str, str]] = {
         "<input data-cobrowse-plain>",
         (
             "const one = find('input'); for (let end = 1; end < 20; end += 1) {"
-            f"one.dispatchEvent(new CompositionEvent('compositionupdate', {{ data: '{CARD}'.slice(0, end), bubbles: true }}));"
+            f"const data = '{CARD}'.slice(0, end);"
+            "one.dispatchEvent(new CompositionEvent('compositionupdate', { data, bubbles: true }));"
             f"one.value = '{CARD}'.slice(0, end); one.{INPUT}; await settle(); }}"
         ),
     ),
@@ -370,10 +371,12 @@ LEAKS: dict[str, tuple[str, str]] = {
         "",
     ),
     "other ways to an input of another type": (
-        f"<input type=password data-cobrowse-plain value={WORD}><x-p>{shadow(f'<input type=password data-cobrowse-plain value={WORD}>')}</x-p>",
+        f"<input type=password data-cobrowse-plain value={WORD}>"
+        f"<x-p>{shadow(f'<input type=password data-cobrowse-plain value={WORD}>')}</x-p>",
         (
-            "find('input').setAttributeNS(null, 'type', 'text'); find('x-p').shadowRoot.querySelector('input').type = 'text';"
-            f"for (const one of [find('input'), find('x-p').shadowRoot.querySelector('input')]) one.{INPUT}; await settle();"
+            "const inner = find('x-p').shadowRoot.querySelector('input');"
+            "find('input').setAttributeNS(null, 'type', 'text'); inner.type = 'text';"
+            f"for (const one of [find('input'), inner]) one.{INPUT}; await settle();"
         ),
     ),
     "a title in parts": ("<p>a</p>", f"document.title = 'Card {CARD[:9]}'; await settle(); document.title = 'x';"),

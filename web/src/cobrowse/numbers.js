@@ -25,7 +25,8 @@ const ONE_CELL = new RegExp(`[0-9]${HALF}?(?:[${UNSEEN}]*(?:[${BLANKS}\\-][${UNS
 const GROUP = new RegExp(`[${BLANKS}\\-]`);
 const EDGE = new RegExp(`[${BLANKS}${UNSEEN}${SEPARATORS}]*`, "y");
 const FIGURE = `[0-9]${HALF}?`;
-const APART = new RegExp(`(?:${FIGURE})+(?:[^\\p{L}\\p{N}${HALF}]{1,${MOST_APART}}(?:${FIGURE})+){2,}[xX]?`, "gu");
+// From the beginning of a run of digits only: each of a long run would be tried, to the end of it.
+const APART = new RegExp(`(?<!${FIGURE})(?:${FIGURE})+(?:[^\\p{L}\\p{N}${HALF}]{1,${MOST_APART}}(?:${FIGURE})+){2,}[xX]?`, "gu");
 const FIGURES = new RegExp(`(?:${FIGURE})+[xX]?`, "g");
 const HIDDEN = new RegExp(`[${UNSEEN}${HALF}]+`, "g");
 const BLANK = new RegExp(`[${BLANKS}]`, "g");
