@@ -371,8 +371,10 @@ LEAKS: dict[str, tuple[str, str]] = {
         "",
     ),
     "other ways to an input of another type": (
-        f"<input type=password data-cobrowse-plain value={WORD}>"
-        f"<x-p>{shadow(f'<input type=password data-cobrowse-plain value={WORD}>')}</x-p>",
+        (
+            f"<input type=password data-cobrowse-plain value={WORD}>"
+            f"<x-p>{shadow(f'<input type=password data-cobrowse-plain value={WORD}>')}</x-p>"
+        ),
         (
             "const inner = find('x-p').shadowRoot.querySelector('input');"
             "find('input').setAttributeNS(null, 'type', 'text'); inner.type = 'text';"
