@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Time } from "./page.mjs";
-import { Clock } from "../../../web/src/library/clock.js";
+import { PlaybackClock } from "../../../web/src/library/clock.js";
 
 const time = new Time();
 let clock;
 let told;
 beforeEach(() => {
-  clock = new Clock();
+  clock = new PlaybackClock();
   clock.length = 60_000;
   told = [];
   for (const name of ["change", "seek"]) clock.addEventListener(name, () => told.push(name));

@@ -1,7 +1,7 @@
 // Which screen of the kiosk follows from what is known.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freshVisit, initialState, isLive, isTalking, isUntouched, openDocument, screenOf } from "../../../web/src/kiosk/state.js";
+import { freshVisit, initialState, isOpen, isTalking, openDocument, screenOf } from "../../../web/src/kiosk/state.js";
 
 const CONFIG = { type: "kiosk_config" };
 const session = (state, more = {}) => ({ id: "s1", state, specialist: null, rated: null, documents: [], ...more });
@@ -38,9 +38,9 @@ test("whoever never got an expert is asked nothing", () => {
 
 test("a call is live from the queue to the end, and talk is two of its states", () => {
   const states = ["waiting", "ringing", "active", "held", "ended", "closed"];
-  assert.deepEqual(states.map((state) => isLive(session(state))), [true, true, true, true, false, false]);
+  assert.deepEqual(states.map((state) => isOpen(session(state))), [true, true, true, true, false, false]);
   assert.deepEqual(states.map((state) => isTalking(session(state))), [false, false, true, true, false, false]);
-  assert.deepEqual([isLive(null), isTalking(null)], [false, false]);
+  assert.deepEqual([isOpen(null), isTalking(null)], [false, false]);
 });
 
 test("of several documents the last that still needs the customer is shown", () => {
@@ -64,17 +64,10 @@ test("outside of a call no document is asked for", () => {
   assert.equal(openDocument(null), null);
 });
 
-test("a page is untouched only if nothing of a customer is on it", () => {
-  assert.equal(isUntouched(initialState()), true);
-  const touched = { view: "services", form: true, session: session("ended"), thanks: true, elderly: true, error: "unavailable" };
-  for (const [name, value] of Object.entries(touched)) assert.equal(isUntouched({ ...initialState(), [name]: value }), false, name);
-});
-
 test("a new customer finds nothing of the one before", () => {
   const visited = { ...initialState(), config: CONFIG, visit: 3, view: "notice", service: { id: "loans" }, brokenOff: true, form: true, step: "review",
     busy: true, error: "unavailable", thanks: true, elderly: true, ending: true, idleLeft: 3 };
   const next = { ...visited, ...freshVisit() };
-  assert.equal(isUntouched(next), true);
   assert.deepEqual(Object.keys(visited).filter((name) => visited[name] === next[name] && name in freshVisit()), []);
   assert.equal(next.visit, 3, "which customer it is, is counted elsewhere");
   assert.notEqual(initialState().chat, initialState().chat, "two pages share nothing");
