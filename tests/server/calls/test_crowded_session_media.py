@@ -95,20 +95,28 @@ async def test_six_talk_and_legs_are_replaced_while_others_come(tmp_path: Path, 
             levels = await six.room.all_levels(20)
             return {name: {other for other, value in row.items() if value > LOUD} for name, row in levels.items()}
 
+        def enough(name: str, others: set[str]) -> bool:
+            return (ANN if name == CUSTOMER else CUSTOMER) in others and 2 <= len(others) <= 4
+
+        async def all_hear_enough() -> None:
+            """As soon as a busy machine lets it be so; nobody hears themselves meanwhile."""
+            found: dict[str, set[str]] = {}
+            for _ in range(20):
+                found = await audible()
+                assert all(name not in others for name, others in found.items())
+                if all(enough(name, others) for name, others in found.items()):
+                    return
+            raise AssertionError(found)
+
         # The interpreter's leg is replaced while two come, and the specialist's while the last comes.
         await asyncio.gather(six.come("interpreter"), six.come("second_specialist"), six.come(GUIDE))
         await asyncio.gather(six.come(ANN), six.come(BOSS))
         await six.room.flow(40)
-        for name, others in (await audible()).items():
-            assert (ANN if name == CUSTOMER else CUSTOMER) in others, name
-            assert 2 <= len(others) <= 4, (name, others)
-            assert name not in others
+        await all_hear_enough()
         # All six replaced at once: a switch or a router that was restarted.
         await asyncio.gather(*(six.come(name) for name in EVERYBODY))
         await six.room.flow(40)
-        for name, others in (await audible()).items():
-            assert 2 <= len(others) <= 4, (name, others)
-            assert (ANN if name == CUSTOMER else CUSTOMER) in others
+        await all_hear_enough()
     assert {name: six.bench.frames(f"{name}.microphone") > 100 for name in EVERYBODY} == dict.fromkeys(EVERYBODY, True)
 
 
