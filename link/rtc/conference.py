@@ -91,12 +91,6 @@ class Conference:
         """What is in the slots of the participant's leg now."""
         return dict(self._shown.get(participant, {}))
 
-    def reaches(self, participant: str, track: str) -> bool:
-        """Whether anybody who is there may hear or see this track of the participant now."""
-        allowed = self._matrix.hears if track == MICROPHONE else self._matrix.sees
-        passes = self._forwarding and Source(participant, track) not in self._shut
-        return passes and any(allowed(other, participant) for other in self._legs)
-
     def close(self) -> None:
         """Let go of every leg; the legs themselves are not closed. Idempotent."""
         self._forwarding = False
