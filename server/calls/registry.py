@@ -121,10 +121,6 @@ class Registry:
         """The room of a session that is not closed."""
         return self._rooms.get(session)
 
-    def live_sessions(self) -> list[Session]:
-        """Every session that is not closed, as it is now."""
-        return [room.view(notes=True) for room in self._rooms.values() if room.state.phase is not None]
-
     def of_kiosk(self, kiosk: str) -> Room | None:
         """The session that this kiosk is concerned with: the open one, or one that ended within the last minute."""
         room = self._rooms.get(self._of_kiosk.get(kiosk, ""))

@@ -75,11 +75,6 @@ class LossBasedEstimator:
         self._grown = 0.0
 
     @property
-    def tried(self) -> bool:
-        """Whether less is asked for at present to see what comes of it."""
-        return self._trial_until is not None
-
-    @property
     def _climbing(self) -> bool:
         """Whether the ceiling rises, to see whether the path carries more."""
         return self.ceiling != FREE_BPS and self._trial_until is None

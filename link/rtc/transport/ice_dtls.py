@@ -403,7 +403,7 @@ class IceDtlsTransport:
     def _look_where(self, protocol: Any, source: Address, now: float) -> None:
         """See whether authentic media that came at `now` came from where we send to; ask there if not, twice in a row.
 
-        Media moves nothing by itself: somebody may have sent it on (RFC 8445 section 19.4.1 has what that would be).
+        Media moves nothing by itself: somebody may have sent it on, as in the attacks of RFC 8445 section 19.2.
         """
         self._look = False
         if source == self._address or self._pair is None or protocol is not self._pair.protocol:

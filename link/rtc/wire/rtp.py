@@ -317,7 +317,3 @@ def build_remb(ssrc: int, bitrate: int, media: Sequence[int]) -> bytes:
     exponent = max(0, bitrate.bit_length() - 18)
     word = len(media) << 24 | exponent << 18 | bitrate >> exponent
     return _packet(PSFB_TYPE, APP_FMT, struct.pack(f"!II4sI{len(media)}I", ssrc, 0, b"REMB", word, *media))
-
-
-def build_bye(ssrcs: Sequence[int]) -> bytes:
-    return _packet(BYE_TYPE, len(ssrcs), struct.pack(f"!{len(ssrcs)}I", *ssrcs))

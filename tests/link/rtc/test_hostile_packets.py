@@ -24,7 +24,6 @@ from link.rtc.wire.rtp import (
     Nack,
     Remb,
     ReportBlock,
-    build_bye,
     build_nack,
     build_pli,
     build_receiver_report,
@@ -113,7 +112,7 @@ HOSTILE: dict[str, Make] = {
         1, [ReportBlock(SHOWN, 255, -1 << 23, CHANCE.getrandbits(32), 1 << 31, 1, 0xFFFFFFFF)] * 31
     ),
     "345 unknown packets": lambda i: rtcp(210, 0, b"") * 345,
-    "a BYE for everybody": lambda i: build_bye([CAMERA, SHOWN, SSRC["microphone"]] * 10),
+    "a BYE for everybody": lambda i: rtcp(203, 30, struct.pack("!30I", *[CAMERA, SHOWN, SSRC["microphone"]] * 10)),
     "a compound that lies about its length": lambda i: build_pli(1, SHOWN) + b"\x80\xc8\xff\xff" + bytes(40),
     "forgeries": lambda i: b"\x80\x60" + CHANCE.randbytes(1000),
 }

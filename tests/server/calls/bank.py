@@ -239,6 +239,10 @@ class Bank:
     def rooms(self) -> Registry:
         return self.app[ROOMS]
 
+    def live(self) -> list[Session]:
+        """Every session that is not closed, as its specialist sees it."""
+        return [room.view(notes=True) for room in self.rooms._rooms.values()]
+
     @property
     def notice(self) -> str:
         return self.app[NOTICE].notice.version

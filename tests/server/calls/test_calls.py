@@ -121,7 +121,7 @@ async def test_what_cannot_be_called(bank: Bank) -> None:
     stale = call_request()
     with pytest.raises(Refused, match="notice"):
         await kiosk.ask(m.CallRequest("r", "wealth", stale.language, type(stale.consent)("old", stale.language)))
-    assert bank.rooms.live_sessions() == []
+    assert bank.live() == []
 
 
 async def test_foreign_sessions_are_not_found(bank: Bank) -> None:
@@ -153,7 +153,7 @@ async def test_foreign_sessions_are_not_found(bank: Bank) -> None:
     with pytest.raises(Refused) as refused:
         await kiosk.ask(m.SetPresence(available=True))
     assert refused.value.code == "not_allowed"
-    assert bank.rooms.live_sessions()[0].state is SessionState.ACTIVE
+    assert bank.live()[0].state is SessionState.ACTIVE
 
 
 async def test_nobody_who_holds_is_asked_for_a_document(bank: Bank) -> None:

@@ -262,8 +262,8 @@ async def test_locked_database_refuses_and_changes_nothing(bank: Bank) -> None:
                 await party.ask(message)
             assert refused.value.code == "unavailable"
         kiosk.client.drop()  # what happens is kept, and journaled when the database is there again
-        assert bank.rooms.live_sessions()[0].state is SessionState.ACTIVE
-        assert len(bank.rooms.live_sessions()) == 1
+        assert bank.live()[0].state is SessionState.ACTIVE
+        assert len(bank.live()) == 1
     finally:
         lock.rollback()
         lock.close()
@@ -279,7 +279,7 @@ async def test_revoked_kiosk_is_cut_off(bank: Bank) -> None:
     await bank.store.kiosks.revoke("k1")
     await bank.store.logins.announce("k1")
     await eventually(lambda: kiosk.client.refusal is not None, within=30)
-    await eventually(lambda: not bank.rooms.live_sessions()[0].kiosk_connected)
+    await eventually(lambda: not bank.live()[0].kiosk_connected)
 
 
 async def test_a_socket_ends_with_its_login(bank: Bank) -> None:

@@ -61,7 +61,7 @@ async def test_both_see_and_hear_and_everything_is_recorded(call: Stage) -> None
     await call.specialist.arrives(video=60)
     await call.kiosk.ask(m.CallEnd(call.session))
     await call.ann.state(SessionState.ENDED)
-    await eventually(lambda: call.bank.rooms.live_sessions()[0].recording == [])
+    await eventually(lambda: call.bank.live()[0].recording == [])
     await eventually_completed(call)
     completed = (await call.find(e.RecordingCompleted))[-1]
     assert isinstance(completed, e.RecordingCompleted)

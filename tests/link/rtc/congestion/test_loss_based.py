@@ -72,7 +72,7 @@ def test_what_a_router_drops_is_not_sent_any_more(rate: float, wish: float, seed
 def test_loss_that_ends_by_itself_while_less_is_asked_for_is_soon_forgotten(seed: int) -> None:
     """It looks as if less had mended it: that is no reason for half a minute of a poor picture."""
     path = Path(1.5e6, loss=0.3, seed=seed)
-    while not path.excess.tried:
+    while not path.excess._trial_until:
         path.run(1)
     path.run(1)
     path.loss = 0.0

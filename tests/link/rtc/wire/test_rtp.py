@@ -28,7 +28,6 @@ from link.rtc.wire.rtp import (
     ReportBlock,
     RtcpBye,
     SenderReport,
-    build_bye,
     build_cname,
     build_nack,
     build_pli,
@@ -193,7 +192,8 @@ class TestRtcp:
         assert theirs.chunks[0].items == [(1, name.encode()[:255])]
 
     def test_compound(self) -> None:
-        data = build_receiver_report(1, []) + build_cname(1, "x") + build_bye([1, 2]) + build_pli(1, 9)
+        bye = struct.pack("!BBHII", 0x82, 203, 2, 1, 2)
+        data = build_receiver_report(1, []) + build_cname(1, "x") + bye + build_pli(1, 9)
         assert parse_rtcp(data) == [ReceiverReport(1), RtcpBye((1, 2)), KeyframeRequest(9)]
 
     @pytest.mark.parametrize(
