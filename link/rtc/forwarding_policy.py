@@ -31,6 +31,9 @@ KEEPS_S: Final = {"audio": 0.5, "video": 2.0}
 """For so long at least a source keeps its slot. docs/media.md (Several parties)."""
 _PRINCIPAL: Final = {"microphone": "audio0", "camera": "video0", "auxiliary": "video1"}
 _NOBODY: Final[frozenset[str]] = frozenset()
+_NOTHING: Final[frozenset[str]] = frozenset()
+TRACKS: Final = frozenset(_PRINCIPAL)
+"""Every track that a participant can publish."""
 
 
 class Source(NamedTuple):
@@ -46,19 +49,19 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a participant takes part: whether the others reach it, and whom its voice and its pictures reach.
+    """How a participant takes part: which tracks of the others reach it, and whom its voice and its pictures reach.
 
     None is everybody.
     """
 
-    receives: bool = True
+    receives: frozenset[str] = TRACKS
     heard_by: frozenset[str] | None = None
     seen_by: frozenset[str] | None = None
 
 
 TALK: Final = Setting()
 """Hears and sees all, and is heard and seen by all. A supervisor with this setting has barged in."""
-HOLD: Final = Setting(receives=False, heard_by=_NOBODY, seen_by=_NOBODY)
+HOLD: Final = Setting(receives=_NOTHING, heard_by=_NOBODY, seen_by=_NOBODY)
 """Hears and sees nothing and is neither heard nor seen, not even by who monitors."""
 MONITOR: Final = Setting(heard_by=_NOBODY, seen_by=_NOBODY)
 """Hears and sees all, heard and seen by nobody."""
@@ -99,14 +102,17 @@ class ForwardingPolicy:
 
     def hears(self, listener: str, speaker: str) -> bool:
         """Whether the voice of `speaker` reaches `listener`."""
-        return self._open(listener, speaker, self.setting(speaker).heard_by)
+        return self.reaches(listener, speaker, "microphone")
 
     def sees(self, viewer: str, shown: str) -> bool:
-        """Whether the pictures of `shown`, camera and auxiliary, reach `viewer`."""
-        return self._open(viewer, shown, self.setting(shown).seen_by)
+        """Whether the camera's picture of `shown` reaches `viewer`."""
+        return self.reaches(viewer, shown, "camera")
 
-    def _open(self, to: str, source: str, audience: Collection[str] | None) -> bool:
-        return to != source and self.setting(to).receives and (audience is None or to in audience)
+    def reaches(self, to: str, source: str, track: str) -> bool:
+        """Whether this track of `source` reaches `to`."""
+        setting = self.setting(source)
+        audience = setting.heard_by if track == "microphone" else setting.seen_by
+        return to != source and track in self.setting(to).receives and (audience is None or to in audience)
 
     def sources(self, to: str, present: Collection[str]) -> list[Source]:
         """What reaches `to` of those who are `present`, the highest rank first."""
@@ -115,7 +121,7 @@ class ForwardingPolicy:
             for participant, tracks in self._tracks.items()
             if participant in present
             for track in tracks
-            if (self.hears if track == "microphone" else self.sees)(to, participant)
+            if self.reaches(to, participant, track)
         ]
 
     def places(self, participant: str) -> Places:

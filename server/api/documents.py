@@ -119,7 +119,7 @@ def _takes_part(rooms: Registry, person: Person, session: str) -> bool:
     """Whether this person is in the call now, and may see what the customer shows."""
     room = rooms.get(session)
     me = None if room is None else room.state.as_whom(person.id)
-    return room is not None and me is not None and may(room.state, me, Right.WATCH_SCREEN)
+    return room is not None and me is not None and may(room.state, me, Right.SEE_DOCUMENTS)
 
 
 def _receipt(stored: e.DocumentStored, *, status: int) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import structlog
@@ -35,6 +35,11 @@ PUBLISHED: Final = dict.fromkeys(ParticipantRole, _BOTH) | {ParticipantRole.CUST
 
 
 def _setting(seat: Seat) -> Setting:
+    setting = _of_mode(seat)
+    return replace(setting, receives=setting.receives & seat.receives)
+
+
+def _of_mode(seat: Seat) -> Setting:
     match seat.mode:
         case ParticipantMode.TALK | ParticipantMode.BARGE:
             return TALK

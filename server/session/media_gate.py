@@ -16,15 +16,25 @@ from server.session.state import TALKING, State
 Medium = Literal["microphone", "camera", "auxiliary"]
 _RANKS: Final = tuple(ParticipantRole)
 """In this order participants get slots where not all can be heard and seen (`link.rtc.forwarding_policy`)."""
+_RECEIVED_BY: Final[dict[Medium, Right]] = {
+    "microphone": Right.HEAR,
+    "camera": Right.SEE,
+    "auxiliary": Right.SEE_DOCUMENTS,
+}
+"""By which right somebody gets this medium of the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """How one participant takes part in the media; `to` is whom a whisper reaches."""
+    """How one participant takes part in the media.
+
+    `to` is whom a whisper reaches, `receives` what of the others it may get at all, by the rule book.
+    """
 
     role: ParticipantRole
     mode: ParticipantMode
     to: str = ""
+    receives: frozenset[Medium] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class MediaGate:
     def of(cls, state: State, *, recorded: bool) -> MediaGate:
         """The gate in this state, where a recorder is there or not."""
         ranked = sorted(state.joined, key=lambda one: _RANKS.index(one.role))
-        seats = {one.id: Seat(one.role, one.mode, one.to) for one in ranked}
+        seats = {one.id: Seat(one.role, one.mode, one.to, _received(state, one.id)) for one in ranked}
         talking = state.phase in TALKING
         if state.customer in seats and state.phase is not SessionState.ACTIVE:
             seats[state.customer] = Seat(ParticipantRole.CUSTOMER, ParticipantMode.HOLD)
@@ -73,7 +83,9 @@ class MediaGate:
         source, sink = self.seats.get(participant), self.seats.get(to)
         if not self.recorded or source is None or sink is None or participant == to:
             return False
-        if sink.mode is ParticipantMode.HOLD or (medium == "auxiliary" and not self.tray):
+        if sink.mode is ParticipantMode.HOLD or medium not in sink.receives:
+            return False
+        if medium == "auxiliary" and not self.tray:
             return False
         match source.mode:
             case ParticipantMode.TALK | ParticipantMode.BARGE:
@@ -95,3 +107,7 @@ class MediaGate:
         if participant in self.seats:
             return ""
         return "left" if self.seats else "disconnected"
+
+
+def _received(state: State, participant: str) -> frozenset[Medium]:
+    return frozenset(medium for medium, right in _RECEIVED_BY.items() if may(state, participant, right))

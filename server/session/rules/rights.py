@@ -16,6 +16,7 @@ class Right(StrEnum):
 
     HEAR = "hear"
     SEE = "see"
+    SEE_DOCUMENTS = "see_documents"  # under the document camera, and as they were taken
     WATCH_SCREEN = "watch_screen"  # the customer's page
     CHAT = "chat"
     POINT = "point"
@@ -27,7 +28,7 @@ class Right(StrEnum):
     END = "end"
 
 
-_STAFF: Final = frozenset({Right.HEAR, Right.SEE, Right.WATCH_SCREEN, Right.CHAT})
+_STAFF: Final = frozenset({Right.HEAR, Right.SEE, Right.SEE_DOCUMENTS, Right.WATCH_SCREEN, Right.CHAT})
 _BOOK: Final = {
     ParticipantRole.CUSTOMER: frozenset({Right.HEAR, Right.SEE, Right.CHAT, Right.END}),
     ParticipantRole.SPECIALIST: _STAFF | {Right.POINT, Right.ASK_FOR_DOCUMENTS},

@@ -92,6 +92,15 @@ def test_sources_come_in_order_of_rank_and_of_those_present_only() -> None:
     assert [s.participant for s in made.sources("kiosk", TRACKS) if s.kind == "audio"] == ["specialist", "interpreter"]
 
 
+def test_a_track_that_somebody_may_not_get_takes_no_slot() -> None:
+    deaf_to_documents = Setting(receives=frozenset({MICROPHONE, CAMERA}))
+    made = matrix(kiosk=TALK, specialist=TALK, interpreter=deaf_to_documents)
+    assert made.sees("interpreter", "kiosk")
+    assert not made.reaches("interpreter", "kiosk", AUXILIARY)
+    assert made.reaches("specialist", "kiosk", AUXILIARY)
+    assert Source("kiosk", AUXILIARY) not in made.sources("interpreter", TRACKS)
+
+
 def test_two_find_each_other_where_their_pages_look() -> None:
     made = matrix(kiosk=TALK, specialist=TALK)
     present = ("kiosk", "specialist")

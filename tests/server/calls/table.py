@@ -32,10 +32,10 @@ def seat(name: str, setting: Setting) -> Seat:
         (ParticipantMode.MONITOR, MONITOR),
     ):
         if setting == known:
-            return Seat(ROLES[name], mode)
+            return Seat(ROLES[name], mode, "", setting.receives)
     assert setting.heard_by is not None
     (to,) = setting.heard_by
-    return Seat(ROLES[name], ParticipantMode.WHISPER, to)
+    return Seat(ROLES[name], ParticipantMode.WHISPER, to, setting.receives)
 
 
 class Table:

@@ -95,6 +95,14 @@ def test_the_tray_passes_while_the_customer_has_agreed_and_the_lead_is_there() -
     assert not gate(book).tray
 
 
+def test_documents_are_seen_by_whom_the_rule_book_names() -> None:
+    book = crowd().so(e.DocumentRequested("d1", "id_card"), e.DocumentAnswered("d1", agreed=True))
+    seen = {to for source, medium, to in flows(gate(book)) if (source, medium) == ("kiosk", "auxiliary")}
+    assert seen == {"specialist", "supervisor-1"}, "an interpreter hears what is said, and reads nobody's papers"
+    assert seen == {name for name in gate(book).seats if may(book.state, name, Right.SEE_DOCUMENTS)} - {"kiosk"}
+    assert ("kiosk", "camera", "interpreter-1") in flows(gate(book))
+
+
 def test_the_screen_goes_to_whom_the_rule_book_names() -> None:
     book = crowd()
     assert gate(book).viewers == ("specialist", "supervisor-1")

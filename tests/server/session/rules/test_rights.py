@@ -11,6 +11,7 @@ from server.session.participants import Membership
 from server.session.rules.rights import Right, may, require
 from tests.server.session.playbook import Playbook, talking
 
+STAFF = {"hear", "see", "see_documents", "watch_screen"}
 ROLES = {"specialist": "bob", "consultant": "con", "interpreter": "int", "guide": "gil"}
 
 
@@ -42,13 +43,13 @@ def test_the_book(call: Playbook) -> None:
     everything = {str(right) for right in Right}
     assert rights(call, "specialist") == everything, "who leads the call"
     assert rights(call, "kiosk") == {"hear", "see", "chat", "end"}
-    assert rights(call, "specialist-1") == {"hear", "see", "watch_screen", "chat", "point", "ask_for_documents"}
-    assert rights(call, "consultant-1") == {"hear", "see", "watch_screen", "chat", "point"}
+    assert rights(call, "specialist-1") == STAFF | {"chat", "point", "ask_for_documents"}
+    assert rights(call, "consultant-1") == STAFF | {"chat", "point"}
     assert rights(call, "interpreter-1") == {"hear", "see", "chat"}
-    assert rights(call, "guide-1") == {"hear", "see", "watch_screen", "chat"}
-    assert rights(watched(call), "supervisor-1") == {"hear", "see", "watch_screen", "set_modes"}
+    assert rights(call, "guide-1") == STAFF | {"chat"}
+    assert rights(watched(call), "supervisor-1") == STAFF | {"set_modes"}
     call.so(e.ModeChanged("supervisor-1", "barge", by="supervisor-1"))
-    assert rights(call, "supervisor-1") == {"hear", "see", "watch_screen", "set_modes", "chat"}
+    assert rights(call, "supervisor-1") == STAFF | {"set_modes", "chat"}
 
 
 def test_who_takes_no_part_may_nothing(call: Playbook) -> None:
