@@ -15,7 +15,7 @@ from link.rtc.conference import Conference
 from link.rtc.forwarding_policy import HOLD, MONITOR, TALK, VIDEO, Setting, whisper
 from link.rtc.leg import AUXILIARY, CAMERA, MICROPHONE
 from link.rtc.relay import Relay
-from tests.link.rtc.parties import LOUD, PITCHES, Room, Unclear, decode, gathering, heard, level, tone
+from tests.link.rtc.parties import LOOKS, LOUD, PITCHES, Room, Unclear, decode, gathering, heard, level, tone
 from tests.machine import allow
 
 pytestmark = pytest.mark.alone
@@ -75,7 +75,7 @@ async def test_each_setting_is_heard_and_seen_by_whom_it_should(six: Six) -> Non
         wanted = {name: (expected.get(name, set()), seen.get(name, expected.get(name, set()))) for name in EVERYBODY}
         found: dict[str, tuple[set[str], set[str]]] = {}
         levels: dict[str, dict[str, float]] = {}
-        for _ in range(20):
+        for _ in range(LOOKS):
             levels = await six.room.all_levels()
             with contextlib.suppress(Unclear):
                 found = {name: (heard(levels[name]), six.seen(name)) for name in EVERYBODY}
@@ -116,8 +116,8 @@ async def test_six_talk_and_who_begins_to_speak_is_heard_at_once(six: Six) -> No
         six.room.parties[name].speaks = name in ("kiosk", "interpreter")
     six.give(**dict.fromkeys(EVERYBODY, TALK))
     await six.room.flow(50)
-    levels = await six.room.all_levels()
-    assert heard(levels["specialist"]) == {"kiosk", "interpreter"}
+    both = {"kiosk", "interpreter"}
+    assert await six.room.comes_to_hear("specialist", both.__eq__) == both
     shown = {source.participant for source in six.conference.shown("specialist").values()}
     late = next(name for name in ("guide", "supervisor") if name not in shown)
     speaker = six.room.parties[late]
@@ -132,7 +132,7 @@ async def test_six_talk_and_who_begins_to_speak_is_heard_at_once(six: Six) -> No
     print(f"{late} without a slot is heard {took * 1000:.0f} ms after the first word")
     assert took < allow(SWITCH)
     await six.room.flow(25)
-    assert {"kiosk", late} <= heard(await six.room.levels("specialist"))
+    assert {"kiosk", late} <= await six.room.comes_to_hear("specialist", {"kiosk", late}.issubset)
     assert six.conference.shown("specialist")["audio0"].participant == "kiosk"
     # Who speaks in a slot was not disturbed by it.
     assert six.conference.shown("kiosk")["audio0"].participant == "specialist"
@@ -209,7 +209,7 @@ async def test_a_leg_that_is_replaced_finds_its_slots_again(six: Six) -> None:
     six.conference.forward(False)
     assert all(six.conference.shown(name) == {} for name in EVERYBODY)
     await six.room.flow(5)
-    assert heard(await six.room.levels("kiosk")) == set()
+    assert await six.room.comes_to_hear("kiosk", set().__eq__) == set()
     six.conference.forward(True)
     assert six.conference.shown("kiosk") == before
     assert all(slot in VIDEO or slot.startswith("audio") for slot in before)
