@@ -104,7 +104,7 @@ export class ConsoleIdle extends ConsoleElement {
     return html`<div class="callout warning gone" role="alert">
       <div>
         <strong>${t(title)}</strong>
-        ${session ? html`<p>${session.kiosk_name} · ${branchName(session)} · ${serviceName(session.service)}</p>` : nothing}
+        ${session ? html`<p>${session.kiosk_name} ·&nbsp;${branchName(session)} ·&nbsp;${serviceName(session.service)}</p>` : nothing}
         <p>
           ${t(what)}
           ${takesCalls ? t("The next call rings here as usual.") : t("No call comes to you until you switch on “Take calls”.")}

@@ -88,7 +88,7 @@ export class ConsoleQueue extends ConsoleElement {
       <span class="service-icon"><wa-icon name=${call.service.icon}></wa-icon></span>
       <span class="what">
         <strong>${serviceName(call.service)}</strong>
-        <small>${branchName(call)} · <span lang=${call.language}>${languageName(call.language)}</span></small>
+        <small>${branchName(call)} ·&nbsp;<span lang=${call.language}>${languageName(call.language)}</span></small>
         ${call.fits ? html`<span class="fit"><wa-icon name="user-check"></wa-icon>${t("Fits you")}</span>` : nothing}
       </span>
       <span class="waited number ${urgency}">${formatDuration(waited)}</span>

@@ -90,9 +90,9 @@ export class ConsoleWrapup extends ConsoleElement {
       <header>
         <h1 id="wrapup-title">${t("How did the call go?")}</h1>
         <p class="muted">
-          ${endText(session, ownId(session, this.state.config?.person))} ${serviceName(session.service)} · ${branchName(session)} ·
-          ${t("{time} in the call", { time: formatDuration(session.active_s) })}
-          ${session.rated ? html` · <span class="stars" aria-label=${t("Rated {stars} of 5", { stars: session.rated })}>${"★".repeat(session.rated)}</span>` : nothing}
+          ${endText(session, ownId(session, this.state.config?.person))} ${serviceName(session.service)} ·&nbsp;${branchName(session)}
+          ·&nbsp;${t("{time} in the call", { time: formatDuration(session.active_s) })}
+          ${session.rated ? html` ·&nbsp;<span class="stars" aria-label=${t("Rated {stars} of 5", { stars: session.rated })}>${"★".repeat(session.rated)}</span>` : nothing}
         </p>
       </header>
       ${this.#time(session)}
