@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 import uvloop
@@ -26,6 +27,7 @@ from kiosk_client.devices.document_camera import open_camera
 from kiosk_client.devices.loops import SourceError, make_loop
 from kiosk_client.page.app import PageSettings, make_page, served
 from kiosk_client.page.key import link, read_or_make_key
+from link.log_output import LogOutput
 from link.options import ConfigError
 from link.protocol.errors import VisavisError
 from link.protocol.values import Language
@@ -156,6 +158,7 @@ def _on_this_machine(server: str) -> bool:
 
 
 def _log_to_stderr() -> None:
+    output: Any = LogOutput(sys.stderr)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -163,7 +166,7 @@ def _log_to_stderr() -> None:
             structlog.processors.format_exc_info,
             structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(output),
     )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import structlog
 
+from link.log_output import LogOutput
 from server.config import Config
 
 
 def configure_logs(config: Config) -> None:
     """Send our log lines, and the warnings of libraries, to stderr: one line each."""
+    output: Any = LogOutput(sys.stderr)
     level = logging.getLevelNamesMapping()[config.log_level.upper()]
     readable = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
     final: list[Any] = (
@@ -28,12 +30,10 @@ def configure_logs(config: Config) -> None:
             *final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=max(level, logging.WARNING), stream=output, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
 
 

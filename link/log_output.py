@@ -1,0 +1,45 @@
+"""Where log lines are written, so that a line that cannot be written harms nobody but whoever would read it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TextIO
+
+
+class LogOutput:
+    """A stream for loggers that never raises.
+
+    A full disk under the log must not end the call whose trouble is being logged. Lines that are lost are counted, and
+    the count is a line of its own as soon as one can be written again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self.lost = 0
+        """Lines that could not be written, and of which nothing has been said yet."""
+
+    def write(self, line: str) -> int:
+        """Write a whole line. One that fails is lost, or torn: what follows begins a new one."""
+        with self._lock:
+            if self.lost:
+                said = json.dumps({"event": "log lines lost", "lines": self.lost, "level": "warning"})
+                if not self._written(f"\n{said}\n"):
+                    self.lost += 1
+                    return len(line)
+                self.lost = 0
+            if not self._written(line):
+                self.lost += 1
+        return len(line)
+
+    def flush(self) -> None:
+        """Every line is flushed when it is written."""
+
+    def _written(self, text: str) -> bool:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            return False
+        return True

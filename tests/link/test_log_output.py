@@ -1,0 +1,88 @@
+"""Log lines that cannot be written: nobody who logs notices, and what is missing is said afterwards."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import structlog
+
+from link.log_output import LogOutput
+
+
+class Disk(io.StringIO):
+    """Refuses everything while it is `full`."""
+
+    full = False
+
+    def write(self, text: str, /) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_lines_that_are_lost_are_counted_and_said_once_there_is_room() -> None:
+    disk = Disk()
+    output = LogOutput(disk)
+    output.write("before\n")
+    disk.full = True
+    for number in range(3):
+        assert output.write(f"lost {number}\n") == len("lost 0\n")
+    assert output.lost == 3
+    disk.full = False
+    output.write("after\n")
+    output.write("and on\n")
+    first, said, *rest = [line for line in disk.getvalue().splitlines() if line]
+    assert (first, rest) == ("before", ["after", "and on"])
+    assert json.loads(said) == {"event": "log lines lost", "lines": 3, "level": "warning"}
+    assert output.lost == 0
+
+
+def test_a_closed_stream_is_no_failure_of_who_logs() -> None:
+    disk = Disk()
+    output = LogOutput(disk)
+    disk.close()
+    output.write("nobody reads this\n")
+    output.flush()
+    assert output.lost == 1
+
+
+def test_a_logger_goes_on_where_its_disk_is_full() -> None:
+    disk = Disk()
+    disk.full = True
+    log = structlog.wrap_logger(
+        structlog.WriteLogger(LogOutput(disk)), processors=[structlog.processors.JSONRenderer()]
+    )
+    log.info("full")
+    disk.full = False
+    log.info("room")
+    assert [json.loads(line)["event"] for line in disk.getvalue().splitlines() if line] == ["log lines lost", "room"]
+
+
+CONFIGURE = {
+    "server": "from server.config import Config; from server.logs import configure_logs; configure_logs(Config())",
+    "kiosk": "from kiosk_client.__main__ import _log_to_stderr; _log_to_stderr()",
+}
+MUCH = """
+import logging, structlog
+for _ in range(2000):
+    structlog.get_logger().warning("full", session="s" * 100)
+logging.getLogger("library").warning("full too")
+print("went on")
+"""
+
+
+@pytest.mark.parametrize("program", CONFIGURE)
+def test_programs_log_to_a_full_disk_and_go_on(program: str) -> None:
+    """With stderr on a device that is always full."""
+    script = f"{CONFIGURE[program]}\n{MUCH}"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60
+        )
+    assert (done.returncode, done.stdout) == (0, "went on\n")
