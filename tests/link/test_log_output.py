@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -55,9 +56,8 @@ def test_a_closed_stream_is_no_failure_of_who_logs() -> None:
 def test_a_logger_goes_on_where_its_disk_is_full() -> None:
     disk = Disk()
     disk.full = True
-    log = structlog.wrap_logger(
-        structlog.WriteLogger(LogOutput(disk)), processors=[structlog.processors.JSONRenderer()]
-    )
+    output: Any = LogOutput(disk)
+    log = structlog.wrap_logger(structlog.WriteLogger(output), processors=[structlog.processors.JSONRenderer()])
     log.info("full")
     disk.full = False
     log.info("room")
