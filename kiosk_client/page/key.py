@@ -6,16 +6,23 @@ The port on 127.0.0.1 is open to every account of the machine, and a program tha
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Final
 
+import structlog
 from aiohttp import web
+
+from link.private_file import make_new
+
+log = structlog.get_logger()
 
 FILE: Final = "page.key"
 COOKIE: Final = "visavis-page"
 PARAMETER: Final = "key"
+KEY_BYTES: Final = 24
+KEY_CHARACTERS: Final = 32
+"""Of that many bytes in base64url. RFC 4648 section 5."""
 YEAR_S: Final = 365 * 86_400
 
 
@@ -26,12 +33,11 @@ def read_or_make_key(data: Path) -> str:
         OSError: it can be neither read nor made.
     """
     file = data / FILE
+    if file.exists() and len(file.read_bytes()) < KEY_CHARACTERS:
+        log.warning("the page's key was cut off and is made anew", file=str(file))
+        file.unlink()  # an empty key would let in every program of this machine
     if not file.exists():
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = file.with_name(f"{FILE}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            new.write(secrets.token_urlsafe(24))
-        made.rename(file)
+        make_new(file, secrets.token_urlsafe(KEY_BYTES).encode())
     if file.stat().st_mode & 0o077:
         file.chmod(0o600)
     return file.read_text("ascii").strip()

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 
+from link.private_file import make_new
 from server.blobs.container import Broken, ContainerWriter, Contents, open_container, read_container
 from server.blobs.suite import DEFAULT, NONCE_BYTES, SUITES, Suite
 
@@ -180,15 +181,8 @@ async def load_site_key(path: Path) -> bytes:
 
 def read_or_make_site_key(path: Path) -> bytes:
     """Blocking form of `load_site_key`."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_site_key(path)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(SITE_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+    if not path.exists():
+        make_new(path, secrets.token_bytes(SITE_KEY_BYTES))
     return _read_site_key(path)
 
 

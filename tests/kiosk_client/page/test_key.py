@@ -98,6 +98,15 @@ def test_the_key_is_made_once_for_this_account_and_stays(tmp_path: Path) -> None
     assert key not in repr(PageSettings(90, key))
 
 
+@pytest.mark.parametrize("left", ["", "abc"])
+def test_a_key_that_a_loss_of_power_cut_off_is_made_anew(tmp_path: Path, left: str) -> None:
+    """With an empty key every program of the machine would be the page."""
+    (tmp_path / "page.key").write_text(left)
+    key = read_or_make_key(tmp_path)
+    assert len(key) == 32
+    assert read_or_make_key(tmp_path) == key
+
+
 @pytest.mark.parametrize("key", ["", "abc"])
 def test_the_link(key: str) -> None:
     assert link("http://127.0.0.1:8700", key) == "http://127.0.0.1:8700/" + (f"?key={key}" if key else "")
