@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import get_args
 
 from link.protocol.values import ParticipantMode, ParticipantRole
 from link.rtc.forwarding_policy import HOLD, MONITOR, TALK, Setting
 from server.calls.session_media import SessionMedia
 from server.recording.recorder import Recorder
 from server.session.events import KIOSK, SPECIALIST
-from server.session.media_gate import MediaGate, Seat
+from server.session.media_gate import MediaGate, Medium, Seat
 
 ROLES = {
     KIOSK: ParticipantRole.CUSTOMER,
@@ -24,6 +25,10 @@ ROLES = {
 """Who may sit down, the highest rank first."""
 
 
+def received(setting: Setting) -> frozenset[Medium]:
+    return frozenset(medium for medium in get_args(Medium) if medium in setting.receives)
+
+
 def seat(name: str, setting: Setting) -> Seat:
     """How somebody sits there who is to be heard and seen like that."""
     for mode, known in (
@@ -32,10 +37,10 @@ def seat(name: str, setting: Setting) -> Seat:
         (ParticipantMode.MONITOR, MONITOR),
     ):
         if setting == known:
-            return Seat(ROLES[name], mode, "", setting.receives)
+            return Seat(ROLES[name], mode, "", received(setting))
     assert setting.heard_by is not None
     (to,) = setting.heard_by
-    return Seat(ROLES[name], ParticipantMode.WHISPER, to, setting.receives)
+    return Seat(ROLES[name], ParticipantMode.WHISPER, to, received(setting))
 
 
 class Table:
