@@ -13,10 +13,11 @@ from aiohttp import hdrs, web
 
 from link.rate_limit import Rates
 from link.signaling.host import Host
-from server.api import documents, fleet, health, library, login, pages, sockets
+from server.api import bundles, documents, fleet, health, library, login, pages, sockets
 from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
+    BUNDLES,
     BUS,
     CONFIG,
     DOCUMENTS,
@@ -50,6 +51,7 @@ from server.calls.registry import Registry
 from server.cobrowse import Sanitiser
 from server.config import Config
 from server.documents import DocumentStore
+from server.evidence.bundle_runs import BundleRuns, bundle_maker
 from server.evidence.reader import Reader
 from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
@@ -76,6 +78,7 @@ ROUTES = [
     *health.ROUTES,
     *sockets.ROUTES,
     *library.ROUTES,
+    *bundles.ROUTES,
 ]
 
 
@@ -178,7 +181,10 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[DOCUMENTS] = DocumentStore(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     app[PROOFS] = Proofs(verifier(config))
+    app[BUNDLES] = BundleRuns(bundle_maker(config), config.data / "exports")
+    await app[BUNDLES].start()
     yield
+    await app[BUNDLES].close()
     await app[PROOFS].close()
 
 
