@@ -86,6 +86,16 @@ def add_commands(commands: Any) -> None:
     exporting.add_argument(
         "--bundle", action="store_true", help="write an evidence bundle: all as stored, and a verifier"
     )
+    exporting.add_argument(
+        "--viewing-copy", action="store_true", help="write one MP4 to look at, which is no evidence: FILE.mp4 for DIR"
+    )
+    exporting.add_argument(
+        "--viewer", metavar="NAME", default="", help="of a viewing copy: the name that is all over it"
+    )
+    exporting.add_argument("--language", choices=("zh-CN", "en"), default="zh-CN", help="of a viewing copy: its texts'")
+    exporting.add_argument(
+        "--font", metavar="FILE", type=Path, help="of a viewing copy: a font with Chinese characters"
+    )
     exporting.add_argument("--purpose", choices=sorted(PURPOSES), default="", help="what a bundle is for")
     exporting.add_argument("--wished-by", metavar="ID", type=_id, default="", help="of a bundle: who asked for it")
     exporting.add_argument(
@@ -200,7 +210,9 @@ def _id(text: str) -> str:
 
 
 def _export(config: Config, options: argparse.Namespace) -> int:
-    run = _export_bundle if options.bundle else _export_files
+    if options.bundle and options.viewing_copy:
+        raise NoEvidence("an evidence bundle and a viewing copy are two exports")
+    run = _export_bundle if options.bundle else _export_film if options.viewing_copy else _export_files
     try:
         return asyncio.run(run(config, options))
     except (LookupError, NoKey, Broken, SiteKeyError) as error:
@@ -242,6 +254,30 @@ async def _export_bundle(config: Config, options: argparse.Namespace) -> int:
     for name in made.missing:
         print(f"visavis: missing in the store: {name}", file=sys.stderr)
     return EXIT_CODES[Verdict(made.verdict)]
+
+
+async def _export_film(config: Config, options: argparse.Namespace) -> int:
+    # Imported here: no other command needs it.
+    from server.evidence.viewing_copy import NothingToSee, chinese_font, write_viewing_copy
+
+    font = options.font or chinese_font()
+    if font is None:
+        print("visavis: no font with Chinese characters was found, so texts are English: see --font", file=sys.stderr)
+    async with _exporting(config, options, {"viewing_copy": True}) as parts:
+        try:
+            made = await write_viewing_copy(
+                options.session,
+                options.folder,
+                **parts,
+                viewer=options.viewer or account(),
+                language=options.language if font else "en",
+                font=font,
+                progress=_tell_progress if options.progress else None,
+            )
+        except NothingToSee as error:
+            raise NoEvidence(str(error)) from error
+    answer({**asdict(made), "file": str(made.file)}, as_json=options.json)
+    return 1 if made.left_out else 0
 
 
 @asynccontextmanager

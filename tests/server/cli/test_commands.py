@@ -343,3 +343,18 @@ def test_a_bundle_is_made_signed_audited_and_verified(command: Command, tmp_path
     assert "too little room on the disk" in full.err
     (command.data / "keys" / "signing.key").chmod(0o644)
     assert "chmod 600" in command("export", "--bundle", SESSION, str(tmp_path / "z")).err
+
+
+def test_a_viewing_copy_is_made_and_audited(command: Command, tmp_path: Path) -> None:
+    asyncio.run(recorded(command.data))
+    file = tmp_path / "look.mp4"
+    made = command.good("export", "--viewing-copy", "--viewer", "Li Zhu", SESSION, str(file))
+    assert (made["file"], made["left_out"]) == (str(file), 0)
+    assert made["bytes"] == file.stat().st_size > 10_000
+    assert command("export", "--viewing-copy", SESSION, str(file)).code == 1
+    assert command("export", "--viewing-copy", "--bundle", SESSION, str(tmp_path / "x")).code == 1
+    with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
+        details = [row[0] for row in connection.execute("SELECT detail FROM audit WHERE action = 'recording.export'")]
+    connection.close()
+    assert json.loads(details[0]) == {"viewing_copy": True}
+    assert "Li Zhu" not in "".join(details)
