@@ -32,7 +32,7 @@ max-width:190mm;margin:12mm auto;padding:0 6mm}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:26px 0 6px;border-bottom:1px solid #999;padding-bottom:2px}
 table{border-collapse:collapse;width:100%;margin:6px 0}
 th,td{border:1px solid #bbb;padding:3px 7px;text-align:start;vertical-align:top;overflow-wrap:anywhere}
-th{background:#f1f1f1;font-weight:600}td.n,th.n{text-align:end;white-space:nowrap}
+th{background:#f1f1f1;font-weight:600;overflow-wrap:normal}td.n,th.n{text-align:end;white-space:nowrap}
 code{font:12px/1.5 ui-monospace,Consolas,monospace;overflow-wrap:anywhere}
 .verdict{border:2px solid #111;padding:8px 12px;font-size:18px;font-weight:700}
 .verdict.broken{border-color:#a40000;color:#a40000}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,15 @@ async def test_a_bundle_is_made_stopped_and_downloaded(tmp_path: Path) -> None:
         answers: list[tuple[int, dict[str, Any]]] = [
             (200, {"state": "none"}),
             (429, {"error": {"code": "rate_limited"}}),
-            (200, RUNNING),
-            (200, RUNNING),
         ]
+        playing = [True]
 
         async def answer(route: Route) -> None:
             if route.request.url.endswith("/stop"):
-                answers.clear()
+                playing.clear()
                 await route.fulfill(json={**RUNNING, "state": "stopped"})
-            elif answers:
-                status, body = answers.pop(0)
+            elif playing:
+                status, body = answers.pop(0) if answers else (200, RUNNING)
                 await route.fulfill(status=status, body=json.dumps(body), content_type="application/json")
             else:
                 await route.continue_()
@@ -58,7 +58,6 @@ async def test_a_bundle_is_made_stopped_and_downloaded(tmp_path: Path) -> None:
         await expect(bundle).to_contain_text("Being made: 42 %")
         await expect(bundle.get_by_role("progressbar")).to_be_visible()
         assert await faults_everywhere(shown, PHONE_SCREEN) == []
-        answers += [(200, RUNNING)] * 50
         await bundle.get_by_role("button", name="Cancel").click()
         await expect(bundle).to_contain_text("Stopped.")
         await bundle.get_by_role("button", name="Go on").click()
@@ -99,8 +98,8 @@ async def test_the_report_can_be_read_and_printed(tmp_path: Path) -> None:
         assert requests == [address]
         await expect(page.locator("section:lang(zh-CN) .verdict")).to_contain_text("完好")
         await expect(page.locator("section:lang(en) .verdict")).to_contain_text("Sound")
-        await page.screenshot(path=tmp_path / "report.png", full_page=True)
-        paper = await page.pdf(path=tmp_path / "report.pdf")
-        assert paper.count(b"/Type /Page\n") + paper.count(b"/Type /Page ") >= 2 or len(paper) > 20_000
+        paper = await page.pdf()
+        pages = [int(count) for count in re.findall(rb"/Count (\d+)", paper)]
+        assert max(pages) >= 2, "each language begins on a page of its own"
         await page.emulate_media(media="print")
         await expect(page.locator("nav")).to_be_hidden()

@@ -126,6 +126,12 @@ export class LibraryBundle extends LitElement {
     </section>`;
   }
 
+  /** The next one may be for something else. */
+  #remove() {
+    this.purpose = "";
+    this.recording.bundle.remove();
+  }
+
   /** @param {BundleReport} report */
   #state(report) {
     if (report.state === "waiting") return html`<p>${t("Waiting for other bundles")}</p>`;
@@ -148,7 +154,7 @@ export class LibraryBundle extends LitElement {
   /** @param {BundleReport} report */
   #actions(report) {
     const { bundle } = this.recording;
-    const removing = html`<button class="tool" @click=${() => bundle.remove()}><wa-icon name="trash-2"></wa-icon>${t("Remove from the server")}</button>`;
+    const removing = html`<button class="tool" @click=${() => this.#remove()}><wa-icon name="trash-2"></wa-icon>${t("Remove from the server")}</button>`;
     if (bundle.busy) return html`<button class="tool" @click=${() => bundle.stop()}><wa-icon name="x"></wa-icon>${t("Cancel")}</button>`;
     if (report.state === "done") {
       return html`<a class="replay" href="${bundle.address}/file" download><wa-icon name="download"></wa-icon>${t("Download")}</a>${removing}`;
