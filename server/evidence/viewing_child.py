@@ -16,7 +16,7 @@ import struct
 import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import av
 import numpy as np
@@ -94,7 +94,7 @@ class Film:
         self.font = _font(told["font"], 18)
         self.small = _font(told["font"], 15)
         name = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-        self.container: Any = av.open(file, "w", format="mp4")
+        self.container = cast("Any", av.open(file, "w", format="mp4"))  # whose streams are of three kinds
         self.video = self.container.add_stream(name, rate=FRAMES_PER_S)
         self.video.width, self.video.height, self.video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         self.video.codec_context.time_base = Fraction(1, FRAMES_PER_S)
