@@ -42,6 +42,7 @@ from server.api.http.kiosk_admission import ADMISSION, Admission
 from server.api.http.middleware import gate
 from server.api.http.routes import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.blobs.blobs import Blobs
+from server.blobs.transit import transit_of
 from server.blobs.vault import open_vault, read_or_make_site_key
 from server.bus import LocalBus
 from server.calls.ice_servers import IceServers, leg_maker
@@ -177,7 +178,9 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
     await _check_belongs(config, app[STORE], app[BLOBS])
-    app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
+    app[VAULT] = await open_vault(
+        app[STORE].data_keys, config.site_key_file, config.suite, service=await asyncio.to_thread(transit_of, config)
+    )
     app[DOCUMENTS] = DocumentStore(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     app[PROOFS] = Proofs(verifier(config))

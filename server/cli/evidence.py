@@ -21,6 +21,7 @@ from server import config as configuration
 from server.admin.desk import account
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
+from server.blobs.transit import transit_of
 from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
 from server.cli.admin import answer, whole
 from server.config import Config
@@ -45,7 +46,10 @@ log = structlog.get_logger()
 
 STORE_OPTIONS = ("data", "database")
 AUDITED = ("data", "database", "blobs")
-EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
+EVIDENCE = (
+    *("data", "database", "blobs", "site_key", "suite"),
+    *("key_service", "key_service_key", "key_service_token"),
+)
 EXPORTS = (*EVIDENCE, "notice")
 CANCELLED = 130
 """Exit code after SIGINT, as shells have it."""
@@ -148,9 +152,11 @@ async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blo
     async with _opened(config) as store:
         if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
             raise NoEvidence(f"there is no directory {config.blobs_location}")
-        vault = None
-        if config.site_key_file.is_file():
-            vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
+        service, vault = transit_of(config), None
+        there = config.site_key_file.is_file()
+        if there or service is not None:
+            site_key = await load_site_key(config.site_key_file) if there else None
+            vault = Vault(store.data_keys, site_key, config.suite, service=service)
         yield store, Journal(store), Blobs.at(config.blobs_location), vault
 
 

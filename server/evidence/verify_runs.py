@@ -146,6 +146,9 @@ def command_environment(config: Config) -> dict[str, str]:
         "blobs": config.blobs_location,
         "site_key": config.site_key_file.absolute(),
         "suite": config.suite,
+        "key_service": config.key_service,
+        "key_service_key": config.key_service_key,
+        "key_service_token": config.key_service_token.absolute() if config.key_service_token else "",
         "notice": config.notice.absolute() if config.notice else "",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
