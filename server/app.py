@@ -13,10 +13,11 @@ from aiohttp import hdrs, web
 
 from link.rate_limit import Rates
 from link.signaling.host import Host
-from server.api import documents, fleet, health, library, login, pages, sockets
+from server.api import bundles, documents, fleet, health, library, login, pages, sockets
 from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
+    BUNDLES,
     BUS,
     CONFIG,
     DOCUMENTS,
@@ -41,6 +42,7 @@ from server.api.http.kiosk_admission import ADMISSION, Admission
 from server.api.http.middleware import gate
 from server.api.http.routes import PERMISSIONS, Allow, Permissions, Route, add_routes
 from server.blobs.blobs import Blobs
+from server.blobs.transit import transit_of
 from server.blobs.vault import open_vault, read_or_make_site_key
 from server.bus import LocalBus
 from server.calls.ice_servers import IceServers, leg_maker
@@ -50,6 +52,7 @@ from server.calls.registry import Registry
 from server.cobrowse import Sanitiser
 from server.config import Config
 from server.documents import DocumentStore
+from server.evidence.bundle_runs import BundleRuns, bundle_maker
 from server.evidence.reader import Reader
 from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
@@ -76,6 +79,7 @@ ROUTES = [
     *health.ROUTES,
     *sockets.ROUTES,
     *library.ROUTES,
+    *bundles.ROUTES,
 ]
 
 
@@ -174,11 +178,16 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     app[BLOBS] = await asyncio.to_thread(Blobs.at, config.blobs_location)
     await _check_belongs(config, app[STORE], app[BLOBS])
-    app[VAULT] = await open_vault(app[STORE].data_keys, config.site_key_file, config.suite)
+    app[VAULT] = await open_vault(
+        app[STORE].data_keys, config.site_key_file, config.suite, service=await asyncio.to_thread(transit_of, config)
+    )
     app[DOCUMENTS] = DocumentStore(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     app[PROOFS] = Proofs(verifier(config))
+    app[BUNDLES] = BundleRuns(bundle_maker(config), config.data / "exports")
+    await app[BUNDLES].start()
     yield
+    await app[BUNDLES].close()
     await app[PROOFS].close()
 
 

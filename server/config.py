@@ -108,6 +108,11 @@ class Config:
     site_key: Path | None = option(
         None, optional_path, "File of the 32-byte key that wraps the data keys. Empty: data/keys/site.key."
     )
+    key_service: str = option(
+        "", text, "URL of a HashiCorp Vault whose transit engine wraps the data keys. Empty: the site's key does."
+    )
+    key_service_key: str = option("transit/visavis", text, "Mount and name of the transit engine's key there.")
+    key_service_token: Path | None = option(None, optional_path, "File of the token for it; needs key_service.")
     login_key: Path | None = option(
         None, optional_path, "File of the 32-byte key that signs login cookies. Empty: data/keys/login.key."
     )
@@ -195,6 +200,8 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
         raise ConfigError("tls_certificate and tls_key belong together: set both or neither")
     if bool(config.turn_urls) != (config.turn_secret is not None):
         raise ConfigError("turn_urls and turn_secret belong together: set both or neither")
+    if bool(config.key_service) != (config.key_service_token is not None):
+        raise ConfigError("key_service and key_service_token belong together: set both or neither")
     if config.ice_policy == "relay" and not (config.turn_urls or config.ice_servers):
         raise ConfigError("ice_policy relay needs turn_urls")
     return config

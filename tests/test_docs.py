@@ -14,7 +14,7 @@ from tests.test_structure import ROOT, committed
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "link" / "protocol" / "PROTOCOL.md"]
 NAMED = ("py", "js", "mjs", "css", "html", "md", "toml")
 # Not in the repository: served under another address than its file has.
-ELSEWHERE = {"/away-worker.js"}
+ELSEWHERE = {"/away-worker.js", "report.html"}
 
 
 def files() -> set[str]:

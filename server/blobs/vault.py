@@ -1,6 +1,7 @@
 """Data keys: one per session, wrapped by the site's key. Destroying a session's key is its legal deletion.
 
-The site's key is a file of 32 random bytes with mode 0600; whoever has it and the database can read every recording.
+The site's key is a file of 32 random bytes with mode 0600; whoever has it and the database can read every recording. In
+its place a key service can wrap the data keys (`server.blobs.transit`); what either has wrapped is opened by that one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import os
 import secrets
 import stat
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,8 @@ from server.blobs.suite import DEFAULT, NONCE_BYTES, SUITES, Suite
 SITE_KEY_BYTES = 32
 WITNESSES = 3
 """Data keys that the site's key is tried on at start."""
+REMEMBERED = 256
+"""Data keys that are not asked for again at the key service while their rows stay what they are."""
 
 
 class NoKey(Exception):
@@ -44,6 +48,19 @@ class StoredKey(Protocol):
 
     @property
     def wrapped(self) -> bytes: ...
+
+
+class KeyService(Protocol):
+    """Wraps data keys with a key that it keeps to itself. Both raise `Unavailable` where it does not do so just now."""
+
+    mark: bytes
+    """What everything that it has wrapped begins with."""
+
+    async def wrap(self, bound_to: bytes, secret: bytes) -> bytes:
+        """Wrap a data key, so that it is opened with the same `bound_to` only."""
+
+    async def unwrap(self, bound_to: bytes, wrapped: bytes) -> bytes:
+        """The data key. Raises `Broken` where it was wrapped by another key, or altered."""
 
 
 class KeyTable(Protocol):
@@ -94,12 +111,21 @@ class SessionKey:
 class Vault:
     """Makes, opens and destroys the data keys of sessions."""
 
-    def __init__(self, keys: KeyTable, site_key: bytes, suite: str = DEFAULT) -> None:
-        """`suite` is for keys made from now on; old keys keep the suite they were made for."""
-        if len(site_key) != SITE_KEY_BYTES:
+    def __init__(
+        self, keys: KeyTable, site_key: bytes | None, suite: str = DEFAULT, *, service: KeyService | None = None
+    ) -> None:
+        """`suite` and `service` are for keys made from now on; old keys keep theirs.
+
+        Without a `site_key`, which then needs a `service`, what it has wrapped is not opened.
+        """
+        if site_key is None and service is None:
+            raise SiteKeyError("there is neither a site's key nor a key service")
+        if site_key is not None and len(site_key) != SITE_KEY_BYTES:
             raise SiteKeyError(f"the site's key has {len(site_key)} bytes instead of {SITE_KEY_BYTES}")
         self._keys = keys
         self._site_key = site_key
+        self._service = service
+        self._known: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._suite = SUITES[suite]
         self._creating = asyncio.Lock()
 
@@ -110,18 +136,21 @@ class Vault:
             async with self._creating:  # a document, the recorder and a line of chat may all want the first one
                 if await self._keys.get(session) is None:
                     secret = secrets.token_bytes(self._suite.key_bytes)
-                    await self._keys.add(session, self._suite.name, self._wrap(self._suite, session, secret))
+                    await self._keys.add(session, self._suite.name, await self._wrap(self._suite, session, secret))
         return await self.open(session)
 
     async def open(self, session: str) -> SessionKey:
-        """Return the session's key. Raises `NoKey`, and `Broken` if it was not wrapped by this site's key."""
+        """Return the session's key. Raises `NoKey`, and `Broken` if it was not wrapped by this site's key.
+
+        Where a key service has wrapped it, raises `Unavailable` if that does not answer.
+        """
         row = await self._keys.get(session)
         if row is None or not row.wrapped:
             raise NoKey(session)
         suite = SUITES.get(row.suite)
         if suite is None:
             raise Broken(f"data key of {session}: unknown cipher suite {row.suite}")
-        return SessionKey(session, suite, self._unwrap(suite, session, row.wrapped))
+        return SessionKey(session, suite, await self._unwrap(suite, session, row.wrapped))
 
     async def check(self) -> None:
         """Raise `SiteKeyError` unless the site's key opens what was wrapped last; one damaged row does not count.
@@ -142,18 +171,38 @@ class Vault:
         """Make everything sealed in the session unreadable for ever. The caller has checked legal holds."""
         await self._keys.destroy(session)
 
-    def _wrap(self, suite: Suite, session: str, secret: bytes) -> bytes:
+    async def _wrap(self, suite: Suite, session: str, secret: bytes) -> bytes:
+        if self._service is not None:
+            return await self._service.wrap(_bound_to(suite, session), secret)
         nonce = os.urandom(NONCE_BYTES)
         return nonce + suite.aead(self._wrapping_key(suite)).encrypt(nonce, secret, _bound_to(suite, session))
 
-    def _unwrap(self, suite: Suite, session: str, wrapped: bytes) -> bytes:
+    async def _unwrap(self, suite: Suite, session: str, wrapped: bytes) -> bytes:
+        if self._service is not None and isinstance(wrapped, bytes) and wrapped.startswith(self._service.mark):
+            return await self._ask(self._service, _bound_to(suite, session), wrapped)
+        if self._site_key is None:
+            raise Broken(f"data key of {session}: not wrapped by the key service, and there is no site's key")
         nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
         try:
             return suite.aead(self._wrapping_key(suite)).decrypt(nonce, sealed, _bound_to(suite, session))
         except (InvalidTag, ValueError, TypeError):
             raise Broken(f"data key of {session}: not wrapped by this site's key, or altered") from None
 
+    async def _ask(self, service: KeyService, bound_to: bytes, wrapped: bytes) -> bytes:
+        """The data key from the service, or from memory: players and the recorder open the same one again and again.
+
+        The row was read before, so that a key that was destroyed is not remembered.
+        """
+        known = self._known.get((bound_to, wrapped))
+        if known is None:
+            known = self._known[bound_to, wrapped] = await service.unwrap(bound_to, wrapped)
+        self._known.move_to_end((bound_to, wrapped))
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
     def _wrapping_key(self, suite: Suite) -> bytes:
+        assert self._site_key is not None
         return suite.derive(self._site_key, b"", b"visavis data key\0" + suite.name.encode())
 
 
@@ -161,12 +210,20 @@ def _bound_to(suite: Suite, session: str) -> bytes:
     return b"\0".join((b"visavis data key", suite.name.encode(), session.encode()))
 
 
-async def open_vault(keys: KeyTable, path: Path, suite: str = DEFAULT) -> Vault:
+async def open_vault(keys: KeyTable, path: Path, suite: str = DEFAULT, *, service: KeyService | None = None) -> Vault:
     """The vault under the site's key in `path`, which is made for a site that has recorded nothing yet.
+
+    With a key `service` the file is only for what was wrapped before, and is not made.
 
     Raises:
         SiteKeyError: the file cannot be used, is missing though there are recordings, or is not their key.
+        Unavailable: the key service does not answer.
     """
+    if service is not None:
+        there = await asyncio.to_thread(path.exists)
+        vault = Vault(keys, await load_site_key(path) if there else None, suite, service=service)
+        await vault.check()
+        return vault
     if not await asyncio.to_thread(path.exists) and await keys.newest(1):
         raise SiteKeyError(f"{path} is missing, and nothing else opens the recordings: put its copy there")
     vault = Vault(keys, await load_site_key(path), suite)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,15 +21,22 @@ from server import config as configuration
 from server.admin.desk import account
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
+from server.blobs.transit import transit_of
 from server.blobs.vault import NoKey, SiteKeyError, Vault, load_site_key
 from server.cli.admin import answer, whole
 from server.config import Config
 from server.evidence.backup import backup
+from server.evidence.bundle import export_bundle
+from server.evidence.bundle_report import Origin
+from server.evidence.bundle_verifier import BUNDLE, check_bundle
 from server.evidence.export import Incomplete, export_session
 from server.evidence.integrity_checks import Finding
+from server.evidence.report_words import PURPOSES
+from server.evidence.signing import load_signer, signing_key_file
 from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_session
 from server.journal import Audit, Journal
 from server.journal.lost import lost_sessions
+from server.recording_notice import load_notice
 from server.store import Store, schema
 from server.store.database import sqlite_file
 from server.store.schema import SchemaTooNew
@@ -38,7 +46,13 @@ log = structlog.get_logger()
 
 STORE_OPTIONS = ("data", "database")
 AUDITED = ("data", "database", "blobs")
-EVIDENCE = ("data", "database", "blobs", "site_key", "suite")
+EVIDENCE = (
+    *("data", "database", "blobs", "site_key", "suite"),
+    *("key_service", "key_service_key", "key_service_token"),
+)
+EXPORTS = (*EVIDENCE, "notice")
+CANCELLED = 130
+"""Exit code after SIGINT, as shells have it."""
 
 
 class NoEvidence(Exception):
@@ -63,11 +77,39 @@ def add_commands(commands: Any) -> None:
     )
     verifying.add_argument("--progress", action="store_true", help="tell on stderr how far it is, as “done of all”")
     exporting = _command(
-        commands, "export", "write a session's recording and journal as ordinary files", _export, EVIDENCE
+        commands, "export", "write a session's recording and journal as ordinary files", _export, EXPORTS
     )
-    for parser in (verifying, exporting):
-        parser.add_argument("session", metavar="SESSION")
-    exporting.add_argument("folder", metavar="DIR", type=Path, help="a new or empty directory")
+    verifying.add_argument(
+        "--public-key",
+        metavar="HEX",
+        action="append",
+        type=_public_key,
+        help="of a bundle: public signing key that must have signed it; repeat for older ones",
+    )
+    verifying.add_argument("session", metavar="SESSION", help="a session, or the directory of an evidence bundle")
+    exporting.add_argument(
+        "--bundle", action="store_true", help="write an evidence bundle: all as stored, and a verifier"
+    )
+    exporting.add_argument(
+        "--viewing-copy", action="store_true", help="write one MP4 to look at, which is no evidence: FILE.mp4 for DIR"
+    )
+    exporting.add_argument(
+        "--viewer", metavar="NAME", default="", help="of a viewing copy: the name that is all over it"
+    )
+    exporting.add_argument("--language", choices=("zh-CN", "en"), default="zh-CN", help="of a viewing copy: its texts'")
+    exporting.add_argument(
+        "--font", metavar="FILE", type=Path, help="of a viewing copy: a font with Chinese characters"
+    )
+    exporting.add_argument("--purpose", choices=sorted(PURPOSES), default="", help="what a bundle is for")
+    exporting.add_argument("--wished-by", metavar="ID", type=_id, default="", help="of a bundle: who asked for it")
+    exporting.add_argument(
+        "--leave-free-mb", metavar="MIB", type=whole(0, 10**9), default=0, help="of a bundle: room that must stay free"
+    )
+    exporting.add_argument("--progress", action="store_true", help="tell on stderr how far it is, as “done of all”")
+    exporting.add_argument("session", metavar="SESSION")
+    exporting.add_argument(
+        "folder", metavar="DIR", type=Path, help="a new or empty directory, or an interrupted export's"
+    )
     copying = _command(
         commands,
         "backup",
@@ -110,13 +152,39 @@ async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blo
     async with _opened(config) as store:
         if "://" not in config.blobs_location and not Path(config.blobs_location).is_dir():
             raise NoEvidence(f"there is no directory {config.blobs_location}")
-        vault = None
-        if config.site_key_file.is_file():
-            vault = Vault(store.data_keys, await load_site_key(config.site_key_file), config.suite)
+        service, vault = transit_of(config), None
+        there = config.site_key_file.is_file()
+        if there or service is not None:
+            site_key = await load_site_key(config.site_key_file) if there else None
+            vault = Vault(store.data_keys, site_key, config.suite, service=service)
         yield store, Journal(store), Blobs.at(config.blobs_location), vault
 
 
+def _public_key(text: str) -> bytes:
+    """The type of an argument that is an Ed25519 public key in hexadecimal."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError("64 hexadecimal digits are expected")
+    return bytes.fromhex(text)
+
+
+def _is_bundle(name: str) -> bool:
+    """Whether what is to be verified is a directory: sessions have no slash in their names."""
+    try:
+        return os.sep in name or (Path(name) / BUNDLE).is_file()
+    except OSError:
+        return False
+
+
+def _verify_bundle(options: argparse.Namespace) -> int:
+    report = check_bundle(Path(options.session), options.public_key or ())
+    print(report.as_json() if options.json else report.as_text())
+    return report.exit_code
+
+
 def _verify(config: Config, options: argparse.Namespace) -> int:
+    if _is_bundle(options.session):
+        return _verify_bundle(options)
+
     async def run() -> VerifyReport:
         async with _recordings(config) as (_store, journal, blobs, vault):
             told = _tell_progress if options.progress else None
@@ -140,24 +208,92 @@ def _tell_progress(done: int, total: int) -> None:
         print(f"{done} of {total}", file=sys.stderr, flush=True)
 
 
-def _export(config: Config, options: argparse.Namespace) -> int:
-    async def run() -> list[Path]:
-        async with _recordings(config) as (store, journal, blobs, vault):
-            if vault is None:
-                raise NoEvidence(f"there is no site key {config.site_key_file}")
-            await Audit(store).record(account(), "recording.export", f"session:{options.session[:64]}")
-            return await export_session(options.session, options.folder, journal=journal, blobs=blobs, vault=vault)
+def _id(text: str) -> str:
+    """An argument that goes into the audit log, which holds ids and no names."""
+    if not re.fullmatch(r"[A-Za-z0-9:._@-]{0,100}", text):
+        raise argparse.ArgumentTypeError("an id such as person:7 is expected")
+    return text
 
+
+def _export(config: Config, options: argparse.Namespace) -> int:
+    if options.bundle and options.viewing_copy:
+        raise NoEvidence("an evidence bundle and a viewing copy are two exports")
+    run = _export_bundle if options.bundle else _export_film if options.viewing_copy else _export_files
     try:
-        written, left_out = asyncio.run(run()), []
+        return asyncio.run(run(config, options))
     except (LookupError, NoKey, Broken, SiteKeyError) as error:
         raise NoEvidence(f"{options.session} cannot be exported: {error}") from error
-    except Incomplete as error:
-        written, left_out = error.written, error.left_out
+    except KeyboardInterrupt:
+        print("visavis: cancelled; give the same command again to go on", file=sys.stderr)
+        return CANCELLED
+
+
+async def _export_files(config: Config, options: argparse.Namespace) -> int:
+    async with _exporting(config, options, {}) as parts:
+        told = _tell_progress if options.progress else None
+        try:
+            written = await export_session(options.session, options.folder, **parts, progress=told)
+            left_out: list[str] = []
+        except Incomplete as error:
+            written, left_out = error.written, error.left_out
     answer([{"file": str(path), "bytes": path.stat().st_size} for path in written], as_json=options.json)
     for line in left_out:
         print(f"visavis: left out: {line}", file=sys.stderr)
     return 1 if left_out else 0
+
+
+async def _export_bundle(config: Config, options: argparse.Namespace) -> int:
+    signer = load_signer(signing_key_file(config.data))
+    detail = {"bundle": True, "purpose": options.purpose, "wished_by": options.wished_by[:100]}
+    async with _exporting(config, options, detail) as parts:
+        made = await export_bundle(
+            options.session,
+            options.folder,
+            **parts,
+            origin=Origin(account(), options.wished_by[:100], options.purpose),
+            signer=signer,
+            notice=load_notice(config.notice),
+            progress=_tell_progress if options.progress else None,
+            leave_free_bytes=options.leave_free_mb << 20,
+        )
+    answer({**asdict(made), "folder": str(made.folder), "missing": len(made.missing)}, as_json=options.json)
+    for name in made.missing:
+        print(f"visavis: missing in the store: {name}", file=sys.stderr)
+    return EXIT_CODES[Verdict(made.verdict)]
+
+
+async def _export_film(config: Config, options: argparse.Namespace) -> int:
+    # Imported here: no other command needs it.
+    from server.evidence.viewing_copy import NothingToSee, chinese_font, write_viewing_copy
+
+    font = options.font or chinese_font()
+    if font is None:
+        print("visavis: no font with Chinese characters was found, so texts are English: see --font", file=sys.stderr)
+    async with _exporting(config, options, {"viewing_copy": True}) as parts:
+        try:
+            made = await write_viewing_copy(
+                options.session,
+                options.folder,
+                **parts,
+                viewer=options.viewer or account(),
+                language=options.language if font else "en",
+                font=font,
+                progress=_tell_progress if options.progress else None,
+            )
+        except NothingToSee as error:
+            raise NoEvidence(str(error)) from error
+    answer({**asdict(made), "file": str(made.file)}, as_json=options.json)
+    return 1 if made.left_out else 0
+
+
+@asynccontextmanager
+async def _exporting(config: Config, options: argparse.Namespace, detail: dict[str, object]) -> AsyncIterator[Any]:
+    """What an export reads from, once the audit log has it."""
+    async with _recordings(config) as (store, journal, blobs, vault):
+        if vault is None:
+            raise NoEvidence(f"there is no site key {config.site_key_file}")
+        await Audit(store).record(account(), "recording.export", f"session:{options.session[:64]}", detail)
+        yield {"journal": journal, "blobs": blobs, "vault": vault}
 
 
 def _backup(config: Config, options: argparse.Namespace) -> int:

@@ -137,8 +137,8 @@ class Proofs:
             del self._proofs[session]
 
 
-def verifier(config: Config) -> Verify:
-    """Check with `visavis verify` on what this server's options name."""
+def command_environment(config: Config) -> dict[str, str]:
+    """The environment in which a command works on what this server's options name."""
     root = Path(__file__).parent.parent.parent
     named = {
         "data": config.data.absolute(),
@@ -146,12 +146,21 @@ def verifier(config: Config) -> Verify:
         "blobs": config.blobs_location,
         "site_key": config.site_key_file.absolute(),
         "suite": config.suite,
+        "key_service": config.key_service,
+        "key_service_key": config.key_service_key,
+        "key_service_token": config.key_service_token.absolute() if config.key_service_token else "",
+        "notice": config.notice.absolute() if config.notice else "",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     path = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH"))))
     # Not as arguments, which every account of this machine can read: the database's URL may hold a password.
     options = {f"{PREFIX}{name.upper()}": str(value) for name, value in named.items()}
-    environment = {**kept, "PYTHONPATH": path, **options}
+    return {**kept, "PYTHONPATH": path, **options}
+
+
+def verifier(config: Config) -> Verify:
+    """Check with `visavis verify` on what this server's options name."""
+    environment = command_environment(config)
 
     async def verify(session: str, progress: Progress) -> Mapping[str, Any]:
         process = await asyncio.create_subprocess_exec(
@@ -167,7 +176,7 @@ def verifier(config: Config) -> Verify:
                 os.setpriority(os.PRIO_PROCESS, process.pid, GIVES_WAY)
             assert process.stdout is not None
             assert process.stderr is not None
-            answer, _ = await asyncio.gather(process.stdout.read(), _follow(process.stderr, progress))
+            answer, _ = await asyncio.gather(process.stdout.read(), follow(process.stderr, progress))
             await process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -179,7 +188,8 @@ def verifier(config: Config) -> Verify:
     return verify
 
 
-async def _follow(stream: asyncio.StreamReader, progress: Progress) -> None:
+async def follow(stream: asyncio.StreamReader, progress: Progress) -> None:
+    """Hear of each line that says how far a command is."""
     async for line in stream:
         match = _PROGRESS.fullmatch(line)
         if match:

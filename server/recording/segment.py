@@ -24,6 +24,7 @@ PICTURE_MS = 40  # how long the last picture of a segment is taken to be seen
 CROWDED_MS = 2
 OPEN_SUFFIX = ".open"
 MAX_LINES_BYTES = 256 << 20
+PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,17 @@ def unpack_lines(data: bytes) -> Iterator[bytes]:
     if len(text) > MAX_LINES_BYTES:
         raise Broken("co-browse segment is too large")
     yield from text.splitlines()
+
+
+def unpack_pieces(data: bytes) -> Iterator[bytes]:
+    """Yield the text of any number of zstd frames in pieces of a mebibyte. Raises as `unpack_lines`."""
+    size = 0
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        while piece := reader.read(PIECE_BYTES):
+            size += len(piece)
+            if size > MAX_LINES_BYTES:
+                raise Broken("co-browse segment is too large")
+            yield piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from server.calls.registry import Registry
     from server.config import Config
     from server.documents import DocumentStore
+    from server.evidence.bundle_runs import BundleRuns
     from server.evidence.reader import Reader
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
@@ -44,6 +45,7 @@ HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Registry] = web.AppKey("rooms")
 ICE: web.AppKey[IceServers] = web.AppKey("ice")
 PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
+BUNDLES: web.AppKey[BundleRuns] = web.AppKey("bundles")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from link.compiled import SWITCH
 from server.admin import AdminError, open_desk, people
@@ -24,7 +25,7 @@ from server.identity.passwords import WeakPassword, check_strength
 from server.journal import Journal
 from server.session import events as e
 from server.store import Store
-from tests.server.evidence.recorded import requested
+from tests.server.evidence.recorded import SESSION, Archive, record, requested
 
 ROOT = Path(__file__).parents[3]
 
@@ -293,3 +294,67 @@ async def test_a_revoked_person_can_come_back(tmp_path: Path) -> None:
 def test_a_weak_password_is_an_error_of_its_own() -> None:
     with pytest.raises(WeakPassword):
         check_strength("short")
+
+
+async def recorded(data: Path) -> None:
+    """A recorded session in a data directory, as the command expects it."""
+    data.mkdir()
+    async with Archive.opened(data) as archive:
+        await record(archive, seconds=2)
+    (data / "store.sqlite3").rename(data / "visavis.sqlite3")
+    (data / "keys").mkdir(mode=0o700)
+    for name, secret in (("site.key", bytes(range(32))), ("signing.key", bytes(32))):
+        (data / "keys" / name).write_bytes(secret)
+        (data / "keys" / name).chmod(0o600)
+
+
+def test_a_bundle_is_made_signed_audited_and_verified(command: Command, tmp_path: Path) -> None:
+    asyncio.run(recorded(command.data))
+    folder = tmp_path / "bundle"
+    exporting = ("export", "--bundle", SESSION, str(folder))
+    made = command.good(*exporting, "--purpose", "court", "--wished-by", "person:7")
+    assert (made["verdict"], made["missing"], made["folder"]) == ("sound", 0, str(folder))
+    report = command("verify", str(folder), "--json")
+    assert (report.code, report.json["verdict"], report.json["signature"]) == (0, "sound", made["signature"])
+    assert command("verify", str(folder)).out.splitlines()[-1] == "verdict   sound"
+    public = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw().hex()
+    assert command("verify", "--public-key", public, str(folder)).code == 0
+    assert command("verify", "--public-key", "00" * 32, "--public-key", public, str(folder)).code == 0
+    assert command("verify", "--public-key", "00" * 32, str(folder)).code == 1
+    assert command("verify", "--public-key", "00", str(folder)).code == 2
+    for file in folder.rglob("*"):
+        assert file.stat().st_mode & 0o077 == 0, f"{file} is for its account only"
+    with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
+        [(detail,)] = connection.execute("SELECT detail FROM audit WHERE action = 'recording.export'")
+    connection.close()
+    assert json.loads(detail) == {"bundle": True, "purpose": "court", "wished_by": "person:7"}
+    (folder / "key.json").unlink()
+    result = command("verify", str(folder))
+    assert result.code == 1
+    assert "BROKEN    key.json" in result.out
+    again = command(*exporting)
+    assert again.code == 1
+    assert "is not empty" in again.err
+    assert command("verify", str(tmp_path)).code == 2
+    for wrong in (("--wished-by", "Wang Wei"), ("--purpose", "curiosity"), ("--leave-free-mb", "x")):
+        assert command("export", "--bundle", *wrong, SESSION, str(tmp_path / "x")).code == 2
+    full = command("export", "--bundle", "--leave-free-mb", "999999999", SESSION, str(tmp_path / "y"))
+    assert full.code == 1
+    assert "too little room on the disk" in full.err
+    (command.data / "keys" / "signing.key").chmod(0o644)
+    assert "chmod 600" in command("export", "--bundle", SESSION, str(tmp_path / "z")).err
+
+
+def test_a_viewing_copy_is_made_and_audited(command: Command, tmp_path: Path) -> None:
+    asyncio.run(recorded(command.data))
+    file = tmp_path / "look.mp4"
+    made = command.good("export", "--viewing-copy", "--viewer", "Li Zhu", SESSION, str(file))
+    assert (made["file"], made["left_out"]) == (str(file), 0)
+    assert made["bytes"] == file.stat().st_size > 10_000
+    assert command("export", "--viewing-copy", SESSION, str(file)).code == 1
+    assert command("export", "--viewing-copy", "--bundle", SESSION, str(tmp_path / "x")).code == 1
+    with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
+        details = [row[0] for row in connection.execute("SELECT detail FROM audit WHERE action = 'recording.export'")]
+    connection.close()
+    assert json.loads(details[0]) == {"viewing_copy": True}
+    assert "Li Zhu" not in "".join(details)

@@ -202,7 +202,8 @@ export class LibraryPanels extends LitElement {
   }
 
   #complete() {
-    return html`<library-verdict .recording=${this.recording}></library-verdict>${this.#statement()}`;
+    return html`<library-verdict .recording=${this.recording}></library-verdict>${this.#statement()}
+      <library-bundle .recording=${this.recording}></library-bundle>`;
   }
 
   #statement() {

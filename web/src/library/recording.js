@@ -1,4 +1,5 @@
 // One session in the player: its manifest, kept up to date while the call runs, and its tracks on one clock.
+import { EvidenceBundle } from "./bundle.js";
 import { CobrowseTrack } from "./cobrowse-track.js";
 import { PlaybackClock } from "./clock.js";
 import { MediaTrack } from "./media-track.js";
@@ -25,6 +26,7 @@ export class Recording extends EventTarget {
     this.session = session;
     this.clock = new PlaybackClock();
     this.proof = new Proof(session);
+    this.bundle = new EvidenceBundle(session);
     /** @type {Manifest | null} */
     this.manifest = null;
     this.failure = "";

@@ -26,6 +26,9 @@ export const readJson = async (path, signal) => (await answered(path, signal)).j
 /** @param {string} path @returns {Promise<any>} */
 export const post = async (path) => (await answered(path, undefined, "POST")).json();
 
+/** @param {string} path @returns {Promise<any>} */
+export const drop = async (path) => (await answered(path, undefined, "DELETE")).json();
+
 /** @param {string} path @param {AbortSignal} [signal] */
 export const readBytes = async (path, signal) => (await answered(path, signal)).arrayBuffer();
 

@@ -100,3 +100,13 @@ export interface ProofReport {
   segments: number | null;
   documents: number | null;
 }
+
+/** What is known of an evidence bundle; the figures once it is made. */
+export interface BundleReport {
+  state: "none" | "waiting" | "running" | "stopped" | "failed" | "done";
+  done?: number;
+  total?: number;
+  purpose?: string;
+  verdict?: string | null;
+  bytes?: number | null;
+}
