@@ -15,11 +15,12 @@ from aiohttp.test_utils import TestServer
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from link.options import ConfigError
 from link.protocol.errors import Unavailable
 from server.blobs.container import Broken
 from server.blobs.transit import Transit, transit_of
 from server.blobs.vault import NoKey, SiteKeyError, Vault, open_vault
-from server.config import Config, ConfigError, load
+from server.config import Config, load
 from tests.server.blobs.test_vault import SITE, Table
 
 TOKEN = "s.visavis"
