@@ -61,6 +61,13 @@ class Config:
     idle_s: int = option(
         90, whole(15, 3600), "Seconds without a touch after which the page starts over; it asks 20 seconds before."
     )
+    keep_media_mb: int = option(
+        256, whole(0, 100_000), "MiB on the disk for what is sent in a call, so that what is lost can follow; 0: none."
+    )
+    keep_media_s: int = option(600, whole(10, 86_400), "Seconds of a call that are kept so, the newest.")
+    late_media_kbps: int = option(
+        1000, whole(50, 10**6), "kbit/s at which what was lost follows while the call is on; afterwards at any rate."
+    )
     source: str = option("synthetic", text, "Headless only: picture and sound, a media file or the word synthetic.")
     picture: tuple[int, int] = option((1280, 720), _size, "Headless only: size of the picture.")
 

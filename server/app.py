@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 
 from link.rate_limit import Rates
 from link.signaling.host import Host
-from server.api import bundles, documents, fleet, health, library, login, pages, sockets
+from server.api import bundles, documents, fleet, health, late_media, library, login, pages, sockets
 from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
@@ -76,6 +76,7 @@ ROUTES = [
     *pages.ROUTES,
     *fleet.ROUTES,
     *documents.ROUTES,
+    *late_media.ROUTES,
     *health.ROUTES,
     *sockets.ROUTES,
     *library.ROUTES,
@@ -98,6 +99,7 @@ def make_app(config: Config) -> web.Application:
     )
     app[RATES] = Rates()
     app[ADMISSION] = Admission()
+    app[late_media.INTAKE] = late_media.Intake()
     web_pages.setup(app)
     app[PERMISSIONS].declare(Route("GET", "/static/{path}", serve_asset, Allow.PUBLIC))
     add_routes(app, ROUTES)
@@ -233,6 +235,7 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
             config.closing_s,
             after_cut=min(config.specialist_grace_s, Graces().after_cut),
         ),
+        late_s=config.late_media_s,
     )
     app[LOBBY] = lobby = Assistance(store, bus, rooms.phase_of_kiosk)
     rooms.on_change = lobby.changed

@@ -147,6 +147,11 @@ class Config:
     )
     kiosk_grace_s: int = option(40, whole(5, 600), "Seconds a lost kiosk has to return before its call is ended.")
     closing_s: int = option(600, whole(10, 3600), "Seconds after a call in which rating and disposition are taken.")
+    late_media_s: int = option(
+        180,
+        whole(0, 3600),
+        "Seconds after a call in which a recording waits for what the network lost of its kiosk; 0: none is fetched.",
+    )
     minimum_free_mb: int = option(
         1024, whole(0, 10**9), "Free space in MiB of the data directory below which no new call is taken."
     )

@@ -17,6 +17,7 @@ from kiosk_client.agent.addresses import AddressWatch, is_ours
 from kiosk_client.agent.call import Call, Equipment
 from kiosk_client.agent.call_end_retry import CallEndRetry
 from kiosk_client.agent.identity import DeviceIdentity
+from kiosk_client.agent.late_delivery import LateDelivery
 from kiosk_client.agent.media_monitor import MediaMonitor
 from kiosk_client.agent.page_pieces import PagePieces
 from kiosk_client.agent.state_cache import StateCache
@@ -37,7 +38,16 @@ from link.protocol.client import (
     Rate,
 )
 from link.protocol.errors import ClockOff, NotFound, SlowConsumer, Unavailable, VisavisError
-from link.protocol.server import Done, LegLost, ServerMessage, SessionGone, SessionUpdate, TakeSnapshot
+from link.protocol.server import (
+    Done,
+    LegLost,
+    MediaComplete,
+    MediaWanted,
+    ServerMessage,
+    SessionGone,
+    SessionUpdate,
+    TakeSnapshot,
+)
 from link.protocol.values import OPEN, Session, SessionState
 from link.signaling.client import Client
 from link.tasks import cancel, spawn
@@ -58,6 +68,15 @@ class Agent:
         self._identity = identity
         self._equipment = equipment
         self._uploader = Uploader(server, identity.headers, tls=tls)
+        self._late = LateDelivery(
+            server,
+            identity.headers,
+            config.data,
+            tls=tls,
+            most_bytes=config.keep_media_mb * 2**20,
+            most_s=config.keep_media_s,
+            bits_per_s=config.late_media_kbps * 1000,
+        )
         self._call: Call | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._seen: set[str] = set()  # calls whose document camera is open
@@ -97,6 +116,7 @@ class Agent:
                 self._rating.cancel()
             await self._farewell.stop()
             self._end_call()
+            await self._late.close()
             for task in list(self._closing):
                 await asyncio.wait([task], timeout=5)
                 await cancel(task)
@@ -199,6 +219,12 @@ class Agent:
             if self._call is not None:
                 self._call.gateway.server_lost(body.leg)
             return
+        if isinstance(body, MediaWanted):
+            self._late.wanted(body)
+            return
+        if isinstance(body, MediaComplete):
+            self._late.complete(body.session)
+            return
         self._hear(body)
 
     def _hear(self, body: ServerMessage) -> None:
@@ -234,6 +260,7 @@ class Agent:
             check=self.client.check,
             on_page_lost=lambda leg: self._tell(LegLost(leg)),
             on_tray=lambda seen: self._tray_opens(session.id, seen),
+            kept=self._late.keep(session.id),
         )
         call.gateway.set_online(self.client.connected)
         self._hearing.begin()
@@ -255,6 +282,7 @@ class Agent:
         self.client.eager = False
         self._hearing.end()
         log.info("call is over", session=call.session)
+        self._late.over(call.session)
         task = spawn(call.close(), name=f"closing {call.session}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

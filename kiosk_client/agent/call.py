@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from kiosk_client.agent.document_capture import Deliver, DocumentCapture
 from kiosk_client.agent.gateway import Check, Gateway, Post, Request
+from kiosk_client.agent.kept_media import KeptMedia
 from kiosk_client.agent.tray import Tray
 from kiosk_client.devices.document_camera import CameraError, DocumentCamera, Still
 from kiosk_client.devices.loops import MediaLoop, Player
 from link.options import IpNetwork
 from link.protocol.client import DocumentAnswer, DocumentFailed
-from link.protocol.values import TALKING, Session
+from link.protocol.values import OPEN, TALKING, Session, SessionState
 from link.rtc.relay import LocalTrack
 from link.rtc.tracks.published_track import PublishedTrack
 from link.tasks import cancel, spawn
+
+_RECORDED: Final = OPEN - {SessionState.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,15 @@ class Call:
         check: Check = lambda _: None,
         on_page_lost: Callable[[str], None] = lambda _: None,
         on_tray: Callable[[bool], None] = lambda _: None,
+        kept: KeptMedia | None = None,
     ) -> None:
-        """`on_tray` is called before the document camera is opened and after it was closed."""
+        """`on_tray` is called before the document camera is opened and after it was closed.
+
+        `kept` keeps what the call sends, while that may be recorded; whoever made it closes it.
+        """
         self.session = session
         self._request = request
+        self._kept = kept
         self._hand_over = deliver
         self._tray: Tray | None = None
         self._player: Player | None = None
@@ -77,6 +86,7 @@ class Call:
             loopback=equipment.loopback,
             networks=equipment.networks,
             on_page_lost=on_page_lost,
+            kept=kept,
         )
         self._documents = DocumentCapture(self._take, self._deliver, self._report)
 
@@ -84,6 +94,9 @@ class Call:
         """Take the session's state from the server: media runs from the first answer on."""
         if self._closed:
             return
+        if self._kept is not None:
+            # From the first answer on, and never on hold: nothing of the customer is recorded then.
+            self._kept.active = (self._talking or session.state in TALKING) and session.state in _RECORDED
         if session.state in TALKING and not self._talking:
             self._talking = True
             self.gateway.open()
@@ -113,6 +126,8 @@ class Call:
     async def close(self) -> None:
         """End everything and keep nothing. Idempotent."""
         self._closed = True
+        if self._kept is not None:
+            self._kept.stop()
         stopping = spawn(self._tray.stop(), name="tray stops") if self._tray is not None else None
         # Close the legs first: the server ends its side at once, and an open gateway would take that for a loss.
         await self.gateway.close()

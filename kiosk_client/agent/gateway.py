@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from kiosk_client.agent.addresses import is_ours
+from kiosk_client.agent.kept_media import KeptMedia
 from link.options import IpNetwork
 from link.protocol.client import ClientMessage, LegCandidate, LegClose, LegOffer, LegPrepare
 from link.protocol.errors import InvalidMedia, Unavailable, VisavisError
@@ -54,8 +55,11 @@ class Gateway:
         loopback: bool = False,
         networks: Sequence[IpNetwork] = (),
         on_page_lost: Callable[[str], None] = lambda _: None,
+        kept: KeptMedia | None = None,
     ) -> None:
         """`sources` are this machine's own flows by up slot; they take precedence over the page's.
+
+        `kept` keeps what is sent to the server, if anything does.
 
         The server may be in `networks` only; empty for anywhere but at loopback, unless `loopback` is among our own
         candidates. The page is on this machine, so it may be at loopback always.
@@ -67,6 +71,7 @@ class Gateway:
         self._sources = dict(sources)
         self._check, self._loopback, self._networks = check, loopback, networks
         self._on_page_lost = on_page_lost
+        self._kept = kept
         self._relay = Relay()
         self._page: tuple[str, Leg] | None = None
         self._server: tuple[str, Leg] | None = None
@@ -87,6 +92,7 @@ class Gateway:
     def open(self) -> None:
         """The call is answered: connect to the server, and stay connected. Idempotent."""
         if self._keeper is None and not self._closed:
+            self._wire()
             self._keeper = spawn(self._keep(), name=f"server leg {self.session}")
 
     def set_online(self, online: bool) -> None:
@@ -212,7 +218,7 @@ class Gateway:
         )
         self._server, self._over = (name, leg), False
         self._server_lost.clear()  # messages that arrived meanwhile were about the previous leg
-        reply = await self._request(LegOffer(self.session, name, await leg.offer()))
+        reply = await self._request(LegOffer(self.session, name, await leg.offer(), self._kept is not None))
         if not isinstance(reply, LegAnswer):
             raise InvalidMedia("no answer")
         await leg.accept(reply.sdp)
@@ -243,13 +249,18 @@ class Gateway:
 
     def _wire(self) -> None:
         page = self._page[1] if self._page else None
-        server = self._server[1] if self._server else None
-        if server is None:
-            return
+        name, server = self._server or ("", None)
         for slot in UP_SLOTS:
             flow = self._sources.get(slot) or (page.flows[slot] if page is not None and slot != "auxiliary" else None)
-            if flow is not None:
+            if flow is None:
+                continue
+            if server is not None:
                 self._relay.connect(flow, server, slot)
+            if self._kept is not None:
+                # What leaves while there is no leg is kept as well: it would be sent if there were one.
+                self._kept.follow(slot, flow, server.slots[slot] if server is not None else None, name)
+        if server is None:
+            return
         if page is not None:
             for slot in DOWN_SLOTS:
                 self._relay.connect(server.flows[slot], page, slot)

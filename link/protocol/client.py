@@ -132,13 +132,17 @@ class LegPrepare(ClientBase, tag="leg_prepare"):
     session: Id
 
 
-class LegOffer(ClientBase, tag="leg_offer"):
-    """A new peer connection for this participant (replaces an older one). Reply: ``leg_answer``."""
+class LegOffer(ClientBase, tag="leg_offer", omit_defaults=True):
+    """A new peer connection for this participant (replaces an older one). Reply: ``leg_answer``.
+
+    ``keeps``: the kiosk client keeps what it sends over it, and answers ``media_wanted`` with what was lost on the way.
+    """
 
     faces = BOTH_SIDES
     session: Id
     leg: Id
     sdp: Sdp
+    keeps: bool = False
 
 
 class LegCandidate(ClientBase, tag="leg_candidate"):

@@ -16,6 +16,7 @@ from link.protocol.values import (
     Id,
     KioskStatus,
     Language,
+    MediaMark,
     Name,
     Notice,
     Presence,
@@ -173,6 +174,30 @@ class LegLost(ServerBase, tag="leg_lost"):
     leg: Id
 
 
+class MediaWanted(ServerBase, tag="media_wanted", omit_defaults=True):
+    """To the kiosk client: deliver what was captured of this track from ``start_ms`` to ``end_ms`` of the session.
+
+    It was lost on the way. It lies between the frames ``after`` and ``before``, of which one at least is known;
+    ``follows``: it begins with the very next frame after ``after``. Delivered by ``PUT
+    /api/kiosk/sessions/SESSION/media/WANTED``, also where nothing was kept of it.
+    """
+
+    session: Id
+    wanted: Id
+    track: Code
+    start_ms: Count
+    end_ms: Count
+    after: MediaMark | None = None
+    before: MediaMark | None = None
+    follows: bool = False
+
+
+class MediaComplete(ServerBase, tag="media_complete"):
+    """To the kiosk client: nothing more of the session is wanted; what was kept is deleted."""
+
+    session: Id
+
+
 class CobrowseBatch(ServerBase, tag="cobrowse"):
     """A sanitised piece of a batch, for the console (see ``cobrowse_piece``)."""
 
@@ -244,6 +269,8 @@ ServerMessage = (
     | LegServers
     | LegAnswer
     | LegLost
+    | MediaWanted
+    | MediaComplete
     | CobrowseBatch
     | CobrowseStale
     | TakeSnapshot

@@ -23,6 +23,17 @@ class Value(Struct, frozen=True, forbid_unknown_fields=True):
     """Base of values: immutable, and an unknown field is an error."""
 
 
+class MediaMark(Value, frozen=True):
+    """A frame that was received in time: by which leg, its RTP timestamp there, and when it was captured.
+
+    ``at_ms`` is on the session's timeline. By marks the two ends of a leg know what lies between them.
+    """
+
+    leg: Id
+    stamp: Annotated[int, Meta(ge=0, lt=2**32)]
+    at_ms: Count
+
+
 class Language(StrEnum):
     """Languages of a call and of every page."""
 

@@ -51,6 +51,7 @@ class Relay:
         *,
         keyframe_interval: float = KEYFRAME_EVERY_S,
         on_standing: Callable[[float], None] | None = None,
+        asks: bool = True,
     ) -> FrameReader:
         """Read whole frames of `flow` in order, after repair, beginning with a keyframe.
 
@@ -58,6 +59,7 @@ class Relay:
         raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never).
 
         `on_standing` hears until when the last picture was seen, where its sender makes few: it was there all the time,
-        and nothing of it is missing.
+        and nothing of it is missing. Without `asks` no keyframe is requested on this reader's behalf: it begins with
+        the next one that comes.
         """
-        return FrameReader(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing)
+        return FrameReader(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing, asks=asks)

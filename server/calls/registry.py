@@ -64,7 +64,9 @@ class Registry:
         sanitise: Callable[[], Sanitise],
         new_leg: NewLeg,
         graces: Graces,
+        late_s: float = 0.0,
     ) -> None:
+        """`late_s`: how long after a call is waited for what a kiosk's network lost; 0: nothing is asked for."""
         self.dispatch = Dispatcher(bus)
         self.on_change: Callable[[str], None] = lambda _kiosk: None
         """Called with a kiosk's id when the session it is concerned with changed."""
@@ -90,6 +92,7 @@ class Registry:
             current=self._of_kiosk.get,
             on_change=self._changed,
             on_retire=self._retired,
+            late_s=late_s,
         )
 
     async def start(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,10 +29,11 @@ from link.protocol.server import (
     SessionUpdate,
     TakeSnapshot,
 )
-from link.protocol.values import Session
+from link.protocol.values import NetworkQuality, Session
 from link.rtc.quality import Judgement
 from link.tasks import cancel, spawn
 from server.bus import Bus, kiosk_topic, person_topic
+from server.calls.late_media import Asked, LateMedia
 from server.calls.projection import project
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.session_clock import Clock
@@ -58,7 +60,9 @@ OWED: Final = 4096
 BATCH: Final = 64
 RETRY_S: Final = 0.25
 FLUSH_S: Final = 5.0
-BY_PASSES: Final = ("open_leg", "add_candidate", "take_screen", "refresh_screen", "point", "highlight")
+BY_PASSES: Final = (
+    *("open_leg", "add_candidate", "late_delivery", "take_screen", "refresh_screen", "point", "highlight"),
+)
 """The methods by which something reaches a room past its inbox."""
 Make = Callable[[State], Iterable[e.Event]]
 
@@ -78,6 +82,8 @@ class Parts:
     on_change: Callable[[str], None]
     """Told the session whenever its view changed."""
     on_retire: Callable[[str], None]
+    late_s: float = 0.0
+    """How long after a call is waited for what a kiosk's network lost; 0: nothing is asked for."""
 
 
 @dataclass(slots=True)
@@ -117,7 +123,8 @@ class Room:
         self._recorded = False
         self._gate = MediaGate()
         self._media = SessionMedia(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
-        self._recording = SessionRecording(self, parts.recordings, self._recorder_changed)
+        self._late = LateMedia(session, self._tell_kiosk_of_late, self._late_may_come, within_s=parts.late_s)
+        self._recording = SessionRecording(self, parts.recordings, self._recorder_changed, self._late)
         self._cobrowse = SessionCobrowse(
             session,
             parts.sanitise,
@@ -214,15 +221,20 @@ class Room:
 
     # The by-passes.
 
-    async def open_leg(self, participant: str, leg: str, sdp: str, revoked: asyncio.Event) -> str:
+    async def open_leg(
+        self, participant: str, leg: str, sdp: str, revoked: asyncio.Event, *, keeps: bool = False
+    ) -> str:
         """Answer the offer of a leg whose `LegOpened` is durable; the answer.
 
         The leg is the participant's, whom the gate knows since then: nothing flows to or from it that the state does
-        not allow. It is gone with `revoked`, and if another one was opened meanwhile.
+        not allow. It is gone with `revoked`, and if another one was opened meanwhile. `keeps`: the kiosk says that it
+        keeps what it sends; of nobody else is that believed.
 
         Raises what `SessionMedia.open` raises, and `NotFound` if the leg was closed meanwhile.
         """
-        answer = await self._media.open(participant, leg, sdp, revoked)
+        keeps = keeps and participant == self.state.customer and self._late.within_s > 0
+        self._late.kept = self._late.kept or keeps
+        answer = await self._media.open(participant, leg, sdp, revoked, keeps=keeps)
         current = self.state.legs.get(participant)
         if current is None or current.leg != leg:
             self._media.close(participant, leg)
@@ -235,6 +247,13 @@ class Room:
         Raises `NotFound` for a leg that is not there and `InvalidMedia` for nonsense.
         """
         await self._media.candidate(participant, leg, candidate, mid)
+
+    def late_delivery(self, wanted: str) -> AbstractAsyncContextManager[Asked]:
+        """Let the kiosk deliver what it is asked for by this name: only a hole in its tracks that a recorder has found.
+
+        What comes changes nothing but the recording, which journals it. Raises `NotFound` for anything else.
+        """
+        return self._late.delivery(wanted)
 
     async def take_screen(self, piece: CobrowsePiece) -> None:
         """Take a piece of the customer's page: recorded and passed on while the gate lets it, else dropped."""
@@ -417,6 +436,16 @@ class Room:
 
     def _tell_kiosk_if(self, message: ServerMessage | None) -> None:
         if message is not None and self.state.request is not None:
+            self._tell_kiosk(message)
+
+    def _late_may_come(self) -> bool:
+        """Whether the kiosk's network has room for what was lost before: in the call its media comes first."""
+        state = self.state
+        bad = any(n.participant == state.customer and n.quality is NetworkQuality.BAD for n in state.network)
+        return not state.open or (self._media.reached(state.customer) and not bad)
+
+    def _tell_kiosk_of_late(self, message: ServerMessage) -> None:
+        if self.state.request is not None:
             self._tell_kiosk(message)
 
     def _tell_kiosk(self, message: ServerMessage) -> None:

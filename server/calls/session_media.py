@@ -71,6 +71,7 @@ class _Seat:
     role: ParticipantRole
     id: str
     leg: Leg
+    keeps: bool = False
     taps: list[FrameReader] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
     connected: bool = False
@@ -106,8 +107,12 @@ class SessionMedia:
         self._recorder: Recorder | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def open(self, participant: str, leg: str, sdp: str, revoked: asyncio.Event | None = None) -> str:
+    async def open(
+        self, participant: str, leg: str, sdp: str, revoked: asyncio.Event | None = None, *, keeps: bool = False
+    ) -> str:
         """Make a leg, answer its offer and put it to use instead of the participant's earlier one.
+
+        `keeps`: its far end keeps what it sends, so that what is lost on the way can be delivered afterwards.
 
         The leg lives no longer than the access that it was opened with: it is closed as soon as `revoked` is set,
         whatever became of the connection by which it was asked for.
@@ -119,7 +124,7 @@ class SessionMedia:
             raise NotFound("no such participant")
         role = self._gate.seats[participant].role
         made = self._new_leg(f"{self._session} {participant}", lambda state: self._state(seat, state))
-        seat = _Seat(participant, role, leg, made)
+        seat = _Seat(participant, role, leg, made, keeps)
         old = self._seats.get(participant)
         if old is not None:
             self._remove(old)
@@ -228,7 +233,9 @@ class SessionMedia:
                 continue
             self._stopped[key] = reason
             if reason:
-                writer.pause(reason, self._now_ms())
+                # Of who has no leg just now something would be recorded, and is asked for when there is another.
+                owed = not self._gate.unrecorded(*key)  # type: ignore[arg-type]
+                writer.pause(reason, self._now_ms(), owed=owed)
             else:
                 writer.resume(self._now_ms())
 
@@ -236,6 +243,11 @@ class SessionMedia:
         """Why nothing is recorded of this track now; empty if something is."""
         reason = self._gate.unrecorded(participant, track)  # type: ignore[arg-type]
         return reason or ("" if participant in self._seats else "disconnected")
+
+    def reached(self, participant: str) -> bool:
+        """Whether media of this participant arrives now."""
+        seat = self._seats.get(participant)
+        return seat is not None and seat.leg.state is LegState.CONNECTED
 
     async def stop(self) -> None:
         """Close everything. Idempotent."""
@@ -263,6 +275,7 @@ class SessionMedia:
             if writer is None:
                 writer = self._recorder.track(f"{seat.participant}.{name}", flow.kind)
                 self._writers[seat.participant, name] = writer
+            writer.source(seat.id if seat.keeps else "")
             tap = self._relay.tap(flow, writer.frame, writer.gap, on_standing=writer.standing)
             writer.request_keyframe = tap.request_keyframe
             seat.taps.append(tap)

@@ -10,6 +10,7 @@ import structlog
 
 from link.protocol.errors import NotFound, Unavailable, WrongState
 from link.tasks import cancel, spawn
+from server.calls.late_media import LateMedia
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.session_clock import Clock
 from server.recording.recorder import Recorder
@@ -45,10 +46,18 @@ class SessionRecording:
     """Owns the recorder. `start` and `finish` return at once; what they lead to comes as events."""
 
     def __init__(
-        self, room: Journaled, recordings: RecorderFactory, on_recorder: Callable[[Recorder | None], None]
+        self,
+        room: Journaled,
+        recordings: RecorderFactory,
+        on_recorder: Callable[[Recorder | None], None],
+        late: LateMedia | None = None,
     ) -> None:
-        """`on_recorder` is told the recorder that takes everything from now on; None: there is none."""
+        """`on_recorder` is told the recorder that takes everything from now on; None: there is none.
+
+        `late` fetches what was lost on the way; without it nothing is waited for.
+        """
         self._room = room
+        self._late = late
         self._recordings = recordings
         self._on_recorder = on_recorder
         self._held = ""
@@ -100,6 +109,8 @@ class SessionRecording:
         """Stop without completing: everything received is sealed and posted, and another recorder can go on."""
         for job in list(self._jobs):
             await cancel(job)
+        if self._late is not None:
+            await self._late.stop()
         recorder = self._recorder
         if recorder is not None:
             self._listen(None)
@@ -146,6 +157,8 @@ class SessionRecording:
         self._recorder = recorder
         if recorder is not None and self._held:
             self._hold_screen()
+        if self._late is not None:
+            self._late.follow(recorder)
         self._on_recorder(recorder)
 
     async def _begin(self) -> Recorder:
@@ -172,7 +185,7 @@ class SessionRecording:
             room.session, recovered, room.clock.now_ms, room.post, self._keep, self._on_failure
         )
 
-    async def _keep(self, *events: e.SegmentSealed | e.GapDeclared) -> None:
+    async def _keep(self, *events: e.SegmentSealed | e.GapDeclared | e.MediaAwaited) -> None:
         """Journal what was sealed and what is missing, however long the journal is away."""
         while True:
             try:
@@ -217,6 +230,10 @@ class SessionRecording:
             return
         if self._recorder is not None:
             try:
+                if self._late is not None:
+                    # The call has ended for everybody; its statement waits for what is still to be delivered.
+                    await self._recorder.end_live()
+                    await self._late.settle()
                 events: list[e.Event] = [await self._recorder.finish()]
             except Unavailable:
                 self._recorder = None  # the next try recovers what it left in the spool
@@ -227,4 +244,6 @@ class SessionRecording:
             events = [*recovered.events, recovered.completed()]
         await room.submit(*events)
         self._recorder = None
+        if self._late is not None:
+            await self._late.complete()
         await self._recordings.discard(room.session)

@@ -93,6 +93,7 @@ def check_row(events: Iterable[tuple[e.Event, int]], head: Head | None) -> Itera
 def check_accounts(events: Iterable[e.Event]) -> Iterator[Finding]:
     """Check that segments and gaps of each track follow one another, and that the completeness statement agrees."""
     spans: dict[str, list[tuple[int, int, str]]] = {}
+    awaited: dict[str, list[tuple[int, int]]] = {}
     sums: dict[str, tuple[int, int, int]] = {}
     statement: e.RecordingCompleted | None = None
     ended = False
@@ -107,6 +108,8 @@ def check_accounts(events: Iterable[e.Event]) -> Iterator[Finding]:
                 spans.setdefault(event.track, []).append((event.start_ms, event.end_ms, f"gap ({event.reason})"))
                 recorded, gap, count = sums.get(event.track, (0, 0, 0))
                 sums[event.track] = (recorded, gap + event.end_ms - event.start_ms, count)
+            case e.MediaAwaited():
+                awaited.setdefault(event.track, []).append((event.start_ms, event.end_ms))
             case e.RecordingCompleted():
                 statement = event
             case e.Ended():
@@ -115,10 +118,27 @@ def check_accounts(events: Iterable[e.Event]) -> Iterator[Finding]:
                 yield Finding("journal", "the session is closed without a completeness statement")
             case _:
                 pass
+    if statement is None:  # what is awaited may still come; with a statement it has come, or is a gap
+        for track, holes in awaited.items():
+            spans[track] = _with_awaited(spans.get(track, []), holes)
     for track, pieces in spans.items():
         yield from _check_spans(track, sorted(pieces))
     if statement is not None:
         yield from _check_statement(statement, sums)
+
+
+def _with_awaited(pieces: list[tuple[int, int, str]], holes: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """Add what is left of awaited spans to the pieces that account for the others."""
+    added = list(pieces)
+    for start, end in holes:
+        edge = start
+        for begun, ended, _ in sorted(piece for piece in pieces if start <= piece[0] < end):
+            if begun > edge:
+                added.append((edge, begun, "awaited"))
+            edge = max(edge, ended)
+        if edge < end:
+            added.append((edge, end, "awaited"))
+    return added
 
 
 def _check_spans(track: str, pieces: list[tuple[int, int, str]]) -> Iterator[Finding]:

@@ -14,19 +14,23 @@ from server.session import private
 
 # Events that are part of tracks, or that nobody needs to see; all others are shown on the timeline.
 _SILENT = (
-    *(e.SegmentSealed, e.GapDeclared, e.TrackStarted, e.TimerFired, e.LegOpened, e.Closed, e.RecordingCompleted),
-    e.RatingSkipped,
+    *(e.SegmentSealed, e.GapDeclared, e.MediaAwaited, e.TrackStarted, e.TimerFired, e.LegOpened, e.Closed),
+    *(e.RecordingCompleted, e.RatingSkipped),
 )
 
 
 class Segment(Struct, frozen=True):
-    """A sealed segment, in milliseconds of the session; `keyframe`: replay can begin in it."""
+    """A sealed segment, in milliseconds of the session; `keyframe`: replay can begin in it.
+
+    `arrived_ms`: when it had been delivered afterwards, 0 for what came in time.
+    """
 
     index: int
     start_ms: int
     end_ms: int
     keyframe: bool
     recovered: bool
+    arrived_ms: int = 0
 
 
 class Gap(Struct, frozen=True):
@@ -114,7 +118,8 @@ def tell(
                 track.kind, track.codec, track.width, track.height = event.kind, event.codec, event.width, event.height
             case e.SegmentSealed():
                 track = _track(tracks, event.track)
-                span = Segment(event.index, event.start_ms, event.end_ms, event.keyframe, event.recovered)
+                times = event.start_ms, event.end_ms
+                span = Segment(event.index, *times, event.keyframe, event.recovered, event.arrived_ms)
                 track.segments.append(span)
                 track.first_ms = span.start_ms if track.first_ms is None else min(track.first_ms, span.start_ms)
                 end_ms = event.end_ms

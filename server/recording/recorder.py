@@ -3,7 +3,8 @@
 Every 400 ms the writing task passes what the tracks have queued to a worker thread, which cuts, encrypts and writes it;
 so media is on disk, encrypted, within half a second. The sealing task stores finished segments as blobs and has them
 journaled together with the gaps between them, in order and in one transaction for all that wait: so the journal of a
-track has no holes at any moment. A segment is always in the spool or stored: a local store moves the file itself; with
+track has no holes at any moment, but for those that it says are awaited: lost on the way, and asked for
+(`server.recording.late`). A segment is always in the spool or stored: a local store moves the file itself; with
 another store the file leaves the spool once the segment is journaled.
 """
 
@@ -12,23 +13,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from link.protocol.errors import Unavailable, VisavisError
+from link.rtc.tracks.depacketizer import EncodedFrame
 from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
-from server.recording.items import ClosedSegment, CutResult, Item, Line, WantKeyframe
+from server.recording.items import ClosedSegment, CutResult, Hole, Item, Line, WantKeyframe
+from server.recording.late import HoleFiller, OpenHole, Owed
 from server.recording.segment import COBROWSE, Complete, complete
 from server.recording.track import Cutter, TrackState, TrackWriter
 from server.recording.worker import running_worker, until_next
-from server.session.events import GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted, TrackSummary
+from server.session.events import (
+    GapDeclared,
+    MediaAwaited,
+    RecordingCompleted,
+    SegmentSealed,
+    TrackStarted,
+    TrackSummary,
+)
 
 log = structlog.get_logger()
 
@@ -40,13 +50,34 @@ UNSEALED = 4096  # finished segments (small; what they hold is on the disk) and 
 RETRY_S = (0.5, 1.0, 2.0, 4.0)
 FINISH_S = 30.0  # how long `finish` waits for a blob store or a journal without any progress
 
-RecordingEvent = TrackStarted | SegmentSealed | GapDeclared
+Kept = SegmentSealed | GapDeclared | MediaAwaited
+RecordingEvent = TrackStarted | Kept
 
 
 class Keep(Protocol):
     """Journals events, all of them or none."""
 
-    async def __call__(self, *events: SegmentSealed | GapDeclared) -> None: ...
+    async def __call__(self, *events: Kept) -> None: ...
+
+
+@dataclass(slots=True)
+class _Afterwards:
+    """What late deliveries have added to a track, in milliseconds."""
+
+    recorded_ms: int = 0
+    gap_ms: int = 0
+    segments: int = 0
+    first_ms: int = 1 << 60
+
+    def count(self, outcome: ClosedSegment | GapDeclared) -> None:
+        length = outcome.end_ms - outcome.start_ms
+        self.first_ms = min(self.first_ms, outcome.start_ms)
+        if isinstance(outcome, GapDeclared):
+            self.gap_ms += length
+        else:
+            self.recorded_ms += length - outcome.lost_ms
+            self.gap_ms += outcome.lost_ms
+            self.segments += 1
 
 
 _Read = tuple[Complete, bool] | Broken | OSError
@@ -96,7 +127,13 @@ class Recorder:
         self._resume = dict(resume or {})
         self._reason = reason
         self._damaged: dict[str, list[ClosedSegment]] = {}
-        self._closed: asyncio.Queue[ClosedSegment | GapDeclared | None] = asyncio.Queue(UNSEALED)
+        self.on_owed: Callable[[], None] = lambda: None
+        """Called when there is another hole to fill, or one may be filled now."""
+        self._owed = Owed(now_ms())
+        self._filling = asyncio.Lock()
+        self._afterwards: dict[str, _Afterwards] = {}
+        self._live_over, self._late_over = asyncio.Event(), asyncio.Event()
+        self._closed: asyncio.Queue[ClosedSegment | GapDeclared | MediaAwaited | None] = asyncio.Queue(UNSEALED)
         self._unsealed = 0  # of what goes into the journal
         self._done = 0  # steps that the two tasks have come on
         self._stop = asyncio.Event()
@@ -154,8 +191,56 @@ class Recorder:
         for writer in self._writers.values():
             writer.resume(self._now_ms())
 
+    @property
+    def owed(self) -> Sequence[OpenHole]:
+        """What was lost on the way and may still be delivered, the oldest first."""
+        return self._owed.holes
+
+    async def end_live(self) -> None:
+        """Take nothing more that comes in time; what is owed may still be filled. Idempotent."""
+        self._stop.set()
+        over = spawn(self._live_over.wait(), name="recorder's last cut")
+        try:
+            await asyncio.wait({over, self._writing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel(over)
+
+    async def fill(self, hole: OpenHole, frames: Sequence[EncodedFrame], until_ms: int) -> bool:
+        """Record what was delivered of a hole, up to `until_ms`; there is nothing more before that. False: too late.
+
+        Times are seconds of the session, in order, and within the hole behind what was delivered of it before. At
+        the hole's end it is closed: what is missing of it is a gap.
+        """
+        # What was cut is accounted for, whatever becomes of who delivers.
+        filling = spawn(self._fill_in_turn(hole, frames, until_ms), name="late media")
+        return await asyncio.shield(filling)
+
+    async def give_up(self, hole: OpenHole) -> None:
+        """Nothing more of this hole will come: it is a gap, but for what was delivered."""
+        await self.fill(hole, (), hole.end_ms)
+
+    async def _fill_in_turn(self, hole: OpenHole, frames: Sequence[EncodedFrame], until_ms: int) -> bool:
+        async with self._filling:
+            if hole.over or self._late_over.is_set():
+                return False
+            await self._fill(hole, frames, until_ms)
+            return True
+
+    async def _fill(self, hole: OpenHole, frames: Sequence[EncodedFrame], until_ms: int) -> None:
+        filler = hole.filler = hole.filler or HoleFiller(hole, key=self._key, spool=self._spool)
+        outcomes = await self._worker.run(filler.take, frames, self._now_ms()) if frames else []
+        hole.filled_ms = max(hole.filled_ms, min(until_ms, hole.end_ms))
+        if hole.filled_ms >= hole.end_ms:
+            self._owed.remove(hole)
+            outcomes = outcomes + await self._worker.run(filler.finish)
+        for outcome in outcomes:
+            self._afterwards.setdefault(hole.track, _Afterwards()).count(outcome)
+            if isinstance(outcome, GapDeclared):
+                self._say_gap(outcome)
+            await self._put(outcome)
+
     async def finish(self) -> RecordingCompleted:
-        """Seal everything, end the tasks, and return the completeness statement.
+        """Seal everything, end the tasks, and return the completeness statement. What is owed is given up.
 
         However far sealing is behind, it is waited for. Raises `Unavailable` if it gets nowhere for half a minute, or
         what was to be journaled was refused: the statement would not be true, and `recover` has to seal what is in the
@@ -168,6 +253,14 @@ class Recorder:
         return RecordingCompleted([self._summary(name, state) for name, state in states.items() if state])
 
     def _summary(self, name: str, state: TrackState) -> TrackSummary:
+        late = self._afterwards.get(name, _Afterwards())
+        state = replace(
+            state,
+            first_ms=min(state.first_ms, late.first_ms),
+            recorded_ms=state.recorded_ms + late.recorded_ms,
+            gap_ms=state.gap_ms + late.gap_ms,
+            segments=state.segments + late.segments,
+        )
         for closed in self._damaged.get(name, []):
             lost = closed.end_ms - closed.start_ms - closed.lost_ms
             state = replace(
@@ -187,6 +280,7 @@ class Recorder:
         self._ended = loop.create_future()
         try:
             self._stop.set()
+            self._late_over.set()
             await self._caught_up()
             if self._unsealed or not self._writing.done():
                 # The segments are in the spool or stored; `recover` finds them.
@@ -197,6 +291,9 @@ class Recorder:
             if _died(self._writing):
                 for cutter in self._cutters.values():
                     cutter.drop()
+                for hole in self._owed.holes:
+                    if hole.filler is not None:
+                        hole.filler.drop()
             self._ended.set_result(None)
 
     async def _caught_up(self) -> None:
@@ -225,6 +322,15 @@ class Recorder:
             ending = self._stop.is_set()
             for name, outcome in await self._worker.run(self._cut, batches, self._now_ms(), ending):
                 await self._handle(name, outcome)
+            while not self._late_over.is_set() and (surplus := self._owed.surplus) is not None:
+                await self.give_up(surplus)
+        self._owed.close_all()
+        self._live_over.set()
+        self.on_owed()
+        await self._late_over.wait()
+        async with self._filling:
+            for hole in list(self._owed.holes):
+                await self._fill(hole, (), hole.end_ms)
         await self._closed.put(None)
 
     def _cut(self, batches: Mapping[str, list[Item]], now_ms: int, ending: bool) -> list[tuple[str, CutResult]]:
@@ -240,17 +346,31 @@ class Recorder:
         match outcome:
             case ClosedSegment() | GapDeclared():
                 if isinstance(outcome, GapDeclared):
-                    length = outcome.end_ms - outcome.start_ms
-                    self._log.info("gap", track=name, milliseconds=length, reason=outcome.reason)
-                self._unsealed += 1
-                await self._closed.put(outcome)
-                self._done += 1
+                    self._say_gap(outcome)
+                closed = self._owed.close(name)
+                await self._put(outcome)
+                if closed:
+                    self.on_owed()
+            case Hole():
+                length = outcome.end_ms - outcome.start_ms
+                self._log.info("lost on the way", track=name, milliseconds=length, reason=outcome.reason)
+                self._owed.add(outcome)
+                await self._put(MediaAwaited(name, outcome.start_ms, outcome.end_ms, outcome.reason))
+                self.on_owed()
             case WantKeyframe():
                 request = self._writers[name].request_keyframe
                 if request is not None:
                     request()
             case _:
                 self._post(outcome)
+
+    def _say_gap(self, gap: GapDeclared) -> None:
+        self._log.info("gap", track=gap.track, milliseconds=gap.end_ms - gap.start_ms, reason=gap.reason)
+
+    async def _put(self, outcome: ClosedSegment | GapDeclared | MediaAwaited) -> None:
+        self._unsealed += 1
+        await self._closed.put(outcome)
+        self._done += 1
 
     async def _seal(self) -> None:
         ending = False
@@ -263,15 +383,15 @@ class Recorder:
             if outcomes:
                 await self._seal_all(outcomes)
 
-    async def _seal_all(self, outcomes: list[ClosedSegment | GapDeclared]) -> None:
+    async def _seal_all(self, outcomes: list[ClosedSegment | GapDeclared | MediaAwaited]) -> None:
         """Store the segments and journal them with the gaps, in order."""
         segments = [closed for closed in outcomes if isinstance(closed, ClosedSegment)]
         reads = iter(await self._read(segments))
-        events: list[SegmentSealed | GapDeclared] = []
+        events: list[Kept] = []
         in_spool: list[ClosedSegment] = []
         damaged: list[ClosedSegment] = []
         for outcome in outcomes:
-            if isinstance(outcome, GapDeclared):
+            if isinstance(outcome, GapDeclared | MediaAwaited):
                 events.append(outcome)
                 continue
             read, name = next(reads), outcome.name
@@ -324,7 +444,7 @@ class Recorder:
             self._done += 1  # counts as progress: many of them on a slow disk take longer than `FINISH_S`
         return reads
 
-    async def _journal(self, events: list[SegmentSealed | GapDeclared]) -> bool:
+    async def _journal(self, events: list[Kept]) -> bool:
         """Whether the events are in the journal, or will be."""
         if self._keep is None:
             for event in events:
@@ -369,6 +489,7 @@ def _sealed(closed: ClosedSegment, done: Complete) -> SegmentSealed:
         keyframe=closed.keyframe,
         lost_ms=closed.lost_ms,
         digest=done.digest,
+        arrived_ms=closed.arrived_ms,
     )
 
 

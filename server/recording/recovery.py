@@ -28,7 +28,7 @@ from server.recording.segment import (
     mended,
 )
 from server.recording.track import HOLE_MS, TrackState
-from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed, TrackStarted
+from server.session.events import Event, GapDeclared, MediaAwaited, RecordingCompleted, SegmentSealed, TrackStarted
 
 log = structlog.get_logger()
 
@@ -160,6 +160,7 @@ class _Tracks:
         self._spans: dict[str, list[tuple[int, int]]] = {}  # recorded or declared, in order
         self._accounted: set[str] = set()  # tracks of which the journal tells where they begin
         self._damaged: set[str] = set()  # tracks whose last segment so far cannot be read
+        self._awaited: dict[str, list[MediaAwaited]] = {}  # lost on the way; what did not come since is a gap for that
 
     @classmethod
     def of(cls, history: Iterable[Event], begun_ms: int) -> _Tracks:
@@ -172,11 +173,15 @@ class _Tracks:
                     tracks._sealed(event)
                 case GapDeclared():
                     tracks._gap(event)
+                case MediaAwaited():
+                    tracks._awaited.setdefault(event.track, []).append(event)
                 case RecordingCompleted():
                     tracks.finished = True
                 case _:
                     pass
         tracks._accounted = set(tracks._spans)
+        for awaited in tracks._awaited.values():
+            awaited.sort(key=lambda event: event.start_ms)
         return tracks
 
     def kind(self, track: str) -> str:
@@ -242,12 +247,22 @@ class _Tracks:
 
     def declare_up_to(self, until_ms: int, reason: str) -> None:
         """Declare what is missing between and after the segments: a damaged one as far as it can have reached."""
+        for track, awaited in self._awaited.items():
+            self._begin_with(track, min(event.start_ms for event in awaited), reason)
         for track, state in list(self.states.items()):
             if track in self._damaged:
                 self._fill(track, min(until_ms, (state.edge_ms // SEGMENT_MS + 1) * SEGMENT_MS), "damaged")
             if self.kind(track) != COBROWSE:  # between the pieces of the shared screen there is nothing to count
                 self._fill(track, self.states[track].edge_ms, reason)
             self._declare(track, self.states[track].edge_ms, until_ms, reason)
+
+    def _begin_with(self, track: str, at_ms: int, reason: str) -> None:
+        """Let a track begin then at the latest: what was awaited there may be all that is known of it."""
+        state = self.states.get(track)
+        if state is None:
+            self.states[track] = TrackState(self.kind(track), at_ms, at_ms, started=track in self._kinds)
+        else:
+            self._declare(track, at_ms, state.first_ms, reason)
 
     def _fill(self, track: str, until_ms: int, reason: str) -> None:
         """Declare every hole up to then."""
@@ -257,6 +272,22 @@ class _Tracks:
             edge = max(edge, end)
 
     def _declare(self, track: str, start_ms: int, until_ms: int, reason: str) -> None:
+        """Declare a span in which there is nothing; where it was awaited, for the reason for which it was."""
+        if until_ms <= start_ms:
+            return
+        known = self._awaited.get(track, [])
+        first = bisect.bisect_right(known, start_ms, key=lambda awaited: awaited.start_ms)
+        for awaited in known[max(0, first - 1) :]:
+            begin, end = max(start_ms, awaited.start_ms), min(until_ms, awaited.end_ms)
+            if awaited.start_ms >= until_ms:
+                break
+            if begin < end:
+                self._declare_one(track, start_ms, begin, reason)
+                self._declare_one(track, begin, end, awaited.reason)
+                start_ms = end
+        self._declare_one(track, start_ms, until_ms, reason)
+
+    def _declare_one(self, track: str, start_ms: int, until_ms: int, reason: str) -> None:
         if until_ms > start_ms:
             gap = GapDeclared(track, start_ms, until_ms, reason)
             self._gap(gap)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from link.protocol.values import MediaMark
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
@@ -20,10 +21,12 @@ from server.recording.items import (
     CutResult,
     Dropped,
     Expect,
+    Hole,
     Item,
     Line,
     Pause,
     Resume,
+    Source,
     VisibleUntil,
     WantKeyframe,
 )
@@ -40,6 +43,10 @@ SNAP_MS = 10  # smaller differences between an Opus packet's time and its predec
 SNAP_SHARE = (
     0.25  # where they are also less than this of the packet: one that is followed at twice its pace is not moved
 )
+LOST_ON_THE_WAY = frozenset(("loss", "overflow", "no_media", "disconnected"))
+"""Reasons for which a far end that keeps what it sends may have what is missing here."""
+LEAST_HOLE_MS = 15  # a shorter loss is none: packets of sound are 20 ms
+NUMBER_EVERY_MS = 90  # numbers set aside in a hole: its segments end at gaps of 100 ms at least, or after two seconds
 
 
 @dataclass(slots=True)
@@ -90,9 +97,16 @@ class TrackWriter:
         """Say that the last frame's picture was there to be seen until then; nothing is missing since."""
         self._keep(VisibleUntil(until), 0)
 
-    def pause(self, reason: str, at_ms: int) -> None:
-        """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`)."""
-        self._keep(Pause(at_ms, reason), 0)
+    def source(self, leg: str) -> None:
+        """Say by which leg frames come from now on; empty for one whose far end keeps nothing of what it sends."""
+        self._keep(Source(leg), 0)
+
+    def pause(self, reason: str, at_ms: int, *, owed: bool = False) -> None:
+        """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`).
+
+        `owed`: what comes would be recorded, and is asked for where its sender keeps it.
+        """
+        self._keep(Pause(at_ms, reason, owed), 0)
 
     def interrupt(self, reason: str, at_ms: int) -> None:
         """Record nothing until the next keyframe, and declare why."""
@@ -160,10 +174,12 @@ class Cutter:
         offset_ms: float,
         state: TrackState | None = None,
         reason: str = "restart",
+        follows: bool = False,
     ) -> None:
         """`offset_ms` added to a frame's time in milliseconds gives session time.
 
-        `state` continues a track; what is missing until it goes on is a gap for this `reason`.
+        `state` continues a track; what is missing until it goes on is a gap for this `reason`. `follows`: the next
+        frame is the one behind the last of that state, and needs no keyframe before it.
         """
         self.track = track
         self.kind = kind
@@ -175,12 +191,16 @@ class Cutter:
         self._reason = reason if state else ""
         self._paused = False
         self._resumed_ms = 0
-        self._needs_keyframe = kind != AUDIO
+        self._needs_keyframe = kind != AUDIO and not follows
         self._next_audio_ms = -1
         self._last_ms = -1
         self._lost_ms = 0
         self._open: _OpenSegment | None = None
         self._out: list[CutResult] = []
+        self._leg = ""
+        self._owed = False  # what is missing for this reason would be recorded
+        self._last = ("", 0, 0)  # the last frame recorded: leg, RTP timestamp, session time
+        self._follows = False  # nothing but holes since then
 
     def take(self, items: list[Item], now_ms: int) -> list[CutResult]:
         """Take items in order, put everything on the disk, and return what came of it."""
@@ -230,6 +250,8 @@ class Cutter:
                     self._line(item)
             case MediaGap():
                 self._reason = self._reason or item.reason
+            case Source():
+                self._leg = item.leg
             case Pause():
                 self._pause(item)
             case Expect():
@@ -268,7 +290,7 @@ class Cutter:
             elif pause.at_ms - self.state.edge_ms > self._tolerated():
                 self._declare(pause.at_ms, self._reason or "no_media")
         self._paused = True
-        self._reason = pause.reason
+        self._reason, self._owed = pause.reason, pause.owed
 
     def _media(self, frame: EncodedFrame) -> None:
         if self._needs_keyframe and not frame.keyframe:
@@ -286,11 +308,12 @@ class Cutter:
         if self._needs_keyframe and not frame.keyframe:
             return  # the disk has just refused what came before
         self._needs_keyframe = False
-        opened = self._segment(at)
+        opened = self._segment(at, frame)
         if opened:
             opened.blocks.append(Block(at, frame.keyframe, frame.data))
             opened.frames += 1
             opened.keyframe = opened.keyframe or frame.keyframe
+            self._last, self._follows = (self._leg, frame.rtp_time, at), True
             self._advance(at + length)
 
     def _begins_before(self, at: int) -> bool:
@@ -350,12 +373,12 @@ class Cutter:
         if self._open and (gap or at >= self._open.boundary_ms):
             self._close(self.state.edge_ms if gap else self._open.boundary_ms)
 
-    def _segment(self, at: int) -> _OpenSegment | None:
+    def _segment(self, at: int, frame: EncodedFrame | None = None) -> _OpenSegment | None:
         """Return the segment of a frame at this time, after accounting for the hole before it."""
         assert self.state
         hole = at - self.state.edge_ms
         if hole > self._tolerated():
-            self._declare(at, self._reason or "no_media")
+            self._declare(at, self._reason or "no_media", _mark((self._leg, frame.rtp_time, at)) if frame else None)
         elif hole > 0 and self._reason:
             self._lost_ms += hole
         self._reason = ""
@@ -364,7 +387,10 @@ class Cutter:
         return self._open
 
     def _tolerated(self) -> int:
-        return MIN_GAP_MS if self._reason else HOLE_MS.get(self.kind, 1 << 40)
+        if not self._reason:
+            return HOLE_MS.get(self.kind, 1 << 40)
+        lost = self._reason in ("loss", "overflow") and self._leg
+        return LEAST_HOLE_MS if lost else MIN_GAP_MS
 
     def _begin(self, at: int) -> None:
         assert self.state
@@ -446,15 +472,27 @@ class Cutter:
         )
         self._out.append(closed)
 
-    def _declare(self, until_ms: int, reason: str) -> None:
+    def _declare(self, until_ms: int, reason: str, before: MediaMark | None = None) -> None:
+        """Account for what is missing up to then: a gap, or a hole where the frame before or behind it is known."""
         assert self.state
         self._close(self.state.edge_ms)
         start = self._from_ms
         if until_ms <= start:
             return
-        self._out.append(GapDeclared(self.track, start, until_ms, reason))
+        after = _mark(self._last)
+        if (after or before) and reason in LOST_ON_THE_WAY and (reason != "disconnected" or self._owed):
+            first = self.state.next_index
+            self.state.next_index += (until_ms - start) // NUMBER_EVERY_MS + 3
+            numbers = range(first, self.state.next_index)
+            follows = self._follows and after is not None
+            begins = start == self.state.first_ms and after is None
+            hole = Hole(self.track, self.kind, start, until_ms, reason, after, before, follows, numbers, begins)
+            self._out.append(hole)
+        else:
+            self._out.append(GapDeclared(self.track, start, until_ms, reason))
+            self.state.gap_ms += until_ms - start
+            self._follows = False
         self.state.edge_ms = until_ms
-        self.state.gap_ms += until_ms - start
         self._from_ms = until_ms
 
     def _credit(self, until_ms: int) -> None:
@@ -474,6 +512,12 @@ class Cutter:
             self._needs_keyframe = True
             if ask:
                 self._out.append(WantKeyframe())
+
+
+def _mark(frame: tuple[str, int, int]) -> MediaMark | None:
+    """The mark of a frame, where its sender keeps what it sends."""
+    leg, rtp_time, at_ms = frame
+    return MediaMark(leg, rtp_time & 0xFFFFFFFF, at_ms) if leg else None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

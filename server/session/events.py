@@ -187,7 +187,8 @@ class SegmentSealed(EventBase, frozen=True):
     """A piece of a track is stored for good: its span, frames, size, SHA-256 (hex) and blob name, as encrypted.
 
     `lost_ms` is what is missing inside the span in pieces too short for a gap of their own. `digest` is the digest of
-    the cipher suite where that is another than SHA-256, such as `sm3:…`.
+    the cipher suite where that is another than SHA-256, such as `sm3:…`. `arrived_ms`, where it is not 0, is when all
+    of it had been delivered afterwards by the kiosk: it was lost on the way at first (`MediaAwaited`).
     """
 
     track: str
@@ -202,10 +203,23 @@ class SegmentSealed(EventBase, frozen=True):
     recovered: bool = False
     lost_ms: int = 0
     digest: str = ""
+    arrived_ms: int = 0
 
 
 class GapDeclared(EventBase, frozen=True):
     """This span of a track is not recorded, and why."""
+
+    track: str
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+class MediaAwaited(EventBase, frozen=True):
+    """This span of a track was lost on the way (`reason` as of a gap), and the kiosk is asked for it.
+
+    What is delivered becomes segments, what is not becomes gaps; both lie within the span.
+    """
 
     track: str
     start_ms: int
@@ -420,6 +434,7 @@ Event = (
     | TrackStarted
     | SegmentSealed
     | GapDeclared
+    | MediaAwaited
     | CopyIncomplete
     | RecordingCompleted
     | ParticipantLost

@@ -62,6 +62,30 @@ async def test_a_record_is_checked_and_what_was_found_is_said(tmp_path: Path) ->
         assert [complaint for complaint in complaints if "429" not in complaint] == []
 
 
+async def test_what_came_afterwards_is_recorded_and_said(tmp_path: Path) -> None:
+    async with (
+        library(tmp_path, seconds=4, late=True) as made,
+        looking_at(made, f"/library/{SESSION}", tmp_path) as (shown, complaints),
+    ):
+        word = shown.locator("button.verdict")
+        await expect(word).to_have_text("Complete and proven", timeout=60_000)
+        await word.click()
+        full = shown.locator(".verdict-full")
+        said = "Customer's camera: 1.4 s lost on the network, delivered by the kiosk afterwards"
+        await expect(full).to_contain_text(said)
+        assert "missing" not in await full.inner_text()
+        late = shown.locator(".lane .late")
+        await expect(late).to_have_count(1)
+        assert (await late.get_attribute("title")) == "Delivered afterwards, at 0:05"
+        await expect(shown.locator(".lane.video .gap")).to_have_count(0)
+        assert await faults_everywhere(shown, PHONE_SCREEN) == []
+        await shown.screenshot(path=tmp_path / "late.png")
+        # It is shown like everything else.
+        await shown.locator("[role=slider]").focus()
+        await shown.keyboard.press("Home")
+        assert complaints == []
+
+
 @big
 async def test_a_running_call_is_checked_when_it_is_over(tmp_path: Path) -> None:
     async with (

@@ -219,6 +219,11 @@ class ForwardedTrack:
         """The share of sound that the far end misses at first, 0 to 1, as far as it lets us know."""
         return self._copies.loss
 
+    def stamp(self, timestamp: int) -> int | None:
+        """The RTP timestamp with which a packet of the present flow leaves; None while nothing of it is sent."""
+        splice = self._splice
+        return (timestamp + splice.time_shift) & 0xFFFFFFFF if splice.first != _NO_SEQUENCE else None
+
     def limit(self) -> int:
         return self.available
 

@@ -54,7 +54,10 @@ class FrameReader:
         keyframe_interval: float,
         now: float,
         on_standing: Callable[[float], None] | None = None,
+        *,
+        asks: bool = True,
     ) -> None:
+        self._asks = asks
         self._flow = flow
         self._sink = sink
         self._on_gap = on_gap
@@ -74,12 +77,19 @@ class FrameReader:
         self._keyframe_at = now
         self._closed = False
         flow.add(self)
-        flow.request_keyframe(now)
+        if asks:
+            flow.request_keyframe(now)
 
     def request_keyframe(self) -> None:
         """Ask the publisher for a keyframe soon (a segment wants to begin)."""
         if not self._closed:
             self._flow.request_keyframe(time.monotonic())
+
+    def follow_others(self) -> None:
+        """Read each packet after whoever subscribes to the flow now has had it."""
+        if not self._closed:
+            self._flow.remove(self)
+            self._flow.add(self)
 
     def flush(self) -> None:
         """Hand on at once what waits for its exact time."""
@@ -157,7 +167,7 @@ class FrameReader:
     def tick(self, now: float) -> None:
         self._release(now)
         self._stand(now)
-        if not self._flow.active(now):
+        if not self._asks or not self._flow.active(now):
             return
         if self._assembler.waiting or (self._interval and now - self._keyframe_at >= self._interval):
             self._flow.request_keyframe(now)
@@ -183,7 +193,8 @@ class FrameReader:
             frame = self._assembler.feed(packet)
         except ValueError:
             self._lose("loss")
-            self._flow.request_keyframe(packet.arrival)
+            if self._asks:
+                self._flow.request_keyframe(packet.arrival)
             return
         if frame is not None:
             self._deliver(packet, *frame)

@@ -188,7 +188,7 @@ class Party(ClientSession):
         while len(self._legs) > LEGS:
             del self._legs[next(iter(self._legs))]
         try:
-            answer = await room.open_leg(me, message.leg, message.sdp, self.revoked)
+            answer = await room.open_leg(me, message.leg, message.sdp, self.revoked, keeps=message.keeps)
         except VisavisError:
             room.post(e.LegClosed(me, message.leg, "closed"))
             raise

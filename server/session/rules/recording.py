@@ -34,7 +34,8 @@ def track_started(m: Machine, event: e.TrackStarted) -> Step:
 
 @on(e.SegmentSealed, OPEN, SessionState.ENDED)
 @on(e.GapDeclared, OPEN, SessionState.ENDED)
-def accounted_for(m: Machine, _event: e.SegmentSealed | e.GapDeclared) -> Step:
+@on(e.MediaAwaited, OPEN, SessionState.ENDED)
+def accounted_for(m: Machine, _event: e.SegmentSealed | e.GapDeclared | e.MediaAwaited) -> Step:
     _on(m)
     yield from ()
 

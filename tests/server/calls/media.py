@@ -30,6 +30,7 @@ class Media:
         self.session = session
         self.legs = 0
         self.filming = True
+        self.keeps = False  # says that it keeps what it sends
         self.conditions: dict[str, Any] | None = None  # of the network, if there is to be a bad one
         self.path: LossyPath | None = None
         self.name = ""
@@ -90,7 +91,8 @@ class Media:
         self.name = f"leg{next(_legs)}"
         offer = await leg.offer()
         path = self.path = None if self.conditions is None else LossyPath(**self.conditions)
-        reply = await self.party.ask(m.LegOffer(self.session, self.name, path.hide(offer) if path else offer))
+        sdp = path.hide(offer) if path else offer
+        reply = await self.party.ask(m.LegOffer(self.session, self.name, sdp, self.keeps))
         assert isinstance(reply, LegAnswer)
         await leg.accept(await path.stand_before(reply.sdp) if path else reply.sdp)
         self._relay.connect(self._camera.flow, leg, "camera")

@@ -74,9 +74,18 @@ def requested(session: str, branch: str = "b1") -> tuple[e.SessionRequested, Pro
 
 
 async def record(
-    archive: Archive, *, session: str = SESSION, seconds: int = 6, finished: bool = True, branch: str = "b1"
+    archive: Archive,
+    *,
+    session: str = SESSION,
+    seconds: int = 6,
+    finished: bool = True,
+    branch: str = "b1",
+    late: bool = False,
 ) -> None:
-    """A call: answered after 1 s, recorded for `seconds`, with chat, a document, a page and a hole in the camera."""
+    """A call: answered after 1 s, recorded for `seconds`, with chat, a document, a page and a hole in the camera.
+
+    `late`: what was lost there is delivered afterwards.
+    """
     first, row = requested(session, branch)
     await archive.add(session, 0, first, e.ConsentGiven("2026-01", "zh-CN", "00"), projection=row)
     answered = Projection(
@@ -105,8 +114,12 @@ async def record(
         ("specialist.microphone", "audio", media.opus(seconds, start=1, pitch=330)),
     ):
         writer = recorder.track(name, kind)
+        writer.source("leg-1" if late and name == "kiosk.camera" else "")
         for frame in frames:
             writer.frame(frame)
+    await recorder.end_live()
+    for hole in list(recorder.owed):
+        await recorder.fill(hole, [frame for frame in media.vp8(seconds, start=1) if _in_hole(frame)], hole.end_ms)
     completed = await recorder.finish()
     for event in events:
         await archive.add(session, getattr(event, "end_ms", 1200), event)
@@ -131,7 +144,11 @@ async def record(
 
 def _holed(frames: Sequence[Any]) -> list[Any]:
     # From 2.6 to 4.0 s of the session nothing arrived; the next keyframe is at 4.0 s.
-    return [frame for frame in frames if not 2.6 <= frame.time < 4.0]
+    return [frame for frame in frames if not _in_hole(frame)]
+
+
+def _in_hole(frame: Any) -> bool:
+    return bool(2.6 <= frame.time < 4.0)
 
 
 def customers_page(head: str = "Buy a product") -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from server.blobs.blobs import Blobs
 from server.evidence.integrity_checks import check_accounts
 from server.recording import track as track_module
 from server.recording.items import ClosedSegment, Expect
+from server.recording.recorder import Kept
 from server.recording.recovery import recover
 from server.recording.segment import SegmentName, facts
 from server.recording.webm import Block, clusters
@@ -113,7 +114,7 @@ async def test_a_read_that_fails_once_costs_nothing(tmp_path: Path, monkeypatch:
 async def test_gaps_wait_for_the_segments_in_front_of_them(tmp_path: Path) -> None:
     free, batches = asyncio.Event(), list[tuple[Event, ...]]()
 
-    async def keep(*events: SegmentSealed | GapDeclared) -> None:
+    async def keep(*events: Kept) -> None:
         await free.wait()
         batches.append(events)
 

@@ -23,7 +23,7 @@ from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.evidence.integrity_checks import check_accounts, check_segment
 from server.recording import track as track_module
-from server.recording.recorder import Recorder
+from server.recording.recorder import Kept, Recorder
 from server.recording.recovery import Recovered, discard_spool, recover
 from server.session.events import Event, GapDeclared, RecordingCompleted, SegmentSealed
 
@@ -59,7 +59,7 @@ class Call:
             raise OSError(errno.EMFILE, "too many open files")
         return self.read(path)
 
-    async def keep(self, *events: SegmentSealed | GapDeclared) -> None:
+    async def keep(self, *events: Kept) -> None:
         if self.stuck:
             await asyncio.Event().wait()
         self.events += events

@@ -17,7 +17,7 @@ from link.rtc.tracks.depacketizer import EncodedFrame
 from server.blobs.blobs import Blobs
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
-from server.recording.recorder import Keep, Recorder
+from server.recording.recorder import Keep, Kept, Recorder
 from server.recording.recovery import recover
 from server.recording.segment import SegmentName, unpack_lines
 from server.recording.webm import init_segment
@@ -230,7 +230,7 @@ async def test_a_segment_leaves_the_spool_when_it_is_journaled(
     journaled = asyncio.Event()
     asked: list[SegmentSealed] = []
 
-    async def keep(*events: SegmentSealed | GapDeclared) -> None:
+    async def keep(*events: Kept) -> None:
         asked.extend(event for event in events if isinstance(event, SegmentSealed))
         await journaled.wait()
 
@@ -250,7 +250,7 @@ async def test_a_segment_leaves_the_spool_when_it_is_journaled(
 async def test_a_segment_that_is_refused_is_left_to_recovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, far: bool
 ) -> None:
-    async def keep(*events: SegmentSealed | GapDeclared) -> None:
+    async def keep(*events: Kept) -> None:
         raise VisavisError("internal")
 
     bench = Bench(tmp_path, age=1, keep=keep)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from server.evidence.verify import verify_session
-from server.recording.recorder import Recorder
+from server.recording.recorder import Kept, Recorder
 from server.session import events as e
 from tests.server.evidence.recorded import SESSION, Archive, requested
 from tests.server.recording import media
@@ -38,7 +38,7 @@ async def test_what_is_behind_is_waited_for(tmp_path: Path, monkeypatch: pytest.
         await archive.add(SESSION, 100, e.RecordingStarted(key.suite.name, SESSION))
         posted: list[e.Event] = []
 
-        async def keep(*events: e.SegmentSealed | e.GapDeclared) -> None:
+        async def keep(*events: Kept) -> None:
             waiting, posted[:] = posted[:], []
             await asyncio.sleep(SLOW_S)  # SQLite syncs in C when it commits
             await archive.add(SESSION, round(now * 1000), *waiting, *events)

@@ -168,6 +168,9 @@ _WALK: tuple[Walk, ...] = (
         e.GapDeclared(state.tracks[0].name, 2000, 2040, "no_media") if state.tracks and chance.random() < 0.5 else None
     ),
     lambda chance, state, _new: (
+        e.MediaAwaited(state.tracks[0].name, 2040, 2900, "loss") if state.tracks and chance.random() < 0.5 else None
+    ),
+    lambda chance, state, _new: (
         e.Disposed("solved", "", state.specialist) if state.specialist and chance.random() < 0.5 else None
     ),
 )

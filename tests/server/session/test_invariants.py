@@ -33,6 +33,7 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.QualityChanged, PARTIES, LEGS, st.sampled_from(["good", "weak", "bad"]), st.sampled_from(["", "loss"])),
     st.builds(e.RecordingStarted, st.just("suite"), st.just("key")),
     st.builds(e.TrackStarted, st.sampled_from(["kiosk.camera", "cobrowse"]), st.just("video"), st.just("vp8")),
+    st.builds(e.MediaAwaited, st.just("kiosk.camera"), st.just(0), st.just(900), st.just("loss")),
     st.builds(e.CopyIncomplete, st.just({"image": 1})),
     st.builds(e.RecordingCompleted),
     st.builds(e.ParticipantLost, PARTIES),

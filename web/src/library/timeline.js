@@ -103,6 +103,11 @@ export class LibraryTimeline extends LitElement {
     const { length } = this.recording.clock;
     return html`<div class="lane ${track.kind}">
       ${joined(track, length).map(([from, to]) => html`<i class="span" data-from=${from / length} data-to=${to / length}></i>`)}
+      ${late(track).map(
+        ({ start_ms, end_ms, arrived_ms }) =>
+          html`<i class="late" data-from=${start_ms / length} data-to=${end_ms / length}
+            title=${t("Delivered afterwards, at {time}", { time: formatDuration(arrived_ms / 1000) })}></i>`,
+      )}
       ${track.gaps.map(
         ({ start_ms, end_ms, reason }) =>
           html`<i class="gap" data-from=${start_ms / length} data-to=${end_ms / length} title=${gapLabel(reason)}></i>`,
@@ -165,6 +170,18 @@ export class LibraryTimeline extends LitElement {
     const part = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
     this.recording.seek(part * this.recording.clock.length);
   }
+}
+
+/** What was lost on the network and delivered afterwards, one span for each delivery. @param {Track} track */
+function late({ segments }) {
+  /** @type {{start_ms: number, end_ms: number, arrived_ms: number}[]} */
+  const spans = [];
+  for (const { start_ms, end_ms, arrived_ms } of segments.filter((segment) => segment.arrived_ms)) {
+    const last = spans[spans.length - 1];
+    if (last && start_ms === last.end_ms) Object.assign(last, { end_ms, arrived_ms });
+    else spans.push({ start_ms, end_ms, arrived_ms });
+  }
+  return spans;
 }
 
 /** The recorded spans, merged where gaps would not be visible. @param {Track} track @param {number} length */

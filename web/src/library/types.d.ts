@@ -35,6 +35,8 @@ export interface Segment {
   end_ms: number;
   keyframe: boolean;
   recovered: boolean;
+  /** When it had been delivered afterwards; 0 for what came in time. */
+  arrived_ms: number;
 }
 
 export interface Gap {

@@ -30,6 +30,16 @@ function missingByTrack({ manifest }) {
   });
 }
 
+/** What was lost on the network and delivered afterwards, of each track that has such, in milliseconds. @param {Recording} recording */
+function lateByTrack({ manifest }) {
+  return (manifest?.tracks ?? [])
+    .map(({ name, segments }) => ({
+      track: name,
+      late_ms: segments.reduce((sum, { start_ms, end_ms, arrived_ms }) => sum + (arrived_ms ? end_ms - start_ms : 0), 0),
+    }))
+    .filter(({ late_ms }) => late_ms > 0);
+}
+
 /** How much of the longest-missing track is missing, in milliseconds. @param {Recording} recording */
 const missing = (recording) => Math.max(0, ...missingByTrack(recording).map(({ gap_ms }) => gap_ms));
 
@@ -162,9 +172,15 @@ export class LibraryVerdict extends LitElement {
 
   #missing() {
     const lines = missingByTrack(this.recording).filter(({ gap_ms }) => gap_ms > 0);
-    if (!lines.length || this.recording.live) return nothing;
+    const late = lateByTrack(this.recording);
+    if ((!lines.length && !late.length) || this.recording.live) return nothing;
+    const seconds = (/** @type {number} */ ms) => (ms / 1000).toFixed(1);
     return html`<ul class="missing-parts">
-      ${lines.map(({ track, gap_ms }) => html`<li>${t("{track}: {n} s missing", { track: trackLabel(track), n: (gap_ms / 1000).toFixed(1) })}</li>`)}
+      ${lines.map(({ track, gap_ms }) => html`<li>${t("{track}: {n} s missing", { track: trackLabel(track), n: seconds(gap_ms) })}</li>`)}
+      ${late.map(
+        ({ track, late_ms }) =>
+          html`<li>${t("{track}: {n} s lost on the network, delivered by the kiosk afterwards", { track: trackLabel(track), n: seconds(late_ms) })}</li>`,
+      )}
     </ul>`;
   }
 }

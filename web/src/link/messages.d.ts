@@ -1,5 +1,12 @@
 // Generated from link/protocol by `python -m link.protocol.generate`. Do not edit.
 
+/** A frame that was received in time: by which leg, its RTP timestamp there, and when it was captured. */
+export interface MediaMark {
+  leg: string;
+  stamp: number;
+  at_ms: number;
+}
+
 export type Language = "zh-CN" | "en";
 
 export type Face = "kiosk" | "page" | "console" | "guide";
@@ -238,6 +245,7 @@ export interface LegOffer {
   session: string;
   leg: string;
   sdp: string;
+  keeps?: boolean;
 }
 
 /** A trickled ICE candidate (RFC 8838); the empty string ends them. */
@@ -528,6 +536,25 @@ export interface LegLost {
   leg: string;
 }
 
+/** To the kiosk client: deliver what was captured of this track from ``start_ms`` to ``end_ms`` of the session. */
+export interface MediaWanted {
+  type: "media_wanted";
+  session: string;
+  wanted: string;
+  track: string;
+  start_ms: number;
+  end_ms: number;
+  after: MediaMark | null;
+  before: MediaMark | null;
+  follows: boolean;
+}
+
+/** To the kiosk client: nothing more of the session is wanted; what was kept is deleted. */
+export interface MediaComplete {
+  type: "media_complete";
+  session: string;
+}
+
 /** A sanitised piece of a batch, for the console (see ``cobrowse_piece``). */
 export interface CobrowseBatch {
   type: "cobrowse";
@@ -711,6 +738,8 @@ export type ServerMessage =
   | LegServers
   | LegAnswer
   | LegLost
+  | MediaWanted
+  | MediaComplete
   | CobrowseBatch
   | CobrowseStale
   | TakeSnapshot

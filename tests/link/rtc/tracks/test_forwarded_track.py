@@ -84,6 +84,21 @@ def test_headers_are_the_far_ends_own() -> None:
     assert b"".join(p.payload[parse_descriptor(p.payload).size :] for p in far.packets) == KEYFRAME
 
 
+def test_the_stamp_of_a_packet_is_that_with_which_it_leaves() -> None:
+    far, camera = FarEnd(), Camera(stamp=0xFFFFF000)
+    assert far.slot.stamp(5) is None
+    far.slot.attach(camera.flow, 0.0)
+    camera.push(DELTA, 2.4)
+    assert far.slot.stamp(5) is None, "nothing leaves before a keyframe"
+    for frame in (KEYFRAME, DELTA, DELTA):
+        camera.push(frame, 2.5)
+        newest = camera.flow.packet(camera.flow.highest)
+        assert newest is not None
+        assert far.slot.stamp(newest.timestamp) == far.packets[-1].timestamp
+    far.slot.detach()
+    assert far.slot.stamp(5) is None
+
+
 def test_without_abs_send_time_there_is_no_extension() -> None:
     far, voice = FarEnd("audio", rtx=False, extension=0), Camera(kind="audio")
     far.slot.attach(voice.flow, 0.0)

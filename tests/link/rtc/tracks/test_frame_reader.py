@@ -72,6 +72,41 @@ def test_begins_with_a_keyframe_and_asks_for_one() -> None:
     assert t.gaps == [], "what was never there is no gap"
 
 
+def test_a_reader_that_does_not_ask_begins_with_the_next_keyframe_that_comes() -> None:
+    t = Tapped()
+    t.tap.close()
+    t.keyframes = 0
+    reader = FrameReader(t.flow, t.frames.append, t.gaps.append, 10.0, 0.0, asks=False)
+    t.push(DELTA, 1000, 1.0)
+    for now in (1.1, 12.0):
+        t.flow.last_arrival = now
+        reader.tick(now)
+    assert (t.keyframes, t.frames) == (0, [])
+    t.push(KEYFRAME, 91_000, 2.0)
+    reader.flush()
+    assert [frame.data for frame in t.frames] == [KEYFRAME]
+
+
+def test_a_reader_can_have_its_turn_after_the_others() -> None:
+    t = Tapped("audio")
+    order: list[str] = []
+    t.tap.close()
+    readers = [
+        FrameReader(t.flow, lambda _: order.append("a"), lambda _: None, 0.0, 0.0),
+        FrameReader(t.flow, lambda _: order.append("b"), lambda _: None, 0.0, 0.0),
+    ]
+    t.push(b"\x78a", 960, 1.0)
+    readers[0].follow_others()
+    readers[0].flush()
+    readers[1].flush()
+    order.clear()
+    t.push(b"\x78b", 1920, 1.02)
+    assert order == ["b", "a"]
+    readers[0].close()
+    readers[0].follow_others()
+    assert t.flow.subscribers == (readers[1],)
+
+
 def test_joins_in_the_middle_of_a_frame() -> None:
     t = Tapped()
     for packet in t.packets(KEYFRAME, 0)[1:]:
