@@ -287,6 +287,7 @@ class _Told:
         self.lacking = set(map(str, self.bundle.get("missing") or ()))
         self.named: set[str] = set()
         self.spans: dict[str, list[tuple[int, int, str]]] = {}
+        self.awaited: dict[str, list[tuple[int, int]]] = {}
         self.sums: dict[str, list[int]] = {}
         self.statement: list[dict[str, Any]] | None = None
         self.kinds: set[str] = set()
@@ -305,6 +306,9 @@ class _Told:
                 self._segment(event)
             elif kind == "gap_declared":
                 self._gap(event)
+            elif kind == "media_awaited":
+                span = int(event["start_ms"]), int(event["end_ms"])
+                self.awaited.setdefault(str(event["track"]), []).append(span)
             elif kind == "document_stored":
                 self._document(event)
             elif kind == "recording_completed":
@@ -323,6 +327,9 @@ class _Told:
         self._head()
         if "closed" in self.kinds and "ended" in self.kinds and self.spans and self.statement is None:
             report.broken("journal", "the session is closed without a completeness statement")
+        if self.statement is None:  # what is awaited may still come; with a statement it has come, or is a gap
+            for track, holes in self.awaited.items():
+                self.spans[track] = _with_awaited(self.spans.get(track, []), holes)
         for track, pieces in self.spans.items():
             self._check_spans(track, sorted(pieces))
         if self.statement is not None:
@@ -559,6 +566,20 @@ def _sha256(path: Path) -> str:
             if not piece:
                 return digest.hexdigest()
             digest.update(piece)
+
+
+def _with_awaited(pieces: list[tuple[int, int, str]], holes: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """Add what is left of awaited spans to the pieces that account for the others."""
+    added = list(pieces)
+    for start, end in holes:
+        edge = start
+        for begun, ended, _ in sorted(piece for piece in pieces if start <= piece[0] < end):
+            if begun > edge:
+                added.append((edge, begun, "awaited"))
+            edge = max(edge, ended)
+        if edge < end:
+            added.append((edge, end, "awaited"))
+    return added
 
 
 def _files(folder: Path) -> Iterator[str]:

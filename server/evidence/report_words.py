@@ -59,7 +59,7 @@ REFUSED: Final[Mapping[str, Words]] = {
 """Of events that say yes or no: what is said where it is no."""
 SILENT: Final = frozenset(
     (
-        *("segment_sealed", "gap_declared", "track_started", "recording_completed"),
+        *("segment_sealed", "gap_declared", "media_awaited", "track_started", "recording_completed"),
         *("timer_fired", "leg_opened", "closed", "rating_skipped"),
     )
 )
