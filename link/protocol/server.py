@@ -22,6 +22,7 @@ from link.protocol.values import (
     Sdp,
     Service,
     Session,
+    TrackStatement,
     WaitingCall,
 )
 
@@ -133,6 +134,18 @@ class SessionUpdate(ServerBase, tag="session"):
     session: Session
 
 
+class RecordingStatement(ServerBase, tag="recording_statement"):
+    """How complete the recording of a call is: every two seconds, at once when something is missing, and at the end.
+
+    ``complete``: of no track is more missing than may be at a call's beginning. ``final``: everything is sealed.
+    """
+
+    session: Id
+    tracks: list[TrackStatement]
+    complete: bool
+    final: bool = False
+
+
 class SessionGone(ServerBase, tag="session_gone"):
     """This client has no session (any more): back to idle.
 
@@ -239,6 +252,7 @@ ServerMessage = (
     | Invitation
     | InvitationOver
     | SessionUpdate
+    | RecordingStatement
     | SessionGone
     | ChatMessage
     | LegServers

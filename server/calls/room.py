@@ -34,10 +34,12 @@ from link.tasks import cancel, spawn
 from server.bus import Bus, kiosk_topic, person_topic
 from server.calls.projection import project
 from server.calls.recorder_factory import RecorderFactory
+from server.calls.recording_monitor import RecordingMonitor
 from server.calls.session_clock import Clock
 from server.calls.session_cobrowse import Sanitise, SessionCobrowse
 from server.calls.session_media import NewLeg, SessionMedia
 from server.calls.session_recording import SessionRecording
+from server.calls.statement import final
 from server.journal import Journal
 from server.recording.recorder import Recorder
 from server.routing.dispatcher import Dispatcher
@@ -118,6 +120,7 @@ class Room:
         self._gate = MediaGate()
         self._media = SessionMedia(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
         self._recording = SessionRecording(self, parts.recordings, self._recorder_changed)
+        self._monitor = RecordingMonitor(self, self._recording, self._media.required, self._tell_staff)
         self._cobrowse = SessionCobrowse(
             session,
             parts.sanitise,
@@ -139,6 +142,7 @@ class Room:
 
     async def stop(self) -> None:
         """Stop without ending the session: another process, or this one later, takes it up from the journal."""
+        self._monitor.stop()
         await self._recording.stop()
         await self._flush()
         await cancel(self._task)
@@ -211,6 +215,8 @@ class Room:
         post(SessionUpdate(self.view(notes=notes)))
         for chat in self.state.chat:
             post(ChatMessage(self.session, chat))
+        if notes and self.state.summaries:
+            post(final(self.state))
 
     # The by-passes.
 
@@ -321,6 +327,7 @@ class Room:
             self._gate = gate
             self._media.obey(gate)
             self._recording.obey(gate)
+            self._monitor.obey(gate)
             self._cobrowse.obey(gate)
 
     def _recorder_changed(self, recorder: Recorder | None) -> None:
@@ -396,6 +403,7 @@ class Room:
         for timer in self._timers.values():
             timer.cancel()
         self._refuse_all(NotFound("the session is closed"))
+        self._monitor.stop()
         await self._media.stop()
         self._parts.on_retire(self.session)
 
@@ -436,6 +444,10 @@ class Room:
         for one in self._staff():
             if one.id in self._gate.viewers:
                 self._tell_person(one.person, message)
+
+    def _tell_staff(self, message: ServerMessage) -> None:
+        for one in self._staff():
+            self._tell_person(one.person, message)
 
     def _tell(self, participant: str, message: ServerMessage) -> None:
         if participant == self.state.customer:
@@ -519,8 +531,10 @@ class Room:
 
     def _start_recording(self, _command: c.StartRecording) -> None:
         self._recording.start()
+        self._monitor.start()
 
     def _finish_recording(self, _command: c.FinishRecording) -> None:
+        self._monitor.stop()
         self._recording.finish()
 
     def _tell_chat(self, command: c.TellChat) -> None:
@@ -535,6 +549,12 @@ class Room:
 
     def _push_view(self, _command: c.PushView) -> None:
         self._view_due = True
+
+    def _tell_statement(self, _command: c.TellStatement) -> None:
+        self._tell_staff(final(self.state))
+
+    def _raise_alarm(self, command: c.RaiseAlarm) -> None:
+        log.warning("alarm", session=self.session, what=command.what)
 
     def _end(self, _command: c.Retire) -> None:
         self._parts.dispatch.forget(self.session)
@@ -562,5 +582,7 @@ _RUN: Final[dict[type, _Run]] = {
     c.TellChat: Room._tell_chat,
     c.TakeSnapshot: Room._take_snapshot,
     c.PushView: Room._push_view,
+    c.TellStatement: Room._tell_statement,
+    c.RaiseAlarm: Room._raise_alarm,
     c.Retire: Room._end,
 }
