@@ -83,6 +83,14 @@ class FormStep(ClientBase, tag="form_step"):
     step: Code
 
 
+class SecretFocus(ClientBase, tag="secret_focus"):
+    """The customer is in a field for secrets, or has left it: nothing is recorded meanwhile. Reply: ``done``."""
+
+    faces = KIOSK_SIDE
+    session: Id
+    focused: bool
+
+
 class DocumentAnswer(ClientBase, tag="document_answer"):
     """The customer agrees that the document be taken, or does not, or takes an agreement back. Reply: ``done``."""
 
@@ -197,6 +205,18 @@ class Hold(ClientBase, tag="hold"):
     faces = CONSOLE_ONLY
     session: Id
     held: bool
+
+
+class RecordPause(ClientBase, tag="record_pause"):
+    """Record nothing, because something comes that no record may hold, or go on. Reply: ``done``.
+
+    Sound and picture go on. Said again while it is paused, it changes the reason.
+    """
+
+    faces = CONSOLE_ONLY
+    session: Id
+    paused: bool
+    reason: Code = "password"
 
 
 class HangUp(ClientBase, tag="hang_up"):
@@ -337,6 +357,7 @@ ClientMessage = (
     | CallEnd
     | Rate
     | FormStep
+    | SecretFocus
     | DocumentAnswer
     | DocumentFailed
     | AssistanceRequest
@@ -350,6 +371,7 @@ ClientMessage = (
     | Answer
     | Decline
     | Hold
+    | RecordPause
     | HangUp
     | Dispose
     | OutcomeChoose

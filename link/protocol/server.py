@@ -23,6 +23,7 @@ from link.protocol.values import (
     Sdp,
     Service,
     Session,
+    TrackStatement,
     WaitingCall,
 )
 
@@ -132,6 +133,18 @@ class SessionUpdate(ServerBase, tag="session"):
     """The session as it is now."""
 
     session: Session
+
+
+class RecordingStatement(ServerBase, tag="recording_statement"):
+    """How complete the recording of a call is: every two seconds, at once when something is missing, and at the end.
+
+    ``complete``: of no track is more missing than may be at a call's beginning. ``final``: everything is sealed.
+    """
+
+    session: Id
+    tracks: list[TrackStatement]
+    complete: bool
+    final: bool = False
 
 
 class SessionGone(ServerBase, tag="session_gone"):
@@ -264,6 +277,7 @@ ServerMessage = (
     | Invitation
     | InvitationOver
     | SessionUpdate
+    | RecordingStatement
     | SessionGone
     | ChatMessage
     | LegServers

@@ -177,6 +177,58 @@ class RecordedTrack(Value):
     kind: Code
 
 
+class WhenUnrecorded(StrEnum):
+    """What a call does while something that has to be recorded is not: goes on, waits in silence, or ends."""
+
+    WARN = "warn"
+    PAUSE = "pause"
+    END = "end"
+
+
+class StalledTrack(Value):
+    """A track that has to be recorded and is not, for two seconds or more. ``reason`` is that of the gap."""
+
+    name: Code
+    reason: Code
+
+
+class MissingPiece(Value):
+    """A span of a track that should be recorded and is not, in milliseconds from the session's start, and why."""
+
+    start_ms: Count
+    end_ms: Count
+    reason: Code
+
+
+class TrackStatement(Value):
+    """How complete a track is. Milliseconds: what should be recorded of it by now, and what is.
+
+    What nobody wanted recorded (hold, pauses, a tray that was closed) is not expected. ``missing`` are the newest
+    pieces, 20 at most; ``reason`` is why nothing of the track is recorded just now, and null while it is.
+    """
+
+    track: Code
+    kind: Code
+    expected_ms: Count
+    recorded_ms: Count
+    missing: list[MissingPiece] = []
+    reason: Code | None = None
+
+
+class SensitivePause(Value):
+    """Nothing is recorded on purpose, because something is said, shown or typed that no record may hold.
+
+    ``by`` is a participant; ``automatic``: the customer is in a field for secrets, and it ends when they leave it.
+    ``overdue``: it has lasted for so long that it may have been forgotten.
+    """
+
+    by: Code
+    reason: Code
+    automatic: bool = False
+    paused_s: Count = 0
+    overdue: bool = False
+
+
 class Network(Value):
     """The network between the server and one participant is not good.
 
@@ -213,6 +265,9 @@ class Session(Value):
 
     ``participants`` are those who take part or are asked to, the customer first; ``specialist`` is who leads the call.
 
+    ``stalled`` are the tracks that should be recorded just now and are not; with ``stopped`` nobody hears or sees
+    anybody until they are. ``pauses``: nothing is recorded on purpose, the call goes on.
+
     For the specialist of an ended call: ``closes_s`` seconds are left to say how it went, ``extensions`` more times
     that can begin anew, and ``chosen`` is the outcome that stands if it does not.
     """
@@ -239,6 +294,9 @@ class Session(Value):
     kiosk_connected: bool = True
     specialist_connected: bool = False
     recording: list[RecordedTrack] = []
+    stalled: list[StalledTrack] = []
+    stopped: bool = False
+    pauses: list[SensitivePause] = []
     network: list[Network] = []
     documents: list[Document] = []
     note: Note = ""

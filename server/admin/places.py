@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from link.protocol.values import WhenUnrecorded
 from server.admin.desk import AdminError, Administration, check_id, check_name
 from server.store.branches import Branch, ServiceRow
 from server.store.errors import Conflict
@@ -60,6 +61,17 @@ async def set_service(desk: Administration, service: str, *, active: bool) -> Se
         raise AdminError(f"there is no service {service}")
     await desk.store.services.set_active(service, active)
     await desk.audit.record(desk.actor, "service.offer" if active else "service.retire", f"service:{service}")
+    found = await desk.store.services.get(service)
+    assert found is not None
+    return found
+
+
+async def set_when_unrecorded(desk: Administration, service: str, policy: WhenUnrecorded) -> ServiceRow:
+    """What the service's next calls do while something of them is not recorded. Raises `AdminError`."""
+    if await desk.store.services.get(service) is None:
+        raise AdminError(f"there is no service {service}")
+    await desk.store.services.set_when_unrecorded(service, policy)
+    await desk.audit.record(desk.actor, "service.when_unrecorded", f"service:{service}", {"policy": str(policy)})
     found = await desk.store.services.get(service)
     assert found is not None
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from server.api.http.app_keys import READINESS
+from server.api.http.app_keys import READINESS, ROOMS
 from server.api.http.error_responses import RETRY_S
-from server.api.http.routes import Allow, Route
+from server.api.http.routes import PERSON, Allow, Route
 from server.calls.readiness import REASONS
+from server.calls.registry import ALARMS
 from server.identity import Role
 
 
@@ -25,8 +26,11 @@ async def ready(request: web.Request) -> web.StreamResponse:
 
 
 async def condition(request: web.Request) -> web.StreamResponse:
-    """The same for the page of a supervisor, which shows it."""
-    return web.json_response(_told(request), headers={hdrs.CACHE_CONTROL: "no-store"})
+    """The same for the page of a supervisor, with what is wrong with calls of their branches; the page shows it."""
+    told = _told(request)
+    alarms = request.app[ROOMS].alarms(request[PERSON].branches(Role.SUPERVISOR, Role.ADMINISTRATOR))
+    told["alarms"] = [{"code": code, "message": ALARMS[code]} for code in sorted(alarms)]
+    return web.json_response(told, headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
 def _told(request: web.Request) -> dict[str, object]:

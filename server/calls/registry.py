@@ -6,13 +6,13 @@ import asyncio
 import base64
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 import structlog
 
 from link.protocol.client import CallRequest
-from link.protocol.errors import NotFound, Unavailable, VisavisError, WrongState
+from link.protocol.errors import CannotRecord, NotFound, Unavailable, VisavisError, WrongState
 from link.protocol.values import Document, ParticipantRole, Session, SessionState
 from link.tasks import cancel, spawn
 from server.bus import Bus
@@ -29,7 +29,7 @@ from server.session import events as e
 from server.session import private
 from server.session.machine import Graces, Machine
 from server.session.participants import Membership
-from server.session.state import QUEUEING, State, view
+from server.session.state import QUEUEING, Recording, State, view
 from server.store import Store
 from server.store.kiosks import Kiosk
 from server.store.people import Person, Role
@@ -38,6 +38,10 @@ from server.store.sessions import SessionQuery
 log = structlog.get_logger()
 
 SEEDS = 200
+ALARMS = {
+    "stalled": "something of a call is not recorded just now",
+    "paused_long": "the recording of a call has been paused for long",
+}
 AFTERWARDS_MS = 60_000
 """A kiosk that comes back within a minute after its call is still shown it (for the rating); later it is idle."""
 
@@ -123,6 +127,13 @@ class Registry:
     def get(self, session: str) -> Room | None:
         """The room of a session that is not closed."""
         return self._rooms.get(session)
+
+    def alarms(self, branches: Container[str] | None) -> frozenset[str]:
+        """What is wrong with calls in these branches just now, or in any: the keys of `ALARMS`."""
+        states = [room.state for room in self._rooms.values()]
+        ours = [state for state in states if branches is None or (state.request and state.request.branch in branches)]
+        found = {"stalled": any(one.stalled for one in ours), "paused_long": any(one.pause_overdue for one in ours)}
+        return frozenset(code for code, is_so in found.items() if is_so)
 
     def of_kiosk(self, kiosk: str) -> Room | None:
         """The session that this kiosk is concerned with: the open one, or one that ended within the last minute."""
@@ -233,6 +244,7 @@ class Registry:
                     elderly=message.elderly,
                     step=message.step,
                     participant=f"{ParticipantRole.CUSTOMER}-1",
+                    when_unrecorded=service.when_unrecorded,
                 ),
                 e.ConsentGiven(consent.version, consent.language, self._notice.sha256(consent.language)),
             )
@@ -333,8 +345,17 @@ class Registry:
         room.post(make=gone)
 
     async def answer(self, person: Person, session: str) -> Room:
-        """Take the call that rings. Raises `NotFound` if it does not ring at this person."""
+        """Take the call that rings. Raises `NotFound` if it does not ring at this person.
+
+        Raises `CannotRecord` where it could not be recorded any more, and then the customer is told the same.
+        """
         room = self.specialists_room(person.id, session)
+        if room.state.recording is Recording.NONE:
+            try:
+                await self._condition.check_storage()
+            except CannotRecord:
+                room.post(e.Ended(e.SYSTEM, "recording_failed"))
+                raise
 
         def take(state: State) -> Iterable[e.Event]:
             if person.id not in (state.ringing, state.specialist):

@@ -36,10 +36,12 @@ from server.bus import Bus, kiosk_topic, person_topic
 from server.calls.late_media import Asked, LateMedia
 from server.calls.projection import project
 from server.calls.recorder_factory import RecorderFactory
+from server.calls.recording_monitor import RecordingMonitor
 from server.calls.session_clock import Clock
 from server.calls.session_cobrowse import Sanitise, SessionCobrowse
 from server.calls.session_media import NewLeg, SessionMedia
 from server.calls.session_recording import SessionRecording
+from server.calls.statement import final
 from server.journal import Journal
 from server.recording.recorder import Recorder
 from server.routing.dispatcher import Dispatcher
@@ -125,6 +127,7 @@ class Room:
         self._media = SessionMedia(session, parts.new_leg, self._on_leg, self._on_quality, clock.now_ms)
         self._late = LateMedia(session, self._tell_kiosk_of_late, self._late_may_come, within_s=parts.late_s)
         self._recording = SessionRecording(self, parts.recordings, self._recorder_changed, self._late)
+        self._monitor = RecordingMonitor(self, self._recording, self._media.required, self._tell_staff)
         self._cobrowse = SessionCobrowse(
             session,
             parts.sanitise,
@@ -146,6 +149,7 @@ class Room:
 
     async def stop(self) -> None:
         """Stop without ending the session: another process, or this one later, takes it up from the journal."""
+        self._monitor.stop()
         await self._recording.stop()
         await self._flush()
         await cancel(self._task)
@@ -218,6 +222,8 @@ class Room:
         post(SessionUpdate(self.view(notes=notes)))
         for chat in self.state.chat:
             post(ChatMessage(self.session, chat))
+        if notes and self.state.summaries:
+            post(final(self.state))
 
     # The by-passes.
 
@@ -340,6 +346,7 @@ class Room:
             self._gate = gate
             self._media.obey(gate)
             self._recording.obey(gate)
+            self._monitor.obey(gate)
             self._cobrowse.obey(gate)
 
     def _recorder_changed(self, recorder: Recorder | None) -> None:
@@ -415,6 +422,7 @@ class Room:
         for timer in self._timers.values():
             timer.cancel()
         self._refuse_all(NotFound("the session is closed"))
+        self._monitor.stop()
         await self._media.stop()
         self._parts.on_retire(self.session)
 
@@ -465,6 +473,10 @@ class Room:
         for one in self._staff():
             if one.id in self._gate.viewers:
                 self._tell_person(one.person, message)
+
+    def _tell_staff(self, message: ServerMessage) -> None:
+        for one in self._staff():
+            self._tell_person(one.person, message)
 
     def _tell(self, participant: str, message: ServerMessage) -> None:
         if participant == self.state.customer:
@@ -548,8 +560,10 @@ class Room:
 
     def _start_recording(self, _command: c.StartRecording) -> None:
         self._recording.start()
+        self._monitor.start()
 
     def _finish_recording(self, _command: c.FinishRecording) -> None:
+        self._monitor.stop()
         self._recording.finish()
 
     def _tell_chat(self, command: c.TellChat) -> None:
@@ -564,6 +578,12 @@ class Room:
 
     def _push_view(self, _command: c.PushView) -> None:
         self._view_due = True
+
+    def _tell_statement(self, _command: c.TellStatement) -> None:
+        self._tell_staff(final(self.state))
+
+    def _raise_alarm(self, command: c.RaiseAlarm) -> None:
+        log.warning("alarm", session=self.session, what=command.what)
 
     def _end(self, _command: c.Retire) -> None:
         self._parts.dispatch.forget(self.session)
@@ -591,5 +611,7 @@ _RUN: Final[dict[type, _Run]] = {
     c.TellChat: Room._tell_chat,
     c.TakeSnapshot: Room._take_snapshot,
     c.PushView: Room._push_view,
+    c.TellStatement: Room._tell_statement,
+    c.RaiseAlarm: Room._raise_alarm,
     c.Retire: Room._end,
 }

@@ -207,7 +207,7 @@ class SessionMedia:
         if gate.customer:
             # A kiosk keeps its tray closed by itself; one that is old, broken or hostile does not.
             self._conference.admit(gate.customer, AUXILIARY, on=gate.tray)
-        self._conference.forward(gate.recorded and self._recorder is not None)
+        self._conference.forward(gate.open and self._recorder is not None)
         self._settle()
 
     def record(self, recorder: Recorder | None) -> None:
@@ -216,7 +216,7 @@ class SessionMedia:
         Nothing flows before a gate says that it is recorded.
         """
         self._recorder = recorder
-        self._conference.forward(recorder is not None and self._gate.recorded)
+        self._conference.forward(recorder is not None and self._gate.open)
         self._writers.clear()
         self._stopped.clear()
         for seat in self._seats.values():
@@ -248,6 +248,22 @@ class SessionMedia:
         """Whether media of this participant arrives now."""
         seat = self._seats.get(participant)
         return seat is not None and seat.leg.state is LegState.CONNECTED
+
+    def required(self) -> dict[str, str]:
+        """The tracks of customer and lead that have to be recorded now, and why one rightly is not, or nothing.
+
+        `disconnected`: nothing is heard of whose it is, and another leg takes the place of this one.
+        """
+        tracks: dict[str, str] = {}
+        for who in (self._gate.customer, self._gate.lead):
+            seat = self._seats.get(who)
+            if who not in self._gate.seats or (seat is None and (who, MICROPHONE) not in self._writers):
+                continue  # has not come yet, or is gone: nobody waits for media
+            heard = seat is not None and seat.connected and seat.leg.state is LegState.CONNECTED
+            for name in EXPECTED.get(self._gate.seats[who].role, ()):
+                reason = self._gate.unrecorded(who, name)  # type: ignore[arg-type]
+                tracks[f"{who}.{name}"] = reason or ("" if heard else "disconnected")
+        return tracks
 
     async def stop(self) -> None:
         """Close everything. Idempotent."""

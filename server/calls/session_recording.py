@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -13,6 +13,7 @@ from link.tasks import cancel, spawn
 from server.calls.late_media import LateMedia
 from server.calls.recorder_factory import RecorderFactory
 from server.calls.session_clock import Clock
+from server.recording.account import TrackAccount
 from server.recording.recorder import Recorder
 from server.recording.segment import COBROWSE
 from server.session import events as e
@@ -60,25 +61,35 @@ class SessionRecording:
         self._late = late
         self._recordings = recordings
         self._on_recorder = on_recorder
-        self._held = ""
+        self._unrecorded = ""
         self._recorder: Recorder | None = None
         self._restarts = 0
         self._turn = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
 
+    @property
+    def accounts(self) -> Mapping[str, TrackAccount]:
+        """How much of each track is written; of none while no recorder runs."""
+        return self._recorder.accounts if self._recorder is not None else {}
+
+    @property
+    def unsealed_gaps(self) -> Sequence[e.GapDeclared]:
+        """What they count as missing and the journal does not have yet."""
+        return self._recorder.unsealed_gaps if self._recorder is not None else ()
+
     def obey(self, gate: MediaGate) -> None:
         """Record the shared screen, or say why not, as this gate has it; legs are their own tracks' business."""
-        if gate.held != self._held:
-            self._held = gate.held
-            self._hold_screen()
+        if gate.screen_unrecorded != self._unrecorded:
+            self._unrecorded = gate.screen_unrecorded
+            self._pause_screen()
 
-    def _hold_screen(self) -> None:
-        # The screen comes by the page's messages and not by a leg, but is held with the rest.
+    def _pause_screen(self) -> None:
+        # The screen comes by the page's messages and not by a leg, but is held and paused with the rest.
         if self._recorder is None:
             return
         track, now_ms = self._recorder.track(COBROWSE, COBROWSE), self._room.clock.now_ms()
-        if self._held:
-            track.pause(self._held, now_ms)
+        if self._unrecorded:
+            track.pause(self._unrecorded, now_ms)
         else:
             track.resume(now_ms)
 
@@ -155,8 +166,8 @@ class SessionRecording:
 
     def _listen(self, recorder: Recorder | None) -> None:
         self._recorder = recorder
-        if recorder is not None and self._held:
-            self._hold_screen()
+        if recorder is not None and self._unrecorded:
+            self._pause_screen()
         if self._late is not None:
             self._late.follow(recorder)
         self._on_recorder(recorder)

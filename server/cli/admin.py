@@ -13,6 +13,7 @@ from unicodedata import east_asian_width
 
 import msgspec
 
+from link.protocol.values import WhenUnrecorded
 from server import config as configuration
 from server.admin import AdminError, Administration, kiosks, open_desk, people, places
 from server.config import Config
@@ -90,6 +91,9 @@ def _services(noun: Any) -> None:
     async def offer(desk: Administration, options: argparse.Namespace) -> Row:
         return _service(await places.set_service(desk, options.service, active=True))
 
+    async def unrecorded(desk: Administration, options: argparse.Namespace) -> Row:
+        return _service(await places.set_when_unrecorded(desk, options.service, WhenUnrecorded(options.policy)))
+
     adding = _verb(noun, "add", "add a service", add, "service")
     _names(adding)
     adding.add_argument("--icon", default="headset", help="name of the icon on the kiosk (default: headset)")
@@ -98,6 +102,12 @@ def _services(noun: Any) -> None:
     _verb(noun, "list", "list the services", show)
     _verb(noun, "retire", "offer a service no more", retire, "service")
     _verb(noun, "offer", "offer a retired service again", offer, "service")
+    ruling = _verb(noun, "unrecorded", "what its calls do while something is not recorded", unrecorded, "service")
+    ruling.add_argument(
+        "policy",
+        choices=[str(policy) for policy in WhenUnrecorded],
+        help="warn: go on, both sides are told; pause: nobody hears or sees anybody until it is; end: the call ends",
+    )
 
 
 def _people(noun: Any) -> None:
@@ -218,6 +228,7 @@ def _service(service: ServiceRow) -> dict[str, object]:
         "skill": service.skill,
         "icon": service.icon,
         "offered": service.active,
+        "unrecorded": service.when_unrecorded,
     }
 
 

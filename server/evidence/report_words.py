@@ -31,6 +31,10 @@ MOMENTS: Final[Mapping[str, Words]] = {
     "leg_closed": ("音视频连接结束：{participant}（{reason}）", "Media connection ended: {participant} ({reason})"),
     "quality_changed": ("{participant}网络：{quality}", "Network of {participant}: {quality}"),
     "recording_started": ("开始录音录像", "Recording started"),
+    "recording_stalled": ("录制中断：{track}（{reason}）", "Not recorded any more: {track} ({reason})"),
+    "recording_resumed": ("录制中断结束：{track}", "The recording is not interrupted any more: {track}"),
+    "sensitive_paused": ("因敏感信息暂停录制", "Recording paused for something that no record may hold"),
+    "sensitive_resumed": ("继续录制", "Recording goes on"),
     "copy_incomplete": ("客户屏幕的副本有部分内容未显示", "The copy of the customer's screen leaves something out"),
     "participant_lost": ("连接中断：{participant}", "Connection lost: {participant}"),
     "participant_returned": ("连接恢复：{participant}", "Connection restored: {participant}"),
@@ -81,6 +85,7 @@ GAPS: Final[Mapping[str, Words]] = {
     "left": ("已离开通话", "Had left the call"),
     "muted": ("已关闭", "Switched off"),
     "tray_closed": ("拍摄台已关闭", "The document camera was closed"),
+    "sensitive": ("因敏感信息暂停录制", "Paused for something that no record may hold"),
 }
 ROLES: Final[Mapping[str, Words]] = {
     "customer": ("客户", "Customer"),

@@ -26,6 +26,7 @@ from link.tasks import cancel, spawn
 from server.blobs.blobs import Blobs
 from server.blobs.container import Broken
 from server.blobs.vault import SessionKey
+from server.recording.account import TrackAccount
 from server.recording.items import ClosedSegment, CutResult, Hole, Item, Line, WantKeyframe
 from server.recording.late import HoleFiller, OpenHole, Owed
 from server.recording.segment import COBROWSE, Complete, complete
@@ -111,6 +112,11 @@ class Recorder:
         to go on with what `recover` finds.
         `monotonic` is the clock, in seconds, that frames carry.
         """
+        self.accounts: Mapping[str, TrackAccount] = {}
+        """How much of each track is written; a new mapping after every write."""
+        self.unsealed_gaps: list[GapDeclared] = []
+        """What `accounts` count as missing and the journal does not have yet, in order."""
+        self._written: Mapping[str, TrackAccount] = {}
         self._log = log.bind(session=session)
         self._spool = spool
         self._blobs = blobs
@@ -320,7 +326,11 @@ class Recorder:
                     await self._stop.wait()
             batches = {name: writer.take() for name, writer in self._writers.items()}
             ending = self._stop.is_set()
-            for name, outcome in await self._worker.run(self._cut, batches, self._now_ms(), ending):
+            outcomes = await self._worker.run(self._cut, batches, self._now_ms(), ending)
+            # Both in one turn of the event loop: what an account counts as missing is among the gaps.
+            self.unsealed_gaps += [outcome for _, outcome in outcomes if isinstance(outcome, GapDeclared)]
+            self.accounts = self._written
+            for name, outcome in outcomes:
                 await self._handle(name, outcome)
             while not self._late_over.is_set() and (surplus := self._owed.surplus) is not None:
                 await self.give_up(surplus)
@@ -340,6 +350,8 @@ class Recorder:
             outcomes += [(name, outcome) for outcome in cutter.take(items, now_ms)]
             if ending:
                 outcomes += [(name, outcome) for outcome in cutter.finish(now_ms)]
+        accounts = {name: self._cutters[name].account(now_ms) for name in batches}
+        self._written = {name: account for name, account in accounts.items() if account is not None}
         return outcomes
 
     async def _handle(self, name: str, outcome: CutResult) -> None:
@@ -408,6 +420,8 @@ class Recorder:
             events.append(_sealed(outcome, done))
         if not await self._journal(events):
             return
+        journaled = {id(outcome) for outcome in outcomes}
+        self.unsealed_gaps = [gap for gap in self.unsealed_gaps if id(gap) not in journaled]
         for closed in damaged:
             self._damaged.setdefault(closed.name.track, []).append(closed)
         if in_spool:

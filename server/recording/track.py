@@ -16,6 +16,7 @@ from link.protocol.values import MediaMark
 from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.container import ContainerWriter
 from server.blobs.vault import SessionKey
+from server.recording.account import TrackAccount
 from server.recording.items import (
     ClosedSegment,
     CutResult,
@@ -218,6 +219,18 @@ class Cutter:
         self._flush()
         out, self._out = self._out, []
         return out
+
+    def account(self, now_ms: int) -> TrackAccount | None:
+        """How much of the track is on the disk after the last `take`; None while nothing of it is expected."""
+        state = self.state
+        if state is None:
+            return None
+        reason = self._reason or ("no_media" if not state.started else "")
+        # A page on which nothing happens is recorded as it is.
+        quiet = self.kind == COBROWSE and state.started and not (reason or self._paused or self._needs_keyframe)
+        until_ms = max(state.edge_ms, now_ms) if quiet else state.edge_ms
+        recorded_ms = state.recorded_ms + max(0, until_ms - self._from_ms - self._lost_ms)
+        return TrackAccount(self.kind, state.first_ms, until_ms, recorded_ms, state.gap_ms + self._lost_ms, reason)
 
     def _overdue_ms(self, opened: _OpenSegment, state: TrackState) -> int:
         """When a segment is closed that nothing follows; one whose picture stands lasts for as long as that does."""

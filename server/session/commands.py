@@ -152,6 +152,18 @@ class PushView:
 
 
 @dataclass(frozen=True, slots=True)
+class TellStatement:
+    """The recording is complete: tell who led the call how complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlarm:
+    """Let who looks after the server know what is wrong with this call."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retire:
     """The session is closed: the room ends."""
 
@@ -177,5 +189,7 @@ Command = (
     | TellChat
     | TakeSnapshot
     | PushView
+    | TellStatement
+    | RaiseAlarm
     | Retire
 )

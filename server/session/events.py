@@ -47,6 +47,7 @@ class SessionRequested(EventBase, frozen=True):
     elderly: bool = False
     step: str = "start"
     participant: str = KIOSK
+    when_unrecorded: str = "warn"
 
 
 class ConsentGiven(EventBase, frozen=True):
@@ -247,6 +248,26 @@ class CopyIncomplete(EventBase, frozen=True):
     left_out: dict[str, int]
 
 
+class RecordingStalled(EventBase, frozen=True):
+    """Nothing of a track that has to be recorded is written since `since_ms`; both sides are told.
+
+    `reason` is that of the gap it will be. `policy` is what the service says of it: `warn`, `pause` (nothing is
+    forwarded until all is recorded again) or `end`.
+    """
+
+    track: str
+    reason: str
+    since_ms: int
+    policy: str = "warn"
+
+
+class RecordingResumed(EventBase, frozen=True):
+    """The track is written again; or, with `excuse`, it is rightly not recorded any more: `hold`, `disconnected` ..."""
+
+    track: str
+    excuse: str = ""
+
+
 class RecordingCompleted(EventBase, frozen=True):
     """Everything is sealed; the completeness statement of each track."""
 
@@ -276,6 +297,24 @@ class Unheld(EventBase, frozen=True):
     """The specialist resumed the call."""
 
     by: str = ""
+
+
+class SensitivePaused(EventBase, frozen=True):
+    """Nothing is recorded from now on (`sensitive`), because of something that no record may hold; the call goes on.
+
+    `reason` is `password`, `card`, `document` or `other`. `by` is the lead; or, `automatic`, the customer, who is in a
+    field for secrets.
+    """
+
+    by: str
+    reason: str
+    automatic: bool = False
+
+
+class SensitiveResumed(EventBase, frozen=True):
+    """This participant's pause is over."""
+
+    by: str
 
 
 class ChatSent(EventBase, frozen=True):
@@ -436,11 +475,15 @@ Event = (
     | GapDeclared
     | MediaAwaited
     | CopyIncomplete
+    | RecordingStalled
+    | RecordingResumed
     | RecordingCompleted
     | ParticipantLost
     | ParticipantReturned
     | Held
     | Unheld
+    | SensitivePaused
+    | SensitiveResumed
     | ChatSent
     | NoteSaved
     | StepChanged

@@ -15,3 +15,4 @@ class Graces:
     close: float = 600.0
     after_cut: float = 8.0  # for one whose browser ended without a goodbye
     extensions: int = 6
+    sensitive: float = 300.0  # a pause of the recording that lasts longer may have been forgotten

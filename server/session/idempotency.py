@@ -19,6 +19,10 @@ def redundant(state: State, event: e.Event) -> bool:
             return state.phase is SessionState.HELD
         case e.Unheld():
             return state.phase is SessionState.ACTIVE
+        case e.SensitivePaused(by=by, reason=reason):
+            return by in state.pauses and state.pauses[by].reason == reason
+        case e.SensitiveResumed(by=by):
+            return by not in state.pauses
         case e.ChatSent(id=chat, sender=sender):
             return any(line.id == chat and line.sender == sender for line in state.chat)
         case e.DocumentStored(document=document, sha256=sha256):
@@ -46,6 +50,10 @@ def _sets_what_is_set(state: State, event: e.Event) -> bool:
         case e.QualityChanged(participant=participant, quality=quality, reason=reason):
             bad = next((n for n in state.network if n.participant == participant), None)
             return (bad.quality, bad.reason) == (quality, reason) if bad else quality == "good"
+        case e.RecordingStalled(track=track, reason=reason):
+            return state.stalled.get(track) == reason
+        case e.RecordingResumed(track=track):
+            return track not in state.stalled
         case e.CopyIncomplete(left_out=left_out):
             # Twice as much is journaled again; after a restart only the journal knows the last count.
             known_most = state.left_out

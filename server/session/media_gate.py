@@ -1,7 +1,13 @@
 """Which media may flow between the participants of a session just now, and which of it is recorded. Pure.
 
 Media, co-browsing and the recorder obey one gate, which follows from the session's state and from whether a recorder
-is there. Nothing flows that is not recorded: without a recorder the gate is shut.
+is there. Nothing flows that is not recorded: without a recorder the gate is shut. Where a service wants it so, nothing
+flows either while something that has to be recorded is not; the recorder goes on trying, for that is how it ends.
+
+One exception is declared here: while somebody pauses the recording for what no record may hold (`sensitive`), sound and
+pictures go on and are not recorded. A customer who says a password to the wrong person, or to nobody, is helped by no
+silence; that it is nowhere afterwards is the point. Both sides are told all the while, and the gap is in the record.
+The customer's page is not passed on while the customer types a secret: stars that come one by one would tell of it.
 """
 
 from __future__ import annotations
@@ -42,15 +48,18 @@ class MediaGate:
     """One answer for everybody: what may flow now, and is it recorded?
 
     `seats` are those who take part, the highest rank first. `held` is why customer, customer's screen and whoever is
-    heard by nobody are not recorded (`hold`), and empty while they are. `tray`: the document camera passes. `screen`:
-    the customer's page passes, to `viewers`.
+    heard by nobody are not recorded (`hold`), and empty while they are. `stopped`: nothing flows, and all is recorded
+    that comes. `sensitive`: nothing at all is recorded, and flows as it did. `tray`: the document camera passes.
+    `screen`: the customer's page passes, to `viewers`.
     """
 
     recorded: bool = False
+    stopped: bool = False
     customer: str = ""
     lead: str = ""
     seats: dict[str, Seat] = field(default_factory=dict)
     held: str = ""
+    sensitive: str = ""
     tray: bool = False
     screen: bool = False
     viewers: tuple[str, ...] = ()
@@ -65,23 +74,32 @@ class MediaGate:
             seats[state.customer] = Seat(ParticipantRole.CUSTOMER, ParticipantMode.HOLD)
         if not talking:
             seats = {name: Seat(seat.role, ParticipantMode.HOLD) for name, seat in seats.items()}
-        screen = recorded and state.phase is SessionState.ACTIVE
-        watching = tuple(name for name in seats if may(state, name, Right.WATCH_SCREEN)) if talking else ()
+        typing = any(pause.automatic for pause in state.pauses.values())
+        screen = recorded and state.phase is SessionState.ACTIVE and not typing
+        shown = talking and not state.stopped
+        watching = tuple(name for name in seats if may(state, name, Right.WATCH_SCREEN)) if shown else ()
         return cls(
             recorded=recorded,
+            stopped=state.stopped,
             customer=state.customer,
             lead=state.lead or "",
             seats=seats,
             held="hold" if state.phase is SessionState.HELD else "",
+            sensitive="sensitive" if state.pauses else "",
             tray=state.tray_seen,
             screen=screen,
             viewers=watching,
         )
 
+    @property
+    def open(self) -> bool:
+        """Whether anything flows at all."""
+        return self.recorded and not self.stopped
+
     def may_flow(self, participant: str, medium: Medium, to: str) -> bool:
         """Whether this medium of one participant may reach another now."""
         source, sink = self.seats.get(participant), self.seats.get(to)
-        if not self.recorded or source is None or sink is None or participant == to:
+        if not self.open or source is None or sink is None or participant == to:
             return False
         if sink.mode is ParticipantMode.HOLD or medium not in sink.receives:
             return False
@@ -105,8 +123,13 @@ class MediaGate:
         if participant == self.customer and medium == "auxiliary" and not self.tray:
             return "tray_closed"
         if participant in self.seats:
-            return ""
+            return self.sensitive
         return "left" if self.seats else "disconnected"
+
+    @property
+    def screen_unrecorded(self) -> str:
+        """Why nothing is recorded of the customer's page though it may come; empty if what comes is recorded."""
+        return self.held or self.sensitive
 
 
 def _received(state: State, participant: str) -> frozenset[Medium]:

@@ -17,12 +17,16 @@ from link.protocol.values import (
     Network,
     ParticipantRole,
     RecordedTrack,
+    SensitivePause,
     Service,
     Session,
     SessionState,
+    StalledTrack,
+    WhenUnrecorded,
 )
-from server.session.events import ConsentGiven, DocumentStored, SessionRequested
+from server.session.events import ConsentGiven, DocumentStored, SessionRequested, TrackSummary
 from server.session.graces import Graces
+from server.session.missing import MissingParts
 from server.session.participants import LegOf, Membership, Participant
 
 _PEOPLE = frozenset(ParticipantRole) - {ParticipantRole.CUSTOMER}
@@ -37,12 +41,25 @@ class Recording(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingPause:
+    """Nothing is recorded since then, because of something that no record may hold."""
+
+    reason: str
+    since_ms: int
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that follows from a session's events. Times are milliseconds on its timeline.
 
     `phase` is None before `SessionRequested`. `waited_ms` and `talked_ms` are what earlier periods sum up to;
     `since_ms` is when the current phase of waiting or talking began. `participants` holds, by their ids, also those who
     left; `lead` is the specialist who answered and disposes of the call, `offered` who would be it while it rings.
+
+    `stalled` are the tracks that should be recorded now and are not, and why; `pauses` those of the recording, by who
+    wants them. `missing` is what the recorder has declared missing of each track, and `summaries` its statement at the
+    end.
     """
 
     phase: SessionState | None = None
@@ -59,6 +76,11 @@ class State:
     recording: Recording = Recording.NONE
     tracks: tuple[RecordedTrack, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
+    stalled: dict[str, str] = field(default_factory=dict)
+    pauses: dict[str, RecordingPause] = field(default_factory=dict)
+    pause_overdue: bool = False
+    missing: dict[str, MissingParts] = field(default_factory=dict)
+    summaries: tuple[TrackSummary, ...] = ()
     documents: tuple[Document, ...] = ()
     stored: dict[str, DocumentStored] = field(default_factory=dict)
     chat: tuple[Chat, ...] = ()
@@ -134,10 +156,20 @@ class State:
 
     @property
     def recorded_now(self) -> tuple[RecordedTrack, ...]:
-        """The tracks being written just now: none while held and none after the end."""
-        if self.recording is not Recording.ON or not self.open or self.phase is SessionState.HELD:
+        """The tracks being written just now: none while held or paused, and none after the end."""
+        if self.recording is not Recording.ON or not self.open or self.phase is SessionState.HELD or self.pauses:
             return ()
         return self.tracks
+
+    @property
+    def when_unrecorded(self) -> WhenUnrecorded:
+        """What the call does while something that has to be recorded is not."""
+        return WhenUnrecorded(self.request.when_unrecorded) if self.request is not None else WhenUnrecorded.WARN
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody hears or sees anybody until all is recorded again."""
+        return bool(self.stalled) and self.when_unrecorded is WhenUnrecorded.PAUSE
 
     @property
     def tray_seen(self) -> bool:
@@ -181,6 +213,9 @@ def visible(state: State) -> tuple[object, ...]:
         state.phase,
         tuple((one.id, one.person, one.membership, one.mode, one.to) for one in state.participants.values()),
         state.recorded_now,
+        state.stalled,
+        state.pauses,
+        state.pause_overdue,
         state.network,
         state.documents,
         state.note,
@@ -242,6 +277,9 @@ def view(
         kiosk_connected=state.customer not in state.lost,
         specialist_connected=state.lead is not None and state.lead not in state.lost,
         recording=list(state.recorded_now),
+        stalled=[StalledTrack(track, reason) for track, reason in state.stalled.items()],
+        stopped=state.stopped,
+        pauses=[_paused(state, who, pause, at_ms) for who, pause in state.pauses.items()],
         network=list(state.network),
         documents=list(state.documents),
         note=state.note if notes else "",
@@ -273,6 +311,11 @@ def _drawn(one: Participant) -> values.Participant:
         mode=one.mode,
         to=one.to or None,
     )
+
+
+def _paused(state: State, who: str, pause: RecordingPause, at_ms: int) -> SensitivePause:
+    seconds = max(0, at_ms - pause.since_ms) // 1000
+    return SensitivePause(who, pause.reason, pause.automatic, seconds, state.pause_overdue)
 
 
 def _closes_s(state: State, at_ms: int, close_s: float) -> int:

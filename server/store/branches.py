@@ -25,7 +25,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """A service: its names, its icon, and the skill a specialist needs for it. `position` orders the kiosk's page."""
+    """A service: its names, its icon, and the skill a specialist needs for it. `position` orders the kiosk's page.
+
+    `when_unrecorded` is what its calls do while something that has to be recorded is not: `warn`, `pause` or `end`.
+    """
 
     id: str
     name_zh: str
@@ -34,6 +37,7 @@ class ServiceRow:
     skill: str
     position: int
     active: bool = True
+    when_unrecorded: str = "warn"
 
 
 class Branches:
@@ -103,6 +107,12 @@ class Services:
         """Offer the service again, or stop offering it."""
         async with self._database.write() as connection:
             await connection.execute(update(tables.service).where(tables.service.c.id == service).values(active=active))
+
+    async def set_when_unrecorded(self, service: str, policy: str) -> None:
+        """Let its next calls do this while something is not recorded."""
+        rule = update(tables.service).where(tables.service.c.id == service).values(when_unrecorded=policy)
+        async with self._database.write() as connection:
+            await connection.execute(rule)
 
     async def _find(self, *where: Any) -> list[ServiceRow]:
         query = select(tables.service).where(*where).order_by(tables.service.c.position, tables.service.c.id)

@@ -48,6 +48,7 @@ service = Table(
     Column("skill", String(48), nullable=False),
     Column("position", Integer, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("when_unrecorded", String(8), nullable=False, server_default="warn"),
 )
 
 person = Table(

@@ -1,6 +1,7 @@
 """`./dev bench [parts]`: what the parts of a call cost. `./dev bench relay`: whole calls, against other servers.
 
 `./dev bench kiosks`: how soon all kiosks are back after the server was killed.
+`./dev bench kills`: what a server loses that is killed in the middle of calls, and whether anything breaks.
 `./dev bench cobrowse`: how soon a change of the customer's page shows in the console.
 """
 
@@ -8,9 +9,15 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import cobrowse, kiosks, parts, relay
+from tests.bench import cobrowse, kills, kiosks, parts, relay
 
-COMMANDS = {"cobrowse": cobrowse.main, "kiosks": kiosks.main, "parts": parts.main, "relay": relay.main}
+COMMANDS = {
+    "cobrowse": cobrowse.main,
+    "kills": kills.main,
+    "kiosks": kiosks.main,
+    "parts": parts.main,
+    "relay": relay.main,
+}
 
 
 def main() -> int:

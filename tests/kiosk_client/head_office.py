@@ -295,6 +295,8 @@ class HeadOffice:
                 channel.reply(incoming, s.Done())
                 if body.stars is not None:
                     self.update(rated=body.stars)
+            case c.SecretFocus():
+                channel.reply(incoming, s.Done())
             case c.FormStep() | c.CobrowsePiece():
                 pass
             case _:

@@ -30,6 +30,7 @@ from link.protocol.values import (
     Language,
     Presence,
     RecordedTrack,
+    SensitivePause,
     Service,
     Session,
     SessionState,
@@ -270,6 +271,8 @@ class Desk:
         match message:
             case c.Hold(held=held):
                 self.update(state=SessionState.HELD if held else SessionState.ACTIVE)
+            case c.RecordPause(paused=paused, reason=reason):
+                self.update(pauses=[SensitivePause("specialist-1", reason)] if paused else [])
             case c.HangUp():
                 self.end("specialist")
             case c.Dispose(outcome=outcome, note=note):

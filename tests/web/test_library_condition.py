@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 
 from link.protocol.errors import Unavailable
 from server.api.http.app_keys import CONFIG
+from server.calls.registry import Registry
 from server.recording.space import DiskFloor
 from server.store.database import sqlite_file
 from tests.machine import allow
@@ -48,6 +49,12 @@ async def test_a_full_disk_and_a_locked_database_are_shown(tmp_path: Path, monke
             assert await faults(shown) == []
             if folder := os.environ.get("VISAVIS_SCREENSHOTS"):
                 await shown.screenshot(path=Path(folder) / "condition-disk.png")
+        await expect(notice).to_have_count(0, timeout=40_000)
+        with monkeypatch.context() as alarmed:
+            alarmed.setattr(Registry, "alarms", lambda _self, _branches: frozenset({"stalled", "paused_long"}))
+            await expect(notice).to_contain_text("A call is not recorded completely", timeout=40_000)
+            await expect(notice).to_contain_text("paused for over five minutes")
+            assert await shown.evaluate("fetch('/ready').then((got) => got.status)") == 200, "new calls can be taken"
         await expect(notice).to_have_count(0, timeout=40_000)
         file = sqlite_file(made.server.app[CONFIG].database_url)
         assert file is not None

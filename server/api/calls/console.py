@@ -23,6 +23,8 @@ from server.session.participants import Membership
 from server.store.stamps import new_id
 
 OUTCOMES: Final = ["resolved", "follow_up", "appointment", "referred", "declined", "unresolved", "technical", "other"]
+PAUSES: Final = frozenset({"password", "card", "document", "other"})
+"""Why a specialist pauses the recording."""
 INVITES_PER_S, INVITES_BURST = 0.5, 10.0
 DOCUMENT_LABELS: Final = ["identity_card", "bank_card", "income_proof", "contract", "other"]
 
@@ -120,6 +122,14 @@ class ConsoleSession(Party):
         await self.do(message.session, lambda me: e.Held(me) if message.held else e.Unheld(me))
         return None
 
+    async def record_pause(self, message: m.RecordPause) -> Reply:
+        reason = message.reason if message.reason in PAUSES else "other"
+        await self.do(
+            message.session,
+            lambda me: e.SensitivePaused(me, reason) if message.paused else e.SensitiveResumed(me),
+        )
+        return None
+
     async def hang_up(self, message: m.HangUp) -> Reply:
         await self.do(message.session, lambda me: e.Ended(me, "hang_up"))
         return None
@@ -208,6 +218,7 @@ class ConsoleSession(Party):
         m.Answer: answer,
         m.Decline: decline,
         m.Hold: hold,
+        m.RecordPause: record_pause,
         m.HangUp: hang_up,
         m.Dispose: dispose,
         m.OutcomeChoose: outcome_choose,

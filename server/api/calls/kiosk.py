@@ -20,6 +20,7 @@ from server.identity import Kiosk
 from server.session import events as e
 
 CALLS_PER_S, CALLS_BURST = 1.0, 30.0  # a customer who taps, and a client that asks again after a loss
+SECRETS_PER_S, SECRETS_BURST = 2.0, 30.0  # each is journaled, and a gap of every track
 HELP_PER_S, HELP_BURST = 0.5, 12.0
 
 
@@ -98,6 +99,15 @@ class KioskSession(Party):
         await self.do(message.session, lambda _: e.StepChanged(message.step))
         return None
 
+    async def secret_focus(self, message: m.SecretFocus) -> Reply:
+        self.count("changes of a secret field", SECRETS_PER_S, SECRETS_BURST)
+
+        def change(me: str) -> e.Event:
+            return e.SensitivePaused(me, "secret_field", automatic=True) if message.focused else e.SensitiveResumed(me)
+
+        await self.do(message.session, change)
+        return None
+
     async def document_answer(self, message: m.DocumentAnswer) -> Reply:
         await self.do(message.session, lambda _: e.DocumentAnswered(message.document, message.agreed))
         return None
@@ -125,6 +135,7 @@ class KioskSession(Party):
         m.CallEnd: call_end,
         m.Rate: rate,
         m.FormStep: form_step,
+        m.SecretFocus: secret_focus,
         m.DocumentAnswer: document_answer,
         m.DocumentFailed: document_failed,
         m.AssistanceRequest: assistance_request,

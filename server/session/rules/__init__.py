@@ -4,6 +4,6 @@ A rule is called with the machine and its event. It checks what its phase does n
 machine, and yields commands. What it raises undoes all of it.
 """
 
-from server.session.rules import documents, ending, legs, participants, presence, queue, recording, talk
+from server.session.rules import documents, ending, legs, participants, presence, queue, recording, sensitive, talk
 
-__all__ = ["documents", "ending", "legs", "participants", "presence", "queue", "recording", "talk"]
+__all__ = ["documents", "ending", "legs", "participants", "presence", "queue", "recording", "sensitive", "talk"]

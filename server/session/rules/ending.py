@@ -10,7 +10,7 @@ from server.session import events as e
 from server.session.errors import IllegalEvent
 from server.session.participants import Membership
 from server.session.rules import timers
-from server.session.rules.timers import CLOSE, KIOSK_LOST, RING, SPECIALIST_LOST
+from server.session.rules.timers import CLOSE, KIOSK_LOST, RING, SENSITIVE, SPECIALIST_LOST
 from server.session.state import OPEN, TALKING, Recording
 from server.session.table import Step, on
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @on(e.Ended, OPEN)
 def ended(m: Machine, event: e.Ended) -> Step:
     before = m.state
-    m.set(phase=SessionState.ENDED, ringing=None, offered="", ended_by=event.by, end_reason=event.reason, network=())
-    yield from m.cancel(RING, SPECIALIST_LOST, KIOSK_LOST)
+    m.set(phase=SessionState.ENDED, ringing=None, offered="", ended_by=event.by, end_reason=event.reason)
+    m.set(network=(), stalled={}, pauses={}, pause_overdue=False)
+    yield from m.cancel(RING, SPECIALIST_LOST, KIOSK_LOST, SENSITIVE)
     if before.phase is SessionState.WAITING:
         yield c.Dequeue()
     if before.ringing is not None:

@@ -11,7 +11,7 @@ from server.session.errors import IllegalEvent, StaleTimer
 from server.session.participants import Membership
 from server.session.rules import timers
 from server.session.rules.ending import start_closing
-from server.session.rules.timers import KIOSK_LOST, SPECIALIST_LOST
+from server.session.rules.timers import KIOSK_LOST, SENSITIVE, SPECIALIST_LOST
 from server.session.state import OPEN, TALKING, Recording
 from server.session.table import Step, on
 
@@ -81,6 +81,9 @@ def _ran_out(m: Machine, timer: str) -> Step:
             yield c.Follow(e.OfferEnded(m.state.ringing, "timeout"))
         case "specialist_lost":
             yield c.Follow(e.Requeued("specialist_lost"))
+        case "sensitive":
+            m.set(pause_overdue=True)
+            yield c.RaiseAlarm("recording paused for long")
         case "kiosk_lost":
             yield c.Follow(e.Ended(e.SYSTEM, "interrupted"))
         case _:
@@ -94,7 +97,7 @@ def _ran_out(m: Machine, timer: str) -> Step:
 @on(e.NodeRestarted, OPEN, SessionState.ENDED)
 def node_restarted(m: Machine, _event: e.NodeRestarted) -> Step:
     """Everybody is lost until seen again: the same graces run from now."""
-    m.set(timers=frozenset())
+    m.set(timers=frozenset(), stalled={})
     if m.state.phase is SessionState.ENDED:
         yield from start_closing(m)
         if m.state.recording is Recording.ON:
@@ -106,6 +109,8 @@ def node_restarted(m: Machine, _event: e.NodeRestarted) -> Step:
     for one in m.state.joined:
         m.amend(one.id, membership=Membership.LOST, leg=None)
     yield from m.start(KIOSK_LOST, m.graces.kiosk_lost)
+    if m.state.pauses and not m.state.pause_overdue:
+        yield from m.start(SENSITIVE, m.graces.sensitive)
     if m.state.phase is SessionState.RINGING:
         assert m.state.ringing is not None
         yield c.Follow(e.OfferEnded(m.state.ringing, "restart"))

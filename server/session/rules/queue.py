@@ -9,6 +9,7 @@ from server.session import commands as c
 from server.session import events as e
 from server.session.errors import IllegalEvent, NoConsent
 from server.session.participants import Membership, Participant
+from server.session.rules import sensitive
 from server.session.rules.timers import RING, SPECIALIST_LOST
 from server.session.state import TALKING, Recording
 from server.session.table import Step, on
@@ -76,8 +77,9 @@ def requeued(m: Machine, event: e.Requeued) -> Step:
     lead = m.state.lead
     assert lead is not None
     specialist = m.state.participants[lead].person
-    m.set(phase=SessionState.WAITING, lead=None, requeued=True)
+    m.set(phase=SessionState.WAITING, lead=None, requeued=True, stalled={})
     yield from m.cancel(SPECIALIST_LOST)
+    yield from sensitive.end(m, lead)
     yield c.InterruptCobrowse("disconnected")
     yield from m.drop_leg(lead)
     m.amend(lead, membership=Membership.LEFT, left_ms=m.at_ms)

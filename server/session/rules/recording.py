@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from link.protocol.values import RecordedTrack, SessionState
+from link.protocol.values import RecordedTrack, SessionState, WhenUnrecorded
 from server.session import commands as c
 from server.session import events as e
 from server.session.errors import IllegalEvent
-from server.session.state import OPEN, Recording
+from server.session.missing import MissingParts
+from server.session.state import OPEN, TALKING, Recording
 from server.session.table import Step, on
 
 if TYPE_CHECKING:
@@ -33,10 +34,17 @@ def track_started(m: Machine, event: e.TrackStarted) -> Step:
 
 
 @on(e.SegmentSealed, OPEN, SessionState.ENDED)
-@on(e.GapDeclared, OPEN, SessionState.ENDED)
 @on(e.MediaAwaited, OPEN, SessionState.ENDED)
-def accounted_for(m: Machine, _event: e.SegmentSealed | e.GapDeclared | e.MediaAwaited) -> Step:
+def sealed(m: Machine, _event: e.SegmentSealed | e.MediaAwaited) -> Step:
     _on(m)
+    yield from ()
+
+
+@on(e.GapDeclared, OPEN, SessionState.ENDED)
+def gap_declared(m: Machine, event: e.GapDeclared) -> Step:
+    _on(m)
+    known = m.state.missing.get(event.track, MissingParts())
+    m.set(missing=m.state.missing | {event.track: known.more(event)})
     yield from ()
 
 
@@ -46,10 +54,26 @@ def copy_incomplete(m: Machine, event: e.CopyIncomplete) -> Step:
     yield from ()
 
 
-@on(e.RecordingCompleted, SessionState.ENDED)
-def completed(m: Machine, _event: e.RecordingCompleted) -> Step:
+@on(e.RecordingStalled, TALKING)
+def stalled(m: Machine, event: e.RecordingStalled) -> Step:
     _on(m)
-    m.set(recording=Recording.COMPLETE)
+    m.set(stalled=m.state.stalled | {event.track: event.reason})
+    yield c.RaiseAlarm("not recorded")
+    if event.policy == WhenUnrecorded.END:
+        yield c.Follow(e.Ended(e.SYSTEM, "recording_failed"))
+
+
+@on(e.RecordingResumed, OPEN)
+def resumed(m: Machine, event: e.RecordingResumed) -> Step:
+    m.set(stalled={track: reason for track, reason in m.state.stalled.items() if track != event.track})
+    yield from ()
+
+
+@on(e.RecordingCompleted, SessionState.ENDED)
+def completed(m: Machine, event: e.RecordingCompleted) -> Step:
+    _on(m)
+    m.set(recording=Recording.COMPLETE, summaries=tuple(event.tracks))
+    yield c.TellStatement()
     yield from m.close_if_finished()
 
 

@@ -25,6 +25,7 @@ class Right(StrEnum):
     INVITE = "invite"
     SET_MODES = "set_modes"
     HOLD = "hold"
+    PAUSE_RECORDING = "pause_recording"
     END = "end"
 
 
@@ -64,6 +65,10 @@ def ask(state: State, event: e.Event) -> None:
     match event:
         case e.Held(by=by) | e.Unheld(by=by) if by:
             require(state, by, Right.HOLD)
+        case e.SensitivePaused(by=by, automatic=automatic) if automatic != (by == state.customer):
+            raise NotAllowed("the customer's is automatic, and nobody else's")
+        case e.SensitivePaused(by=by) | e.SensitiveResumed(by=by) if by != state.customer:
+            require(state, by, Right.PAUSE_RECORDING)
         case e.Ended(by=by) if by in state.participants and state.open:
             require(state, by, Right.END)
         case e.ChatSent(sender=by):

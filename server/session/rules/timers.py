@@ -8,6 +8,7 @@ RING: Final = "ring"
 SPECIALIST_LOST: Final = "specialist_lost"
 KIOSK_LOST: Final = "kiosk_lost"
 CLOSE: Final = "close"
+SENSITIVE: Final = "sensitive"
 _INVITED: Final = "invited:"
 _LOST: Final = "lost:"
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import IO
 
 from server.api.http import cookies
 from server.blobs.vault import read_or_make_site_key
@@ -24,7 +25,9 @@ ROOT = Path(__file__).parents[3]
 class Process:
     """`visavis serve` on a fixed port of its own, over one data directory."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, log: IO[str] | None = None) -> None:
+        """`log` takes what the server says; this process's own output where it is left out."""
+        self._log = log
         self._kept = keep_port()
         self.port: int = self._kept.getsockname()[1]
         self.config = Config(data=data, host="127.0.0.1", port=self.port)
@@ -41,11 +44,19 @@ class Process:
     async def start(self) -> None:
         command = ["serve", "--data", str(self.config.data), "--port", str(self.port)]
         command += ["--minimum-free-mb", "0", "--log-level", "info"]
-        self._process = await asyncio.create_subprocess_exec(sys.executable, "-m", "server", *command, cwd=ROOT)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "server", *command, cwd=ROOT, stdout=self._log, stderr=self._log
+        )
         async with asyncio.timeout(60):
             while not await self._listening():
                 assert self._process.returncode is None
                 await asyncio.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
 
     async def kill(self) -> None:
         """kill -9."""

@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 
 from link.protocol import client as m
 from link.protocol.errors import CannotRecord, Unavailable
+from link.protocol.server import Ring
+from link.protocol.values import SessionState
 from link.signaling.client import Refused
 from link.tasks import cancel
 from server.api.http.app_keys import READINESS
@@ -258,3 +260,25 @@ async def test_a_disk_that_answers_nothing_holds_up_no_look(bank: Bank, monkeypa
     await eventually(well)
     await condition.check_call()
     await condition.stop()
+
+
+async def test_a_call_that_waited_is_not_put_through_where_it_cannot_be_recorded_any_more(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kiosk, ann = await bank.kiosk("k1"), await bank.specialist("ann")
+    session = (await kiosk.call()).id
+    ring = await ann.hear(Ring)
+
+    async def too_little(_floor: DiskFloor) -> None:
+        raise CannotRecord("too little free disk space")
+
+    with monkeypatch.context() as full:
+        full.setattr(DiskFloor, "check", too_little)
+        with pytest.raises(Refused) as refused:
+            await ann.ask(m.Answer(ring.session.id))
+        assert refused.value.code == "cannot_record"
+        told = await kiosk.state(SessionState.CLOSED)
+        assert (told.end_reason, told.specialist) == ("recording_failed", None)
+    kinds = await bank.kinds(session)
+    assert "answered" not in kinds
+    assert (await kiosk.call()).state is SessionState.WAITING, "a moment later there is room again"

@@ -25,6 +25,8 @@ FOREIGN: Mapping[str, object] = {
     "id": "c1",
     "text": "x",
     "held": True,
+    "paused": True,
+    "focused": True,
     "outcome": "resolved",
     "note": "",
     "label": "other",

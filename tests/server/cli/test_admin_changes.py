@@ -82,6 +82,15 @@ def test_what_cannot_be_changed_is_told_and_changes_nothing(
     assert (bank.good("admin", "person", "list"), bank.good("admin", "kiosk", "list")) == before
 
 
+def test_what_a_service_does_while_something_is_not_recorded(bank: Command) -> None:
+    assert bank.good("admin", "service", "list")[-1]["unrecorded"] == "warn"
+    for policy in ("pause", "end", "warn"):
+        assert bank.good("admin", "service", "unrecorded", "loans", policy)["unrecorded"] == policy
+        assert bank.good("admin", "service", "list")[-1]["unrecorded"] == policy
+    refused = bank("admin", "service", "unrecorded", "nothing", "end")
+    assert (refused.code, "no service nothing" in refused.err) == (1, True)
+
+
 @pytest.mark.parametrize(("name", "main"), [("visavis", server), ("visavis-kiosk", kiosk)])
 def test_version(name: str, main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]

@@ -17,6 +17,7 @@ from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.suite import SUITES
 from server.blobs.vault import SessionKey
 from server.recording import track as track_module
+from server.recording.account import TrackAccount
 from server.recording.items import (
     ClosedSegment,
     CutResult,
@@ -429,3 +430,41 @@ def test_sound_that_comes_at_another_pace_is_not_crowded(tmp_path: Path, pace_ms
         found = facts("audio", contents(closed))
         assert found is not None
         assert not found.doubled, (closed, found)
+
+
+def test_an_account_says_what_is_on_the_disk_by_now(tmp_path: Path) -> None:
+    track = cutter(tmp_path)
+    assert track.account(0) is None
+    track.take([Expect(100)], 100)
+    assert track.account(150) == TrackAccount("video", 100, 100, 0, 0, "no_media")
+    track.take(pictures(200, 3000), 3000)
+    assert track.account(3000) == TrackAccount("video", 100, 3000, 2800, 100)
+    track.take([Pause(3000, "hold")], 3400)
+    assert track.account(3400) == TrackAccount("video", 100, 3000, 2800, 100, "hold")
+    track.take([Resume(5000), *pictures(5000, 5400)], 5400)
+    assert track.account(5400) == TrackAccount("video", 100, 5400, 3200, 2100)
+    track.take([MediaGap(5.4, 5.46, "loss"), *pictures(5460, 5800)], 5800)
+    assert (account := track.account(5800)) is not None
+    assert (account.until_ms, account.recorded_ms + account.gap_ms) == (5820, 5720), "short losses are counted too"
+
+
+def test_an_account_of_a_quiet_screen_grows_and_of_an_interrupted_one_does_not(tmp_path: Path) -> None:
+    track = cutter(tmp_path, "cobrowse")
+    track.take([Line(1000, b"{}", keyframe=True)], 1000)
+    for now_ms in (2000, 9000):
+        track.take([], now_ms)
+        assert track.account(now_ms) == TrackAccount("cobrowse", 1000, now_ms, now_ms - 1000, 0)
+    track.take([Pause(9000, "refused"), Resume()], 9000)
+    assert track.account(12_000) == TrackAccount("cobrowse", 1000, 9000, 8000, 0, "refused")
+
+
+def test_an_account_of_a_full_disk_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    track = cutter(tmp_path, "audio")
+    track.take(sounds(0, 1000), 1000)
+
+    def refuse(_descriptor: int, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(track_module, "_write_all", refuse)
+    track.take(sounds(1000, 2000), 2000)
+    assert track.account(2000) == TrackAccount("audio", 0, 1000, 1000, 0, "disk_full")

@@ -2,11 +2,12 @@
 
 A file is JSON lines, one an entry: `at_ms` on the timeline, `event` (the payload as it was journaled) and `view`,
 the fields of the session's view that differ from those after the entry before. `wandered-*` are random walks of the
-machine, `crowded-*` such walks with more than two participants; the others are of calls in real browsers, whose written
-texts stay sealed.
+machine, `crowded-*` such walks with more than two participants, `recorded-*` with a recording that stops and is paused;
+the others are of calls in real browsers, whose written texts stay sealed.
 
     python -m tests.server.session.old_journals walks 32 40
     python -m tests.server.session.old_journals crowds 0 8
+    python -m tests.server.session.old_journals records 0 4
     python -m tests.server.session.old_journals calls visavis.sqlite3 …
 
 add to the folder. A file that is there is never written again: it says what was true when it was made.
@@ -61,13 +62,13 @@ def read(path: Path) -> list[tuple[e.Event, int, dict[str, Any]]]:
     return [(e.decode(msgspec.json.encode(row["event"])), row["at_ms"], row["view"]) for row in rows]
 
 
-def wandered(seed: int, steps: int = 320, *, many: bool = False) -> Entries:
+def wandered(seed: int, steps: int = 320, *, many: bool = False, stops: bool = False) -> Entries:
     """The journal of a random walk: mostly what may happen next, with ids that mean something.
 
-    With `many` there are more than two, and participants are numbered.
+    With `many` there are more than two, and participants are numbered. With `stops` the recording stops and is paused.
     """
     chance, book, count = random.Random(seed), Playbook(), 0
-    turns = (*_WALK, *_MANY) if many else _WALK
+    turns = (*_WALK, *_MANY) if many else (*_WALK, *_STOPS) if stops else _WALK
     book.post(REQUEST)
     if chance.random() < 0.95:
         book.post(CONSENT)
@@ -200,6 +201,20 @@ _MANY: tuple[Walk, ...] = (
 )
 
 
+_STOPS: tuple[Walk, ...] = (
+    *[
+        lambda chance, _state, new: e.RecordingStalled(
+            chance.choice(["kiosk.camera", "cobrowse"]), chance.choice(["no_media", "disk_full"]), int(new), "warn"
+        )
+    ]
+    * 2,
+    *[lambda chance, _state, _new: e.RecordingResumed(chance.choice(["kiosk.camera", "cobrowse"]))] * 2,
+    lambda chance, state, _new: e.SensitivePaused(state.lead, chance.choice(["card", "other"])) if state.lead else None,
+    lambda _chance, _state, _new: e.SensitivePaused(e.KIOSK, "secret_field", automatic=True),
+    *[lambda chance, state, _new: e.SensitiveResumed(chance.choice([e.KIOSK, state.lead or e.SPECIALIST]))] * 2,
+)
+
+
 async def calls(database: Path) -> list[tuple[str, Entries]]:
     """The journals of every session in a database of the server's, by their ids."""
     store = await Store.open(f"sqlite+aiosqlite:///{database}")
@@ -230,6 +245,10 @@ def _main(what: str, *given: str) -> None:
     if what == "crowds":
         for seed in range(*map(int, given)):
             _keep(f"crowded-{seed:02}", wandered(seed, many=True))
+        return
+    if what == "records":
+        for seed in range(*map(int, given)):
+            _keep(f"recorded-{seed:02}", wandered(seed, stops=True))
         return
     for database in given:
         for session, entries in asyncio.run(calls(Path(database))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 import pytest
+from msgspec.structs import replace as amend
 
 from link.protocol.errors import NotAllowed
 from server.session import admission
@@ -87,17 +88,17 @@ class Playbook:
         assert Machine.replay(self.journal).state == self.state
 
 
-def waiting() -> Playbook:
-    return Playbook().so(REQUEST, CONSENT)
+def waiting(*, when_unrecorded: str = "warn") -> Playbook:
+    return Playbook().so(amend(REQUEST, when_unrecorded=when_unrecorded), CONSENT)
 
 
-def ringing() -> Playbook:
-    return waiting().so(e.Offered("ann", "Ann"), after_ms=1000)
+def ringing(*, when_unrecorded: str = "warn") -> Playbook:
+    return waiting(when_unrecorded=when_unrecorded).so(e.Offered("ann", "Ann"), after_ms=1000)
 
 
-def talking() -> Playbook:
+def talking(*, when_unrecorded: str = "warn") -> Playbook:
     """In the call for no time at all, after three seconds of waiting; recording, both legs connected."""
-    return ringing().so(
+    return ringing(when_unrecorded=when_unrecorded).so(
         e.Answered("ann", "Ann"),
         e.RecordingStarted("aes-256-gcm", "key"),
         e.LegOpened("kiosk", "lk"),

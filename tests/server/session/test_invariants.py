@@ -22,6 +22,7 @@ PARTIES = st.sampled_from(["kiosk", "specialist", "specialist-2", "guide-1", "su
 OTHERS = {"specialist-2": ("specialist", "bob"), "guide-1": ("guide", "gil"), "supervisor-1": ("supervisor", "eve")}
 MODES = st.sampled_from(["talk", "hold", "monitor", "whisper", "barge"])
 LEGS = st.sampled_from(["l1", "l2"])
+TRACKS = st.sampled_from(["kiosk.camera", "cobrowse"])
 EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.just(CONSENT),
     st.builds(e.Offered, PEOPLE, st.just("name")),
@@ -35,6 +36,11 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.TrackStarted, st.sampled_from(["kiosk.camera", "cobrowse"]), st.just("video"), st.just("vp8")),
     st.builds(e.MediaAwaited, st.just("kiosk.camera"), st.just(0), st.just(900), st.just("loss")),
     st.builds(e.CopyIncomplete, st.just({"image": 1})),
+    st.builds(e.RecordingStalled, TRACKS, st.just("no_media"), st.just(0), st.sampled_from(["warn", "pause", "end"])),
+    st.builds(e.RecordingResumed, TRACKS),
+    st.builds(e.SensitivePaused, st.just("specialist"), st.just("card")),
+    st.just(e.SensitivePaused("kiosk", "secret_field", automatic=True)),
+    st.builds(e.SensitiveResumed, st.sampled_from(["kiosk", "specialist"])),
     st.builds(e.RecordingCompleted),
     st.builds(e.ParticipantLost, PARTIES),
     st.builds(e.ParticipantReturned, PARTIES),
@@ -46,7 +52,7 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.Rated, st.integers(1, 5)),
     st.builds(e.RatingSkipped),
     st.builds(e.Disposed, st.just("solved"), st.just(""), PEOPLE),
-    st.builds(e.TimerFired, st.sampled_from(["ring", "kiosk_lost", "specialist_lost", "close"])),
+    st.builds(e.TimerFired, st.sampled_from(["ring", "kiosk_lost", "specialist_lost", "close", "sensitive"])),
     st.builds(e.Ended, st.sampled_from(["kiosk", "specialist", "system"]), st.just("test")),
     st.sampled_from([e.ParticipantInvited(name, *one, "name", by="specialist") for name, one in OTHERS.items()]),
     st.builds(e.ParticipantJoined, PARTIES),
@@ -142,7 +148,7 @@ class Session(RuleBasedStateMachine):
             for to in gate.seats:
                 if gate.may_flow(source, "microphone", to):
                     assert self.book.state.phase in TALKING
-                    assert gate.unrecorded(source, "microphone") == ""
+                    assert gate.unrecorded(source, "microphone") == gate.sensitive
 
     @invariant()
     def timers_are_cancelled(self) -> None:

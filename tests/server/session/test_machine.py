@@ -52,7 +52,7 @@ def test_a_whole_call() -> None:
     book.said(e.SegmentSealed("kiosk.microphone", 0, 0, 2000, 100, 9, "00", "x"))
     book.said(e.Rated(5))
     book.said(e.Disposed("solved", "all well", "ann"), c.FreeWrapUp("ann"))
-    book.said(e.RecordingCompleted([]), c.CancelTimer("close"), c.Retire())
+    book.said(e.RecordingCompleted([]), c.TellStatement(), c.CancelTimer("close"), c.Retire())
     assert book.state.phase is SessionState.CLOSED
     assert (book.state.waited(99999), book.state.talked(99999)) == (3000, 5000)
     assert book.state.note == "all well"
@@ -258,7 +258,7 @@ def test_a_customer_who_is_gone_gives_no_stars() -> None:
 
 def test_close_waits_for_the_recording() -> None:
     book = ended().said(e.TimerFired("close"))
-    book.said(e.RecordingCompleted([]), c.FreeWrapUp("ann"), c.Retire())
+    book.said(e.RecordingCompleted([]), c.TellStatement(), c.FreeWrapUp("ann"), c.Retire())
     book.refused(e.Rated(5))
 
 

@@ -46,6 +46,17 @@ def test_nothing_flows_that_is_not_recorded() -> None:
     assert flows(gate(talking())) == both("kiosk", "specialist")
 
 
+def test_where_a_service_wants_it_nothing_flows_while_something_is_not_recorded_and_all_is_recorded() -> None:
+    for policy in ("warn", "pause"):
+        book = talking(when_unrecorded=policy).so(e.RecordingStalled("kiosk.camera", "no_media", 0, policy))
+        now = gate(book)
+        assert flows(now) == (both("kiosk", "specialist") if policy == "warn" else set())
+        assert now.viewers == (("specialist",) if policy == "warn" else ())
+        assert {now.unrecorded(who, medium) for who in now.seats for medium in MEDIA[:2]} == {""}
+        assert now.screen, "what comes of the customer's page is recorded, shown to whom it may"
+        assert flows(gate(book.so(e.RecordingResumed("kiosk.camera")))) == both("kiosk", "specialist")
+
+
 def test_nothing_flows_before_somebody_answers_nor_after_the_end() -> None:
     for book in (waiting(), ended(), talking().so(e.Requeued("specialist_lost"))):
         now = gate(book)
@@ -135,10 +146,12 @@ def everything() -> Iterator[Playbook]:
     yield crowd()
     yield crowd().so(e.Held())
     yield crowd().so(e.ParticipantLost("kiosk"))
+    yield crowd().so(e.SensitivePaused("specialist", "card"))
     yield ended()
 
 
 @pytest.mark.parametrize("book", list(everything()))
 def test_whatever_flows_is_recorded(book: Playbook) -> None:
+    """But for the one exception that the gate declares."""
     now = gate(book)
-    assert all(now.unrecorded(a, m) == "" for a, m, _ in flows(now))  # type: ignore[arg-type]
+    assert all(now.unrecorded(a, m) == now.sensitive for a, m, _ in flows(now))  # type: ignore[arg-type]

@@ -68,7 +68,7 @@ def test_every_text_that_a_person_writes_is_on_the_list() -> None:
     words = {"text", "note", "reason", "message", "comment"}
     ours = {e.OfferEnded, e.LegClosed, e.QualityChanged, e.GapDeclared, e.MediaAwaited}
     ours |= {e.DocumentFailed, e.Ended, e.Requeued}
-    ours |= {e.InvitationEnded, e.ParticipantLeft}
+    ours |= {e.InvitationEnded, e.ParticipantLeft, e.RecordingStalled, e.SensitivePaused}
     for event in e.Event.__args__:
         if words & set(event.__struct_fields__):
             assert event in FIELDS or event in ours, event

@@ -5,7 +5,7 @@ import { Time, page, settled } from "./page.mjs";
 
 page();
 const time = new Time();
-const { Store, inCall, inWrapUp } = await import("../../../web/src/console/state.js");
+const { Store, inCall, inWrapUp, isLead, ownPause } = await import("../../../web/src/console/state.js");
 
 const ME = "person-1";
 const session = (id, state, more = {}) => ({ id, state, specialist: ME, note: "", outcome: null, ...more });
@@ -236,4 +236,32 @@ test("the same is said once, and no more than three notices are shown", () => {
   for (const text of ["a", "b", "c", "d", "b"]) store.notify("danger", text);
   assert.deepEqual(store.state.notices.map(({ text }) => text), ["c", "d", "b"]);
   assert.equal(new Set(store.state.notices.map(({ id }) => id)).size, 3);
+});
+
+test("how complete the record is belongs to the call that is open, and goes with it", () => {
+  const statement = (id, complete) => ({ type: "recording_statement", session: id, tracks: [], complete, final: false });
+  store.apply(statement("s1", true));
+  assert.equal(store.state.statement, null, "there is no call");
+  told(session("s1", "active"));
+  store.apply(statement("s2", true));
+  assert.equal(store.state.statement, null, "another call's");
+  store.apply(statement("s1", false));
+  assert.equal(store.state.statement.complete, false);
+  told(session("s1", "ended"));
+  assert.equal(store.state.statement.complete, false, "it stays for the time after the call");
+  store.apply({ type: "session_gone", reason: null, session: null });
+  assert.equal(store.state.statement, null);
+});
+
+test("who leads the call, and which pause of the recording is the specialist's own", () => {
+  assert.equal(isLead(store.state), false);
+  told(session("s1", "active"));
+  assert.equal(isLead(store.state), true);
+  told(session("s1", "active", { specialist: "person-2", participants: [{ id: "guide-1", person: ME }] }));
+  assert.equal(isLead(store.state), false);
+  const typed = { by: "customer-1", reason: "secret_field", automatic: true };
+  const made = { by: "specialist-1", reason: "card", automatic: false };
+  assert.equal(ownPause(null), null);
+  assert.equal(ownPause(session("s1", "active", { pauses: [typed] })), null);
+  assert.equal(ownPause(session("s1", "active", { pauses: [typed, made] })), made);
 });

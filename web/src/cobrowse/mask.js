@@ -29,6 +29,9 @@ export const BLOCK_SELECTOR = [
 ].join(",");
 export const MASK_SELECTOR = `[${MASK}], option:not([${PLAIN}])`;
 
+/** What is typed within is as secret as a password: on a field, or on a field and the page's own keypad together. */
+export const SECRET_PLACE = "data-cobrowse-secret";
+
 /** Attributes that can repeat what a person typed, where nobody looks. */
 const LEAKY = /^(?:title|alt|placeholder|value|label|content|srcdoc|ping|aria-.+|data-.+)$/i;
 /** Attributes that say what may be seen: what was sent before is taken back by another picture. */
@@ -77,6 +80,9 @@ function isPassword(element) {
   if (secret) passwords.add(element);
   return secret;
 }
+
+/** Whether what is typed there may be in no record at all, not even its sound or who looks on. @param {Element | null} element */
+export const isSecret = (element) => element !== null && (element.closest(`[${SECRET_PLACE}]`) !== null || isPassword(element));
 
 /** Whether a field whose value may be seen is drawn with dots all the same. @param {Element} element */
 function isDotted(element) {

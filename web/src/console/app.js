@@ -2,10 +2,11 @@
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { msg, t } from "../i18n.js";
+import { ownId } from "../link/participants.js";
 import { deviceTrouble, troubleSummary } from "./devices.js";
 import { ConsoleElement } from "./element.js";
-import { errorText } from "./labels.js";
-import { inCall, inWrapUp } from "./state.js";
+import { PAUSE_REASONS, errorText, gapLabel, pauseLabel, trackLabel } from "./labels.js";
+import { inCall, inWrapUp, isLead, ownPause } from "./state.js";
 import "./chat.js";
 import "./customer.js";
 import "./documents.js";
@@ -13,6 +14,7 @@ import "./help.js";
 import "./idle.js";
 import "./notes.js";
 import "./queue.js";
+import "./recorded.js";
 import "./ring.js";
 import "./sign-in.js";
 import "./stage.js";
@@ -40,6 +42,7 @@ export class ConsoleApp extends ConsoleElement {
       <div class="edges" aria-live="polite">${this.#edge()}</div>
       <div class="console-grid" data-phase=${phase}>
         <aside class="left" aria-label=${t("Availability and waiting customers")}>
+          ${session && !closed ? html`<console-recorded .app=${app}></console-recorded>` : nothing}
           <console-queue .app=${app}></console-queue>
         </aside>
         <main class="centre">${this.#centre(phase)}</main>
@@ -88,7 +91,59 @@ export class ConsoleApp extends ConsoleElement {
     if (link === "connecting" || !config) {
       return html`<div class="banner info"><wa-spinner></wa-spinner>${t("Connecting…")}</div>`;
     }
-    return html`${this.#loginEnds()}${this.#devicesFail()}`;
+    return html`${this.#stalled()}${this.#paused()}${this.#loginEnds()}${this.#devicesFail()}`;
+  }
+
+  /** Something that has to be recorded is not: which, why, and what that means. */
+  #stalled() {
+    const { session, config } = this.state;
+    if (!inCall(session) || !session?.stalled?.length) return nothing;
+    const own = ownId(session, config?.person);
+    const tracks = session.stalled.map(({ name, reason }) =>
+      t("{track} ({reason})", { track: trackLabel(name, own), reason: gapLabel(reason) }),
+    );
+    return html`<div class="banner danger" role="alert">
+      <wa-icon name="circle-alert"></wa-icon>${t("Not recorded: {tracks}.", { tracks: tracks.join(t(", ")) })}
+      ${
+        session.stopped
+          ? t("Nobody hears or sees anybody until it is recorded again.")
+          : t("The customer has been told. What is agreed on now is not on record: have it said again afterwards.")
+      }
+    </div>`;
+  }
+
+  /** Nothing is recorded on purpose: since when, what for, and how it ends. */
+  #paused() {
+    const { session } = this.state;
+    const pause = ownPause(session) ?? session?.pauses?.[0];
+    if (!inCall(session) || !pause) return nothing;
+    const { automatic, reason, overdue } = pause;
+    return html`<div class="banner ${overdue ? "danger" : "warning"} pausing" role=${overdue ? "alert" : "status"}>
+      <wa-icon name="lock"></wa-icon>
+      <span>
+        <b>${t("Nothing is recorded.")}</b>
+        ${
+          automatic
+            ? t("The customer types a secret; their screen stands still here until they have left the field.")
+            : t("You and the customer still hear and see each other.")
+        }
+        ${overdue ? html`<b>${t("For more than five minutes now: please end it, or end the call.")}</b>` : nothing}
+      </span>
+      ${
+        automatic || !isLead(this.state)
+          ? nothing
+          : html`<span class="pause-reasons" role="group" aria-label=${t("What is the pause for?")}>
+                ${PAUSE_REASONS.map(
+                  (code) =>
+                    html`<button class="inline-action" aria-pressed=${code === reason}
+                      @click=${() => void this.app.desk.pauseRecording(true, code)}>${pauseLabel(code)}</button>`,
+                )}
+              </span>
+              <button class="inline-action go-on" @click=${() => void this.app.desk.pauseRecording(false)}>
+                ${t("Record again")}<kbd aria-hidden="true">S</kbd>
+              </button>`
+      }
+    </div>`;
   }
 
   /** A call outlives its login, but cannot reconnect without one: ask for a new login before it ends. */

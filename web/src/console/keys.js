@@ -1,7 +1,7 @@
 // The console's keys: one table, which works them and which the help dialog shows.
 import { msg } from "../i18n.js";
 import { hasPicture } from "./documents.js";
-import { inCall, inWrapUp } from "./state.js";
+import { inCall, inWrapUp, isLead, ownPause } from "./state.js";
 
 /** @typedef {import("./element.js").App} App */
 /** @typedef {HTMLElement & {hangUp(): void}} Topbar */
@@ -17,6 +17,8 @@ import { inCall, inWrapUp } from "./state.js";
 
 /** @param {App} app */
 const call = (app) => inCall(app.store.state.session);
+/** @param {App} app */
+const leads = (app) => call(app) && isLead(app.store.state);
 /** @param {App} app */
 const onScreen = (app) => call(app) && app.store.state.emphasis === "screen";
 /** @param {App} app */
@@ -171,6 +173,13 @@ export const KEYS = [
     text: msg("Hold or resume"),
     when: call,
     act: ({ app }) => void app.desk.hold(app.store.state.session?.state !== "held"),
+  },
+  {
+    code: "KeyS",
+    shown: "S",
+    text: msg("Pause the recording for something secret, or go on"),
+    when: leads,
+    act: ({ app }) => void app.desk.pauseRecording(!ownPause(app.store.state.session)),
   },
   {
     code: "KeyE",

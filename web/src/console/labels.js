@@ -1,4 +1,5 @@
 // Words for the protocol's codes, and names of things in the page's language. A code that is not known is shown as it is.
+import { GAPS, PAUSES } from "../gaps.js";
 import { language, msg, t } from "../i18n.js";
 import { partsOf, roleOf } from "../link/participants.js";
 
@@ -72,6 +73,7 @@ const ERRORS = {
   wrong_state: msg("This is no longer possible: the call has moved on."),
   rate_limited: msg("Too many requests. Please wait a moment."),
   unavailable: msg("The server could not be reached. Please try again."),
+  cannot_record: msg("This call cannot be recorded just now, and was not put through. The customer has been told."),
   slow_consumer: msg("The connection is too slow. Please try again."),
   too_large: msg("This is too long."),
   bad_message: msg("The server did not understand the request."),
@@ -130,6 +132,12 @@ export function trackLabel(code, own) {
   if (!participant) return say(TRACKS, medium);
   return say(TRACKS, `${participant === own ? "own" : roleOf(participant)}.${medium}`);
 }
+/** What a specialist may pause the recording for. */
+export const PAUSE_REASONS = ["password", "card", "document", "other"];
+/** @param {string} code */
+export const pauseLabel = (code) => say(PAUSES, code);
+/** Why something is not recorded. @param {string} reason */
+export const gapLabel = (reason) => say(GAPS, reason);
 /** @param {string} code */
 export const errorMessage = (code) => ERRORS[code] ?? msg("Something went wrong. Please try again.");
 

@@ -204,6 +204,11 @@ export class Desk extends EventTarget {
     if (this.session) await this.#ask({ type: "hold", session: this.session.id, held });
   }
 
+  /** Record nothing while the call goes on, for this reason, or record again. @param {boolean} paused @param {string} [reason] */
+  async pauseRecording(paused, reason = "password") {
+    if (this.session) await this.#ask({ type: "record_pause", session: this.session.id, paused, reason });
+  }
+
   /** Who leads the call ends it; who takes part beside them leaves. */
   async hangUp() {
     const { session } = this;

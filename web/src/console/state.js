@@ -38,6 +38,7 @@ import { isQueueing, isTalking } from "../link/states.js";
  * @property {number} sessionAt when `session` arrived, on the performance clock
  * @property {ChatLine[]} chat
  * @property {number} unread chat lines of the customer not looked at yet
+ * @property {import("../link/messages.js").RecordingStatement | null} statement how complete the call's recording is
  * @property {string} note
  * @property {SaveState} noteState
  * @property {Emphasis} emphasis
@@ -67,6 +68,7 @@ function initial() {
     sessionAt: 0,
     chat: [],
     unread: 0,
+    statement: null,
     note: "",
     noteState: "saved",
     emphasis: "screen",
@@ -84,6 +86,7 @@ function initial() {
 /** Nothing of a call, for when it is over or another begins. @returns {Partial<ConsoleState>} */
 const nothing = () => ({
   session: null,
+  statement: null,
   chat: [],
   unread: 0,
   note: "",
@@ -108,6 +111,16 @@ function takesPart(session, person) {
 /** @param {Session | null} session whether the call is over and its outcome is still to be said */
 export function inWrapUp(session) {
   return session?.state === "ended" && !session.outcome;
+}
+
+/** @param {ConsoleState} state whether this specialist leads the call */
+export function isLead({ session, config }) {
+  return Boolean(session && config && session.specialist === config.person);
+}
+
+/** The pause of the recording that the specialist has made. @param {Session | null} session */
+export function ownPause(session) {
+  return session?.pauses?.find(({ automatic }) => !automatic) ?? null;
 }
 
 /** Fires `change` once per turn of the event loop in which anything changed, and `second` every second. */
@@ -187,6 +200,9 @@ export class Store extends EventTarget {
         return undefined;
       case "session":
         return this.#session(message.session, now);
+      case "recording_statement":
+        if (this.state.session?.id === message.session) this.set({ statement: message });
+        return undefined;
       case "session_gone":
         return this.#gone(message.reason ?? "", message.session ?? "");
       case "chat":

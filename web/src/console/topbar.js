@@ -3,10 +3,12 @@ import { html, nothing } from "lit";
 import { LANGUAGES, formatDuration, language, setLanguage, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { branchName, trackLabel } from "./labels.js";
-import { inCall } from "./state.js";
+import { inCall, isLead, ownPause } from "./state.js";
 import { ownId, roleOf } from "../link/participants.js";
 
 const ARMED_MS = 4000;
+/** Icons that need no words where there is little room. */
+const KNOWN = new Set(["mic", "mic-off", "video", "video-off"]);
 
 export class ConsoleTopbar extends ConsoleElement {
   static ticking = true;
@@ -71,6 +73,10 @@ export class ConsoleTopbar extends ConsoleElement {
     if (link !== "open" && media.connection !== "connected") {
       return callState("waiting long", "wifi-off", t("You are not recorded; the customer may be"));
     }
+    if (session.pauses?.length) return callState("paused", "lock", t("Recording paused"));
+    if (session.stalled?.length) {
+      return callState("stalled", "circle-alert", session.stopped ? t("Paused: not recorded") : t("Not all is recorded"));
+    }
     if (!session.recording.length) return callState("waiting", "hourglass", t("Recording starts…"));
     const tracks = recordedNow(session, media.connection === "connected").map(({ name }) => trackLabel(name, own));
     if (!tracks.length) return callState("waiting", "wifi-off", t("Nothing is recorded"));
@@ -89,6 +95,7 @@ export class ConsoleTopbar extends ConsoleElement {
     const { desk, media } = this.app;
     const held = this.state.session?.state === "held";
     const { microphone, camera } = media.muted;
+    const paused = ownPause(this.state.session) !== null;
     return html`
       ${this.#tool(
         microphone ? "mic-off" : "mic",
@@ -100,6 +107,11 @@ export class ConsoleTopbar extends ConsoleElement {
       ${this.#tool(camera ? "video-off" : "video", camera ? t("Camera is off") : t("Camera"), "V", camera, () =>
         media.toggle("camera"),
       )}
+      ${
+        isLead(this.state)
+          ? this.#tool("lock", paused ? t("Record again") : t("Off the record"), "S", paused, () => void desk.pauseRecording(!paused))
+          : nothing
+      }
       ${this.#tool(held ? "play" : "pause", held ? t("Resume") : t("Hold"), "H", held, () => void desk.hold(!held))}
       <button
         class="tool hang-up ${this.armed ? "armed" : ""}"
@@ -120,7 +132,7 @@ export class ConsoleTopbar extends ConsoleElement {
    * @param {() => void} act
    */
   #tool(icon, label, key, pressed, act) {
-    return html`<button class="tool" aria-pressed=${pressed} aria-keyshortcuts="${key} Alt+${key}" @click=${act}>
+    return html`<button class="tool ${KNOWN.has(icon) ? "known" : ""}" aria-pressed=${pressed} aria-keyshortcuts="${key} Alt+${key}" @click=${act}>
       <wa-icon name=${icon}></wa-icon><span>${label}</span><kbd aria-hidden="true">${key}</kbd>
     </button>`;
   }

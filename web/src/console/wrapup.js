@@ -5,6 +5,7 @@ import { formatDuration, t } from "../i18n.js";
 import { ConsoleElement } from "./element.js";
 import { branchName, endText, outcomeLabel, serviceName } from "./labels.js";
 import { saveState } from "./notes.js";
+import { missingPieces } from "./recorded.js";
 import { ownId } from "../link/participants.js";
 
 /** From so many seconds on the remaining time is announced and coloured. */
@@ -76,6 +77,21 @@ export class ConsoleWrapup extends ConsoleElement {
     </div>`;
   }
 
+  /** Whether all of the call is on record, in a sentence, and what is not. @param {import("./state.js").Session} session */
+  #recorded(session) {
+    const { statement, config } = this.state;
+    if (!statement?.final) return html`<p class="on-record" role="status"><wa-icon name="loader"></wa-icon>${t("The recording is being completed…")}</p>`;
+    const { complete } = statement;
+    return html`<div class="on-record ${complete ? "complete" : "incomplete"}" role="status">
+      <wa-icon name=${complete ? "circle-check" : "circle-alert"}></wa-icon>
+      <div>
+        <b>${complete ? t("The recording is complete.") : t("Parts of this call are not on record.")}</b>
+        ${complete ? nothing : html`<p>${t("Say so in the notes, and call the customer again where the bank's rules ask for it.")}</p>`}
+        ${complete ? nothing : missingPieces(session, statement, ownId(session, config?.person))}
+      </div>
+    </div>`;
+  }
+
   render() {
     const { session, config, note, noteState, takesCalls } = this.state;
     if (!session || !config) return nothing;
@@ -95,7 +111,7 @@ export class ConsoleWrapup extends ConsoleElement {
           ${session.rated ? html` ·&nbsp;<span class="stars" aria-label=${t("Rated {stars} of 5", { stars: session.rated })}>${"★".repeat(session.rated)}</span>` : nothing}
         </p>
       </header>
-      ${this.#time(session)}
+      ${this.#recorded(session)} ${this.#time(session)}
       <div class="outcomes" role="radiogroup" tabindex="-1" aria-label=${t("Outcome")}>
         ${config.outcomes.map((outcome, index) => this.#option(outcome, index + 1))}
       </div>

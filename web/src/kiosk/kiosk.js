@@ -2,6 +2,7 @@
 import { language, setLanguage } from "../i18n.js";
 import { LinkError } from "../link/connection.js";
 import { PageRecorder } from "../cobrowse/record.js";
+import { SecretFocus } from "../cobrowse/secret-focus.js";
 import { Capture } from "./capture.js";
 import { newId } from "./ids.js";
 import { freshVisit, initialState, isOpen, isTalking, screenOf } from "./state.js";
@@ -37,6 +38,7 @@ export class Kiosk extends EventTarget {
     this.connection = connection;
     this.capture = new Capture(connection);
     this.recorder = new PageRecorder((piece) => this.#sendPiece(piece));
+    this.secret = new SecretFocus((inSecret) => this.#tellSecret(inSecret));
     connection.addEventListener("message", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
     connection.addEventListener("fresh", () => this.#fresh());
     connection.addEventListener("state", () => this.#set({ link: connection.state, online: this.#online }));
@@ -227,6 +229,7 @@ export class Kiosk extends EventTarget {
     if (!this.#tellingNow) this.#untold = true;
     this.capture.lost();
     this.recorder.snapshot();
+    this.secret.repeat();
   }
 
   /** @param {ServerMessage} message */
@@ -290,8 +293,8 @@ export class Kiosk extends EventTarget {
         this.#set({ error: "interrupted" });
       }
     }
-    if (isTalking(session)) this.recorder.start();
-    else if (!isOpen(session)) this.recorder.stop();
+    if (isTalking(session)) this.#record();
+    else if (!isOpen(session)) this.#recordNoMore();
     if (!isTalking(session)) {
       this.#hand("point", null);
       this.#hand("highlight", null);
@@ -342,9 +345,31 @@ export class Kiosk extends EventTarget {
   /** Nothing is captured, shown or pointed at any more. */
   #endMedia() {
     this.capture.stop();
-    this.recorder.stop();
+    this.#recordNoMore();
     this.#hand("point", null);
     this.#hand("highlight", null);
+  }
+
+  #record() {
+    this.recorder.start();
+    this.secret.start();
+  }
+
+  #recordNoMore() {
+    this.recorder.stop();
+    this.secret.stop();
+  }
+
+  /** The customer is in a field for secrets, or has left it; whether the server knows, or never will. @param {boolean} focused */
+  async #tellSecret(focused) {
+    const { session } = this.state;
+    if (!isOpen(session)) return true;
+    try {
+      await this.connection.request({ type: "secret_focus", session: session.id, focused });
+      return true;
+    } catch (error) {
+      return ["not_found", "wrong_state"].includes(codeOf(error));
+    }
   }
 
   /** Whether the server is reached, as far as this page knows; without the kiosk client it is not. */

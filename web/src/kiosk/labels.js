@@ -51,6 +51,15 @@ const RECORDED = {
   documents: msg("papers"),
 };
 
+/** What is not recorded, said to the customer. @type {Record<string, string>} */
+const UNRECORDED = {
+  "customer.camera": msg("your picture"),
+  "customer.microphone": msg("your voice"),
+  "specialist.camera": msg("the expert's picture"),
+  "specialist.microphone": msg("the expert's voice"),
+  cobrowse: msg("this screen"),
+};
+
 /** @type {Record<string, keyof typeof RECORDED>} */
 const TRACK_GROUPS = {
   camera: "picture",
@@ -163,6 +172,22 @@ export function recorded(tracks) {
   return Object.keys(RECORDED)
     .filter((group) => groups.has(group))
     .map((group) => t(RECORDED[group]));
+}
+
+/**
+ * What should be recorded and is not, in words.
+ *
+ * @param {import("../link/messages.js").StalledTrack[]} tracks
+ * @returns {string[]}
+ */
+export function unrecorded(tracks) {
+  const names = tracks.map(({ name }) => {
+    const { participant, medium } = partsOf(name);
+    return participant ? `${roleOf(participant)}.${medium}` : medium;
+  });
+  return Object.keys(UNRECORDED)
+    .filter((name) => names.includes(name))
+    .map((name) => t(UNRECORDED[name]));
 }
 
 /** An amount of money with thousands separators. @param {number} amount */

@@ -9,6 +9,8 @@ const TEXTS = {
   disk: msg("The disk is almost full: no new calls are taken. Calls in progress go on. Please tell the system administrator."),
   database: msg("The database cannot be written: no new calls are taken. Please tell the system administrator."),
   storage: msg("The recordings cannot be written to the disk. Please tell the system administrator."),
+  stalled: msg("A call is not recorded completely just now. The specialist and the customer have been told."),
+  paused_long: msg("The recording of a call has been paused for over five minutes. Please ask the specialist."),
   recorder: msg("A recording failed within the last minute. Please tell the system administrator."),
   unavailable: msg("The server does not answer as it should. Please tell the system administrator."),
 };
@@ -37,7 +39,7 @@ export class LibraryCondition extends LitElement {
   async #ask() {
     try {
       const told = await readJson("/api/condition", AbortSignal.timeout(EVERY_MS * 2));
-      this.reasons = told.reasons.map((/** @type {{code: string}} */ { code }) => code);
+      this.reasons = [...told.reasons, ...(told.alarms ?? [])].map((/** @type {{code: string}} */ { code }) => code);
     } catch (error) {
       this.reasons = error instanceof Refused && error.code !== "unavailable" ? [] : ["unavailable"];
     }

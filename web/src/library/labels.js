@@ -1,5 +1,6 @@
 // Texts for the codes of a journal. An unknown code is shown as it is.
 import { omissionWords } from "../cobrowse/omissions.js";
+import { GAPS, PAUSES } from "../gaps.js";
 import { language, msg, t } from "../i18n.js";
 import { numberOf, partsOf, roleOf } from "../link/participants.js";
 
@@ -21,24 +22,6 @@ const TRACKS = {
   cobrowse: msg("Customer's screen"),
 };
 
-/** @type {Record<string, string>} */
-const GAPS = {
-  hold: msg("On hold: nothing was recorded"),
-  loss: msg("Lost on the network"),
-  no_media: msg("Nothing was received"),
-  disconnected: msg("The connection was lost"),
-  restart: msg("The server was restarted"),
-  overflow: msg("Lost on the network"),
-  overload: msg("The recorder was overloaded"),
-  disk_full: msg("The disk was full"),
-  write_error: msg("The disk failed"),
-  refused: msg("What came could not be accepted"),
-  damaged: msg("The recording is damaged here"),
-  muted: msg("Switched off"),
-  tray_closed: msg("The document camera was closed"),
-  left: msg("Had left the call"),
-};
-
 /** @type {Record<string, [string, string]>} kind of a journal event: icon and text */
 const MOMENTS = {
   session_requested: ["phone-incoming", msg("The customer asked for an expert")],
@@ -49,6 +32,10 @@ const MOMENTS = {
   leg_connected: ["plug-zap", msg("Media connected: {participant}")],
   leg_closed: ["unplug", msg("Media connection ended: {participant} ({reason})")],
   quality_changed: ["gauge", msg("Network of {participant}: {quality} ({reason})")],
+  sensitive_paused: ["lock", msg("Recording paused: {what}")],
+  sensitive_resumed: ["circle-dot", msg("Recording goes on")],
+  recording_stalled: ["circle-alert", msg("Not recorded any more: {track} ({reason})")],
+  recording_resumed: ["circle-dot", msg("The recording is not interrupted any more: {track}")],
   copy_incomplete: ["triangle-alert", msg("The copy of the customer's screen leaves something out")],
   recording_started: ["circle-dot", msg("Recording started")],
   participant_lost: ["wifi-off", msg("Connection lost: {participant}")],
@@ -177,6 +164,9 @@ export function momentText({ kind, data }) {
     return t("Network of {participant}: good again", { participant: participantLabel(data.participant) });
   const text = MOMENTS[kind]?.[1];
   if (!text) return kind.replaceAll("_", " ");
+  if (kind === "sensitive_paused") return t(text, { what: say(PAUSES, data.reason) });
+  if (kind === "recording_stalled") return t(text, { track: trackLabel(data.track), reason: gapLabel(data.reason) });
+  if (kind === "recording_resumed") return t(text, { track: trackLabel(data.track) });
   const said = kind === "disposed" && data.overdue ? msg("Outcome: {outcome} (not confirmed: time ran out)") : text;
   const words = t(said, {
     ...data,

@@ -71,6 +71,40 @@ export interface RecordedTrack {
   kind: string;
 }
 
+export type WhenUnrecorded = "warn" | "pause" | "end";
+
+/** A track that has to be recorded and is not, for two seconds or more. ``reason`` is that of the gap. */
+export interface StalledTrack {
+  name: string;
+  reason: string;
+}
+
+/** A span of a track that should be recorded and is not, in milliseconds from the session's start, and why. */
+export interface MissingPiece {
+  start_ms: number;
+  end_ms: number;
+  reason: string;
+}
+
+/** How complete a track is. Milliseconds: what should be recorded of it by now, and what is. */
+export interface TrackStatement {
+  track: string;
+  kind: string;
+  expected_ms: number;
+  recorded_ms: number;
+  missing: MissingPiece[];
+  reason: string | null;
+}
+
+/** Nothing is recorded on purpose, because something is said, shown or typed that no record may hold. */
+export interface SensitivePause {
+  by: string;
+  reason: string;
+  automatic: boolean;
+  paused_s: number;
+  overdue: boolean;
+}
+
 /** The network between the server and one participant is not good. */
 export interface Network {
   participant: string;
@@ -114,6 +148,9 @@ export interface Session {
   kiosk_connected: boolean;
   specialist_connected: boolean;
   recording: RecordedTrack[];
+  stalled: StalledTrack[];
+  stopped: boolean;
+  pauses: SensitivePause[];
   network: Network[];
   documents: Document[];
   note: string;
@@ -197,6 +234,13 @@ export interface FormStep {
   type: "form_step";
   session: string;
   step: string;
+}
+
+/** The customer is in a field for secrets, or has left it: nothing is recorded meanwhile. Reply: ``done``. */
+export interface SecretFocus {
+  type: "secret_focus";
+  session: string;
+  focused: boolean;
 }
 
 /** The customer agrees that the document be taken, or does not, or takes an agreement back. Reply: ``done``. */
@@ -293,6 +337,14 @@ export interface Hold {
   type: "hold";
   session: string;
   held: boolean;
+}
+
+/** Record nothing, because something comes that no record may hold, or go on. Reply: ``done``. */
+export interface RecordPause {
+  type: "record_pause";
+  session: string;
+  paused: boolean;
+  reason?: string;
 }
 
 /** The specialist ends the call. Reply: ``done``. */
@@ -502,6 +554,15 @@ export interface SessionUpdate {
   session: Session;
 }
 
+/** How complete the recording of a call is: every two seconds, at once when something is missing, and at the end. */
+export interface RecordingStatement {
+  type: "recording_statement";
+  session: string;
+  tracks: TrackStatement[];
+  complete: boolean;
+  final: boolean;
+}
+
 /** This client has no session (any more): back to idle. */
 export interface SessionGone {
   type: "session_gone";
@@ -691,6 +752,7 @@ export type ClientMessage =
   | CallEnd
   | Rate
   | FormStep
+  | SecretFocus
   | DocumentAnswer
   | DocumentFailed
   | AssistanceRequest
@@ -704,6 +766,7 @@ export type ClientMessage =
   | Answer
   | Decline
   | Hold
+  | RecordPause
   | HangUp
   | Dispose
   | OutcomeChoose
@@ -733,6 +796,7 @@ export type ServerMessage =
   | Invitation
   | InvitationOver
   | SessionUpdate
+  | RecordingStatement
   | SessionGone
   | ChatMessage
   | LegServers

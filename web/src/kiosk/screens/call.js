@@ -4,7 +4,7 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { formatDuration, msg, t } from "../../i18n.js";
 import { Elapsed, KioskElement, Ticker } from "../element.js";
-import { deviceNote, errorNote, mute, networkNote, recordingNote, unseen, wayToServer } from "./parts.js";
+import { deviceNote, errorNote, mute, networkNote, pausedNote, recordingNote, stalledNote, unseen, wayToServer } from "./parts.js";
 import { beside, roleOf } from "../../link/participants.js";
 
 const REPLIES = [msg("Yes"), msg("No"), msg("One moment, please"), msg("Please say that again"), msg("Thank you")];
@@ -85,7 +85,9 @@ class KioskCall extends KioskElement {
           <wa-icon name="phone-off"></wa-icon>${t("End the call")}
         </button>
       </div>
-      ${networkNote(session, this.state.online, away)} ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
+      ${this.state.online ? html`${stalledNote(session)} ${pausedNote(session)}` : nothing}
+      ${session.stalled?.length || session.pauses?.length ? nothing : networkNote(session, this.state.online, away)}
+      ${deviceNote(this.kiosk)} ${errorNote(this.kiosk)} ${this.#chat()}
     `;
   }
 
@@ -147,6 +149,10 @@ class KioskCall extends KioskElement {
     }
     if (session.state === "held") {
       return this.#curtain("pause", t("Please hold on a moment"), t("The expert will be back in a moment. Nobody hears or sees you now."));
+    }
+    if (session.stopped) {
+      const text = t("What is said here has to be recorded, and that does not work just now. Until it does, nobody hears or sees you. Please stay here.");
+      return this.#curtain("circle-alert", t("The call is paused"), text);
     }
     if (this.#expertLost(session)) {
       const text = t("We reconnect you, or call another expert for you first. Please stay here.");

@@ -23,7 +23,8 @@ class KioskDesk extends KioskElement {
     // Do not invite a customer to talk who cannot be heard.
     const { online, silent } = wayToServer(this.kiosk);
     const deaf = session.network?.some(({ participant, reason }) => roleOf(participant) !== "customer" && reason === "silent");
-    const there = online && !silent && !deaf && session.state === "active" && session.specialist_connected;
+    const heard = session.state === "active" && !session.stopped && session.specialist_connected;
+    const there = online && !silent && !deaf && heard;
     const documents = session.documents.filter(({ state }) => state in STATES);
     return html`<div class="sheet desk">
       <p class="eyebrow"><wa-icon name=${session.service.icon}></wa-icon>${serviceName(session.service)}</p>

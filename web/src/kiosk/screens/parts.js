@@ -1,7 +1,7 @@
 // Small pieces that several screens use.
 import { html, nothing } from "lit";
 import { t } from "../../i18n.js";
-import { awayMessages, errorText, networkMessages, recorded } from "../labels.js";
+import { awayMessages, errorText, networkMessages, recorded, unrecorded } from "../labels.js";
 import { isTalking } from "../state.js";
 import { roleOf } from "../../link/participants.js";
 
@@ -55,7 +55,9 @@ export function wayToServer({ state, capture }) {
  */
 export function recordingNote(session, { online, silent, trayOpen }) {
   // Documents are recorded only while the document camera is open.
-  const all = recorded(session.recording.filter(({ name }) => !name.endsWith(".auxiliary") || trayOpen));
+  const stalled = unrecorded(session.stalled ?? []).length > 0;
+  const all = stalled ? [] : recorded(session.recording.filter(({ name }) => !name.endsWith(".auxiliary") || trayOpen));
+  const pause = session.pauses?.[0];
   const lost = !online && silent;
   const doubt = !online || (silent && all.length > 0);
   const what = doubt ? [] : all;
@@ -65,7 +67,13 @@ export function recordingNote(session, { online, silent, trayOpen }) {
       ? t("Checking the connection…")
       : session.state === "held"
         ? t("Nothing is recorded while you hold")
-        : t("The recording is being started");
+        : pause
+          ? pause.automatic
+            ? t("Not recorded while you type a secret")
+            : t("The recording is paused on purpose")
+        : stalled
+          ? t("The recording is incomplete")
+          : t("The recording is being started");
   return html`<p class="recording ${what.length ? "" : "paused"}" role="status">
     <span class="recording-dot"></span>
     <span>${what.length ? t("Recording: {what}", { what: what.join(t(", ")) }) : none}</span>
@@ -105,6 +113,40 @@ export function networkNote(session, online, away) {
           </div>`
         : nothing
     }
+  </div>`;
+}
+
+/**
+ * Something that has to be recorded is not: said large, with what it means for the customer.
+ *
+ * @param {import("../state.js").Session} session
+ */
+export function stalledNote(session) {
+  const what = unrecorded(session.stalled ?? []);
+  if (!what.length || session.stopped) return nothing;
+  return html`<div class="note stalled" role="alert">
+    <wa-icon name="circle-alert"></wa-icon>
+    <p>
+      <b>${t("Not recorded just now: {what}", { what: what.join(t(", ")) })}</b>
+      <span>${t("The expert has been told. Please agree to nothing and sign nothing until this message is gone.")}</span>
+    </p>
+  </div>`;
+}
+
+/**
+ * The expert has nothing recorded for a while: said large, because what is shown and said then is for nobody later.
+ *
+ * @param {import("../state.js").Session} session
+ */
+export function pausedNote(session) {
+  const pause = session.pauses?.find(({ automatic }) => !automatic);
+  if (!pause || session.state === "held") return nothing;
+  return html`<div class="note paused" role="status">
+    <wa-icon name="lock"></wa-icon>
+    <p>
+      <b>${t("Nothing is recorded just now")}</b>
+      <span>${t("Your expert has paused the recording, so that something secret is kept nowhere. The expert sees and hears you.")}</span>
+    </p>
   </div>`;
 }
 
