@@ -21,12 +21,12 @@ from server.recording.items import (
     CutResult,
     Dropped,
     Expect,
+    FromLeg,
     Hole,
     Item,
     Line,
     Pause,
     Resume,
-    Source,
     VisibleUntil,
     WantKeyframe,
 )
@@ -99,7 +99,7 @@ class TrackWriter:
 
     def source(self, leg: str) -> None:
         """Say by which leg frames come from now on; empty for one whose far end keeps nothing of what it sends."""
-        self._keep(Source(leg), 0)
+        self._keep(FromLeg(leg), 0)
 
     def pause(self, reason: str, at_ms: int, *, owed: bool = False) -> None:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`).
@@ -250,7 +250,7 @@ class Cutter:
                     self._line(item)
             case MediaGap():
                 self._reason = self._reason or item.reason
-            case Source():
+            case FromLeg():
                 self._leg = item.leg
             case Pause():
                 self._pause(item)
@@ -389,8 +389,8 @@ class Cutter:
     def _tolerated(self) -> int:
         if not self._reason:
             return HOLE_MS.get(self.kind, 1 << 40)
-        lost = self._reason in ("loss", "overflow") and self._leg
-        return LEAST_HOLE_MS if lost else MIN_GAP_MS
+        lost = self._reason in ("loss", "overflow") or (self._reason == "disconnected" and self._owed)
+        return LEAST_HOLE_MS if lost and self._leg else MIN_GAP_MS
 
     def _begin(self, at: int) -> None:
         assert self.state

@@ -294,6 +294,31 @@ async def test_what_does_not_come_is_a_gap_for_the_reason_it_was_lost_for(call: 
     ]  # fmt: skip
 
 
+async def test_a_connection_that_is_back_at_once_ends_the_hole_with_its_first_frame(call: Call) -> None:
+    await call.hear(*call.sound(1000, 2000), until_ms=2000)
+    call.microphone.pause("disconnected", 3000, owed=True)
+    call.microphone.source("leg-2")
+    call.microphone.resume(3000)
+    await call.hear(*call.sound(3060, 4000), until_ms=4000)
+    (hole,) = call.recorder.owed
+    assert (hole.start_ms, hole.end_ms, hole.before) == (2000, 3060, MediaMark("leg-2", 3060 * 48, 3060))
+    await call.recorder.fill(hole, call.sound(2000, 3060), 3060)
+    assert await call.end(4000) == {"microphone": (3000, 0)}
+
+
+async def test_one_packet_of_sound_is_awaited_where_it_may_come(call: Call) -> None:
+    await call.hear(*call.sound(1000, 2000), until_ms=2000)
+    lost(call, 2000, 2020)
+    await call.hear(*call.sound(2020, 3000), until_ms=3000)
+    (hole,) = call.recorder.owed
+    await call.recorder.fill(hole, call.sound(2000, 2020), 2020)
+    call.microphone.source("")
+    lost(call, 3000, 3020)
+    await call.hear(*call.sound(3020, 4000), until_ms=4000)
+    assert await call.end(4000) == {"microphone": (2980, 20)}
+    assert call.of(GapDeclared) == [], "else it is counted in its segment"
+
+
 async def test_on_hold_nothing_is_awaited_and_a_hole_ends_where_hold_begins(call: Call) -> None:
     await call.hear(*call.sound(1000, 2000), until_ms=2000)
     call.microphone.pause("disconnected", 3000, owed=True)
