@@ -175,12 +175,15 @@ class Cutter:
         state: TrackState | None = None,
         reason: str = "restart",
         follows: bool = False,
+        hole_ms: int | None = None,
     ) -> None:
         """`offset_ms` added to a frame's time in milliseconds gives session time.
 
         `state` continues a track; what is missing until it goes on is a gap for this `reason`. `follows`: the next
-        frame is the one behind the last of that state, and needs no keyframe before it.
+        frame is the one behind the last of that state, and needs no keyframe before it. `hole_ms`: without media for
+        longer, and without a reason, is a gap; as `HOLE_MS` has it if None.
         """
+        self._hole_ms = HOLE_MS.get(kind, 1 << 40) if hole_ms is None else hole_ms
         self.track = track
         self.kind = kind
         self.state = replace(state) if state else None
@@ -388,7 +391,7 @@ class Cutter:
 
     def _tolerated(self) -> int:
         if not self._reason:
-            return HOLE_MS.get(self.kind, 1 << 40)
+            return self._hole_ms
         lost = self._reason in ("loss", "overflow") or (self._reason == "disconnected" and self._owed)
         return LEAST_HOLE_MS if lost and self._leg else MIN_GAP_MS
 
