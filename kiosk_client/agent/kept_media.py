@@ -42,7 +42,7 @@ FOLDER: Final = "kept"
 _NONE: Final = -1
 
 
-class Frame(NamedTuple):
+class KeptFrame(NamedTuple):
     """One frame: when it was captured (seconds, monotonic), and leg and RTP timestamp with which it left, or none.
 
     It is the `place`-th of its track in the `piece`-th piece of the ring. `first`: what was before it is not kept.
@@ -204,7 +204,7 @@ class KeptMedia:
 
     async def frames(
         self, track: str, after: tuple[str, int] | None, before: tuple[str, int] | None, span_s: float
-    ) -> list[Frame]:
+    ) -> list[KeptFrame]:
         """The frames of a track, in order, from the one `after` which it begins (leg and stamp) to the one `before`.
 
         Where one of them is not known, `span_s` seconds and a little more from the other.
@@ -215,7 +215,7 @@ class KeptMedia:
 
     def _listed(
         self, track: str, after: tuple[str, int] | None, before: tuple[str, int] | None, span_s: float
-    ) -> list[Frame]:
+    ) -> list[KeptFrame]:
         pieces = [piece for piece in self._pieces if track in piece.times]
         first, last = self._holding(pieces, track, after), self._holding(pieces, track, before)
         if first is None and last is None:
@@ -228,13 +228,13 @@ class KeptMedia:
         if last is None:
             end = pieces[first].times[track][-1] + span_s
             last = max(n for n, piece in enumerate(pieces) if piece.times[track][0] <= end)
-        found: list[Frame] = []
+        found: list[KeptFrame] = []
         for piece in pieces[first : last + 1]:
             stamps = piece.stamps[track]
             for place, at in enumerate(piece.times[track]):
                 leg = "" if stamps[place] == _NONE else self._legs[stamps[place] >> 32]
                 begins = first == 0 and not found
-                found.append(Frame(at, leg, stamps[place] & 0xFFFFFFFF, piece.number, place, begins))
+                found.append(KeptFrame(at, leg, stamps[place] & 0xFFFFFFFF, piece.number, place, begins))
         return found
 
     def _holding(self, pieces: Sequence[_Piece], track: str, mark: tuple[str, int] | None) -> int | None:
@@ -244,12 +244,12 @@ class KeptMedia:
         wanted = self._legs.index(mark[0]) << 32 | mark[1]
         return next((n for n, piece in enumerate(pieces) if wanted in piece.stamps[track]), None)
 
-    async def read(self, track: str, wanted: Sequence[Frame]) -> list[bytes | None]:
+    async def read(self, track: str, wanted: Sequence[KeptFrame]) -> list[bytes | None]:
         """The data of these frames; None for one that is not kept any more."""
         async with self._turn:
             return await _in_thread(self._read, track, wanted)
 
-    def _read(self, track: str, wanted: Sequence[Frame]) -> list[bytes | None]:
+    def _read(self, track: str, wanted: Sequence[KeptFrame]) -> list[bytes | None]:
         pieces = {piece.number: piece for piece in self._pieces}
         opened: tuple[int, list[bytes]] = (-1, [])
         found: list[bytes | None] = []

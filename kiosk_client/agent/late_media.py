@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kiosk_client.agent.kept_media import Frame
+from kiosk_client.agent.kept_media import KeptFrame
 from link.protocol.late_media import LEAST_STEP_MS, LateFrame
 from link.protocol.server import MediaWanted
 from link.protocol.values import MediaMark
@@ -20,7 +20,7 @@ SLEW_RATIO: Final = 0.1
 
 
 def decodable(
-    placed: Sequence[tuple[int, Frame]], data: Sequence[bytes | None], wanted: MediaWanted
+    placed: Sequence[tuple[int, KeptFrame]], data: Sequence[bytes | None], wanted: MediaWanted
 ) -> list[LateFrame]:
     """The placed frames with their data, without those of a picture that cannot be seen: what they build on is gone.
 
@@ -38,7 +38,7 @@ def decodable(
     return frames
 
 
-def place(kept: Sequence[Frame], wanted: MediaWanted) -> list[tuple[int, Frame]]:
+def place(kept: Sequence[KeptFrame], wanted: MediaWanted) -> list[tuple[int, KeptFrame]]:
     """The kept frames that are asked for, in order, each with its time on the session's timeline in milliseconds."""
     after = _find(kept, wanted.after, from_end=True)
     before = _find(kept, wanted.before)
@@ -47,7 +47,7 @@ def place(kept: Sequence[Frame], wanted: MediaWanted) -> list[tuple[int, Frame]]
     if before is None and after is None:
         return []
     follows = wanted.follows and after is not None
-    placed: list[tuple[int, Frame]] = []
+    placed: list[tuple[int, KeptFrame]] = []
     least_ms = wanted.start_ms
     clock = _Clock(kept, after, wanted.after, before, wanted.before)
     for frame in kept[0 if after is None else after + 1 : before]:
@@ -62,7 +62,7 @@ def place(kept: Sequence[Frame], wanted: MediaWanted) -> list[tuple[int, Frame]]
     return placed
 
 
-def _find(kept: Sequence[Frame], mark: MediaMark | None, *, from_end: bool = False) -> int | None:
+def _find(kept: Sequence[KeptFrame], mark: MediaMark | None, *, from_end: bool = False) -> int | None:
     if mark is None:
         return None
     places = range(len(kept) - 1, -1, -1) if from_end else range(len(kept))
@@ -74,7 +74,7 @@ class _Clock:
 
     def __init__(
         self,
-        kept: Sequence[Frame],
+        kept: Sequence[KeptFrame],
         after: int | None,
         after_mark: MediaMark | None,
         before: int | None,

@@ -133,6 +133,9 @@ def tell(
         manifest.length_ms = max(manifest.length_ms, end_ms)
         if not isinstance(event, _SILENT):
             manifest.moments.append(Moment(entry.seq, at_ms, entry.kind, _shown(event)))
+    for track in tracks.values():  # what came late is journaled behind what follows it
+        track.segments.sort(key=lambda segment: segment.start_ms)
+        track.gaps.sort(key=lambda gap: gap.start_ms)
     manifest.tracks = list(tracks.values())
     return manifest
 

@@ -21,7 +21,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FromLeg:
     """What comes now comes by this leg, whose far end keeps what it sends; empty: by one that keeps nothing."""
 
     leg: str
@@ -109,5 +109,5 @@ class ClosedSegment:
     arrived_ms: int = 0
 
 
-Item = EncodedFrame | MediaGap | Line | Source | Pause | Resume | Expect | VisibleUntil | Dropped
+Item = EncodedFrame | MediaGap | Line | FromLeg | Pause | Resume | Expect | VisibleUntil | Dropped
 CutResult = TrackStarted | GapDeclared | Hole | ClosedSegment | WantKeyframe

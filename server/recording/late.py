@@ -12,15 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from link.protocol.values import MediaMark
-from link.rtc.tracks.depacketizer import EncodedFrame
+from link.rtc.tracks.depacketizer import EncodedFrame, MediaGap
 from server.blobs.vault import SessionKey
 from server.recording.items import ClosedSegment, CutResult, Hole, Item
-from server.recording.segment import VIDEO
-from server.recording.track import HOLE_MS, Cutter, TrackState
+from server.recording.segment import AUDIO, VIDEO
+from server.recording.track import HOLE_MS, MIN_GAP_MS, Cutter, TrackState
 from server.session.events import GapDeclared
 
 LEAD_MS = 2000
 """Before a track's first hole so much more is taken of a picture: what comes within the hole may build on that."""
+FILLED_MS = {AUDIO: MIN_GAP_MS, VIDEO: HOLE_MS[VIDEO]}
+"""In a filled hole, without anything for longer is a gap: all that was sent of it has come, and sound never pauses."""
 MAX_HOLES = 1024
 """Holes of a recording that are open at a time; of more than that the oldest is given up."""
 
@@ -32,6 +34,7 @@ class HoleFiller:
         self._hole, self._key, self._spool = hole, key, spool
         self._last: ClosedSegment | None = None  # waits for its end: nothing may follow it in the hole
         self._arrived_ms = 0
+        self._missed = False
         self._cutter = self._begun_at(hole.start_ms)
 
     def _begun_at(self, start_ms: int) -> Cutter:
@@ -39,8 +42,12 @@ class HoleFiller:
         state = TrackState(hole.kind, start_ms, start_ms, next_index=hole.numbers.start)
         return Cutter(
             *(hole.track, hole.kind), key=self._key, spool=self._spool, offset_ms=0.0,
-            state=state, reason="", follows=hole.follows,
+            state=state, reason="", follows=hole.follows, hole_ms=FILLED_MS[hole.kind],
         )  # fmt: skip
+
+    def miss(self) -> None:
+        """Of a piece of the hole nothing has come: what is not recorded there is not few pictures, but lost."""
+        self._missed = True
 
     def take(self, frames: Sequence[EncodedFrame], arrived_ms: int) -> list[ClosedSegment | GapDeclared]:
         """Take frames in order, whose times are seconds of the session, within the hole and behind those before.
@@ -48,13 +55,18 @@ class HoleFiller:
         A track may begin earlier than its first hole: with the last keyframe before that (`OpenHole.lead_ms`).
         """
         self._arrived_ms = arrived_ms
-        led = self._led(frames)
-        settled = self._settled(self._cutter.take(led, self._hole.start_ms))
+        settled = self._settled(self._cut(self._led(frames)))
         last = settled[-1] if settled else None
         if not isinstance(last, ClosedSegment):
             return settled
         self._last = last
         return settled[:-1]
+
+    def _cut(self, items: list[Item]) -> list[CutResult]:
+        if self._missed:
+            items.insert(0, MediaGap(0.0, 0.0, "no_media"))
+            self._missed = False
+        return self._cutter.take(items, self._hole.start_ms)
 
     def _led(self, frames: Sequence[EncodedFrame]) -> list[Item]:
         """The frames from where the hole begins, which is with the last keyframe before it if there is one."""
@@ -71,13 +83,14 @@ class HoleFiller:
 
     def finish(self) -> list[ClosedSegment | GapDeclared]:
         """Nothing more comes: account for the hole up to its end."""
-        hole, settled = self._hole, self._settled(self._cutter.finish(self._hole.end_ms))
+        hole = self._hole
+        settled = self._settled([*self._cut([]), *self._cutter.finish(hole.end_ms)])
         state = self._cutter.state
         assert state is not None
         edge_ms = min(state.edge_ms, hole.end_ms)
         if edge_ms < hole.end_ms:
             last = settled[-1] if settled else None
-            if isinstance(last, ClosedSegment) and hole.end_ms - edge_ms <= HOLE_MS[hole.kind]:
+            if isinstance(last, ClosedSegment) and hole.end_ms - edge_ms <= FILLED_MS[hole.kind]:
                 settled[-1] = replace(last, end_ms=hole.end_ms)  # as in time: the next frame is not far behind
             else:
                 settled += hole.gaps(edge_ms, hole.end_ms)

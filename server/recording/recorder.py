@@ -234,7 +234,11 @@ class Recorder:
 
     async def _fill(self, hole: OpenHole, frames: Sequence[EncodedFrame], until_ms: int) -> None:
         filler = hole.filler = hole.filler or HoleFiller(hole, key=self._key, spool=self._spool)
-        outcomes = await self._worker.run(filler.take, frames, self._now_ms()) if frames else []
+        outcomes: list[ClosedSegment | GapDeclared] = []
+        if frames:
+            outcomes = await self._worker.run(filler.take, frames, self._now_ms())
+        else:
+            filler.miss()
         hole.filled_ms = max(hole.filled_ms, min(until_ms, hole.end_ms))
         if hole.filled_ms >= hole.end_ms:
             self._owed.remove(hole)

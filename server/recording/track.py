@@ -22,12 +22,12 @@ from server.recording.items import (
     CutResult,
     Dropped,
     Expect,
+    FromLeg,
     Hole,
     Item,
     Line,
     Pause,
     Resume,
-    Source,
     VisibleUntil,
     WantKeyframe,
 )
@@ -100,7 +100,7 @@ class TrackWriter:
 
     def source(self, leg: str) -> None:
         """Say by which leg frames come from now on; empty for one whose far end keeps nothing of what it sends."""
-        self._keep(Source(leg), 0)
+        self._keep(FromLeg(leg), 0)
 
     def pause(self, reason: str, at_ms: int, *, owed: bool = False) -> None:
         """Record nothing until `resume`, and declare why (`hold`, `muted`, `specialist_lost`).
@@ -176,12 +176,15 @@ class Cutter:
         state: TrackState | None = None,
         reason: str = "restart",
         follows: bool = False,
+        hole_ms: int | None = None,
     ) -> None:
         """`offset_ms` added to a frame's time in milliseconds gives session time.
 
         `state` continues a track; what is missing until it goes on is a gap for this `reason`. `follows`: the next
-        frame is the one behind the last of that state, and needs no keyframe before it.
+        frame is the one behind the last of that state, and needs no keyframe before it. `hole_ms`: without media for
+        longer, and without a reason, is a gap; as `HOLE_MS` has it if None.
         """
+        self._hole_ms = HOLE_MS.get(kind, 1 << 40) if hole_ms is None else hole_ms
         self.track = track
         self.kind = kind
         self.state = replace(state) if state else None
@@ -263,7 +266,7 @@ class Cutter:
                     self._line(item)
             case MediaGap():
                 self._reason = self._reason or item.reason
-            case Source():
+            case FromLeg():
                 self._leg = item.leg
             case Pause():
                 self._pause(item)
@@ -401,9 +404,9 @@ class Cutter:
 
     def _tolerated(self) -> int:
         if not self._reason:
-            return HOLE_MS.get(self.kind, 1 << 40)
-        lost = self._reason in ("loss", "overflow") and self._leg
-        return LEAST_HOLE_MS if lost else MIN_GAP_MS
+            return self._hole_ms
+        lost = self._reason in ("loss", "overflow") or (self._reason == "disconnected" and self._owed)
+        return LEAST_HOLE_MS if lost and self._leg else MIN_GAP_MS
 
     def _begin(self, at: int) -> None:
         assert self.state

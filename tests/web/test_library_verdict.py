@@ -12,7 +12,7 @@ from demo.browser import PHONE_SCREEN
 from tests.big import big
 from tests.server.evidence.recorded import SESSION
 from tests.web.audit import faults_everywhere
-from tests.web.test_library import library, looking_at
+from tests.web.test_library import STATE, library, looking_at, until
 
 pytestmark = pytest.mark.chromium
 
@@ -78,11 +78,17 @@ async def test_what_came_afterwards_is_recorded_and_said(tmp_path: Path) -> None
         await expect(late).to_have_count(1)
         assert (await late.get_attribute("title")) == "Delivered afterwards, at 0:05"
         await expect(shown.locator(".lane.video .gap")).to_have_count(0)
+        spans = await shown.locator(".lane.video").first.locator(".span").count()
+        assert spans == 1, "it is drawn as recorded"
         assert await faults_everywhere(shown, PHONE_SCREEN) == []
+        # And it is played like everything else: from the begin of what was lost.
+        await shown.evaluate("document.querySelector('library-timeline').recording.seek(2700)")
+        await until(shown, STATE, lambda state: abs(state["kiosk.camera"]["at"] - 2.7) < 0.2)
         await shown.screenshot(path=tmp_path / "late.png")
-        # It is shown like everything else.
-        await shown.locator("[role=slider]").focus()
-        await shown.keyboard.press("Home")
+        before = (await shown.evaluate(STATE))["kiosk.camera"]["frames"]
+        await shown.get_by_role("button", name="Play", exact=True).click()
+        await until(shown, STATE, lambda state: state["kiosk.camera"]["at"] > 3.9)
+        assert (await shown.evaluate(STATE))["kiosk.camera"]["frames"] - before > 15
         assert complaints == []
 
 

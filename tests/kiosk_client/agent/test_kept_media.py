@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from kiosk_client.agent import kept_media
-from kiosk_client.agent.kept_media import Frame, KeptMedia
+from kiosk_client.agent.kept_media import KeptFrame, KeptMedia
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.published_track import PublishedTrack
 from link.tasks import spawn
@@ -55,7 +55,7 @@ class Source:
         for tap in self.kept._taps.values():
             tap.reader.flush()
 
-    async def all(self, leg: str = "l1") -> list[Frame]:
+    async def all(self, leg: str = "l1") -> list[KeptFrame]:
         """Everything that is kept, from the oldest frame on that left by this leg."""
         for stamp in self.sent:
             if found := await self.kept.frames("microphone", (leg, stamp), None, 1e6):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from kiosk_client.agent.kept_media import Frame
+from kiosk_client.agent.kept_media import KeptFrame
 from kiosk_client.agent.late_media import decodable, place
 from link.protocol.late_media import LEAST_STEP_MS, LateFrame
 from link.protocol.server import MediaWanted
@@ -17,9 +17,9 @@ from link.protocol.values import MediaMark
 EPOCH_S = 5000.0  # of this machine's clock when the session began
 
 
-def kept(count: int, step_ms: float = 20.0, leg: str = "l1") -> list[Frame]:
+def kept(count: int, step_ms: float = 20.0, leg: str = "l1") -> list[KeptFrame]:
     """Frames of a source, the n-th with the stamp n, captured every `step_ms` from the session's begin on."""
-    return [Frame(EPOCH_S + n * step_ms / 1000, leg, n, n // 25, n % 25) for n in range(count)]
+    return [KeptFrame(EPOCH_S + n * step_ms / 1000, leg, n, n // 25, n % 25) for n in range(count)]
 
 
 def wanted(
@@ -36,7 +36,7 @@ def wanted(
     return MediaWanted("s1", "w1", track, start_ms, end_ms, first, last, follows)
 
 
-def stamps(placed: Sequence[tuple[int, Frame]]) -> list[int]:
+def stamps(placed: Sequence[tuple[int, KeptFrame]]) -> list[int]:
     return [frame.stamp for _, frame in placed]
 
 

@@ -63,7 +63,7 @@ def test_the_player_is_told_what_came_when() -> None:
     entries = [Entry("s1", n, n * 1000, e.kind(event), e.encode(event), b"", b"") for n, event in enumerate(events, 1)]
     told = tell("s1", entries, started_us=0, live=False)
     (track,) = told.tracks
-    assert [(piece.start_ms, piece.arrived_ms) for piece in track.segments] == [(0, 0), (8000, 0), (2000, 9500)]
+    assert [(piece.start_ms, piece.arrived_ms) for piece in track.segments] == [(0, 0), (2000, 9500), (8000, 0)]
     assert track.gaps == []
     assert told.moments == [], "that it is awaited is no news for who watches"
 

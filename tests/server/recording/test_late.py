@@ -294,6 +294,31 @@ async def test_what_does_not_come_is_a_gap_for_the_reason_it_was_lost_for(call: 
     ]  # fmt: skip
 
 
+async def test_a_connection_that_is_back_at_once_ends_the_hole_with_its_first_frame(call: Call) -> None:
+    await call.hear(*call.sound(1000, 2000), until_ms=2000)
+    call.microphone.pause("disconnected", 3000, owed=True)
+    call.microphone.source("leg-2")
+    call.microphone.resume(3000)
+    await call.hear(*call.sound(3060, 4000), until_ms=4000)
+    (hole,) = call.recorder.owed
+    assert (hole.start_ms, hole.end_ms, hole.before) == (2000, 3060, MediaMark("leg-2", 3060 * 48, 3060))
+    await call.recorder.fill(hole, call.sound(2000, 3060), 3060)
+    assert await call.end(4000) == {"microphone": (3000, 0)}
+
+
+async def test_one_packet_of_sound_is_awaited_where_it_may_come(call: Call) -> None:
+    await call.hear(*call.sound(1000, 2000), until_ms=2000)
+    lost(call, 2000, 2020)
+    await call.hear(*call.sound(2020, 3000), until_ms=3000)
+    (hole,) = call.recorder.owed
+    await call.recorder.fill(hole, call.sound(2000, 2020), 2020)
+    call.microphone.source("")
+    lost(call, 3000, 3020)
+    await call.hear(*call.sound(3020, 4000), until_ms=4000)
+    assert await call.end(4000) == {"microphone": (2980, 20)}
+    assert call.of(GapDeclared) == [], "else it is counted in its segment"
+
+
 async def test_on_hold_nothing_is_awaited_and_a_hole_ends_where_hold_begins(call: Call) -> None:
     await call.hear(*call.sound(1000, 2000), until_ms=2000)
     call.microphone.pause("disconnected", 3000, owed=True)
@@ -335,7 +360,7 @@ async def test_the_begin_of_a_call_is_known_by_the_first_frame_only(call: Call) 
     await call.hear(*call.sound(1900, 3000), until_ms=3000)
     (hole,) = call.recorder.owed
     assert (hole.start_ms, hole.end_ms, hole.after, hole.follows) == (1000, 1900, None, False)
-    await call.recorder.fill(hole, call.sound(1200, 1900), 1900)
+    await call.recorder.fill(hole, call.sound(1060, 1900), 1900)
     assert await call.end(3000) == {"microphone": (2000, 0)}
 
 
@@ -358,6 +383,29 @@ async def test_a_track_does_not_begin_before_the_recording(call: Call) -> None:
     assert hole.lead_ms == 200
     await call.recorder.fill(hole, call.pictures(1100, 1600), 1600)
     assert await call.end(2000) == {"camera": (400, 400)}, "and not with pictures that build on nothing"
+
+
+@pytest.mark.parametrize("last", [False, True])
+async def test_a_short_piece_of_which_nothing_came_is_a_gap_too(call: Call, last: bool) -> None:
+    """In time half a second without anything may be a pause; of what was lost and asked for it is not."""
+    await call.hear(*call.sound(1000, 2000), until_ms=2000)
+    lost(call, 2000, 4000)
+    await call.hear(*call.sound(4000, 5000), until_ms=5000)
+    await call.see(*call.pictures(5000, 6000, keyframe=True), until_ms=6000)
+    call.camera.gap(MediaGap(6.0, 8.0, "loss"))
+    await call.see(*call.pictures(8000, 9000, keyframe=True), until_ms=9000)
+    microphone, camera = call.recorder.owed
+    for hole, make in ((microphone, call.sound), (camera, call.pictures)):
+        start, middle = hole.start_ms, hole.end_ms - 300 if last else hole.start_ms + 300
+        for begin, end in ((start, middle), (middle, hole.end_ms)):
+            nothing = (end == hole.end_ms) is last
+            await call.recorder.fill(hole, [] if nothing else make(begin, end), end)
+    recorded = await call.end(9000)
+    assert 260 <= recorded["camera"][1] <= 300, "a picture is seen for 40 ms"
+    assert recorded["microphone"][1] == 300 + 4000, "nothing comes of it after five seconds"
+    assert {(gap.track, gap.reason) for gap in call.of(GapDeclared)} >= {
+        ("customer-1.camera", "loss"), ("customer-1.microphone", "loss"),
+    }  # fmt: skip
 
 
 async def test_a_call_that_ends_in_a_hole_waits_for_it(call: Call) -> None:
