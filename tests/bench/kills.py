@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -48,6 +49,8 @@ AGAIN = 0.15
 """How often the server is killed once more while it starts and recovers."""
 KILLS_A_CALL = 12
 BACK_S = 60.0
+PATIENT = ("--specialist-grace-s", "120", "--kiosk-grace-s", "120")
+"""On a starved machine both need longer to come back than a call waits for them: that is no loss of the server's."""
 LOST_MS = 2000
 FAULT_S = 2.5
 TRACKS = tuple(f"{who}.{what}" for who in ("customer-1", "specialist-1") for what in ("microphone", "camera"))
@@ -112,9 +115,9 @@ async def patiently(party: Party, body: m.ClientBase) -> object:
         except Unavailable:
             await asyncio.sleep(0.05)
         except Refused as error:
-            if error.retry_after is None:
+            if error.retry_after is None and error.code != Unavailable.code:
                 raise
-            await asyncio.sleep(error.retry_after)
+            await asyncio.sleep(error.retry_after or 0.2)
 
 
 class Call:
@@ -154,9 +157,16 @@ class Call:
                 await asyncio.sleep(0.2)
 
     async def give_up(self) -> None:
-        """The call is gone: end the media alone."""
+        """The call is gone, or does not go on: end what there is of it, so that another one can begin."""
         for side in self._sides:
             await side.stop()
+        for party, body in (
+            (self._bench.kiosk, m.CallEnd(self.session)),
+            (self._bench.kiosk, m.Rate(self.session, None)),
+            (self._bench.ann, m.Dispose(self.session, "technical")),
+        ):
+            with contextlib.suppress(Refused):
+                await patiently(party, body)
 
 
 class Bench:
@@ -166,7 +176,7 @@ class Bench:
         self.outcome = Outcome()
         self.chance = random.Random(seed)
         self._log = (folder / "server.log").open("a")
-        self.server = Process(folder / "data", self._log)
+        self.server = Process(folder / "data", self._log, PATIENT)
         self.kiosk: Party
         self.ann: Party
         self.call: Call | None = None
@@ -284,14 +294,17 @@ class Bench:
         def both(view: Session) -> bool:
             return view.id == call.session and view.kiosk_connected and view.specialist_connected
 
+        problem = "is not taken up again"
         try:
             back = await self.ann.session(both, within=BACK_S)
+            problem = f"is {back.state} and not active"
             if back.state is SessionState.ACTIVE:
+                problem = "is taken up, and no media flow"
                 await call.flows()
                 return True
         except (TimeoutError, NotFound):
             pass
-        self._lose(f"{call.session} is not taken up again")
+        self._lose(f"{call.session} {problem}")
         await self._drop_call()
         return False
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,9 +26,10 @@ ROOT = Path(__file__).parents[3]
 class Process:
     """`visavis serve` on a fixed port of its own, over one data directory."""
 
-    def __init__(self, data: Path, log: IO[str] | None = None) -> None:
+    def __init__(self, data: Path, log: IO[str] | None = None, options: Sequence[str] = ()) -> None:
         """`log` takes what the server says; this process's own output where it is left out."""
         self._log = log
+        self._options = options
         self._kept = keep_port()
         self.port: int = self._kept.getsockname()[1]
         self.config = Config(data=data, host="127.0.0.1", port=self.port)
@@ -43,7 +45,7 @@ class Process:
 
     async def start(self) -> None:
         command = ["serve", "--data", str(self.config.data), "--port", str(self.port)]
-        command += ["--minimum-free-mb", "0", "--log-level", "info"]
+        command += ["--minimum-free-mb", "0", "--log-level", "info", *self._options]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "server", *command, cwd=ROOT, stdout=self._log, stderr=self._log
         )
