@@ -209,7 +209,11 @@ def moment(kind: str, fields: Mapping[str, Any], language: int) -> str:
         "step": word(STEPS, str(fields.get("step", "")), language),
         "mode": word(CODES, str(fields.get("mode", "")), language),
     }
-    if kind != "document_decided":  # there the reason is what somebody wrote
+    if "track" in fields:
+        values["track"] = track(str(fields["track"]), language)
+    if kind == "recording_stalled":
+        values["reason"] = word(GAPS, str(fields["reason"]), language)
+    elif kind != "document_decided":  # there the reason is what somebody wrote
         values["reason"] = word(CODES, str(fields.get("reason", "")), language)
     return _filled(text, values)
 

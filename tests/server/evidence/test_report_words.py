@@ -51,6 +51,14 @@ def test_what_somebody_wrote_is_never_filled_in() -> None:
     assert words.moment("chat_sent", fields, EN) == "Customer wrote: {participant} {reason} {0}"
 
 
+def test_what_was_not_recorded_is_named_with_its_reason() -> None:
+    fields = {"track": "customer-1.camera", "reason": "disk_full", "since_ms": 1, "policy": "warn"}
+    assert (
+        words.moment("recording_stalled", fields, EN) == "Not recorded any more: Customer's camera (The disk was full)"
+    )
+    assert words.moment("recording_resumed", {"track": "cobrowse", "excuse": ""}, ZH) == "录制中断结束：客户屏幕"
+
+
 def test_yes_and_no() -> None:
     assert words.moment("document_answered", {"agreed": False}, ZH) == "客户不同意出示"
     assert words.moment("document_answered", {"agreed": True}, ZH) == "客户同意出示"
