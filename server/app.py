@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 
 from link.rate_limit import Rates
 from link.signaling.host import Host
-from server.api import documents, fleet, health, library, login, pages, sockets
+from server.api import audit, documents, fleet, health, library, library_search, login, pages, sockets
 from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
@@ -24,6 +24,7 @@ from server.api.http.app_keys import (
     ICE,
     IDENTITY,
     JOURNAL,
+    LIBRARY,
     LOBBY,
     NOTICE,
     PROOFS,
@@ -55,6 +56,7 @@ from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
 from server.journal import Audit, Journal
 from server.journal.tally import Tally
+from server.library.parts import Library
 from server.recording.places import WritablePlaces
 from server.recording.space import DiskFloor
 from server.recording_notice import load_notice
@@ -76,6 +78,8 @@ ROUTES = [
     *health.ROUTES,
     *sockets.ROUTES,
     *library.ROUTES,
+    *library_search.ROUTES,
+    *audit.ROUTES,
 ]
 
 
@@ -178,7 +182,10 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[DOCUMENTS] = DocumentStore(app[BLOBS], app[VAULT], config.data / "uploads")
     app[READER] = Reader(app[JOURNAL], app[BLOBS], app[VAULT])
     app[PROOFS] = Proofs(verifier(config))
+    app[LIBRARY] = library_parts = Library(app[STORE], app[JOURNAL], app[VAULT])
+    library_parts.indexer.start()
     yield
+    await library_parts.indexer.close()
     await app[PROOFS].close()
 
 

@@ -9,12 +9,14 @@ import asyncio
 import os
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from server.blobs.container import Broken, ContainerWriter, Contents, open_container, read_container
 from server.blobs.suite import DEFAULT, NONCE_BYTES, SUITES, Suite
@@ -56,8 +58,11 @@ class KeyTable(Protocol):
     async def newest(self, count: int) -> Sequence[StoredKey]:
         """The keys made last that are not destroyed."""
 
-    async def destroy(self, session: str) -> None:
-        """Overwrite the wrapped key and note when. Idempotent."""
+    async def several(self, sessions: Collection[str]) -> Sequence[StoredKey]:
+        """The keys of these sessions."""
+
+    async def destroy(self, session: str, index_key: bytes) -> None:
+        """Overwrite the wrapped key, note when, and take the session's words out of the index. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +120,32 @@ class Vault:
     async def open(self, session: str) -> SessionKey:
         """Return the session's key. Raises `NoKey`, and `Broken` if it was not wrapped by this site's key."""
         row = await self._keys.get(session)
-        if row is None or not row.wrapped:
+        if row is None:
+            raise NoKey(session)
+        return self._opened(row)
+
+    async def open_several(self, sessions: Collection[str]) -> dict[str, SessionKey]:
+        """The keys of these sessions (at most some hundreds), of those that have one that can be read."""
+        found = {}
+        for row in await self._keys.several(sessions):
+            try:
+                found[row.session] = self._opened(row)
+            except (NoKey, Broken):
+                continue
+        return found
+
+    def _opened(self, row: StoredKey) -> SessionKey:
+        session = row.session
+        if not row.wrapped:
             raise NoKey(session)
         suite = SUITES.get(row.suite)
         if suite is None:
             raise Broken(f"data key of {session}: unknown cipher suite {row.suite}")
         return SessionKey(session, suite, self._unwrap(suite, session, row.wrapped))
+
+    def index_key(self) -> bytes:
+        """The site's key of the library's index (`server.store.postings`), 64 bytes; it opens no recording."""
+        return HKDF(hashes.SHA256(), 64, None, b"visavis library index").derive(self._site_key)
 
     async def check(self) -> None:
         """Raise `SiteKeyError` unless the site's key opens what was wrapped last; one damaged row does not count.
@@ -139,7 +164,11 @@ class Vault:
 
     async def destroy(self, session: str) -> None:
         """Make everything sealed in the session unreadable for ever. The caller has checked legal holds."""
-        await self._keys.destroy(session)
+        await self._keys.destroy(session, self.index_key())
+
+    def wrapped(self, key: SessionKey) -> bytes:
+        """A data key as the table has it."""
+        return self._wrap(key.suite, key.session, key.secret)
 
     def _wrap(self, suite: Suite, session: str, secret: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
