@@ -122,20 +122,19 @@ class Vault:
         row = await self._keys.get(session)
         if row is None:
             raise NoKey(session)
-        return self._opened(row)
+        return self._opened(session, row)
 
     async def open_several(self, sessions: Collection[str]) -> dict[str, SessionKey]:
         """The keys of these sessions (at most some hundreds), of those that have one that can be read."""
         found = {}
         for row in await self._keys.several(sessions):
             try:
-                found[row.session] = self._opened(row)
+                found[row.session] = self._opened(row.session, row)
             except (NoKey, Broken):
                 continue
         return found
 
-    def _opened(self, row: StoredKey) -> SessionKey:
-        session = row.session
+    def _opened(self, session: str, row: StoredKey) -> SessionKey:
         if not row.wrapped:
             raise NoKey(session)
         suite = SUITES.get(row.suite)

@@ -12,7 +12,7 @@ from server.store import Store, tables
 
 PAGE: Final = 50
 CLOCK_US: Final = 3_600_000_000
-"""By how much a clock may have been set back: entries are in the order of their numbers, not of their times."""
+"""By how much a clock may have been set back at most: entries are in the order of their numbers, not of their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,19 @@ async def _span(store: Store, query: AuditQuery) -> list[ColumnElement[bool]]:
     """The numbers that the searched time can have, so that nothing is read from the log's end to there."""
     table = tables.audit.c
     where: list[ColumnElement[bool]] = []
+    at_us = table.at_us
     if query.since_us is not None:
-        first = await _first(store, select(table.seq).where(table.at_us >= query.since_us - CLOCK_US))
-        where.append(table.seq >= first if first is not None else table.seq < 0)
+        below = await _one(store, select(table.seq).where(at_us < query.since_us - CLOCK_US).order_by(at_us.desc()))
+        if below is not None:
+            where.append(table.seq > below)
     if query.until_us is not None:
-        beyond = await _first(store, select(table.seq).where(table.at_us >= query.until_us + CLOCK_US))
+        beyond = await _one(store, select(table.seq).where(at_us >= query.until_us + CLOCK_US).order_by(at_us))
         if beyond is not None:
             where.append(table.seq < beyond)
     return where
 
 
-async def _first(store: Store, query: Select[tuple[int]]) -> int | None:
+async def _one(store: Store, query: Select[tuple[int]]) -> int | None:
     async with store.database.read() as connection:
-        found = (await connection.execute(query.order_by(tables.audit.c.at_us).limit(1))).first()
+        found = (await connection.execute(query.limit(1))).first()
         return None if found is None else int(found[0])
