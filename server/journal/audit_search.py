@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, or_, select
 
@@ -97,7 +97,7 @@ async def _span(store: Store, query: AuditQuery) -> list[ColumnElement[bool]]:
     return where
 
 
-async def _one(store: Store, query: Select[tuple[int]]) -> int | None:
+async def _one(store: Store, query: Select[Any]) -> int | None:
     async with store.database.read() as connection:
         found = (await connection.execute(query.limit(1))).first()
         return None if found is None else int(found[0])

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -31,8 +31,8 @@ from server.store.sessions import SessionRow
 log = structlog.get_logger()
 
 PAGE: Final = 25
-LOOKUPS: Final = 500
-"""Postings that are fetched at once."""
+LOOKUPS: Final = 2_000
+"""Postings that are fetched at once, and then opened in some 10 ms of a thread."""
 FRESH: Final = 500
 """Sessions without index, the newest, that are compared one by one; more there are after an upgrade only."""
 CHECKED: Final = 160
@@ -40,6 +40,8 @@ CHECKED_AT_ONCE: Final = 32
 CHECKING_S: Final = 0.15
 """Seconds after which no more sessions are looked into in one request."""
 _FULL: Final = (1 << BLOCK) - 1
+_STEPS: Final = 12
+"""Steps of an order that are looked up together."""
 _SMALL: Final = 4
 """Terms of a group that are asked together with all others."""
 
@@ -203,6 +205,29 @@ class LibrarySearch:
                 raise await self._renewed(error.number) from error
         return found
 
+    async def _each_of(self, wanted: Sequence[str], within: Sets) -> list[Sets]:
+        """For each of these terms those of `within` that have it."""
+        found: list[Sets] = [{} for _ in wanted]
+        blocks = list(within)
+        at_once = max(1, LOOKUPS // len(wanted))
+        for start in range(0, len(blocks), at_once):
+            some = blocks[start : start + at_once]
+            numbers = await asyncio.to_thread(self._numbers, some, [wanted])
+            postings = dict(await self._rows.postings([number for [group] in numbers for number in group]))
+
+            def look(some: Sequence[int] = some, numbers: Any = numbers, postings: Any = postings) -> None:
+                for block, [group] in zip(some, numbers, strict=True):
+                    for sets, number in zip(found, group, strict=True):
+                        content = postings.get(number)
+                        if content is not None and (offsets := within[block] & self._key.unseal(number, content)):
+                            sets[block] = offsets
+
+            try:
+                await asyncio.to_thread(look)
+            except BadPosting as error:
+                raise await self._renewed(error.number) from error
+        return found
+
     def _numbers(self, blocks: Sequence[int], groups: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         return [[self._key.of_block(block).numbers(group) for group in groups] for block in blocks]
 
@@ -241,7 +266,7 @@ class LibrarySearch:
         descending = (query.sort != "oldest") is not backward
         last = max(len(query.steps), 1) - 1
         begin = (last if backward else 0) if cursor is None else cursor.step
-        for step in range(begin, -1, -1) if backward else range(begin, last + 1):
+        for step in range(min(begin, last), -1, -1) if backward else range(begin, last + 1):
             edge = cursor.place if cursor is not None and cursor.step == step else None
             for place in _places(await self._step(query, matches, step), edge, descending=descending):
                 yield Cursor(step, place)
@@ -251,9 +276,11 @@ class LibrarySearch:
         if not query.steps:
             return matches.all()
         if step not in matches.steps:
-            term = query.steps[step]
-            indexed = await self._all_of([(term,)], matches.indexed)
-            matches.steps[step] = _union(indexed, matches.fresh_with(term))
+            first = step // _STEPS * _STEPS
+            wanted = query.steps[first : first + _STEPS]
+            each = await self._each_of(wanted, matches.indexed)
+            for at, (term, indexed) in enumerate(zip(wanted, each, strict=True)):
+                matches.steps[first + at] = _union(indexed, matches.fresh_with(term))
         return matches.steps[step]
 
     async def _rank(self, query: LibraryQuery, matches: _Matches, first: Cursor) -> int:

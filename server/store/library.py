@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store import tables
@@ -128,10 +129,16 @@ class LibraryRows:
                     select(place.place, place.session, place.texts).where(place.place.in_(sorted(places)))
                 )
             ).all()
-            for number, session, texts in rows:
-                seqs = array("I", texts or b"").tolist()
-                entries = select(journal.payload).where(journal.session == session, journal.seq.in_(seqs))
-                found[number] = session, list((await connection.execute(entries)).scalars()) if seqs else []
+            found = {number: (session, []) for number, session, _ in rows}
+            wanted = [[session, seq, number] for number, session, texts in rows for seq in array("I", texts or b"")]
+            # Pairs as a table: SQLite would read the whole journal for `(session, seq) IN (…)`.
+            pairs = func.json_each(json.dumps(wanted)).table_valued("value", name="wanted")
+            of_pair = [func.json_extract(pairs.c.value, f"$[{at}]") for at in range(3)]
+            entries = select(of_pair[2], journal.payload).select_from(
+                pairs.join(tables.journal, and_(journal.session == of_pair[0], journal.seq == of_pair[1]))
+            )
+            for number, payload in await connection.execute(entries) if wanted else ():
+                found[number][1].append(payload)
         return found
 
     async def specialists(self, sessions: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:

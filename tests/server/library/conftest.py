@@ -89,16 +89,9 @@ class Shelf:
         records = [(e.kind(event), e.encode(event)) for event, _ in events]
         await self.journal.append(session, records, at_us=events[0][1], projection=row)
 
-    async def find(
-        self,
-        branches: frozenset[str] | None = None,
-        *,
-        limit: int = 100,
-        search: LibrarySearch | None = None,
-        **asked: Any,
-    ) -> Found:
+    async def find(self, branches: frozenset[str] | None = None, *, limit: int = 100, **asked: Any) -> Found:
         query = parse({name: str(value) for name, value in asked.items()}, branches)
-        return await (search or self.search).find(query, limit=limit)
+        return await self.search.find(query, limit=limit)
 
     async def ids(self, branches: frozenset[str] | None = None, **asked: Any) -> list[str]:
         """The ids that a search finds, and a look at whether its count agrees with them."""

@@ -92,7 +92,8 @@ async def test_everything_that_can_be_asked(three: Shelf) -> None:
 
 
 async def test_what_is_of_another_branch_is_not_there(three: Shelf) -> None:
-    for asked in ({}, {"text": "7731"}, {"text": "s-sec"}, {"sort": "longest"}, {"branch": "south"}):
+    searches: list[dict[str, Any]] = [{}, {"text": "7731"}, {"text": "s-sec"}, {"sort": "longest"}, {"branch": "south"}]
+    for asked in searches:
         found = await three.find(NORTH, **asked)
         assert "s-second" not in [row.id for row in found.rows], asked
         assert found.total == len(found.rows), "nor in the count"
@@ -182,7 +183,7 @@ async def test_searches_find_what_looking_at_everything_finds(shelf: Shelf) -> N
     chance = random.Random(11)
     told = await random_library(shelf, 24, chance)
     for number in range(60):
-        asked: dict[str, str] = {"sort": chance.choice(("newest", "oldest", "longest", "rating"))}
+        asked: dict[str, Any] = {"sort": chance.choice(("newest", "oldest", "longest", "rating"))}
         for name, values in (("branch", ("north", "south")), ("service", ("wealth", "loans")), ("language", ("en",)),
                              ("rating", ("1", "-"))):  # fmt: skip
             if chance.random() < 0.3:
@@ -204,7 +205,7 @@ async def test_searches_find_what_looking_at_everything_finds(shelf: Shelf) -> N
 
 
 async def turn_pages(
-    shelf: Shelf, asked: dict[str, str], mine: frozenset[str] | None, wanted: list[str], size: int
+    shelf: Shelf, asked: dict[str, Any], mine: frozenset[str] | None, wanted: list[str], size: int
 ) -> None:
     """To the end page by page, and back again."""
     seen: list[str] = []
@@ -249,6 +250,12 @@ async def test_of_what_has_to_be_looked_into_a_request_looks_at_some_and_goes_on
         assert page.total == 20, "at most"
         after = str(page.after)
     assert (found, requests) == (["s00"], 3)
+
+
+async def test_a_page_that_is_none_is_empty_or_the_last(three: Shelf) -> None:
+    for sort, step in (("newest", 7), ("longest", 999)):
+        assert (await three.find(sort=sort, after=f"{step}-5")).rows == ()
+        assert len((await three.find(sort=sort, before=f"{step}-5")).rows) == 3
 
 
 async def test_a_slow_look_ends_early(shelf: Shelf) -> None:
