@@ -37,7 +37,7 @@ FRESH: Final = 500
 """Sessions without index, the newest, that are compared one by one; more there are after an upgrade only."""
 CHECKED: Final = 160
 CHECKED_AT_ONCE: Final = 32
-CHECKING_S: Final = 0.15
+CHECKING_S: Final = 0.1
 """Seconds after which no more sessions are looked into in one request."""
 _FULL: Final = (1 << BLOCK) - 1
 _STEPS: Final = 12
