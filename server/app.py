@@ -13,7 +13,19 @@ from aiohttp import hdrs, web
 
 from link.rate_limit import Rates
 from link.signaling.host import Host
-from server.api import bundles, documents, fleet, health, late_media, library, login, pages, sockets
+from server.api import (
+    audit,
+    bundles,
+    documents,
+    fleet,
+    health,
+    late_media,
+    library,
+    library_search,
+    login,
+    pages,
+    sockets,
+)
 from server.api.http.app_keys import (
     AUDIT,
     BLOBS,
@@ -25,6 +37,7 @@ from server.api.http.app_keys import (
     ICE,
     IDENTITY,
     JOURNAL,
+    LIBRARY,
     LOBBY,
     NOTICE,
     PROOFS,
@@ -58,6 +71,7 @@ from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
 from server.journal import Audit, Journal
 from server.journal.tally import Tally
+from server.library.parts import Library
 from server.recording.places import WritablePlaces
 from server.recording.space import DiskFloor
 from server.recording_notice import load_notice
@@ -81,6 +95,8 @@ ROUTES = [
     *sockets.ROUTES,
     *library.ROUTES,
     *bundles.ROUTES,
+    *library_search.ROUTES,
+    *audit.ROUTES,
 ]
 
 
@@ -188,7 +204,10 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[PROOFS] = Proofs(verifier(config))
     app[BUNDLES] = BundleRuns(bundle_maker(config), config.data / "exports")
     await app[BUNDLES].start()
+    app[LIBRARY] = library_parts = Library(app[STORE], app[JOURNAL], app[VAULT])
+    library_parts.indexer.start()
     yield
+    await library_parts.indexer.close()
     await app[BUNDLES].close()
     await app[PROOFS].close()
 

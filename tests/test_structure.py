@@ -44,6 +44,7 @@ FLOORS = {
     "server.cobrowse": 2,
     "server.documents": 2,
     "server.identity": 2,
+    "server.library": 2,
     "server.routing": 3,
     "server.calls": 4,
     "server.admin": 5,

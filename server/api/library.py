@@ -9,8 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ETag, hdrs, web
 
-from link.protocol.errors import BadMessage, NotFound, RateLimited
-from link.protocol.values import OVER, QUEUEING, TALKING
+from link.protocol.errors import NotFound, RateLimited
 from server.api.http.access_audit import reads
 from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, READER, STORE
 from server.api.http.routes import PERSON, Allow, Foreign, Route
@@ -19,20 +18,15 @@ from server.evidence.manifest import tell
 from server.evidence.verify_runs import told as proof_told
 from server.identity import Person, Role
 from server.journal import Entry, Journal
+from server.library.query import number as _number
 from server.session.events import SegmentSealed
 from server.session.private import Box
 from server.store.people import EVERY_BRANCH
-from server.store.sessions import SessionQuery, SessionRow
+from server.store.sessions import SessionRow
 from web.pages import render
 
-PAGE_ROWS: Final = 25
 SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
 PAGES: Final = Allow.people(Role.SUPERVISOR, Role.ADMINISTRATOR)
-STATES: Final = {
-    "waiting": frozenset(map(str, QUEUEING)),
-    "live": frozenset(map(str, TALKING)),
-    "ended": frozenset(map(str, OVER)),
-}
 MEDIA_TYPES: Final = {"audio": "audio/webm", "video": "video/webm"}
 _RECORDING: Final = frozenset(("recording_started", "recording_completed"))
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
@@ -42,7 +36,8 @@ async def library(request: web.Request) -> web.StreamResponse:
     """The list of sessions."""
     person, store = request[PERSON], request.app[STORE]
     mine = person.branches(Role.SUPERVISOR)
-    choices = {
+    choices: dict[str, object] = {
+        "auditor": person.branches(Role.ADMINISTRATOR) is None,
         "branches": [
             {"id": branch.id, "zh": branch.name_zh, "en": branch.name_en}
             for branch in await store.branches.all()
@@ -61,31 +56,6 @@ async def player(request: web.Request) -> web.StreamResponse:
     row = await _row(request)
     await reads(request, row.id, "page")
     return render(request, "library_session.html", shell(request, session=_brief(row)))
-
-
-async def search(request: web.Request) -> web.StreamResponse:
-    """Sessions by `since` and `until` (unix milliseconds), `branch`, `specialist`, `service`, `status` and `text`."""
-    asked = request.query
-    status = asked.get("status", "")
-    if status and status not in STATES:
-        raise BadMessage("status is waiting, live or ended")
-    text = asked.get("text", "")[:100]
-    if not text.isprintable():
-        raise BadMessage("text is of letters that can be seen")
-    since, until = _number(asked.get("since")), _number(asked.get("until"))
-    query = SessionQuery(
-        branches=request[PERSON].branches(Role.SUPERVISOR),
-        since_us=None if since is None else since * 1000,
-        until_us=None if until is None else until * 1000,
-        branch=asked.get("branch") or None,
-        specialist=asked.get("specialist") or None,
-        service=asked.get("service") or None,
-        states=STATES.get(status),
-        text=text,
-    )
-    await reads(request, "", "search")
-    page = await request.app[STORE].sessions.search(query, limit=PAGE_ROWS, offset=_number(asked.get("offset")) or 0)
-    return _json(_encode({"total": page.total, "page": PAGE_ROWS, "sessions": [_brief(row) for row in page.rows]}))
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -213,15 +183,8 @@ def _index(request: web.Request) -> int:
     return int(text)
 
 
-def _number(text: str | None) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise BadMessage("a whole number is expected")
-    return int(text)
-
-
 def _json(body: bytes) -> web.Response:
+    """An answer of JSON, smaller where the browser takes it so."""
     response = web.Response(body=body, content_type="application/json")
     response.enable_compression()
     return response
@@ -230,7 +193,6 @@ def _json(body: bytes) -> web.Response:
 ROUTES = [
     Route("GET", "/library", library, PAGES),
     Route("GET", "/library/{session}", player, SUPERVISORS),
-    Route("GET", "/api/sessions", search, SUPERVISORS),
     Route("GET", "/api/sessions/{session}/manifest", manifest, SUPERVISORS),
     Route("GET", "/api/sessions/{session}/proof", proof, SUPERVISORS),
     Route("POST", "/api/sessions/{session}/proof", prove, SUPERVISORS),

@@ -11,12 +11,14 @@ import os
 import secrets
 import stat
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from link.private_file import make_new
 from server.blobs.container import Broken, ContainerWriter, Contents, open_container, read_container
@@ -25,6 +27,7 @@ from server.blobs.suite import DEFAULT, NONCE_BYTES, SUITES, Suite
 SITE_KEY_BYTES = 32
 WITNESSES = 3
 """Data keys that the site's key is tried on at start."""
+INDEX_KEY = "index.key"
 REMEMBERED = 256
 """Data keys that are not asked for again at the key service while their rows stay what they are."""
 
@@ -74,8 +77,11 @@ class KeyTable(Protocol):
     async def newest(self, count: int) -> Sequence[StoredKey]:
         """The keys made last that are not destroyed."""
 
-    async def destroy(self, session: str) -> None:
-        """Overwrite the wrapped key and note when. Idempotent."""
+    async def several(self, sessions: Collection[str]) -> Sequence[StoredKey]:
+        """The keys of these sessions."""
+
+    async def destroy(self, session: str, index_key: bytes) -> None:
+        """Overwrite the wrapped key, note when, and take the session's words out of the index. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +118,18 @@ class Vault:
     """Makes, opens and destroys the data keys of sessions."""
 
     def __init__(
-        self, keys: KeyTable, site_key: bytes | None, suite: str = DEFAULT, *, service: KeyService | None = None
+        self,
+        keys: KeyTable,
+        site_key: bytes | None,
+        suite: str = DEFAULT,
+        *,
+        service: KeyService | None = None,
+        index_secret: bytes | None = None,
     ) -> None:
         """`suite` and `service` are for keys made from now on; old keys keep theirs.
 
-        Without a `site_key`, which then needs a `service`, what it has wrapped is not opened.
+        Without a `site_key`, which then needs a `service`, what it has wrapped is not opened, and the key of the
+        library's index follows from `index_secret`.
         """
         if site_key is None and service is None:
             raise SiteKeyError("there is neither a site's key nor a key service")
@@ -125,6 +138,7 @@ class Vault:
         self._keys = keys
         self._site_key = site_key
         self._service = service
+        self._index_secret = site_key if site_key is not None else index_secret
         self._known: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._suite = SUITES[suite]
         self._creating = asyncio.Lock()
@@ -145,12 +159,33 @@ class Vault:
         Where a key service has wrapped it, raises `Unavailable` if that does not answer.
         """
         row = await self._keys.get(session)
-        if row is None or not row.wrapped:
+        if row is None:
+            raise NoKey(session)
+        return await self._opened(session, row)
+
+    async def open_several(self, sessions: Collection[str]) -> dict[str, SessionKey]:
+        """The keys of these sessions (at most some hundreds), of those that have one that can be read."""
+        found = {}
+        for row in await self._keys.several(sessions):
+            try:
+                found[row.session] = await self._opened(row.session, row)
+            except (NoKey, Broken):
+                continue
+        return found
+
+    async def _opened(self, session: str, row: StoredKey) -> SessionKey:
+        if not row.wrapped:
             raise NoKey(session)
         suite = SUITES.get(row.suite)
         if suite is None:
             raise Broken(f"data key of {session}: unknown cipher suite {row.suite}")
         return SessionKey(session, suite, await self._unwrap(suite, session, row.wrapped))
+
+    def index_key(self) -> bytes:
+        """The site's key of the library's index (`server.store.postings`), 64 bytes; it opens no recording."""
+        if self._index_secret is None:
+            raise SiteKeyError("there is no key for the library's index")
+        return HKDF(hashes.SHA256(), 64, None, b"visavis library index").derive(self._index_secret)
 
     async def check(self) -> None:
         """Raise `SiteKeyError` unless the site's key opens what was wrapped last; one damaged row does not count.
@@ -169,11 +204,18 @@ class Vault:
 
     async def destroy(self, session: str) -> None:
         """Make everything sealed in the session unreadable for ever. The caller has checked legal holds."""
-        await self._keys.destroy(session)
+        await self._keys.destroy(session, self.index_key())
+
+    def wrapped(self, key: SessionKey) -> bytes:
+        """A data key as the table has it where the site's key has wrapped it."""
+        return self._wrap_here(key.suite, key.session, key.secret)
 
     async def _wrap(self, suite: Suite, session: str, secret: bytes) -> bytes:
         if self._service is not None:
             return await self._service.wrap(_bound_to(suite, session), secret)
+        return self._wrap_here(suite, session, secret)
+
+    def _wrap_here(self, suite: Suite, session: str, secret: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         return nonce + suite.aead(self._wrapping_key(suite)).encrypt(nonce, secret, _bound_to(suite, session))
 
@@ -213,7 +255,8 @@ def _bound_to(suite: Suite, session: str) -> bytes:
 async def open_vault(keys: KeyTable, path: Path, suite: str = DEFAULT, *, service: KeyService | None = None) -> Vault:
     """The vault under the site's key in `path`, which is made for a site that has recorded nothing yet.
 
-    With a key `service` the file is only for what was wrapped before, and is not made.
+    With a key `service` the file is only for what was wrapped before, and is not made; a file beside it has then the
+    key of the library's index, which opens no recording.
 
     Raises:
         SiteKeyError: the file cannot be used, is missing though there are recordings, or is not their key.
@@ -221,7 +264,9 @@ async def open_vault(keys: KeyTable, path: Path, suite: str = DEFAULT, *, servic
     """
     if service is not None:
         there = await asyncio.to_thread(path.exists)
-        vault = Vault(keys, await load_site_key(path) if there else None, suite, service=service)
+        secret = None if there else await load_site_key(path.with_name(INDEX_KEY))
+        site_key = await load_site_key(path) if there else None
+        vault = Vault(keys, site_key, suite, service=service, index_secret=secret)
         await vault.check()
         return vault
     if not await asyncio.to_thread(path.exists) and await keys.newest(1):

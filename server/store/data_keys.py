@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
@@ -10,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from server.store import tables
 from server.store.database import Database
 from server.store.errors import Conflict
+from server.store.library import erase, still, trace
+from server.store.postings import PostingKey
 from server.store.stamps import now_us
 
 
@@ -37,6 +40,12 @@ class DataKeys:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else DataKey(**row)
 
+    async def several(self, sessions: Collection[str]) -> list[DataKey]:
+        """The data keys of these sessions (at most some hundreds), destroyed or not."""
+        query = select(tables.data_key).where(tables.data_key.c.session.in_(sorted(sessions)))
+        async with self._database.read() as connection:
+            return [DataKey(**row) for row in (await connection.execute(query)).mappings()]
+
     async def newest(self, count: int) -> list[DataKey]:
         """The data keys made last that are not destroyed."""
         table = tables.data_key
@@ -59,17 +68,26 @@ class DataKeys:
             raise Conflict(f"session {session} already has a data key") from error
         return key
 
-    async def destroy(self, session: str) -> None:
-        """Destroy the session's key, for good; a second time is no error.
+    async def destroy(self, session: str, index_key: bytes) -> None:
+        """Destroy the session's key, for good, and what the library's index has of its words; again is no error.
+
+        `index_key` is the site's key of that index: without it nobody knows where in it the session is.
 
         Raises:
             Unavailable: it may still be in the database's log; call this again.
         """
-        table = tables.data_key
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(table)
-                .where(table.c.session == session, table.c.destroyed_us.is_(None))
-                .values(wrapped=b"", destroyed_us=now_us())
-            )
+        table, key = tables.data_key, PostingKey(index_key)
+        while True:
+            found = await trace(self._database, session, key)
+            async with self._database.write() as connection:
+                if found is not None and not await still(connection, found):
+                    continue  # it was indexed meanwhile
+                if found is not None:
+                    await erase(connection, found, key)
+                await connection.execute(
+                    update(table)
+                    .where(table.c.session == session, table.c.destroyed_us.is_(None))
+                    .values(wrapped=b"", destroyed_us=now_us())
+                )
+            break
         await self._database.forget()

@@ -143,9 +143,18 @@ async def project(
     changed = await connection.execute(update(table).where(table.c.id == session).values(values))
     if changed.rowcount == 0 and projection:
         await connection.execute(insert(table).values(values | {"id": session}))
+        await give_place(connection, session)
     specialist = values.get("specialist")
     if specialist is not None:
         await _remember(connection, session, specialist, values.get("specialist_name") or "")
+
+
+async def give_place(connection: AsyncConnection, session: str) -> None:
+    """Give a new session its place in the library, inside the transaction that makes its row."""
+    made = await connection.execute(insert(tables.library_place).values(session=session))
+    place = made.inserted_primary_key
+    assert place is not None
+    await connection.execute(insert(tables.library_pending).values(place=place[0]))
 
 
 async def _remember(connection: AsyncConnection, session: str, specialist: str, name: str) -> None:

@@ -10,9 +10,11 @@ from server.store.branches import Branch, Branches, Services
 from server.store.data_keys import DataKeys
 from server.store.database import Database
 from server.store.kiosks import Kiosks
+from server.store.library import LibraryRows
 from server.store.logins import Logins
 from server.store.people import People
 from server.store.recent import Recent
+from server.store.saved_searches import SavedSearches
 from server.store.sessions import Sessions
 
 
@@ -29,6 +31,8 @@ class Store:
         self.assertions = AssertionRows(database)
         self.sessions = Sessions(database)
         self.data_keys = DataKeys(database)
+        self.library = LibraryRows(database)
+        self.saved_searches = SavedSearches(database)
         self.recent_branches = Recent(self._branches_by_id)
         """Every branch by its id, as of a second ago."""
         self.recent_services = Recent(self.services.active)

@@ -161,6 +161,32 @@ session_specialist = Table(
     Column("name", String(120), nullable=False),
 )
 
+library_place = Table(
+    "library_place",
+    metadata,
+    Column("place", Integer, primary_key=True),
+    Column("session", String(64), nullable=False, unique=True),
+    Column("texts", LargeBinary),
+)
+
+library_pending = Table("library_pending", metadata, Column("place", Integer, primary_key=True, autoincrement=False))
+
+library_posting = Table(
+    "library_posting",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("places", LargeBinary, nullable=False),
+)
+
+saved_search = Table(
+    "saved_search",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person", String(64), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
 journal = Table(
     "journal",
     metadata,
@@ -177,9 +203,9 @@ audit = Table(
     "audit",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("at_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False, index=True),
     Column("actor", String(64), nullable=False, index=True),
-    Column("action", String(64), nullable=False),
+    Column("action", String(64), nullable=False, index=True),
     Column("object", String(128), nullable=False, index=True),
     Column("detail", Text, nullable=False),
     Column("prev", LargeBinary(32), nullable=False),

@@ -3,18 +3,20 @@
 `./dev bench kiosks`: how soon all kiosks are back after the server was killed.
 `./dev bench kills`: what a server loses that is killed in the middle of calls, and whether anything breaks.
 `./dev bench cobrowse`: how soon a change of the customer's page shows in the console.
+`./dev bench library`: how long searches of a very large library take.
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.bench import cobrowse, kills, kiosks, parts, relay
+from tests.bench import cobrowse, kills, kiosks, library, parts, relay
 
 COMMANDS = {
     "cobrowse": cobrowse.main,
     "kills": kills.main,
     "kiosks": kiosks.main,
+    "library": library.main,
     "parts": parts.main,
     "relay": relay.main,
 }

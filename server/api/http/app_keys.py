@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from server.identity import Identity
     from server.journal import Audit, Journal
     from server.journal.tally import Tally
+    from server.library.parts import Library
     from server.recording_notice import RecordingNotice
     from server.routing.assistance import Assistance
     from server.store import Store
@@ -43,6 +44,7 @@ DOCUMENTS: web.AppKey[DocumentStore] = web.AppKey("documents")
 BUS: web.AppKey[Bus] = web.AppKey("bus")
 HOST: web.AppKey[Host] = web.AppKey("host")
 ROOMS: web.AppKey[Registry] = web.AppKey("rooms")
+LIBRARY: web.AppKey[Library] = web.AppKey("library")
 ICE: web.AppKey[IceServers] = web.AppKey("ice")
 PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
 BUNDLES: web.AppKey[BundleRuns] = web.AppKey("bundles")

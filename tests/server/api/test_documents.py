@@ -17,7 +17,7 @@ from link.protocol.client import CallRequest
 from link.protocol.errors import Unavailable
 from link.protocol.values import Consent, DocumentState, Language
 from server.api.documents import may_look
-from server.api.http.app_keys import AUDIT, CONFIG, JOURNAL, NOTICE, ROOMS, STORE
+from server.api.http.app_keys import AUDIT, CONFIG, JOURNAL, NOTICE, ROOMS, STORE, VAULT
 from server.calls.room import Room
 from server.session import events as e
 from server.store.people import Grant, Person, Role
@@ -251,7 +251,7 @@ async def test_a_damaged_document_is_not_shown(world: World) -> None:
 async def test_a_document_of_a_deleted_session_is_gone(world: World) -> None:
     room = await in_call(world, "d1")
     await put(world, room, photograph())
-    await world.app[STORE].data_keys.destroy(room.session)
+    await world.app[VAULT].destroy(room.session)
     assert (await look(world, room, "specialist.north"))[0] == 404
 
 

@@ -176,42 +176,6 @@ async def test_the_proof_is_that_of_the_command(world: World, archive: Archive) 
     assert [entry.object for entry in checks] == [f"session:{SESSION}"] * 2
 
 
-async def found(world: World, login: str, query: str) -> list[str]:
-    status, body, _ = await fetch(world, login, f"/api/sessions?{query}")
-    assert status == 200
-    return [row["id"] for row in json.loads(body)["sessions"]]
-
-
-async def test_search(world: World, archive: Archive) -> None:
-    started = STARTED_US // 1000
-    assert await found(world, "supervisor.north", "") == [SESSION]
-    assert await found(world, "supervisor.south", "") == ["s-south"]
-    for query, hit in (
-        (f"since={started}&until={started + 1}", True),
-        (f"since={started + 1}", False),
-        (f"until={started}", False),
-        ("branch=north", True),
-        ("branch=south", False),
-        ("specialist=p1", True),
-        ("specialist=p2", False),
-        ("service=wealth", True),
-        ("service=loans", False),
-        ("status=ended", True),
-        ("status=live", False),
-        ("text=chen", True),
-        ("text=%25", False),
-        ("offset=1", False),
-    ):
-        assert await found(world, "supervisor.north", query) == ([SESSION] if hit else []), query
-
-
-@pytest.mark.parametrize(
-    "query", ["since=x", "until=-1", "offset=9999999999999999", "status=odd", "since=%D9%A3", "text=%00"]
-)
-async def test_a_bad_search_is_refused(world: World, query: str) -> None:
-    assert (await fetch(world, "supervisor.north", f"/api/sessions?{query}"))[0] == 400
-
-
 async def test_pages(world: World, archive: Archive) -> None:
     for login in ("supervisor.north", "administrator.north"):
         status, body, headers = await fetch(world, login, "/library", Accept="text/html")

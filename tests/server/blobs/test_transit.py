@@ -172,7 +172,7 @@ async def test_a_service_that_does_not_do_so_just_now_is_unavailable_and_nothing
         await opened(Transit("http://127.0.0.1:9", "transit/visavis", TOKEN, timeout_s=5))
 
 
-async def test_a_server_begins_with_a_service_and_makes_no_key_of_its_own(
+async def test_a_server_begins_with_a_service_and_has_no_key_to_recordings(
     stand_in: StandIn, address: str, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
@@ -184,9 +184,12 @@ async def test_a_server_begins_with_a_service_and_makes_no_key_of_its_own(
     token.chmod(0o600)
     table = Table()
     vault = await open_vault(table, tmp_path / "keys" / "site.key", service=transit_of(config))
-    assert not (tmp_path / "keys").exists()
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["index.key"], "which opens no recording"
     await vault.create("s1")
-    await open_vault(table, tmp_path / "keys" / "site.key", service=transit_of(config))
+    again = await open_vault(table, tmp_path / "keys" / "site.key", service=transit_of(config))
+    assert again.index_key() == vault.index_key()
+    with pytest.raises(SiteKeyError, match="index"):
+        Vault(table, None, service=transit_of(config)).index_key()
     stand_in.sealed = True
     with pytest.raises(Unavailable):
         await open_vault(table, tmp_path / "keys" / "site.key", service=transit_of(config))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,11 @@ class Table:
     async def newest(self, count: int) -> list[Row]:
         return [row for row in reversed(self.rows.values()) if row.wrapped][:count]
 
-    async def destroy(self, session: str) -> None:
+    async def several(self, sessions: Collection[str]) -> list[Row]:
+        return [row for session, row in self.rows.items() if session in sessions]
+
+    async def destroy(self, session: str, index_key: bytes) -> None:
+        assert len(index_key) == 64
         self.rows[session] = Row(session, self.rows[session].suite, b"")
 
 
@@ -146,3 +151,19 @@ async def test_site_key_of_the_wrong_length_is_refused(tmp_path: Path) -> None:
         await load_site_key(path)
     with pytest.raises(SiteKeyError):
         Vault(Table(), b"short")
+
+
+async def test_several_are_opened_at_once_and_those_that_are_gone_are_left_out() -> None:
+    table = Table()
+    vault = Vault(table, SITE)
+    keys = [await vault.create(session) for session in ("s1", "s2", "s3")]
+    await vault.destroy("s2")
+    table.rows["s3"] = Row("s3", "aes-256-gcm", b"x" * 60)
+    assert await vault.open_several(["s1", "s2", "s3", "s4"]) == {"s1": keys[0]}
+
+
+def test_the_index_has_a_key_of_its_own_for_each_site() -> None:
+    key = Vault(Table(), SITE).index_key()
+    assert key == Vault(Table(), SITE, "sm4-gcm").index_key() != Vault(Table(), SITE[::-1]).index_key()
+    assert SITE not in key
+    assert len(set(key)) > 32

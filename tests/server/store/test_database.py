@@ -111,7 +111,7 @@ async def test_a_destroyed_key_is_gone_from_the_file(store: Store, tmp_path: Pat
     wrapped = bytes(range(60))
     keys = DataKeys(store.database)
     await keys.add("s1", "aes-256-gcm", wrapped)
-    await keys.destroy("s1")
+    await keys.destroy("s1", bytes(64))
     key = await keys.get("s1")
     assert key is not None
     assert key.wrapped == b""

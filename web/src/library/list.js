@@ -1,25 +1,27 @@
-// The list of sessions: filters kept in the URL, and a table (cards on a phone).
+// The list of sessions: a search kept in the URL, and a table (cards on a phone).
 import { LitElement, html, nothing } from "lit";
-import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
+import { LanguageController, formatDateTime, formatDuration, language, t } from "../i18n.js";
 import { pageData } from "../link/login.js";
 import { isOver, isTalking } from "../link/states.js";
-import { branchName, choiceName, outcomeLabel, serviceName, statusLabel } from "./labels.js";
+import { FILTERS, changed, searchOf, set, toQuery } from "./address.js";
+import { branchName, outcomeLabel, serviceName, statusLabel } from "./labels.js";
 import { Refused, readJson } from "./requests.js";
 import "./condition.js";
+import "./filters.js";
+import "./kept.js";
 import "./topbar.js";
 
 /** @typedef {import("./types.js").Brief} Brief */
 
-const FILTERS = ["from", "to", "branch", "specialist", "service", "status", "text"];
 const REFRESH_MS = 10_000;
-const TYPING_MS = 300;
+/** Most sessions that one table to take away has, as `EXPORTED` in server/api/library_search.py. */
+const TABLE = 5_000;
 
 export class LibraryList extends LitElement {
   /** @type {import("lit").PropertyDeclarations} */
-  static properties = { found: { state: true }, failure: { state: true }, busy: { state: true } };
+  static properties = { asked: { state: true }, found: { state: true }, failure: { state: true }, busy: { state: true } };
 
   /** @type {AbortController | null} */ #request = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #typing;
 
   constructor() {
     super();
@@ -54,7 +56,7 @@ export class LibraryList extends LitElement {
     const request = (this.#request = new AbortController());
     this.busy = !quietly;
     try {
-      this.found = await readJson(`/api/sessions?${this.query()}`, request.signal);
+      this.found = await readJson(`/api/sessions?${toQuery(this.asked)}`, request.signal);
       this.failure = "";
     } catch (error) {
       if (request.signal.aborted) return;
@@ -63,32 +65,32 @@ export class LibraryList extends LitElement {
     this.busy = false;
   }
 
-  /** The query of the filters; days become timestamps in the viewer's time zone. */
-  query() {
-    const query = new URLSearchParams();
-    for (const [name, value] of this.asked) {
-      if (!value) continue;
-      if (name === "from") query.set("since", String(new Date(`${value}T00:00`).getTime()));
-      else if (name === "to") query.set("until", String(new Date(`${value}T00:00`).getTime() + 86_400_000));
-      else if (FILTERS.includes(name) || name === "offset") query.set(name, value);
-    }
-    return query;
-  }
-
-  /** @param {Record<string, string>} changes */
+  /** Search for something else, in place of what is in the address. @param {Record<string, string>} changes */
   ask(changes) {
-    for (const [name, value] of Object.entries(changes)) {
-      if (value) this.asked.set(name, value);
-      else this.asked.delete(name);
-    }
-    if (!("offset" in changes)) this.asked.delete("offset");
-    history.replaceState(null, "", this.asked.size ? `?${this.asked}` : location.pathname);
+    this.asked = changed(this.asked, changes);
+    history.replaceState(null, "", this.#address());
     void this.load();
   }
 
-  /** @param {number} count */
-  #count(count) {
-    return count === 1 ? t("1 session") : t("{count} sessions", { count });
+  /** Turn to another page, from which the browser's own button leads back. @param {"after" | "before"} name @param {string} cursor */
+  async #turn(name, cursor) {
+    this.asked = changed(this.asked, { [name]: cursor });
+    history.pushState(null, "", this.#address());
+    await this.load();
+    await this.updateComplete;
+    scrollTo({ top: 0 });
+    /** @type {HTMLElement | null} */ (this.querySelector("h1"))?.focus();
+  }
+
+  #address() {
+    return this.asked.size ? `?${this.asked}` : location.pathname;
+  }
+
+  #count() {
+    if (!this.found || this.busy) return nothing;
+    const count = new Intl.NumberFormat(language()).format(this.found.total);
+    if (!this.found.exact) return t("{count} sessions at most", { count });
+    return this.found.total === 1 ? t("1 session") : t("{count} sessions", { count });
   }
 
   render() {
@@ -97,75 +99,44 @@ export class LibraryList extends LitElement {
       <main class="library-main">
         <library-condition></library-condition>
         <div class="library-heading">
-          <h1>${t("Recordings")}</h1>
-          <p class="muted" role="status">
-            ${this.found && !this.busy ? this.#count(this.found.total) : nothing}
-          </p>
+          <h1 tabindex="-1">${t("Recordings")}</h1>
+          <p class="muted" role="status">${this.#count()}</p>
         </div>
-        ${this.#filters()} ${this.#results()}
+        <library-filters .asked=${this.asked} .choices=${this.choices} @ask=${(/** @type {CustomEvent} */ event) => this.ask(event.detail)}></library-filters>
+        <library-kept search=${String(searchOf(this.asked))}></library-kept>
+        ${this.#pending()} ${this.#tools()} ${this.#results()}
       </main>
     `;
   }
 
-  #filters() {
-    const { branches = [], specialists = [], services = [] } = this.choices;
-    const asked = (/** @type {string} */ name) => this.asked.get(name) ?? "";
-    const active = FILTERS.some((name) => asked(name));
-    return html`<form class="filters card" role="search" aria-label=${t("Search recordings")} @submit=${(/** @type {Event} */ event) => event.preventDefault()}>
-      <label class="filter-text">
-        <span>${t("Search")}</span>
-        <input type="search" maxlength="100" .value=${asked("text")} placeholder=${t("Number, kiosk or specialist")} @input=${this.#typed} />
+  /** After an upgrade: what is not in the index yet. */
+  #pending() {
+    if (!this.found?.pending) return nothing;
+    const count = new Intl.NumberFormat(language()).format(this.found.pending);
+    return html`<p class="card note"><wa-icon name="hourglass"></wa-icon>${t("{count} older sessions are still being indexed and are not found yet.", { count })}</p>`;
+  }
+
+  /** The order, and the table to take away. */
+  #tools() {
+    if (this.failure || !this.found) return nothing;
+    const sort = this.asked.get("sort") ?? "newest";
+    const { total } = this.found;
+    return html`<div class="library-tools">
+      <label>
+        <span>${t("Order")}</span>
+        <select @change=${(/** @type {Event} */ event) => this.ask({ sort: /** @type {HTMLSelectElement} */ (event.target).value })}>
+          ${[
+            ["newest", t("Newest first")],
+            ["oldest", t("Oldest first")],
+            ["longest", t("Longest calls first")],
+            ["rating", t("Lowest rating first")],
+          ].map(([value, text]) => html`<option value=${value} ?selected=${value === sort}>${text}</option>`)}
+        </select>
       </label>
-      <label><span>${t("From")}</span><input type="date" .value=${asked("from")} @change=${this.#chosen("from")} /></label>
-      <label><span>${t("To")}</span><input type="date" .value=${asked("to")} @change=${this.#chosen("to")} /></label>
-      ${this.#choice("branch", t("Branch"), t("All branches"), branches.map((/** @type {any} */ one) => [one.id, choiceName(one)]))}
-      ${this.#choice("specialist", t("Specialist"), t("All specialists"), specialists.map((/** @type {any} */ one) => [one.id, this.#specialist(one, specialists)]))}
-      ${this.#choice("service", t("Service"), t("All services"), services.map((/** @type {any} */ one) => [one.id, choiceName(one)]))}
-      ${this.#choice("status", t("Status"), t("Any status"), [
-        ["live", t("In progress")],
-        ["waiting", t("Waiting")],
-        ["ended", t("Finished")],
-      ])}
-      <button type="button" class="clear" ?disabled=${!active} @click=${() => this.ask(Object.fromEntries(FILTERS.map((name) => [name, ""])))}>
-        <wa-icon name="x"></wa-icon>${t("Clear")}
-      </button>
-    </form>`;
-  }
-
-  /**
-   * A specialist's name; where several have it, with the login and the branches, which tell them apart.
-   *
-   * @param {{name: string, login: string, branches: string[] | null}} one
-   * @param {{name: string}[]} all
-   */
-  #specialist(one, all) {
-    if (all.filter(({ name }) => name === one.name).length < 2) return one.name;
-    const names = (this.choices.branches ?? []).filter((/** @type {any} */ { id }) => one.branches?.includes(id)).map(choiceName);
-    return [one.name, one.login, one.branches ? names.join(", ") : t("All branches")].filter(Boolean).join(" · ");
-  }
-
-  /** @param {string} name @param {string} label @param {string} all @param {[string, string][]} options */
-  #choice(name, label, all, options) {
-    const chosen = this.asked.get(name) ?? "";
-    return html`<label>
-      <span>${label}</span>
-      <select @change=${this.#chosen(name)}>
-        <option value="" ?selected=${!chosen}>${all}</option>
-        ${options.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}
-      </select>
-    </label>`;
-  }
-
-  /** @param {string} name */
-  #chosen(name) {
-    return (/** @type {Event} */ event) => this.ask({ [name]: /** @type {HTMLInputElement} */ (event.target).value });
-  }
-
-  /** @param {Event} event */
-  #typed(event) {
-    const { value } = /** @type {HTMLInputElement} */ (event.target);
-    clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => this.ask({ text: value.trim() }), TYPING_MS);
+      <span class="topbar-gap"></span>
+      ${total > TABLE ? html`<small class="muted">${t("The table has the first {most}.", { most: new Intl.NumberFormat(language()).format(TABLE) })}</small>` : nothing}
+      ${total ? html`<a class="button" download href=${`/api/sessions.csv?${toQuery(searchOf(this.asked))}`}><wa-icon name="download"></wa-icon>${t("Download as a table (CSV)")}</a>` : nothing}
+    </div>`;
   }
 
   #results() {
@@ -173,13 +144,7 @@ export class LibraryList extends LitElement {
     if (!this.found || this.busy) {
       return html`<div class="card waiting" aria-busy="true"><wa-spinner></wa-spinner><span>${t("Loading…")}</span></div>`;
     }
-    if (!this.found.sessions.length) {
-      return html`<div class="card empty">
-        <wa-icon name="archive"></wa-icon>
-        <h2>${t("No recordings found")}</h2>
-        <p class="muted">${t("Nothing matches these filters. Choose other dates, or clear the filters.")}</p>
-      </div>`;
-    }
+    if (!this.found.sessions.length) return this.#none();
     return html`
       <div class="card results">
         <table>
@@ -204,7 +169,33 @@ export class LibraryList extends LitElement {
     `;
   }
 
+  #none() {
+    if (this.found?.partial) {
+      return html`<div class="card empty">
+          <wa-icon name="search"></wa-icon>
+          <h2>${t("Nothing found so far")}</h2>
+          <p class="muted">${t("Many sessions have parts of these words. Part of them has been looked through: search on, or choose dates or a branch.")}</p>
+        </div>
+        ${this.#pages()}`;
+    }
+    const chosen = this.found?.total || set(this.asked, FILTERS);
+    return html`<div class="card empty">
+      <wa-icon name="archive"></wa-icon>
+      <h2>${t("No recordings found")}</h2>
+      <p class="muted">
+        ${chosen ? t("Nothing matches these filters. Choose other dates, or clear the filters.") : t("Sessions are here as soon as a customer calls.")}
+      </p>
+    </div>`;
+  }
+
   #failed() {
+    if (this.failure === "bad_message") {
+      return html`<div class="card empty" role="alert">
+        <wa-icon name="circle-help"></wa-icon>
+        <h2>${t("This search cannot be made")}</h2>
+        <p class="muted">${t("The address has a filter that does not exist, or too many words. Clear the filters and search again.")}</p>
+      </div>`;
+    }
     const forbidden = this.failure === "not_allowed";
     return html`<div class="card empty" role="alert">
       <wa-icon name=${forbidden ? "lock" : "triangle-alert"}></wa-icon>
@@ -244,17 +235,17 @@ export class LibraryList extends LitElement {
   }
 
   #pages() {
-    if (!this.found || this.found.total <= this.found.page) return nothing;
-    const { total, page } = this.found;
-    const offset = Number(this.asked.get("offset") ?? 0);
-    const last = Math.min(offset + page, total);
+    if (!this.found || !(this.found.after || this.found.before)) return nothing;
+    const { total, first, sessions, after, before, partial } = this.found;
+    const figure = (/** @type {number} */ count) => new Intl.NumberFormat(language()).format(count);
+    const last = first === null ? 0 : first + sessions.length - 1;
     return html`<nav class="pages" aria-label=${t("Pages")}>
-      <button ?disabled=${offset === 0} @click=${() => this.ask({ offset: String(Math.max(0, offset - page) || "") })}>
+      <button ?disabled=${!before} @click=${() => void this.#turn("before", before ?? "")}>
         <wa-icon name="chevron-left"></wa-icon>${t("Previous page")}
       </button>
-      <span class="number">${t("{first}–{last} of {total}", { first: offset + 1, last, total })}</span>
-      <button ?disabled=${last >= total} @click=${() => this.ask({ offset: String(offset + page) })}>
-        ${t("Next page")}<wa-icon name="chevron-right"></wa-icon>
+      ${first === null ? nothing : html`<span class="number">${t("{first}–{last} of {total}", { first: figure(first), last: figure(last), total: figure(total) })}</span>`}
+      <button ?disabled=${!after} @click=${() => void this.#turn("after", after ?? "")}>
+        ${partial ? t("Search on") : t("Next page")}<wa-icon name="chevron-right"></wa-icon>
       </button>
     </nav>`;
   }

@@ -8,16 +8,18 @@ export class Refused extends Error {
   }
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @param {string} [method] */
-async function answered(path, signal, method = "GET") {
-  const response = await fetch(path, { method, signal: signal ?? null, headers: { Accept: "application/json" } }).catch((error) => {
+/** @param {string} path @param {AbortSignal} [signal] @param {string} [method] @param {object} [body] */
+async function answered(path, signal, method = "GET", body) {
+  const headers = { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) };
+  const sent = body ? { body: JSON.stringify(body) } : {};
+  const response = await fetch(path, { method, signal: signal ?? null, headers, ...sent }).catch((error) => {
     if (error.name === "AbortError") throw error;
     throw new Refused("unavailable");
   });
   if (response.ok) return response;
   if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-  const body = await response.json().catch(() => null);
-  throw new Refused(body?.error?.code ?? "unavailable");
+  const said = await response.json().catch(() => null);
+  throw new Refused(said?.error?.code ?? "unavailable");
 }
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
@@ -28,6 +30,9 @@ export const post = async (path) => (await answered(path, undefined, "POST")).js
 
 /** @param {string} path @returns {Promise<any>} */
 export const drop = async (path) => (await answered(path, undefined, "DELETE")).json();
+
+/** An unsafe request whose answer is of no interest. @param {string} method @param {string} path @param {object} [body] */
+export const send = async (method, path, body) => void (await answered(path, undefined, method, body));
 
 /** @param {string} path @param {AbortSignal} [signal] */
 export const readBytes = async (path, signal) => (await answered(path, signal)).arrayBuffer();

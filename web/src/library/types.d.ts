@@ -22,10 +22,19 @@ export interface Brief {
   rating: number | null;
 }
 
+/** A page of a search. `total` is how many there are, or at most when not `exact`; `first` the number of the first row. */
 export interface Page {
-  total: number;
-  page: number;
   sessions: Brief[];
+  total: number;
+  exact: boolean;
+  first: number | null;
+  page: number;
+  after: string | null;
+  before: string | null;
+  /** It ends early, because that was as much as one request looks through. */
+  partial: boolean;
+  /** Sessions that wait to be indexed. */
+  pending: number;
 }
 
 /** Times in milliseconds of the session. */

@@ -58,7 +58,8 @@ def named(route: Route) -> str:
 
 
 def filled(path: str, session: str) -> str:
-    values = {"session": session, "document": "d1", "wanted": "w1", "path": "styles/base.css", "track": "kiosk.camera"}
+    values = {"session": session, "document": "d1", "wanted": "w1", "search": "x"}
+    values |= {"path": "styles/base.css", "track": "kiosk.camera"}
     for name, value in values.items():
         path = path.replace("{" + name + "}", value)
     return path.replace("{index}", "0").replace("{n}", "0").replace("{kiosk}", "north-1")

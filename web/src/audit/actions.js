@@ -1,0 +1,51 @@
+// What the actions of the audit log are called. One that is not here is shown as it is.
+import { msg, t } from "../i18n.js";
+
+/** @type {Record<string, string>} */
+const ACTIONS = {
+  login: msg("Signed in"),
+  "login.refused": msg("Sign-in refused"),
+  logout: msg("Signed out"),
+  "read.search": msg("Searched the recordings"),
+  "read.page": msg("Opened a recording's page"),
+  "recording.view": msg("Opened a recording"),
+  "read.manifest": msg("Followed a recording"),
+  "read.media": msg("Played sound or pictures"),
+  "read.cobrowse": msg("Played the customer's screen"),
+  "read.proof": msg("Looked at a check"),
+  "recording.verify": msg("Checked a recording"),
+  "recording.export": msg("Exported a recording"),
+  "sessions.export": msg("Downloaded a table of sessions"),
+  "document.view": msg("Looked at a paper"),
+  "read.audit": msg("Read the audit log"),
+  "refused.not_authenticated": msg("Refused: not signed in"),
+  "refused.not_allowed": msg("Refused: not allowed"),
+  "refused.not_found": msg("Refused: not theirs, or not there"),
+  "refused.rate_limited": msg("Refused: too many"),
+  "person.add": msg("Person added"),
+  "person.change": msg("Person changed"),
+  "person.roles": msg("Roles changed"),
+  "person.password": msg("Password changed"),
+  "person.revoke": msg("Person blocked"),
+  "person.restore": msg("Person unblocked"),
+  "branch.add": msg("Branch added"),
+  "service.add": msg("Service added"),
+  "service.offer": msg("Service offered"),
+  "service.retire": msg("Service withdrawn"),
+  "kiosk.add": msg("Kiosk added"),
+  "kiosk.change": msg("Kiosk changed"),
+  "kiosk.code": msg("Enrolment code made"),
+  "kiosk.enrolled": msg("Kiosk enrolled"),
+  "kiosk.enrolment_refused": msg("Enrolment refused"),
+  "kiosk.revoke": msg("Kiosk blocked"),
+};
+
+/** @param {string} code */
+export function actionLabel(code) {
+  const known = ACTIONS[code];
+  if (known) return t(known);
+  return code.startsWith("refused.") ? t("Refused") : code;
+}
+
+/** Codes with a name, to choose from. */
+export const actions = () => Object.keys(ACTIONS);
