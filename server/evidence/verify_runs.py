@@ -146,6 +146,8 @@ def verifier(config: Config) -> Verify:
         "blobs": config.blobs_location,
         "site_key": config.site_key_file.absolute(),
         "suite": config.suite,
+        "signing_key": config.signing_key_file.absolute(),
+        "checkpoints": config.checkpoints_location,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     path = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH"))))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
     from server.journal import Audit, Journal
+    from server.journal.signing_key import SigningKey
     from server.journal.tally import Tally
     from server.recording_notice import RecordingNotice
     from server.routing.assistance import Assistance
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 CONFIG: web.AppKey[Config] = web.AppKey("config")
 NOTICE: web.AppKey[RecordingNotice] = web.AppKey("notice")
+SIGNING_KEY: web.AppKey[SigningKey] = web.AppKey("signing_key")
 STORE: web.AppKey[Store] = web.AppKey("store")
 JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
 AUDIT: web.AppKey[Audit] = web.AppKey("audit")
