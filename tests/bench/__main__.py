@@ -2,15 +2,22 @@
 
 `./dev bench kiosks`: how soon all kiosks are back after the server was killed.
 `./dev bench cobrowse`: how soon a change of the customer's page shows in the console.
+`./dev bench falsify`: whether `visavis verify` finds whatever is done to what was kept.
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.bench import cobrowse, kiosks, parts, relay
+from tests.bench import cobrowse, falsify, kiosks, parts, relay
 
-COMMANDS = {"cobrowse": cobrowse.main, "kiosks": kiosks.main, "parts": parts.main, "relay": relay.main}
+COMMANDS = {
+    "cobrowse": cobrowse.main,
+    "falsify": falsify.main,
+    "kiosks": kiosks.main,
+    "parts": parts.main,
+    "relay": relay.main,
+}
 
 
 def main() -> int:
