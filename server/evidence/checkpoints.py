@@ -54,7 +54,7 @@ ROWS: Final = 2000
 BASELINE_ROWS: Final = 500
 RECENT_US: Final = 120_000_000
 """A closed session that ended so long before the last checkpoint, and is in none, was not written by a server."""
-_SESSIONS_AT_ONCE: Final = 100
+_SESSIONS_AT_ONCE: Final = 50  # rows between two turns of the loop: 2 ms of it
 _ENDS: Final = frozenset(("ended", "closed"))
 
 

@@ -23,10 +23,12 @@ from server.journal.audit import BASELINE
 from server.session import events as e
 from server.store.sessions import Projection
 from server.store.stamps import now_us
+from tests.machine import slower
 from tests.server.evidence import recorded
 from tests.server.evidence.recorded import Archive, requested
 from tests.server.evidence.site import DAY_US, KEY, RunningSite, Site, checkpoints_of, populate, signed
 from tests.server.evidence.test_second_place import numbers
+from tests.stalls import TRIES, longest_turn
 
 
 @pytest_asyncio.fixture
@@ -216,6 +218,20 @@ async def test_older_sessions_get_in_by_and_by(site: RunningSite, monkeypatch: p
     assert len({session.session for one in told for session in one.sessions}) == 8
     await again.close()
     assert await verdict(site) == SOUND
+
+
+async def test_a_checkpoint_of_many_sessions_does_not_hold_the_loop(site: RunningSite) -> None:
+    await site.checkpoints.start()
+    await cancel(site.checkpoints._task)
+    seen: list[float] = []
+    while not seen or (seen[-1] >= 0.005 * slower() and len(seen) < TRIES):
+        for number in range(150):
+            await begin(site, f"s{len(seen)}-{number}")
+        made, held = await longest_turn(site.checkpoints.sign("time"))
+        assert made is not None
+        assert len(read_statement(made.body).sessions) == 150
+        seen.append(held)
+    assert min(seen) < 0.005 * slower(), seen
 
 
 async def test_many_people_are_in_several(site: RunningSite, monkeypatch: pytest.MonkeyPatch) -> None:
