@@ -67,7 +67,7 @@ class StoreReport:
         lines = [
             f"checkpoints {self.checkpoints}, newest {self.newest or '-'}",
             f"audit log   {self.audit} entries",
-            f"people and kiosks {self.rows} rows and parts of rows",
+            f"rows        {self.rows} parts, of people, branches, services and kiosks",
             f"sessions    {self.sessions}, with {self.entries} journal entries",
             f"recordings  {self.segments} segments, {self.documents} documents, {self.bytes} bytes",
             *(
@@ -328,5 +328,5 @@ def _changed(subject: str, row: SignedRow, now: str, walk: Walk) -> str:
     what = "it is gone" if now == GONE else "it is not what it was"
     signed = walk.numbers.get(subject) if walk.rows.get(subject) == row else None
     number = f", signed in {named(signed, walk.newest)}" if signed is not None else ""
-    last = "" if walk.newest is None else f" up to {named(walk.newest.number, walk.newest)}"
-    return f"{what} after audit seq {row.seq}{number}: no audit entry since then changed it{last}"
+    last = "" if walk.newest is None else f", up to {named(walk.newest.number, walk.newest)},"
+    return f"{what} after audit seq {row.seq}{number}: no audit entry since then{last} changed it"

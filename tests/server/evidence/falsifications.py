@@ -413,7 +413,7 @@ def _(site: Site, connection: Connection) -> None:
     connection.execute("UPDATE person SET password_hash = ? WHERE login = 'wang.fang'", [old])
 
 
-@falsification("a role raised", "roles", "no audit entry since then changed it")
+@falsification("a role raised", "roles", "no audit entry since then, up to checkpoint")
 def _(_site: Site, connection: Connection) -> None:
     connection.execute("INSERT INTO person_grant VALUES (?, 'administrator', '*')", [person(connection, "chen.jing")])
 
