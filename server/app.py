@@ -45,6 +45,7 @@ from server.api.http.app_keys import (
     READER,
     READINESS,
     ROOMS,
+    SIGNING_KEY,
     STORE,
     TALLY,
     VAULT,
@@ -66,10 +67,13 @@ from server.cobrowse import Sanitiser
 from server.config import Config
 from server.documents import DocumentStore
 from server.evidence.bundle_runs import BundleRuns, bundle_maker
+from server.evidence.checkpoints import Checkpoints
 from server.evidence.reader import Reader
+from server.evidence.second_place import second_place
 from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
 from server.journal import Audit, Journal
+from server.journal.signing_key import open_signing_key
 from server.journal.tally import Tally
 from server.library.parts import Library
 from server.recording.places import WritablePlaces
@@ -121,7 +125,7 @@ def make_app(config: Config) -> web.Application:
     add_routes(app, ROUTES)
     app.on_response_prepare.append(_say_no_version)
     app.on_shutdown.append(_hang_up)
-    app.cleanup_ctx.extend([_store, _identity, _blobs, _rooms])
+    app.cleanup_ctx.extend([_store, _identity, _blobs, _checkpoints, _rooms])
     return app
 
 
@@ -162,7 +166,12 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(_close_to_others, config)
     app[STORE] = store = await Store.open(config.database_url)
     app[JOURNAL] = Journal(store)
-    app[AUDIT] = Audit(store)
+    try:
+        app[SIGNING_KEY] = key = await open_signing_key(config.signing_key_file, store)
+    except BaseException:
+        await store.close()
+        raise
+    app[AUDIT] = Audit(store, sign=key.sign)
     app[TALLY] = tally = Tally(app[AUDIT])
     tally.start()
     yield
@@ -210,6 +219,20 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     await library_parts.indexer.close()
     await app[BUNDLES].close()
     await app[PROOFS].close()
+
+
+async def _checkpoints(app: web.Application) -> AsyncIterator[None]:
+    """Before the calls begin and until after they end, so that whatever is journaled is signed."""
+    checkpoints = Checkpoints(
+        store=app[STORE],
+        journal=app[JOURNAL],
+        audit=app[AUDIT],
+        key=app[SIGNING_KEY],
+        place=second_place(app[CONFIG].checkpoints_location),
+    )
+    await checkpoints.start()
+    yield
+    await checkpoints.close()
 
 
 def _places(config: Config) -> WritablePlaces:

@@ -113,6 +113,15 @@ class Config:
     )
     key_service_key: str = option("transit/visavis", text, "Mount and name of the transit engine's key there.")
     key_service_token: Path | None = option(None, optional_path, "File of the token for it; needs key_service.")
+    signing_key: Path | None = option(
+        None, optional_path, "File of the 32-byte Ed25519 key that signs checkpoints. Empty: data/keys/signing.key."
+    )
+    checkpoints: str = option(
+        "",
+        text,
+        "Second place of the signed checkpoints, best on another disk: a directory or s3://bucket/prefix. "
+        "Empty: data/checkpoints.",
+    )
     login_key: Path | None = option(
         None, optional_path, "File of the 32-byte key that signs login cookies. Empty: data/keys/login.key."
     )
@@ -182,6 +191,16 @@ class Config:
     def site_key_file(self) -> Path:
         """File of the key that wraps data keys."""
         return self.site_key or self.data / "keys" / "site.key"
+
+    @property
+    def signing_key_file(self) -> Path:
+        """File of the key that signs checkpoints and changes of who may do what."""
+        return self.signing_key or self.data / "keys" / "signing.key"
+
+    @property
+    def checkpoints_location(self) -> str:
+        """The directory or S3 address of the checkpoints' second place."""
+        return self.checkpoints or str((self.data / "checkpoints").absolute())
 
     @property
     def login_key_file(self) -> Path:

@@ -41,6 +41,7 @@ def serve(config: Config) -> None:
     Raises:
         OSError: the address is taken, a certificate cannot be read, or another server works in the data directory.
         server.blobs.vault.SiteKeyError: the site's key is missing, or not the one that recordings were made with.
+        server.journal.signing_key.SigningKeyError: the signing key is missing, and checkpoints were made with it.
         ValueError: the recording notice cannot be used, or the database is empty and recordings are there.
         link.protocol.errors.Unavailable: the database cannot be opened.
         link.rtc.transport.library_check.Incompatible: a media library is not the one this program was written for.

@@ -6,12 +6,13 @@ import os
 import pwd
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from server.config import Config
 from server.identity.passwords import Passwords
 from server.journal import Audit
+from server.journal.signing_key import open_signing_key
 from server.store import Store
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -32,6 +33,10 @@ class Administration:
     passwords: Passwords
     actor: str
 
+    def changing(self) -> AbstractAsyncContextManager[object]:
+        """What changes inside, and the audit entry of it, are durable together or not at all."""
+        return self.store.database.write()
+
 
 @asynccontextmanager
 async def open_desk(config: Config) -> AsyncIterator[Administration]:
@@ -39,11 +44,13 @@ async def open_desk(config: Config) -> AsyncIterator[Administration]:
 
     Raises:
         link.protocol.errors.Unavailable: the database cannot be opened.
+        server.journal.signing_key.SigningKeyError: the signing key is missing or cannot be used.
     """
     store = await Store.open(config.database_url)
     passwords = Passwords()
     try:
-        yield Administration(config, store, Audit(store), passwords, account())
+        key = await open_signing_key(config.signing_key_file, store)
+        yield Administration(config, store, Audit(store, sign=key.sign), passwords, account())
     finally:
         passwords.close()
         await store.close()

@@ -13,10 +13,11 @@ async def add_kiosk(desk: Administration, kiosk: str, *, name: str, branch: str)
     if await desk.store.branches.get(branch) is None:
         raise AdminError(f"there is no branch {branch}")
     try:
-        added = await desk.store.kiosks.add(check_id(kiosk), name=check_name(name), branch=branch)
+        async with desk.changing():
+            added = await desk.store.kiosks.add(check_id(kiosk), name=check_name(name), branch=branch)
+            await desk.audit.record(desk.actor, "kiosk.add", f"kiosk:{kiosk}", {"branch": branch})
     except Conflict as error:
         raise AdminError(f"there is already a kiosk {kiosk}") from error
-    await desk.audit.record(desk.actor, "kiosk.add", f"kiosk:{kiosk}", {"branch": branch})
     return added, await _code(desk, added)
 
 
@@ -32,12 +33,12 @@ async def change_kiosk(
     found = await _find(desk, kiosk)
     if branch is not None and await desk.store.branches.get(branch) is None:
         raise AdminError(f"there is no branch {branch}")
-    await desk.store.kiosks.change(
-        kiosk, name=found.name if name is None else check_name(name), branch=found.branch if branch is None else branch
-    )
-    await desk.store.logins.announce(kiosk)
+    name_now = found.name if name is None else check_name(name)
     changed = [field for field, value in (("name", name), ("branch", branch)) if value is not None]
-    await desk.audit.record(desk.actor, "kiosk.change", f"kiosk:{kiosk}", {"changed": changed})
+    async with desk.changing():
+        await desk.store.kiosks.change(kiosk, name=name_now, branch=found.branch if branch is None else branch)
+        await desk.store.logins.announce(kiosk)
+        await desk.audit.record(desk.actor, "kiosk.change", f"kiosk:{kiosk}", {"changed": changed})
     return await _find(desk, kiosk)
 
 
@@ -50,9 +51,10 @@ async def kiosk_code(desk: Administration, kiosk: str) -> tuple[Kiosk, str]:
 async def revoke_kiosk(desk: Administration, kiosk: str) -> Kiosk:
     """Take a kiosk's key away; its connection is dropped within seconds. Raises `AdminError`."""
     await _find(desk, kiosk)
-    await desk.store.kiosks.revoke(kiosk)
-    await desk.store.logins.announce(kiosk)
-    await desk.audit.record(desk.actor, "kiosk.revoke", f"kiosk:{kiosk}")
+    async with desk.changing():
+        await desk.store.kiosks.revoke(kiosk)
+        await desk.store.logins.announce(kiosk)
+        await desk.audit.record(desk.actor, "kiosk.revoke", f"kiosk:{kiosk}")
     return await _find(desk, kiosk)
 
 

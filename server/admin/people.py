@@ -24,18 +24,20 @@ async def add_person(
     """Add a person. `roles` are `ROLE@BRANCH`, with `*` for every branch. Raises `AdminError`."""
     check_login(login)
     grants = await _grants(desk, roles)
+    known, password_hash = await _skills(desk, skills), await _hash(desk, password)
     try:
-        person = await desk.store.people.add(
-            login=login,
-            name=check_name(name),
-            password_hash=await _hash(desk, password),
-            languages=_languages(languages),
-            skills=await _skills(desk, skills),
-            grants=grants,
-        )
+        async with desk.changing():
+            person = await desk.store.people.add(
+                login=login,
+                name=check_name(name),
+                password_hash=password_hash,
+                languages=_languages(languages),
+                skills=known,
+                grants=grants,
+            )
+            await desk.audit.record(desk.actor, "person.add", f"person:{person.id}", {"roles": _spelled(grants)})
     except Conflict as error:
         raise AdminError(str(error)) from error
-    await desk.audit.record(desk.actor, "person.add", f"person:{person.id}", {"roles": _spelled(grants)})
     return person
 
 
@@ -47,9 +49,11 @@ async def list_people(desk: Administration) -> list[Person]:
 async def set_password(desk: Administration, login: str, password: str) -> Person:
     """Give a person a new password and end all logins made with the old one. Raises `AdminError`."""
     person = await _find(desk, login)
-    await desk.store.people.set_password(person.id, await _hash(desk, password))
-    await desk.store.logins.revoke_person(person.id)
-    await desk.audit.record(desk.actor, "person.password", f"person:{person.id}")
+    password_hash = await _hash(desk, password)
+    async with desk.changing():
+        await desk.store.people.set_password(person.id, password_hash)
+        await desk.store.logins.revoke_person(person.id)
+        await desk.audit.record(desk.actor, "person.password", f"person:{person.id}")
     return person
 
 
@@ -57,9 +61,10 @@ async def set_roles(desk: Administration, login: str, roles: Sequence[str]) -> P
     """Replace a person's roles; live connections are ended so that the new roles hold at once. Raises `AdminError`."""
     person = await _find(desk, login)
     grants = await _grants(desk, roles)
-    await desk.store.people.set_grants(person.id, grants)
-    await desk.store.logins.announce(person.id)
-    await desk.audit.record(desk.actor, "person.roles", f"person:{person.id}", {"roles": _spelled(grants)})
+    async with desk.changing():
+        await desk.store.people.set_grants(person.id, grants)
+        await desk.store.logins.announce(person.id)
+        await desk.audit.record(desk.actor, "person.roles", f"person:{person.id}", {"roles": _spelled(grants)})
     return await _find(desk, login)
 
 
@@ -76,35 +81,39 @@ async def change_person(
     person = await _find(desk, login)
     roles = None if branch is None else sorted({f"{grant.role}@{branch}" for grant in person.grants})
     grants = None if roles is None else await _grants(desk, roles)
-    await desk.store.people.set_profile(
-        person.id,
-        name=person.name if name is None else check_name(name),
-        languages=person.languages if languages is None else _languages(languages),
-        skills=person.skills if skills is None else await _skills(desk, skills),
-    )
-    if grants is not None:
-        await desk.store.people.set_grants(person.id, grants)
-    await desk.store.logins.announce(person.id)
     given = {"name": name, "languages": languages, "skills": skills, "branch": branch}
     changed = [field for field, value in given.items() if value is not None]
-    await desk.audit.record(desk.actor, "person.change", f"person:{person.id}", {"changed": changed})
+    skills_now = person.skills if skills is None else await _skills(desk, skills)
+    async with desk.changing():
+        await desk.store.people.set_profile(
+            person.id,
+            name=person.name if name is None else check_name(name),
+            languages=person.languages if languages is None else _languages(languages),
+            skills=skills_now,
+        )
+        if grants is not None:
+            await desk.store.people.set_grants(person.id, grants)
+        await desk.store.logins.announce(person.id)
+        await desk.audit.record(desk.actor, "person.change", f"person:{person.id}", {"changed": changed})
     return await _find(desk, login)
 
 
 async def revoke_person(desk: Administration, login: str) -> Person:
     """Revoke a person's access and end all their logins at once. Raises `AdminError`."""
     person = await _find(desk, login)
-    await desk.store.people.set_active(person.id, False)
-    await desk.store.logins.revoke_person(person.id)
-    await desk.audit.record(desk.actor, "person.revoke", f"person:{person.id}")
+    async with desk.changing():
+        await desk.store.people.set_active(person.id, False)
+        await desk.store.logins.revoke_person(person.id)
+        await desk.audit.record(desk.actor, "person.revoke", f"person:{person.id}")
     return await _find(desk, login)
 
 
 async def restore_person(desk: Administration, login: str) -> Person:
     """Let a revoked person log in again. Raises `AdminError`."""
     person = await _find(desk, login)
-    await desk.store.people.set_active(person.id, True)
-    await desk.audit.record(desk.actor, "person.restore", f"person:{person.id}")
+    async with desk.changing():
+        await desk.store.people.set_active(person.id, True)
+        await desk.audit.record(desk.actor, "person.restore", f"person:{person.id}")
     return await _find(desk, login)
 
 

@@ -13,10 +13,11 @@ async def add_branch(desk: Administration, branch: str, *, name_zh: str, name_en
     """Add a branch. Raises `AdminError`."""
     added = Branch(check_id(branch), check_name(name_zh), check_name(name_en))
     try:
-        await desk.store.branches.add(added)
+        async with desk.changing():
+            await desk.store.branches.add(added)
+            await desk.audit.record(desk.actor, "branch.add", f"branch:{branch}")
     except Conflict as error:
         raise AdminError(str(error)) from error
-    await desk.audit.record(desk.actor, "branch.add", f"branch:{branch}")
     return added
 
 
@@ -43,10 +44,11 @@ async def add_service(
         check_id(service), check_name(name_zh), check_name(name_en), icon, check_id(skill or service), place
     )
     try:
-        await desk.store.services.add(added)
+        async with desk.changing():
+            await desk.store.services.add(added)
+            await desk.audit.record(desk.actor, "service.add", f"service:{service}", {"skill": added.skill})
     except Conflict as error:
         raise AdminError(str(error)) from error
-    await desk.audit.record(desk.actor, "service.add", f"service:{service}", {"skill": added.skill})
     return added
 
 
@@ -59,8 +61,9 @@ async def set_service(desk: Administration, service: str, *, active: bool) -> Se
     """Offer a service again, or stop offering it; calls under way go on. Raises `AdminError`."""
     if await desk.store.services.get(service) is None:
         raise AdminError(f"there is no service {service}")
-    await desk.store.services.set_active(service, active)
-    await desk.audit.record(desk.actor, "service.offer" if active else "service.retire", f"service:{service}")
+    async with desk.changing():
+        await desk.store.services.set_active(service, active)
+        await desk.audit.record(desk.actor, "service.offer" if active else "service.retire", f"service:{service}")
     found = await desk.store.services.get(service)
     assert found is not None
     return found
@@ -70,8 +73,9 @@ async def set_when_unrecorded(desk: Administration, service: str, policy: WhenUn
     """What the service's next calls do while something of them is not recorded. Raises `AdminError`."""
     if await desk.store.services.get(service) is None:
         raise AdminError(f"there is no service {service}")
-    await desk.store.services.set_when_unrecorded(service, policy)
-    await desk.audit.record(desk.actor, "service.when_unrecorded", f"service:{service}", {"policy": str(policy)})
+    async with desk.changing():
+        await desk.store.services.set_when_unrecorded(service, policy)
+        await desk.audit.record(desk.actor, "service.when_unrecorded", f"service:{service}", {"policy": str(policy)})
     found = await desk.store.services.get(service)
     assert found is not None
     return found

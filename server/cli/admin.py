@@ -24,7 +24,7 @@ from server.store.people import Person
 
 Row = Mapping[str, object]
 Action = Callable[[Administration, argparse.Namespace], Awaitable[Sequence[Row] | Row]]
-STORE_OPTIONS = ("data", "database", "enrolment_minutes")
+STORE_OPTIONS = ("data", "database", "enrolment_minutes", "signing_key")
 _ROLE = "ROLE@BRANCH; * for every branch; roles: specialist, guide, supervisor, administrator"
 
 

@@ -1,4 +1,4 @@
-"""The commands about recordings: `sessions`, `verify`, `export`, `backup`, `audit`."""
+"""The commands about recordings: `sessions`, `verify`, `checkpoints`, `export`, `backup`, `audit`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -29,13 +29,18 @@ from server.evidence.backup import backup
 from server.evidence.bundle import export_bundle
 from server.evidence.bundle_report import Origin
 from server.evidence.bundle_verifier import BUNDLE, check_bundle
+from server.evidence.checkpoint import Checkpoint, NoCheckpoint, moment, read_line, read_statement
 from server.evidence.export import Incomplete, export_session
 from server.evidence.integrity_checks import Finding
 from server.evidence.report_words import PURPOSES
-from server.evidence.signing import load_signer, signing_key_file
+from server.evidence.second_place import second_place
+from server.evidence.signed_history import signed_history
+from server.evidence.signing import load_signer
 from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_session
+from server.evidence.verify_store import StoreReport, verify_store
 from server.journal import Audit, Journal
 from server.journal.lost import lost_sessions
+from server.journal.signing_key import KEY_BYTES, SigningKeyError, read_or_make_signing_key, read_signing_key
 from server.recording_notice import load_notice
 from server.store import Store, schema
 from server.store.database import sqlite_file
@@ -53,13 +58,14 @@ EVIDENCE = (
 EXPORTS = (*EVIDENCE, "notice")
 CANCELLED = 130
 """Exit code after SIGINT, as shells have it."""
+SIGNED = ("signing_key", "checkpoints")
 
 
 class NoEvidence(Exception):
     """There is no database where the options point to."""
 
 
-REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, OSError)
+REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, OSError)
 """Why something cannot be checked at all."""
 
 
@@ -71,11 +77,30 @@ def add_commands(commands: Any) -> None:
     verifying = _command(
         commands,
         "verify",
-        "check a session's journal and recording: exit 0 sound, 1 broken, 2 unusable",
+        "check everything that is kept, or one session's journal and recording: exit 0 sound, 1 broken, 2 unusable",
         _verify,
-        EVIDENCE,
+        (*EVIDENCE, *SIGNED),
     )
     verifying.add_argument("--progress", action="store_true", help="tell on stderr how far it is, as “done of all”")
+    verifying.add_argument("--quick", action="store_true", help="leave out what lies in segments and documents")
+    verifying.add_argument(
+        "--public-key",
+        metavar="HEX",
+        action="append",
+        type=_public_key,
+        help="public signing key to trust instead of the file's, as “checkpoints” prints it; repeat for older ones",
+    )
+    verifying.add_argument(
+        "session", metavar="SESSION", nargs="?", help="one session only, or the directory of an evidence bundle"
+    )
+    keeping = _command(
+        commands,
+        "checkpoints",
+        "print the public signing key and the newest checkpoints of both places",
+        _checkpoints,
+        ("data", "database", *SIGNED),
+    )
+    keeping.add_argument("--new-key", action="store_true", help="make a signing key where the old one was lost")
     exporting = _command(
         commands, "export", "write a session's recording and journal as ordinary files", _export, EXPORTS
     )
@@ -162,15 +187,19 @@ async def _recordings(config: Config) -> AsyncIterator[tuple[Store, Journal, Blo
 
 def _public_key(text: str) -> bytes:
     """The type of an argument that is an Ed25519 public key in hexadecimal."""
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise argparse.ArgumentTypeError("64 hexadecimal digits are expected")
-    return bytes.fromhex(text)
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise argparse.ArgumentTypeError(f"{2 * KEY_BYTES} hexadecimal digits are expected")
+    return key
 
 
-def _is_bundle(name: str) -> bool:
+def _is_bundle(name: str | None) -> bool:
     """Whether what is to be verified is a directory: sessions have no slash in their names."""
     try:
-        return os.sep in name or (Path(name) / BUNDLE).is_file()
+        return name is not None and (os.sep in name or (Path(name) / BUNDLE).is_file())
     except OSError:
         return False
 
@@ -181,17 +210,50 @@ def _verify_bundle(options: argparse.Namespace) -> int:
     return report.exit_code
 
 
+def _trusted(config: Config, options: argparse.Namespace) -> list[bytes]:
+    """The public keys whose signatures count: those given, else the one of the site's own key; none without it."""
+    if options.public_key:
+        return list(options.public_key)
+    return [read_signing_key(config.signing_key_file).public] if config.signing_key_file.exists() else []
+
+
 def _verify(config: Config, options: argparse.Namespace) -> int:
+    told = _tell_progress if options.progress else None
+
+    async def one() -> VerifyReport:
+        async with _recordings(config) as (store, journal, blobs, vault):
+            trusted, place = _trusted(config, options), second_place(config.checkpoints_location)
+            if not trusted and await store.checkpoints.newest() is not None:
+                raise NoEvidence(f"there is no signing key {config.signing_key_file}, and no --public-key")
+            history = await signed_history(options.session, store=store, place=place, trusted=trusted)
+            return await verify_session(
+                options.session,
+                journal=journal,
+                blobs=blobs,
+                vault=vault,
+                history=history,
+                recordings=not options.quick,
+                progress=told,
+            )
+
+    async def everything() -> StoreReport:
+        async with _recordings(config) as (store, _journal, blobs, vault):
+            return await verify_store(
+                store=store,
+                blobs=blobs,
+                vault=vault,
+                place=second_place(config.checkpoints_location),
+                trusted=_trusted(config, options),
+                recordings=not options.quick,
+                progress=told,
+            )
+
     if _is_bundle(options.session):
         return _verify_bundle(options)
-
-    async def run() -> VerifyReport:
-        async with _recordings(config) as (_store, journal, blobs, vault):
-            told = _tell_progress if options.progress else None
-            return await verify_session(options.session, journal=journal, blobs=blobs, vault=vault, progress=told)
-
+    if options.session is None:
+        return _verified_store(everything, options)
     try:
-        report = asyncio.run(run())
+        report = asyncio.run(one())
     except REASONS as error:
         report = VerifyReport(options.session, Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
     except Exception as error:  # Python's own exit code for it would say that the recording is broken
@@ -200,6 +262,52 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
         report = VerifyReport(options.session, Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
     print(report.as_json() if options.json else report.as_text())
     return report.exit_code
+
+
+def _verified_store(check: Callable[[], Coroutine[None, None, StoreReport]], options: argparse.Namespace) -> int:
+    try:
+        report = asyncio.run(check())
+    except REASONS as error:
+        report = StoreReport(Verdict.UNUSABLE, findings=[Finding("set-up", str(error))])
+    except Exception as error:
+        log.exception("check failed")
+        problem = f"failed: {type(error).__name__}: {error}"
+        report = StoreReport(Verdict.UNUSABLE, findings=[Finding("the check itself", problem)])
+    print(report.as_json() if options.json else report.as_text())
+    return report.exit_code
+
+
+def _checkpoints(config: Config, options: argparse.Namespace) -> int:
+    async def run() -> dict[str, object]:
+        async with _opened(config) as store:
+            if options.new_key and not config.signing_key_file.exists():
+                key = await asyncio.to_thread(read_or_make_signing_key, config.signing_key_file)
+                await Audit(store, sign=key.sign).record(account(), "checkpoint.new_key", "", {"key": key.public.hex()})
+            key = read_signing_key(config.signing_key_file)
+            kept = await store.checkpoints.newest()
+            place = second_place(config.checkpoints_location)
+            copied = [_copied(line) for line in (await place.last_lines())[-1:]]
+        newest = None if kept is None else Checkpoint(kept.number, kept.body, kept.signature)
+        statement = None if newest is None else read_statement(newest.body)
+        return {
+            "public_key": key.public.hex(),
+            "number": None if newest is None else newest.number,
+            "signed": None if statement is None else moment(statement.at_us),
+            "hash": None if newest is None else newest.hash,
+            "audit": None if statement is None else statement.audit.seq,
+            "second_place": config.checkpoints_location,
+            "copied": copied[0] if copied else None,
+        }
+
+    answer(asyncio.run(run()), as_json=options.json)
+    return 0
+
+
+def _copied(line: bytes) -> int | None:
+    try:
+        return read_line(line).number
+    except NoCheckpoint:
+        return None
 
 
 def _tell_progress(done: int, total: int) -> None:
@@ -243,7 +351,7 @@ async def _export_files(config: Config, options: argparse.Namespace) -> int:
 
 
 async def _export_bundle(config: Config, options: argparse.Namespace) -> int:
-    signer = load_signer(signing_key_file(config.data))
+    signer = load_signer(config.signing_key_file)
     detail = {"bundle": True, "purpose": options.purpose, "wished_by": options.wished_by[:100]}
     async with _exporting(config, options, detail) as parts:
         made = await export_bundle(

@@ -19,11 +19,12 @@ from server.blobs.vault import SiteKeyError
 from server.cli import admin, evidence
 from server.cli.evidence import NoEvidence
 from server.config import Config
+from server.journal.signing_key import SigningKeyError
 from server.logs import configure_logs
 from server.store.schema import SchemaTooNew
 
 OK, FAILED, USAGE = 0, 1, 2
-FAILURES = (AdminError, NoEvidence, SiteKeyError, SchemaTooNew, VisavisError, OSError, ValueError)
+FAILURES = (AdminError, NoEvidence, SiteKeyError, SigningKeyError, SchemaTooNew, VisavisError, OSError, ValueError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

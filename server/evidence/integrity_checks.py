@@ -36,7 +36,11 @@ def check_journal(entries: list[Entry]) -> tuple[list[tuple[e.Event, int]], list
     if broken is not None:
         findings.append(Finding(f"journal seq {broken}", "the hash chain is broken here"))
     events: list[tuple[e.Event, int]] = []
+    closed = False
     for entry in entries:
+        if closed:
+            findings.append(Finding(f"journal seq {entry.seq}", "it follows the end of the session"))
+            closed = False  # once is enough
         try:
             event = e.decode(entry.payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError):
@@ -45,6 +49,7 @@ def check_journal(entries: list[Entry]) -> tuple[list[tuple[e.Event, int]], list
         if e.kind(event) != entry.kind:
             findings.append(Finding(f"journal seq {entry.seq}", f"an entry of kind {entry.kind} holds {e.kind(event)}"))
         events.append((event, entry.at_us))
+        closed = isinstance(event, e.Closed)
     if not events or not isinstance(events[0][0], e.SessionRequested):
         findings.append(Finding("journal seq 1", "the session does not begin with its request"))
     return events, findings

@@ -22,6 +22,7 @@ from server.evidence.integrity_checks import (
     check_segment,
     check_text,
 )
+from server.evidence.signed_history import SignedHistory, check_deleted, check_history
 from server.journal import Journal
 from server.recording.segment import kind_of
 from server.session import events as e
@@ -85,11 +86,14 @@ async def verify_session(
     journal: Journal,
     blobs: Blobs,
     vault: Vault | None,
+    history: SignedHistory | None = None,
+    recordings: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Recompute the chain and every hash of a session, and decrypt and read everything it points to.
 
-    Without a `vault` only the journal can be checked. `progress` hears how many of all segments and documents are done.
+    Without a `vault` only the journal can be checked, and without `recordings` nothing else is. `history` is what
+    checkpoints know of the session, read before this. `progress` hears how many of all segments and documents are done.
     """
     report = VerifyReport(session)
     try:
@@ -97,19 +101,23 @@ async def verify_session(
     except Unavailable as error:
         return _unusable(report, "journal", f"cannot be read: {error.message}")
     if not entries and head is None:
+        report.findings += check_deleted(history)
         return _unusable(report, "journal", "there is no such session")
     timed, report.findings = check_journal(entries)
     events = [event for event, _ in timed]
     report.findings += check_head(entries, events, head)
     if not report.findings:  # else the row and what is left of the journal differ for the reason that is named already
         report.findings += check_row(timed, head)
+    report.findings += check_history(entries, head, history)
     report.entries, report.head = len(entries), _hex(entries[-1].hash) if entries else ""
     report.running = not any(isinstance(event, e.Ended) for event in events)
     for event in events:
         if isinstance(event, e.CopyIncomplete):
             report.left_out |= event.left_out
     report.findings += check_accounts(events)
-    if any(isinstance(event, e.RecordingStarted | e.DocumentStored) or is_sealed(event) for event in events):
+    if recordings and any(
+        isinstance(event, e.RecordingStarted | e.DocumentStored) or is_sealed(event) for event in events
+    ):
         if vault is None:
             return _unusable(report, "site key", "it is missing: nothing but the journal can be checked")
         try:

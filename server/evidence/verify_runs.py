@@ -150,6 +150,8 @@ def command_environment(config: Config) -> dict[str, str]:
         "key_service_key": config.key_service_key,
         "key_service_token": config.key_service_token.absolute() if config.key_service_token else "",
         "notice": config.notice.absolute() if config.notice else "",
+        "signing_key": config.signing_key_file.absolute(),
+        "checkpoints": config.checkpoints_location,
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     path = os.pathsep.join(filter(None, (str(root), kept.get("PYTHONPATH"))))

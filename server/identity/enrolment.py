@@ -7,6 +7,8 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -32,8 +34,10 @@ async def new_code(kiosks: Kiosks, kiosk: str, *, minutes: int) -> str:
     return "-".join((letters[:4], letters[4:8], letters[8:]))
 
 
-async def use_code(kiosks: Kiosks, code: str, public_key: str) -> str:
-    """Use a code up and give its kiosk the key; return the kiosk's id.
+async def use_code(
+    kiosks: Kiosks, code: str, public_key: str, *, record: Callable[[str], Awaitable[object]] | None = None
+) -> str:
+    """Use a code up and give its kiosk the key; return the kiosk's id, which `record` writes down with it.
 
     Raises:
         NotAuthenticated: the code is unknown, wrong, used, out of tries or has ended.
@@ -48,7 +52,8 @@ async def use_code(kiosks: Kiosks, code: str, public_key: str) -> str:
     good = enrolment.tries_left > 0 and not enrolment.used and now_us() < enrolment.expires_us
     if not hmac.compare_digest(enrolment.secret_hash, _hash(selector, secret)) or not good:
         raise NotAuthenticated("the code is not valid")
-    if not await kiosks.enrol(selector, enrolment.kiosk, key):
+    recorded = None if record is None else partial(record, enrolment.kiosk)
+    if not await kiosks.enrol(selector, enrolment.kiosk, key, recorded=recorded):
         raise NotAuthenticated("the code is not valid")
     return enrolment.kiosk
 

@@ -195,16 +195,19 @@ class Identity:
             NotAuthenticated: the code is not valid.
             Unprocessable: the key is not an Ed25519 public key.
         """
+
+        async def record(kiosk: str) -> None:
+            await self._audit.record(f"kiosk:{kiosk}", "kiosk.enrolled", f"kiosk:{kiosk}", {"address": address})
+
         self._enrolling.begin(address)
         try:
-            name = await use_code(self._store.kiosks, code, public_key)
+            name = await use_code(self._store.kiosks, code, public_key, record=record)
         except NotAuthenticated:
             await self._audit.record(NOBODY, "kiosk.enrolment_refused", "", {"address": address})
             raise
         self._enrolling.forgive(address)
         # A connection made with the key this one replaces ends.
         await self.access.announce(name)
-        await self._audit.record(f"kiosk:{name}", "kiosk.enrolled", f"kiosk:{name}", {"address": address})
         kiosk = await self._store.kiosks.get(name)
         if kiosk is None:
             raise Unavailable("the kiosk was removed meanwhile")

@@ -27,11 +27,12 @@ class Entry:
 
 def digest(domain: bytes, *fields: bytes) -> bytes:
     """SHA-256 over the domain and the fields, each preceded by its length as four bytes, most significant first."""
-    state = hashlib.sha256()
-    for field in (domain, *fields):
-        state.update(len(field).to_bytes(4, "big"))
-        state.update(field)
-    return state.digest()
+    return hashlib.sha256(framed(domain, *fields)).digest()
+
+
+def framed(domain: bytes, *fields: bytes) -> bytes:
+    """The domain and the fields, each preceded by its length as four bytes, most significant first."""
+    return b"".join(part for field in (domain, *fields) for part in (len(field).to_bytes(4, "big"), field))
 
 
 def number(value: int) -> bytes:

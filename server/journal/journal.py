@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +18,7 @@ from server.store.stamps import now_us
 
 PAGE: Final = 250
 """Entries that are read at once: what is done with them may take 20 µs for each, and the loop is back in 5 ms."""
-_OF_JOURNAL: Final = frozenset(("id", "state", "head_seq", "head_hash"))
+_OF_JOURNAL: Final = frozenset(("id", "state", "head_seq", "head_hash", "signed_seq"))
 _COLUMNS: Final = [tables.journal.c[name] for name in Entry.__slots__]
 
 
@@ -47,6 +47,8 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.on_append: Callable[[list[Entry]], None] | None = None
+        """Told of what was appended, as this process wrote it, right after it is durable."""
 
     async def append(
         self,
@@ -80,6 +82,8 @@ class Journal:
                     await project(connection, session, projection, (seq, prev))
         except IntegrityError as error:
             raise Unavailable("the entries contradict what the journal holds") from error
+        if entries and self.on_append is not None:
+            self.on_append(entries)
         return entries
 
     async def read(self, session: str, after: int = 0, *, kinds: Collection[str] | None = None) -> list[Entry]:

@@ -39,6 +39,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._writer = asyncio.Lock()
+        self._writing: tuple[asyncio.Task[Any] | None, AsyncConnection] | None = None
 
     @classmethod
     def connect(cls, url: str) -> Database:
@@ -61,10 +62,16 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that sees one state of the database and writes nothing.
 
+        Inside a `write` of the same task it is that one's, and sees what was written so far.
+
         Raises:
             Unavailable: the database is locked, full or gone.
         """
+        joined = self._joined()
         with _failures():
+            if joined is not None:
+                yield joined
+                return
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -72,16 +79,33 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that is durable when the block ends, and undone when it raises.
 
+        A `write` inside a `write` of the same task joins it: both are done, or neither is.
+
         Raises:
             Unavailable: nothing was written; the database is locked, full or gone, or too many writes wait.
             IntegrityError: a row contradicts another (SQLAlchemy's own, for repositories to translate).
         """
+        joined = self._joined()
+        if joined is not None:
+            with _failures():
+                yield joined
+            return
         async with self._turn():
             with _failures():
                 async with self._engine.connect() as connection:
                     await connection.execution_options(visavis_write=True)
                     async with connection.begin():
-                        yield connection
+                        self._writing = (asyncio.current_task(), connection)
+                        try:
+                            yield connection
+                        finally:
+                            self._writing = None
+
+    def _joined(self) -> AsyncConnection | None:
+        """The connection of the write that this very task is in. A task that it starts has a turn of its own."""
+        if self._writing is None or self._writing[0] is not asyncio.current_task():
+            return None
+        return self._writing[1]
 
     async def forget(self) -> None:
         """Truncate SQLite's write-ahead log, so that overwritten values are gone from it as well.

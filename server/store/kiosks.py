@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,8 +131,18 @@ class Kiosks:
             selector, row["kiosk"], row["secret_hash"], row["expires_us"], row["tries_left"], row["used_us"] is not None
         )
 
-    async def enrol(self, selector: str, kiosk: str, public_key: bytes) -> bool:
-        """Use up the code and give the kiosk its key; False when another enrolment used it up first."""
+    async def enrol(
+        self,
+        selector: str,
+        kiosk: str,
+        public_key: bytes,
+        *,
+        recorded: Callable[[], Awaitable[object]] | None = None,
+    ) -> bool:
+        """Use up the code and give the kiosk its key; False when another enrolment used it up first.
+
+        `recorded` writes down that it happened, in the same transaction.
+        """
         table = tables.enrolment
         now = now_us()
         async with self._database.write() as connection:
@@ -146,6 +156,8 @@ class Kiosks:
                 .where(tables.kiosk.c.id == kiosk)
                 .values(public_key=public_key, enrolled_us=now, revoked_us=None)
             )
+            if recorded is not None:
+                await recorded()
         return True
 
     async def _find(self, *where: Any) -> list[Kiosk]:

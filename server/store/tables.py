@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -149,6 +150,8 @@ session = Table(
     Column("rating", Integer),
     Column("head_seq", Integer),
     Column("head_hash", LargeBinary(32)),
+    Column("signed_seq", Integer),
+    Index("ix_session_unsigned", "id", sqlite_where=text("signed_seq IS NOT head_seq")),
     Index("ix_session_branch_requested_us", "branch", "requested_us"),
     Index("ix_session_specialist_requested_us", "specialist", "requested_us"),
 )
@@ -210,6 +213,15 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("prev", LargeBinary(32), nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+    Column("copied", Integer, nullable=False),
 )
 
 data_key = Table(

@@ -4,16 +4,18 @@
 `./dev bench kills`: what a server loses that is killed in the middle of calls, and whether anything breaks.
 `./dev bench cobrowse`: how soon a change of the customer's page shows in the console.
 `./dev bench library`: how long searches of a very large library take.
+`./dev bench falsify`: whether `visavis verify` finds whatever is done to what was kept.
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.bench import cobrowse, kills, kiosks, library, parts, relay
+from tests.bench import cobrowse, falsify, kills, kiosks, library, parts, relay
 
 COMMANDS = {
     "cobrowse": cobrowse.main,
+    "falsify": falsify.main,
     "kills": kills.main,
     "kiosks": kiosks.main,
     "library": library.main,

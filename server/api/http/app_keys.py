@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
     from server.journal import Audit, Journal
+    from server.journal.signing_key import SigningKey
     from server.journal.tally import Tally
     from server.library.parts import Library
     from server.recording_notice import RecordingNotice
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 CONFIG: web.AppKey[Config] = web.AppKey("config")
 NOTICE: web.AppKey[RecordingNotice] = web.AppKey("notice")
+SIGNING_KEY: web.AppKey[SigningKey] = web.AppKey("signing_key")
 STORE: web.AppKey[Store] = web.AppKey("store")
 JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
 AUDIT: web.AppKey[Audit] = web.AppKey("audit")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -80,9 +81,9 @@ async def test_a_code_that_is_being_used_while_the_kiosk_is_revoked_is_none(
     kiosks = world.app[STORE].kiosks
     code, enrol_it = await code_for(world), kiosks.enrol
 
-    async def revoked_just_now(selector: str, kiosk: str, public_key: bytes) -> bool:
+    async def revoked_just_now(selector: str, kiosk: str, public_key: bytes, **more: Any) -> bool:
         await kiosks.revoke(kiosk)
-        return await enrol_it(selector, kiosk, public_key)
+        return await enrol_it(selector, kiosk, public_key, **more)
 
     monkeypatch.setattr(kiosks, "enrol", revoked_just_now)
     assert await attempt(world, code) == 401

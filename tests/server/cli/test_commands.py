@@ -148,6 +148,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(command: Command) -> None:
         ("serve", "--nonsense"),
         ("verify", "b\udcff"),
         ("export", "s1", "\udcff"),
+        ("verify", "--public-key", "00ff"),
+        ("verify", "--public-key", "no key"),
         ("sessions", "--branch", "\udcff"),
         ("sessions", "--limit", "-5"),
         ("sessions", "--limit", "9" * 30),
@@ -205,7 +207,7 @@ def test_a_check_that_fails_by_itself_does_not_say_broken(command: Command, monk
         raise ZeroDivisionError("of ours")
 
     command.good("admin", "branch", "add", "a", "--zh", "甲", "--en", "A")
-    (command.data / "keys").mkdir()
+    (command.data / "keys").mkdir(exist_ok=True)
     (command.data / "keys" / "site.key").write_bytes(bytes(32))
     (command.data / "keys" / "site.key").chmod(0o600)
     (command.data / "blobs").mkdir()
@@ -241,7 +243,7 @@ def test_an_export_is_audited_and_for_its_account_only(
     asyncio.run(fill())
     (command.data / "blobs").mkdir()
     key = command.data / "keys" / "site.key"
-    key.parent.mkdir(mode=0o700)
+    key.parent.mkdir(mode=0o700, exist_ok=True)
     key.write_bytes(bytes(32))
     key.chmod(0o600)
     monkeypatch.setenv("LOGNAME", "somebody-else")

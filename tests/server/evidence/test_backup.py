@@ -49,7 +49,8 @@ def restore(copy: Path, original: Path, data: Path) -> None:
     """As docs/operate.md says."""
     shutil.copytree(copy, data)
     (data / "keys").mkdir(mode=0o700)
-    shutil.copy2(original / "keys" / "site.key", data / "keys" / "site.key")
+    for name in ("site.key", "signing.key"):
+        shutil.copy2(original / "keys" / name, data / "keys" / name)
 
 
 async def test_a_backup_under_load_restores_whole(tmp_path: Path, open_bank: OpenBank) -> None:

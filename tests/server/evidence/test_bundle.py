@@ -24,7 +24,8 @@ from server.evidence import bundle, bundle_verifier
 from server.evidence.bundle import BundleMade, export_bundle
 from server.evidence.bundle_report import Origin
 from server.evidence.bundle_verifier import BundleReport, check_bundle
-from server.evidence.signing import FileSigner, SignerError, load_signer, public_pem, signing_key_file
+from server.evidence.signing import load_signer, public_pem
+from server.journal.signing_key import SigningKey, SigningKeyError
 from server.recording_notice import RecordingNotice
 from server.session import events as e
 from server.session.private import sealed
@@ -32,7 +33,7 @@ from server.store.sessions import Projection
 from tests.server.evidence.recorded import SESSION, STARTED_US, Archive, record, requested
 
 SECRET = bytes(range(100, 132))
-SIGNER = FileSigner(SECRET)
+SIGNER = SigningKey(SECRET)
 NOTICE = RecordingNotice()
 ORIGIN = Origin("cli:somebody", "person:p9", "court")
 
@@ -291,19 +292,19 @@ def test_the_key_is_given_in_any_form(signed: Path, tmp_path: Path, capsys: pyte
 
 
 def test_the_signing_key_is_a_file_for_its_account_only(tmp_path: Path) -> None:
-    path = signing_key_file(tmp_path)
+    path = tmp_path / "keys" / "signing.key"
     assert load_signer(path) is None
     path.parent.mkdir()
     path.write_bytes(SECRET)
     path.chmod(0o644)
-    with pytest.raises(SignerError, match="0644"):
+    with pytest.raises(SigningKeyError, match="0644"):
         load_signer(path)
     path.chmod(0o600)
     signer = load_signer(path)
     assert signer is not None
     assert signer.public == SIGNER.public
     path.write_bytes(SECRET[:-1])
-    with pytest.raises(SignerError, match="31 bytes"):
+    with pytest.raises(SigningKeyError, match="31 bytes"):
         load_signer(path)
 
 

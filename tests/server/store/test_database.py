@@ -12,6 +12,7 @@ from link.protocol.errors import Unavailable
 from server.store import Store, database, tables
 from server.store.branches import Branch
 from server.store.data_keys import DataKeys
+from server.store.errors import Conflict
 from tests.machine import allow, slower
 from tests.stalls import TRIES, longest_turn
 
@@ -57,8 +58,32 @@ async def test_a_cancelled_write_leaves_nothing_and_frees_the_writer(store: Stor
 async def test_readers_see_the_state_before_a_write_under_way(store: Store) -> None:
     async with store.database.write() as connection:
         await connection.execute(insert(tables.branch).values(id="a", name_zh="甲", name_en="A", created_us=1))
-        assert await store.branches.all() == []
+        assert await asyncio.get_running_loop().create_task(store.branches.all()) == []
     assert len(await store.branches.all()) == 1
+
+
+async def test_a_write_inside_a_write_joins_it(store: Store) -> None:
+    async with store.database.write():
+        await store.branches.add(Branch("a", "甲", "A"))
+        assert [branch.id for branch in await store.branches.all()] == ["a"], "it sees what it has written"
+        await store.branches.add(Branch("b", "乙", "B"))
+    assert [branch.id for branch in await store.branches.all()] == ["a", "b"]
+    with pytest.raises(Conflict):
+        async with store.database.write():
+            await store.branches.add(Branch("c", "丙", "C"))
+            await store.branches.add(Branch("a", "甲", "A"))
+    assert [branch.id for branch in await store.branches.all()] == ["a", "b"], "both or neither"
+
+
+async def test_a_task_started_inside_a_write_has_a_turn_of_its_own(store: Store) -> None:
+    loop = asyncio.get_running_loop()
+    with pytest.raises(RuntimeError):
+        async with store.database.write():
+            other = loop.create_task(store.branches.add(Branch("a", "甲", "A")))
+            await asyncio.sleep(0)
+            raise RuntimeError
+    await other
+    assert [branch.id for branch in await store.branches.all()] == ["a"]
 
 
 async def test_a_locked_database_is_unavailable_and_the_loop_goes_on(

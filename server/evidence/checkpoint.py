@@ -1,0 +1,133 @@
+"""What a checkpoint says, and the bytes of it that are signed (docs/evidence.md): pure functions and values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from server.journal.hash_chain import framed
+from server.journal.signing_key import SIGNATURE_BYTES, SigningKey, is_signed
+
+CHECKPOINT_DOMAIN: Final = b"visavis.checkpoint.v1"
+ORIGIN: Final = "0" * 64
+"""The hash that the first checkpoint has of the one before it."""
+LINE_BYTES: Final = 4 * 1024 * 1024
+"""Longest line of the second place; the longest that is written is a quarter of it."""
+
+
+class AuditHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Number and hash of the audit log's last entry."""
+
+    seq: int
+    hash: str
+
+
+class SignedSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A session that was journaled in since the checkpoint before: number and hash of its last entry.
+
+    `row` is the digest of its row, "" where that was of another moment.
+    """
+
+    session: str
+    seq: int
+    hash: str
+    row: str
+
+
+class SignedRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A row of people, branches, services or kiosks that the audit entry `seq` says was changed, with its digest."""
+
+    subject: str
+    digest: str
+    seq: int
+
+
+class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a checkpoint says. `previous` is the hash of the one before, `key` the public key that it is signed with.
+
+    `behind`: sessions that were journaled in before are not in it yet; the next ones have them.
+    """
+
+    format: str
+    number: int
+    at_us: int
+    reason: str
+    previous: str
+    key: str
+    audit: AuditHead
+    sessions: list[SignedSession]
+    rows: list[SignedRow]
+    behind: bool
+
+
+class NoCheckpoint(ValueError):
+    """These bytes are no checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint as it is kept and copied: the bytes of its statement (JSON) and their signature."""
+
+    number: int
+    body: bytes
+    signature: bytes
+
+    @property
+    def hash(self) -> str:
+        """What the next checkpoint names it by, in hexadecimal."""
+        return hashlib.sha256(_message(self.body)).hexdigest()
+
+    def line(self) -> bytes:
+        """As the second place has it: the signature in hexadecimal, a space, the statement."""
+        return self.signature.hex().encode() + b" " + self.body + b"\n"
+
+    def is_signed(self, trusted: Collection[bytes]) -> bool:
+        """Whether one of these public keys has signed it."""
+        return is_signed(trusted, _message(self.body), self.signature)
+
+
+def sign(statement: Statement, key: SigningKey) -> Checkpoint:
+    """The statement, signed."""
+    body = msgspec.json.encode(statement)
+    return Checkpoint(statement.number, body, key.sign(_message(body)))
+
+
+def read_statement(body: bytes) -> Statement:
+    """What these bytes say. Raises `NoCheckpoint`."""
+    try:
+        statement = msgspec.json.decode(body, type=Statement)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NoCheckpoint(str(error)) from error
+    if statement.format != CHECKPOINT_DOMAIN.decode() or statement.number < 1:
+        raise NoCheckpoint("another format")
+    return statement
+
+
+def read_line(line: bytes) -> Checkpoint:
+    """The checkpoint of a line of the second place. Raises `NoCheckpoint`."""
+    signature, _, body = line.removesuffix(b"\n").partition(b" ")
+    try:
+        found = Checkpoint(read_statement(body).number, body, bytes.fromhex(signature.decode()))
+    except ValueError as error:
+        raise NoCheckpoint(str(error)) from error
+    if len(found.signature) != SIGNATURE_BYTES or found.line() != line:
+        raise NoCheckpoint("a line that is cut off, or none of ours")
+    return found
+
+
+def moment(at_us: int) -> str:
+    """A time (unix, µs) for people: 2026-09-21T14:13:20Z."""
+    try:
+        return datetime.fromtimestamp(at_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{at_us} µs"
+
+
+def _message(body: bytes) -> bytes:
+    """What is signed and hashed: the domain and the statement, each with its length in front."""
+    return framed(CHECKPOINT_DOMAIN, body)
