@@ -163,6 +163,8 @@ async def test_sigint_ends_an_export_that_the_same_command_goes_on_with(tmp_path
     command += [*(["--bundle"] if kind == "bundle" else []), "--data", str(tmp_path)]
 
     async def start() -> asyncio.subprocess.Process:
+        # As at a terminal: tests that a shell runs in the background ignore SIGINT, and so would the command.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe)
 
