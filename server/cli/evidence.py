@@ -104,14 +104,6 @@ def add_commands(commands: Any) -> None:
     exporting = _command(
         commands, "export", "write a session's recording and journal as ordinary files", _export, EXPORTS
     )
-    verifying.add_argument(
-        "--public-key",
-        metavar="HEX",
-        action="append",
-        type=_public_key,
-        help="of a bundle: public signing key that must have signed it; repeat for older ones",
-    )
-    verifying.add_argument("session", metavar="SESSION", help="a session, or the directory of an evidence bundle")
     exporting.add_argument(
         "--bundle", action="store_true", help="write an evidence bundle: all as stored, and a verifier"
     )

@@ -69,7 +69,8 @@ async def test_filters_and_pages(auditor: World) -> None:
     await audit.record("cli:root", "person.block", f"person:{me}")
     first = await read(auditor, "actor=cli:root&action=kiosk.add")
     assert [entry["object"] for entry in first["entries"]] == [f"kiosk:k{n}" for n in range(59, 9, -1)]
-    assert first["entries"][0]["detail"] == {"branch": "north"}
+    detail = first["entries"][0]["detail"]
+    assert (detail["branch"], sorted(detail)) == ("north", ["branch", "rows", "signature"]), "a change is signed"
     rest = await read(auditor, f"actor=cli:root&action=kiosk.add&after={first['after']}")
     assert [entry["object"] for entry in rest["entries"]] == [f"kiosk:k{n}" for n in range(9, -1, -1)]
     assert (rest["after"], first["before"]) == (None, None)

@@ -103,7 +103,8 @@ async def test_the_service_wraps_and_opens_data_keys(stand_in: StandIn, address:
 
 
 async def test_a_data_key_is_asked_for_once_and_a_destroyed_one_is_gone(stand_in: StandIn, address: str) -> None:
-    vault = Vault(Table(), None, service=Transit(address, "transit/visavis", TOKEN))
+    service = Transit(address, "transit/visavis", TOKEN)
+    vault = Vault(Table(), None, service=service, index_secret=bytes(32))
     await vault.create("s1")
     for _ in range(5):
         await vault.open("s1")
