@@ -111,7 +111,7 @@ class ConsolePage:
 
     async def hold(self) -> None:
         """Hold the call, or resume it."""
-        await self.page.locator(".topbar-actions .tool").nth(2).click()
+        await self.page.locator(".topbar-actions .tool[aria-keyshortcuts^='H ']").click()
 
     async def say(self, text: str) -> None:
         """Write to the customer."""

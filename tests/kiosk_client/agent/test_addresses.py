@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_client.agent.addresses import AddressWatch, is_ours
+from tests.machine import allow
 
 ROOT = Path(__file__).parents[3]
 BACK_S = 2.0
@@ -109,11 +110,11 @@ def moved(*options: str) -> float:
 @pytest.mark.alone
 @pytest.mark.parametrize("gap", ["0", "1.5"], ids=["at once", "after a gap"])
 def test_media_is_back_soon_after_a_new_address(gap: str) -> None:
-    assert moved("--gap", gap) <= BACK_S
+    assert moved("--gap", gap) <= allow(BACK_S)
 
 
 @namespaces
 @pytest.mark.alone
 def test_without_the_kernels_word_silence_tells() -> None:
     """1.2 s of silence, and 0.1 s more on a quiet machine, because the connection is made anew meanwhile."""
-    assert moved("--quiet") <= BACK_S
+    assert moved("--quiet") <= allow(BACK_S)
