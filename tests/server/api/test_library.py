@@ -135,12 +135,12 @@ async def test_damage_and_deletion_are_told(world: World, archive: Archive) -> N
 
 
 async def proved(world: World, query: str = "") -> dict[str, Any]:
-    """Ask for the proof, and wait until it is there."""
+    """Ask for the proof, and wait until it is there: the check is a process that gives way to all other work."""
     path = f"/api/sessions/{SESSION}/proof"
     async with world.ask("POST", path + query, headers=await world.as_person("supervisor.north")) as response:
         assert response.status == 200
         told = await response.json()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while told["state"] in ("waiting", "running"):
             await asyncio.sleep(0.05)
             told = json.loads((await fetch(world, "supervisor.north", path))[1])
