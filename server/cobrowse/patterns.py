@@ -8,7 +8,6 @@ one of ASCII's.
 from __future__ import annotations
 
 import sys
-import unicodedata
 from typing import Final, NamedTuple
 
 STARS: Final = "••••••••"
@@ -28,7 +27,7 @@ MOST_APART: Final = 8
 
 def _digits() -> str:
     """Every decimal digit of Unicode and what else reads as one, in rows of ten from nought to nine."""
-    decimal = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) == "Nd"]
+    decimal = filter(str.isdecimal, map(chr, range(sys.maxunicode)))  # category Nd; this runs at every start
     others = (
         *("⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉", "⓪①②③④⑤⑥⑦⑧⑨", "⓿❶❷❸❹❺❻❼❽❾", "⓪⓵⓶⓷⓸⓹⓺⓻⓼⓽", "🄋➀➁➂➃➄➅➆➇➈", "🄌➊➋➌➍➎➏➐➑➒"),
         *("⓪⑴⑵⑶⑷⑸⑹⑺⑻⑼", "🄀⒈⒉⒊⒋⒌⒍⒎⒏⒐", "🄁🄂🄃🄄🄅🄆🄇🄈🄉🄊", "〇〡〢〣〤〥〦〧〨〩"),

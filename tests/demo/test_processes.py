@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.processes import ROOT, Child, Stack, StackError, free_port, running
+from tests.big import big
 
 
 async def child(tmp_path: Path, source: str) -> Child:
@@ -64,6 +65,7 @@ async def test_settings_of_the_caller_do_not_reach_the_children(
     assert environment["VISAVIS_LOG_LEVEL"] == "debug"
 
 
+@big
 async def test_a_kiosk_enrols_once_for_each_address_of_its_server(tmp_path: Path) -> None:
     first, second = free_port(), free_port()
     for port, enrolments in ((first, 1), (first, 1), (second, 2)):

@@ -66,6 +66,7 @@ def report(**figures: float) -> None:
     print(", ".join(f"{name} {value * 1000:.0f} ms" for name, value in figures.items()))
 
 
+@BIG
 async def test_five_seconds_without_a_network_and_the_call_goes_on(wire: Wire, faces: Faces) -> None:
     await faces.begin_call()
     async with Pictures(faces.kiosk.page, faces.console.page) as pictures:

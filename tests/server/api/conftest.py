@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import jwt
+import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -85,6 +86,13 @@ class World:
 
 def public_text(key: Ed25519PrivateKey) -> str:
     return base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def signs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint follows each change: a recording of long ago is called added as long as none knows it."""
+    monkeypatch.setattr("server.evidence.checkpoints.SETTLE_S", 0.0)
+    monkeypatch.setattr("server.evidence.checkpoints.EVERY_S", 0.1)
 
 
 @pytest_asyncio.fixture

@@ -7,10 +7,12 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from server.api.http.app_keys import AUDIT, BLOBS, CONFIG, JOURNAL, STORE, VAULT
 from server.recording.webm import read_clusters
 from server.session import events as e
+from server.store import tables
 from server.store.sessions import Projection
 from tests.server.api.conftest import World
 from tests.server.evidence.recorded import SESSION, STARTED_US, Archive, record, requested
@@ -23,6 +25,9 @@ PATHS = [
     f"/api/sessions/{SESSION}/proof",
     f"/library/{SESSION}",
 ]
+
+
+pytestmark = pytest.mark.usefixtures("signs_at_once")
 
 
 @pytest.fixture
@@ -134,6 +139,19 @@ async def test_damage_and_deletion_are_told(world: World, archive: Archive) -> N
     assert (status, json.loads(body)["error"]["code"]) == (410, "deleted")
 
 
+async def signed(world: World, session: str) -> None:
+    """Wait for a checkpoint that knows the whole session."""
+    entries, _ = await world.app[JOURNAL].whole(session)
+    column = tables.session.c.signed_seq
+    async with asyncio.timeout(300):
+        while True:
+            async with world.app[STORE].database.read() as connection:
+                found = await connection.scalar(select(column).where(tables.session.c.id == session))
+            if found == entries[-1].seq:
+                return
+            await asyncio.sleep(0.05)
+
+
 async def proved(world: World, query: str = "") -> dict[str, Any]:
     """Ask for the proof, and wait until it is there: the check is a process that gives way to all other work."""
     path = f"/api/sessions/{SESSION}/proof"
@@ -157,6 +175,7 @@ async def test_the_proof_is_that_of_the_command(world: World, archive: Archive) 
         "POST", path, headers=await world.as_person("supervisor.north") | {"Origin": None}
     ) as response:
         assert response.status == 403, "no other site asks for it"
+    await signed(world, SESSION)
     told = await proved(world)
     assert (told["state"], told["verdict"], told["findings"]) == ("done", "sound", [])
     assert told["total"] == told["done"] == told["segments"] + told["documents"] > 5

@@ -13,6 +13,7 @@ from link.protocol.values import ParticipantMode, ParticipantRole, Presence, Ses
 from link.signaling.client import Refused
 from server.session import events as e
 from tests.server.calls.bank import Bank, Party, eventually
+from tests.server.calls.conftest import OpenBank
 from tests.server.calls.media import Media
 
 SPECIALIST = ParticipantRole.SPECIALIST
@@ -183,7 +184,8 @@ async def test_a_colleague_s_page_comes_back_into_the_call(bank: Bank) -> None:
     await bank.check(session)
 
 
-async def test_the_lead_is_lost_for_good_and_the_call_waits_with_who_is_there(bank: Bank) -> None:
+async def test_the_lead_is_lost_for_good_and_the_call_waits_with_who_is_there(open_bank: OpenBank) -> None:
+    bank = await open_bank(ring_s=5)  # it rings at ann again before it does at zoe
     session, kiosk, ann = await talk(bank)
     bob = await bank.specialist("bob")
     await join(bank, ann, session, bob, "bob")

@@ -104,7 +104,8 @@ async def test_while_a_secret_is_typed_the_page_goes_nowhere(bank: Bank) -> None
     assert "sensitive" in [gap.reason for gap in gaps]
 
 
-async def test_a_new_leg_and_a_new_recorder_stay_paused(bank: Bank) -> None:
+async def test_a_new_leg_and_a_new_recorder_stay_paused(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.recording.recorder.FINISH_S", 0.5)  # its writing is ended below: nothing is waited for
     session, _, ann, customer, specialist = await in_call(bank)
     room = bank.rooms.get(session)
     assert room is not None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -19,14 +19,20 @@ from tests.server.cli.test_commands import good, visavis
 FIELDS = {"public_key", "number", "signed", "hash", "audit", "second_place", "copied"}
 
 
-@pytest_asyncio.fixture
-async def data(tmp_path: Path) -> AsyncIterator[Path]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which a server has run."""
-    folder = tmp_path / "data"
+    folder = tmp_path_factory.mktemp("made") / "data"
     await good(folder, "admin", "branch", "add", "riverside", "--zh", "滨江支行", "--en", "Riverside")
     async with TestClient(TestServer(make_app(Config(data=folder, minimum_free_mb=0)))):
         await good(folder, "admin", "branch", "add", "westgate", "--zh", "西门支行", "--en", "Westgate")
-    yield folder
+    return folder
+
+
+@pytest.fixture
+def data(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(made, tmp_path / "data")
 
 
 async def test_a_server_signs_and_the_command_checks(data: Path) -> None:
