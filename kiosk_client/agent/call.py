@@ -71,12 +71,12 @@ class Call:
                 on_bitrate=self._limit_document,
             )
             self._tray = Tray(equipment.open_camera, documents.push, on_tray)
-            sources["auxiliary"] = documents.flow
+            sources["auxiliary"] = documents.track
         if equipment.loop is not None:
             camera = LocalTrack("video", "kiosk.camera", on_keyframe_request=self._show_whole_picture)
             microphone = LocalTrack("audio", "kiosk.microphone")
             self._player = Player(equipment.loop, camera.push, microphone.push)
-            sources |= {"camera": camera.flow, "microphone": microphone.flow}
+            sources |= {"camera": camera.track, "microphone": microphone.track}
         self.gateway = Gateway(
             session,
             request=request,

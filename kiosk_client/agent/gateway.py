@@ -57,7 +57,7 @@ class Gateway:
         on_page_lost: Callable[[str], None] = lambda _: None,
         kept: KeptMedia | None = None,
     ) -> None:
-        """`sources` are this machine's own flows by up slot; they take precedence over the page's.
+        """`sources` are this machine's own tracks by up slot; they take precedence over the page's.
 
         `kept` keeps what is sent to the server, if anything does.
 
@@ -251,19 +251,19 @@ class Gateway:
         page = self._page[1] if self._page else None
         name, server = self._server or ("", None)
         for slot in UP_SLOTS:
-            flow = self._sources.get(slot) or (page.flows[slot] if page is not None and slot != "auxiliary" else None)
-            if flow is None:
+            track = self._sources.get(slot) or (page.tracks[slot] if page is not None and slot != "auxiliary" else None)
+            if track is None:
                 continue
             if server is not None:
-                self._relay.connect(flow, server, slot)
+                self._relay.connect(track, server, slot)
             if self._kept is not None:
                 # What leaves while there is no leg is kept as well: it would be sent if there were one.
-                self._kept.follow(slot, flow, server.slots[slot] if server is not None else None, name)
+                self._kept.follow(slot, track, server.slots[slot] if server is not None else None, name)
         if server is None:
             return
         if page is not None:
             for slot in DOWN_SLOTS:
-                self._relay.connect(server.flows[slot], page, slot)
+                self._relay.connect(server.tracks[slot], page, slot)
 
     def _page_state(self, leg: str, state: LegState) -> None:
         if state is LegState.CLOSED and self._page is not None and self._page[0] == leg and not self._closed:

@@ -70,7 +70,7 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Tap:
-    flow: PublishedTrack
+    published: PublishedTrack
     reader: FrameReader
     slot: ForwardedTrack | None = None
     leg: int = _NONE  # which of all legs
@@ -107,17 +107,17 @@ class KeptMedia:
 
     # --- what leaves --------------------------------------------------------------------------------------------------
 
-    def follow(self, track: str, flow: PublishedTrack, slot: ForwardedTrack | None, leg: str) -> None:
-        """Keep what this flow brings for a track from now on; it leaves by this slot of a leg, if there is one."""
+    def follow(self, track: str, published: PublishedTrack, slot: ForwardedTrack | None, leg: str) -> None:
+        """Keep what `published` brings for a track from now on; it leaves by this slot of a leg, if there is one."""
         if self._over.is_set():
             return
         tap = self._taps.get(track)
-        if tap is None or tap.flow is not flow:
+        if tap is None or tap.published is not published:
             if tap is not None:
                 tap.reader.close()
             # A keyframe for its own sake would delay that for which the people in the call wait.
-            reader = self._relay.tap(flow, lambda frame: self._take(track, frame), lambda _: None, asks=False)
-            tap = self._taps[track] = _Tap(flow, reader)
+            reader = self._relay.tap(published, lambda frame: self._take(track, frame), lambda _: None, asks=False)
+            tap = self._taps[track] = _Tap(published, reader)
         if leg and leg not in self._legs:
             self._legs.append(leg)
         tap.slot, tap.leg = (slot, self._legs.index(leg)) if slot is not None and leg else (None, _NONE)

@@ -1,4 +1,4 @@
-"""Media as packets: RTP, flows, legs and the relay; nothing here decodes or encodes."""
+"""Media as packets: RTP, tracks, legs and the relay; nothing here decodes or encodes."""
 
 from link import compiled
 

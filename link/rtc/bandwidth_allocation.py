@@ -102,16 +102,16 @@ class Upstream:
         return [build_remb(self._ssrc, bitrate, [ssrc] if ssrc >= 0 else every) for ssrc, bitrate in limits.items()]
 
     def _videos(self) -> Iterable[ReceivedStream]:
-        return (source for source in self._ingress.sources() if source.flow.kind == "video")
+        return (source for source in self._ingress.sources() if source.track.kind == "video")
 
     def _limits(self, now: float) -> dict[int, int]:
-        active = [source for source in self._videos() if source.flow.active(now)]
+        active = [source for source in self._videos() if source.track.active(now)]
         if not active:
             return {}
         estimate = self.estimate
         if self._ingress.estimator.queue > STANDING_S:
             estimate = int(DRAIN_RATIO * estimate)
-        watched = [min(estimate, source.flow.limit() or estimate) for source in active]
+        watched = [min(estimate, source.track.limit() or estimate) for source in active]
         limits = {}
         if self.trusted:
             limits = {source.ssrc: each for source, each in zip(active, watched, strict=True) if source.ssrc >= 0}
@@ -217,7 +217,7 @@ class Downstream:
         if same == self._divided and now - self._divided_at < _DIVIDE_EVERY_S:
             return  # this runs ten times a second for every leg
         self._divided, self._divided_at = same, now
-        videos = [s for s in slots if s.kind == "video" and s.flow is not None and s.flow.active(now)]
+        videos = [s for s in slots if s.kind == "video" and s.track is not None and s.track.active(now)]
         for slot in slots:
             if slot.kind == "audio":
                 slot.narrow = full  # what is lost of sound now, a second copy would only push out of the queue as well

@@ -118,7 +118,7 @@ class Conference:
             if slot not in sources:
                 self._relay.disconnect(leg, slot)
         for slot, source in sources.items():
-            self._relay.connect(self._legs[source.participant].flows[source.track], leg, slot)
+            self._relay.connect(self._legs[source.participant].tracks[source.track], leg, slot)
         self._shown[participant] = sources
 
     def _look_again(self, waiting: bool) -> None:
@@ -132,7 +132,7 @@ class Conference:
         """Find out who speaks: needed only where there are more sources than slots."""
         for participant, leg in self._legs.items():
             if participant not in self._voices:
-                self._voices[participant] = VoiceActivity(leg.flows[MICROPHONE], self._somebody_speaks)
+                self._voices[participant] = VoiceActivity(leg.tracks[MICROPHONE], self._somebody_speaks)
 
     def _listen_no_more(self, participant: str) -> None:
         voice = self._voices.pop(participant, None)

@@ -42,7 +42,7 @@ import structlog
 from link.protocol.values import IceServer
 from link.rtc.pacer import Pacer
 from link.rtc.rtcp_session import RtcpSession
-from link.rtc.statistics import LegStatistics, flow_statistics, slot_statistics
+from link.rtc.statistics import LegStatistics, slot_statistics, track_statistics
 from link.rtc.tracks.demuxer import Demuxer
 from link.rtc.tracks.forwarded_track import ForwardedTrack
 from link.rtc.tracks.published_track import PublishedTrack
@@ -91,7 +91,7 @@ class LegState(StrEnum):
 class Leg:
     """One peer connection, as answerer (`answer`) or offerer (`offer` then `accept`); used once.
 
-    `flows` holds a `PublishedTrack` for every name of both directions, from construction on. As answerer the leg
+    `tracks` holds a `PublishedTrack` for every name of both directions, from construction on. As answerer the leg
     receives microphone, camera and auxiliary and sends the six down slots; as offerer it sends microphone, camera and
     auxiliary and receives the six down slots. `slots` holds what it sends, by the same names.
     """
@@ -119,7 +119,7 @@ class Leg:
         kinds = {
             name: kind for names in (UP_NAMES, DOWN_NAMES) for name, kind in zip(names, KINDS, strict=True) if name
         }
-        self.flows: dict[str, PublishedTrack] = {flow: PublishedTrack(kind, flow) for flow, kind in kinds.items()}
+        self.tracks: dict[str, PublishedTrack] = {track: PublishedTrack(kind, track) for track, kind in kinds.items()}
         self.slots: dict[str, ForwardedTrack] = {slot: ForwardedTrack(kind, slot) for slot, kind in kinds.items()}
         self._on_state = on_state
         self._state = LegState.NEW
@@ -276,10 +276,10 @@ class Leg:
         self._far_end_ours = remote.ours
         for far, name in zip(remote.media, inward, strict=True):
             if name and far.direction in ("sendrecv", "sendonly"):
-                flow = self.flows[name]
-                self._ingress.add(far, flow)
-                self._control.receives(flow)
-                flow.on_missing = self._hurry
+                track = self.tracks[name]
+                self._ingress.add(far, track)
+                self._control.receives(track)
+                track.on_missing = self._hurry
         for ours, far, name in zip(local, remote.media, outward, strict=True):
             if name and far.direction in ("sendrecv", "recvonly"):
                 slot = self.slots[name]
@@ -316,8 +316,8 @@ class Leg:
         self._set_state(LegState.CONNECTED)
         self._ingress.open(rx)
         for slot, _ in self._sending:
-            if slot.flow is not None:
-                slot.flow.request_keyframe(now, joiner=True)
+            if slot.track is not None:
+                slot.track.request_keyframe(now, joiner=True)
 
     def _ended(self) -> None:
         self._ticker.remove(self)
@@ -325,8 +325,8 @@ class Leg:
         self._tx = None
         for slot in self.slots.values():
             slot.shut()
-        for flow in self.flows.values():
-            flow.on_nack = flow.on_keyframe = flow.on_missing = None
+        for track in self.tracks.values():
+            track.on_nack = track.on_keyframe = track.on_missing = None
         self._set_state(LegState.CLOSED)
 
     async def close(self) -> None:
@@ -339,7 +339,7 @@ class Leg:
         self._ticker.hurry(self)
 
     def repair(self, now: float) -> bool:
-        return any([self._control.release(now), *(source.flow.repair(now) for source in self._ingress.sources())])
+        return any([self._control.release(now), *(source.track.repair(now) for source in self._ingress.sources())])
 
     def tick(self, now: float) -> None:
         """Called every 100 ms while connected."""
@@ -358,7 +358,7 @@ class Leg:
             self._control.measured(transport.rtt, now)
             transport.rtt = 0.0
         for source in self._ingress.sources():
-            source.flow.tick(now)
+            source.track.tick(now)
         self._control.tick(now)
         if now - self._counted >= 1.0:
             self._count(now)
@@ -366,7 +366,7 @@ class Leg:
     def _count(self, now: float) -> None:
         elapsed = now - self._counted
         self._counted = now
-        for prefix, tracks in (("flow", self.flows), ("slot", self.slots)):
+        for prefix, tracks in (("track", self.tracks), ("slot", self.slots)):
             for name, track in tracks.items():
                 key = f"{prefix} {name}"
                 self._bitrates[key] = round((track.bytes - self._bytes_before.get(key, 0)) * 8 / elapsed)
@@ -434,8 +434,8 @@ class Leg:
             estimate=self._control.estimate,
             limit=self._control.limit,
             quiet=self._liveness.quiet,
-            flows={
-                source.flow.name: flow_statistics(source.flow, self._bitrates.get(f"flow {source.flow.name}", 0))
+            tracks={
+                source.track.name: track_statistics(source.track, self._bitrates.get(f"track {source.track.name}", 0))
                 for source in ingress.sources()
             },
             slots={

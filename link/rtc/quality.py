@@ -152,12 +152,12 @@ class Judge:
         return 0
 
     def _loss(self, statistics: LegStatistics, now: float) -> int:
-        flows = statistics.flows.values()
+        tracks = statistics.tracks.values()
         counts = _Counts(
             now,
-            sum(flow.packets for flow in flows),
-            sum(flow.repaired + flow.lost for flow in flows),
-            sum(flow.lost for flow in flows),
+            sum(track.packets for track in tracks),
+            sum(track.repaired + track.lost for track in tracks),
+            sum(track.lost for track in tracks),
         )
         kept = self._counts
         if kept and counts.received < kept[-1].received:
@@ -179,7 +179,7 @@ class Judge:
 
     def _bandwidth(self, statistics: LegStatistics) -> int:
         level = 0
-        for carried, tracks in ((statistics.estimate, statistics.flows), (statistics.limit, statistics.slots)):
+        for carried, tracks in ((statistics.estimate, statistics.tracks), (statistics.limit, statistics.slots)):
             videos = sum(1 for name, track in tracks.items() if track.bitrate and _is_video(name))
             if videos and carried and sum(track.bitrate for track in tracks.values()) > USED_SHARE * carried:
                 level = max(level, self._below(carried / videos, BANDWIDTH_BPS))
@@ -199,6 +199,6 @@ def _is_video(name: str) -> bool:
 def _jitter(statistics: LegStatistics) -> float:
     """Of sound only: the packets of a picture have one timestamp and come one after the other."""
     sounds: list[PublishedTrackStatistics] = [
-        flow for name, flow in statistics.flows.items() if flow.bitrate and not _is_video(name)
+        track for name, track in statistics.tracks.items() if track.bitrate and not _is_video(name)
     ]
-    return max((flow.jitter for flow in sounds), default=0.0)
+    return max((track.jitter for track in sounds), default=0.0)

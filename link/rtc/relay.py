@@ -20,21 +20,21 @@ KEYFRAME_EVERY_S: Final = 10.0
 
 
 class Relay:
-    """Connects flows to slots. Synchronous; call it on the event loop."""
+    """Connects published tracks to slots. Synchronous; call it on the event loop."""
 
-    def connect(self, flow: PublishedTrack, leg: Leg, slot: str) -> None:
-        """Feed `slot` of `leg` from `flow` instead of what fed it before.
+    def connect(self, track: PublishedTrack, leg: Leg, slot: str) -> None:
+        """Feed `slot` of `leg` from `track` instead of what fed it before.
 
         `slot` is one of the names this leg sends: `DOWN_SLOTS` as answerer, `UP_SLOTS` as offerer. Sequence numbers and
         timestamps go on without a jump; a video starts with the next keyframe, which is requested. May be called
-        before the leg is connected. Nothing happens when the slot is fed by `flow` already, or the leg is closed.
+        before the leg is connected. Nothing happens when the slot is fed by `track` already, or the leg is closed.
         Raises `ValueError` for an unknown slot or the wrong kind.
         """
         target = leg.slots.get(slot)
-        if target is None or target.kind != flow.kind:
-            raise ValueError(f"{slot!r} does not take {flow.kind}")
-        if not leg.closed and target.flow is not flow:
-            target.attach(flow, time.monotonic())
+        if target is None or target.kind != track.kind:
+            raise ValueError(f"{slot!r} does not take {track.kind}")
+        if not leg.closed and target.track is not track:
+            target.attach(track, time.monotonic())
 
     def disconnect(self, leg: Leg, slot: str) -> None:
         """Stop feeding `slot`; it stays negotiated and silent. Does nothing if nothing feeds it."""
@@ -45,7 +45,7 @@ class Relay:
 
     def tap(
         self,
-        flow: PublishedTrack,
+        track: PublishedTrack,
         sink: Callable[[EncodedFrame], None],
         on_gap: Callable[[MediaGap], None],
         *,
@@ -53,7 +53,7 @@ class Relay:
         on_standing: Callable[[float], None] | None = None,
         asks: bool = True,
     ) -> FrameReader:
-        """Read whole frames of `flow` in order, after repair, beginning with a keyframe.
+        """Read whole frames of `track` in order, after repair, beginning with a keyframe.
 
         `sink` and `on_gap` are called on the event loop, must be quick (hand over, do not write files) and must not
         raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never).
@@ -62,4 +62,4 @@ class Relay:
         and nothing of it is missing. Without `asks` no keyframe is requested on this reader's behalf: it begins with
         the next one that comes.
         """
-        return FrameReader(flow, sink, on_gap, keyframe_interval, time.monotonic(), on_standing, asks=asks)
+        return FrameReader(track, sink, on_gap, keyframe_interval, time.monotonic(), on_standing, asks=asks)

@@ -68,12 +68,12 @@ class RtcpSession:
         self._trusted = self._upstream.trusted = trusted
         self._slots = {slot.ssrc: slot for slot in slots}
         for source in self._ingress.sources():
-            source.flow.on_nack = self._nacker(source)
-            source.flow.on_keyframe = self._keyframe_asker(source)
+            source.track.on_nack = self._nacker(source)
+            source.track.on_keyframe = self._keyframe_asker(source)
 
-    def receives(self, flow: PublishedTrack) -> None:
-        """This flow is one of those that come from the far end."""
-        flow.accompany(self._peer)
+    def receives(self, track: PublishedTrack) -> None:
+        """This track is one of those that come from the far end."""
+        track.accompany(self._peer)
 
     def heard(self, now: float) -> None:
         """Anything at all was last heard at `now`."""
@@ -106,7 +106,7 @@ class RtcpSession:
         def ask() -> None:
             if source.ssrc >= 0:
                 self._send(pli := build_pli(self._ssrc, source.ssrc))
-                if source.flow.repaired or source.flow.lost:
+                if source.track.repaired or source.track.lost:
                     # So may this be, and the next one is due half a second later. Two at once count for one.
                     self._send(pli)
 
@@ -143,8 +143,8 @@ class RtcpSession:
             return
         source.last_sr = item.ntp >> 16 & 0xFFFFFFFF
         source.last_sr_at = now
-        if source.flow.highest >= 0:
-            clock, stamp, ntp_seconds = source.flow.clock, source.flow.unwrap(item.rtp), item.ntp / 4294967296.0
+        if source.track.highest >= 0:
+            clock, stamp, ntp_seconds = source.track.clock, source.track.unwrap(item.rtp), item.ntp / 4294967296.0
             self._peer.observe(ntp_seconds, now, clock.beside(stamp, ntp_seconds, self._peer), clock)
             clock.report(stamp, item.ntp, self._peer)
 
@@ -166,7 +166,7 @@ class RtcpSession:
     def _measured(self, rtt: float, now: float, *, check: bool = False) -> None:
         self._queue.trips.add(rtt, now, check=check)
         for source in self._ingress.sources():
-            source.flow.rtt = self.rtt
+            source.track.rtt = self.rtt
 
     # --- to the far end -----------------------------------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class RtcpSession:
     def _unsure(self, now: float) -> bool:
         if now - self._queue.trips.measured < _RTT_KNOWN_S:
             return False
-        return any(source.flow.missing for source in self._ingress.sources())
+        return any(source.track.missing for source in self._ingress.sources())
 
     def _lossy(self) -> bool:
         """Whether more is lost than the path always loses: then a browser's REMB counts.
@@ -261,10 +261,10 @@ class RtcpSession:
         reason is told it may send little. So its REMB counts only together with a sign that we see ourselves.
         """
         limit = MUCH_LOSS_SHARE + self._downstream.usual_loss
-        return any(slot.reports.fraction_lost > limit for slot in self._slots.values() if slot.flow is not None)
+        return any(slot.reports.fraction_lost > limit for slot in self._slots.values() if slot.track is not None)
 
 
 def _missed_by_listeners(source: ReceivedStream) -> float:
     """The highest share of this sound that a listener behind us loses: its encoder's FEC is for them as well."""
-    slots = [subscriber for subscriber in source.flow.subscribers if isinstance(subscriber, ForwardedTrack)]
-    return max((slot.loss for slot in slots), default=0.0) if source.flow.kind == "audio" else 0.0
+    slots = [subscriber for subscriber in source.track.subscribers if isinstance(subscriber, ForwardedTrack)]
+    return max((slot.loss for slot in slots), default=0.0) if source.track.kind == "audio" else 0.0

@@ -51,20 +51,20 @@ class LegStatistics:
     estimate: int = 0  # bit/s that we think this leg can carry towards us
     limit: int = 0  # bit/s that the videos we send share, as far as we believe the far end; 0 for no limit
     quiet: float = 0.0  # seconds since anything at all was heard
-    flows: dict[str, PublishedTrackStatistics] = field(default_factory=dict)
+    tracks: dict[str, PublishedTrackStatistics] = field(default_factory=dict)
     slots: dict[str, ForwardedTrackStatistics] = field(default_factory=dict)
 
 
-def flow_statistics(flow: PublishedTrack, bitrate: int) -> PublishedTrackStatistics:
+def track_statistics(track: PublishedTrack, bitrate: int) -> PublishedTrackStatistics:
     """Of a received track; `bitrate` is that of the last second."""
     return PublishedTrackStatistics(
-        packets=flow.packets,
-        bytes=flow.bytes,
-        lost=flow.lost,
-        repaired=flow.repaired,
-        nacks=flow.nacks,
-        plis=flow.keyframe_requests,
-        jitter=flow.jitter / flow.rate,
+        packets=track.packets,
+        bytes=track.bytes,
+        lost=track.lost,
+        repaired=track.repaired,
+        nacks=track.nacks,
+        plis=track.keyframe_requests,
+        jitter=track.jitter / track.rate,
         bitrate=bitrate,
     )
 

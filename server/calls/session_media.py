@@ -286,13 +286,13 @@ class SessionMedia:
         if self._recorder is None or seat.taps:
             return
         for name in PUBLISHED[seat.role]:
-            flow = seat.leg.flows[name]
+            track = seat.leg.tracks[name]
             writer = self._writers.get((seat.participant, name))
             if writer is None:
-                writer = self._recorder.track(f"{seat.participant}.{name}", flow.kind)
+                writer = self._recorder.track(f"{seat.participant}.{name}", track.kind)
                 self._writers[seat.participant, name] = writer
             writer.source(seat.id if seat.keeps else "")
-            tap = self._relay.tap(flow, writer.frame, writer.gap, on_standing=writer.standing)
+            tap = self._relay.tap(track, writer.frame, writer.gap, on_standing=writer.standing)
             writer.request_keyframe = tap.request_keyframe
             seat.taps.append(tap)
         self._settle()

@@ -140,7 +140,7 @@ class Call:
         await bench.ann.answer()
         return cls(bench, reply.session.id)
 
-    async def flows(self) -> None:
+    async def tracks(self) -> None:
         """Wait until each sees and hears the other anew."""
         for side in self._sides:
             await side.arrives(within=BACK_S)
@@ -240,7 +240,7 @@ class Bench:
             return
         where = f"{error} at {what}"
         try:
-            await call.flows()
+            await call.tracks()
             await self._goes_on(call, before)
         except TimeoutError:
             self._lose(f"{where}: the call does not go on")
@@ -272,7 +272,7 @@ class Bench:
             await self._end_call()
         if self.call is None:
             self.call = await Call.begin(self)
-        await self.call.flows()
+        await self.call.tracks()
         return self.call
 
     async def _end_call(self) -> None:
@@ -300,7 +300,7 @@ class Bench:
             problem = f"is {back.state} and not active"
             if back.state is SessionState.ACTIVE:
                 problem = "is taken up, and no media flow"
-                await call.flows()
+                await call.tracks()
                 return True
         except (TimeoutError, NotFound):
             pass

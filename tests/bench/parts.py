@@ -64,29 +64,29 @@ def measure(name: str, work: Callable[[], object], *, per_run: int, runs: int = 
 
 def forward() -> Result:
     """Publisher to subscriber, no encryption: `PublishedTrack.receive` and `ForwardedTrack.packet`, for each packet."""
-    flow, slot = PublishedTrack("video"), ForwardedTrack("video", "bench")
+    track, slot = PublishedTrack("video"), ForwardedTrack("video", "bench")
     slot.open(lambda header, payload: None, 96, 97, 3)
-    slot.attach(flow, 0.0)
+    slot.attach(track, 0.0)
     numbers = itertools.count(1)
 
     def work() -> None:
         for number in itertools.islice(numbers, 200):
-            flow.receive(number & 0xFFFF, number * 360 & 0xFFFFFFFF, False, PAYLOAD, number * 0.004)
+            track.receive(number & 0xFFFF, number * 360 & 0xFFFFFFFF, False, PAYLOAD, number * 0.004)
 
     return forwarded(measure("forward a packet (relay)", work, per_run=200))
 
 
 def forward_runs() -> Result:
     """The same for packets that arrive together, six at once: `receive_run` and `packet_run`."""
-    flow, slot = PublishedTrack("video"), ForwardedTrack("video", "bench")
+    track, slot = PublishedTrack("video"), ForwardedTrack("video", "bench")
     slot.open(lambda header, payload: None, 96, 97, 3, lambda packets: None)
-    slot.attach(flow, 0.0)
+    slot.attach(track, 0.0)
     numbers = itertools.count(1)
 
     def work() -> None:
         for frame in itertools.islice(numbers, 40):
             run = [(frame * 6 + index & 0xFFFF, frame * 3000 & 0xFFFFFFFF, index == 5, PAYLOAD) for index in range(6)]
-            flow.receive_run(run, frame / 30)
+            track.receive_run(run, frame / 30)
 
     return forwarded(measure("forward a packet of a burst (relay)", work, per_run=240))
 

@@ -53,12 +53,12 @@ def visavis(folder: Path) -> Serve:
         answers = [await leg.answer(offer) for leg, offer in zip(legs, offers, strict=True)]
         for side, leg in enumerate(legs[:2]):
             for name in ("microphone", "camera"):
-                flow = leg.flows[name]
-                relay.connect(flow, legs[1 - side], f"{flow.kind}0")
+                track = leg.tracks[name]
+                relay.connect(track, legs[1 - side], f"{track.kind}0")
                 for watcher in legs[2:]:
-                    relay.connect(flow, watcher, f"{flow.kind}{side}")
-                writer = recorder.track(f"{side}.{name}", flow.kind)
-                writer.request_keyframe = relay.tap(flow, writer.frame, writer.gap).request_keyframe
+                    relay.connect(track, watcher, f"{track.kind}{side}")
+                writer = recorder.track(f"{side}.{name}", track.kind)
+                writer.request_keyframe = relay.tap(track, writer.frame, writer.gap).request_keyframe
         return answers
 
     return serve

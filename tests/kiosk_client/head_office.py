@@ -326,8 +326,8 @@ class HeadOffice:
         leg = Leg(f"kiosk {offer.leg}", loopback=True)
         self.legs[offer.leg] = leg
         sdp = await leg.answer(offer.sdp)
-        self._relay.connect(leg.flows["microphone"], leg, "audio0")
-        self._relay.connect(leg.flows["camera"], leg, "video0")
+        self._relay.connect(leg.tracks["microphone"], leg, "audio0")
+        self._relay.connect(leg.tracks["camera"], leg, "video0")
         return sdp
 
     # What left the kiosk's page.

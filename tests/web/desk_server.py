@@ -326,8 +326,8 @@ class Desk:
         self.leg_id = leg_id
         self.legs += 1
         answer = await leg.answer(sdp)
-        self._relay.connect(leg.flows["microphone"], leg, "audio0")
-        self._relay.connect(leg.flows["camera"], leg, "video0")
+        self._relay.connect(leg.tracks["microphone"], leg, "audio0")
+        self._relay.connect(leg.tracks["camera"], leg, "video0")
         return s.LegAnswer(leg_id, answer)
 
     def _snapshot(self) -> None:

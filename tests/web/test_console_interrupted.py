@@ -69,7 +69,7 @@ async def test_a_closed_tray_shows_no_old_picture(tmp_path: Path) -> None:
         page = person.page
         await in_good_call(desk, page)
         assert desk.leg is not None
-        desk._relay.connect(desk.leg.flows["camera"], desk.leg, "video1")  # whatever a kiosk might send
+        desk._relay.connect(desk.leg.tracks["camera"], desk.leg, "video1")  # whatever a kiosk might send
         words, video = page.locator(".tile.camera .no-picture"), page.locator(".tile.camera video")
         await expect(words).to_contain_text("Closed.")
         assert await video.evaluate("(video) => video.srcObject") is None

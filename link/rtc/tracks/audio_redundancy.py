@@ -33,14 +33,14 @@ _WEIGHT_RATIO: Final = 0.25
 
 
 class SecondCopies:
-    """Reads the flow of one slot, while it has to, and gives each packet to `again` a second time."""
+    """Reads the track of one slot, while it has to, and gives each packet to `again` a second time."""
 
     patient = False
 
     def __init__(self, again: Callable[[Packet, float], None]) -> None:
         self._again = again
         self._behind: deque[Packet] = deque(maxlen=BEHIND_PACKETS + 1)
-        self._flow: PublishedTrack | None = None
+        self._track: PublishedTrack | None = None
         self.loss = 0.0  # share of packets, smoothed over some seconds
         self._hold = HOLD_S
         self._until = float("-inf")
@@ -49,12 +49,12 @@ class SecondCopies:
 
     @property
     def active(self) -> bool:
-        return self._flow is not None
+        return self._track is not None
 
     def observe(
-        self, flow: PublishedTrack, packets: int, nacks: int, fraction_lost: float, now: float, *, full: bool = False
+        self, track: PublishedTrack, packets: int, nacks: int, fraction_lost: float, now: float, *, full: bool = False
     ) -> None:
-        """What the slot that `flow` feeds has sent and was asked for so far, and what its far end last reported.
+        """What the slot that `track` feeds has sent and was asked for so far, and what its far end last reported.
 
         Where the path is `full` a second copy takes the place of another packet's first.
         """
@@ -66,20 +66,20 @@ class SecondCopies:
             share = min(1.0, max(fraction_lost, asked / sent))
             self.loss += _WEIGHT_RATIO * (share - self.loss)
             if share > LOSES_SHARE:
-                if self._flow is None and now - self._until < self._hold:
+                if self._track is None and now - self._until < self._hold:
                     self._hold = min(HOLD_MOST_S, 2 * self._hold)
                 self._until = now + self._hold
         wanted = now < self._until and not full
-        if not wanted or self._flow is not flow:
+        if not wanted or self._track is not track:
             self.stop()
-        if wanted and self._flow is None:
-            self._flow = flow
-            flow.add(self)
+        if wanted and self._track is None:
+            self._track = track
+            track.add(self)
 
     def stop(self) -> None:
-        if self._flow is not None:
-            self._flow.remove(self)
-            self._flow = None
+        if self._track is not None:
+            self._track.remove(self)
+            self._track = None
         self._behind.clear()
 
     # --- as a subscriber ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Datagrams of one leg into its flows: unprotect, find out whose they are, unwrap retransmissions. Sans-IO."""
+"""Datagrams of one leg into its tracks: unprotect, find out whose they are, unwrap retransmissions. Sans-IO."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ MAX_RTX_STREAMS: Final = 2
 
 
 class ReceivedStream:
-    """One received m-line: its flow and the SSRCs that feed it."""
+    """One received m-line: its track and the SSRCs that feed it."""
 
-    def __init__(self, media: Media, flow: PublishedTrack) -> None:
-        self.flow = flow
+    def __init__(self, media: Media, track: PublishedTrack) -> None:
+        self.track = track
         self.mid = media.mid.encode()
         self.payload_type = media.payload_type
         self.rtx_payload_type = media.rtx_payload_type
@@ -52,10 +52,10 @@ class ReceivedStream:
 
     def counts(self) -> tuple[int, int]:
         """Packets of the present stream: how many there have been, and how many came at first."""
-        flow = self.flow
-        if flow.highest < 0:
+        track = self.track
+        if track.highest < 0:
             return 0, 0
-        return flow.highest - flow.first + 1, flow.packets - flow.repaired - flow.before
+        return track.highest - track.first + 1, track.packets - track.repaired - track.before
 
     def report(self, now: float, missed_later: float = 0.0, *, after_repair: bool = False) -> ReportBlock | None:
         """The report block about this source since the last one (RFC 3550 appendix A.3).
@@ -66,27 +66,27 @@ class ReceivedStream:
         step of the number for what was lost since the last report: what is being asked for still would make it halve
         its rate in one second and be no loss in the next.
         """
-        flow = self.flow
-        if self.ssrc < 0 or flow.highest < 0:
+        track = self.track
+        if self.ssrc < 0 or track.highest < 0:
             return None
         expected, received = self.counts()
-        if flow.first > self._first + 0xFFFF:
-            self._repaired_before = flow.repaired if self._first >= 0 else 0  # the stream began anew
-        self._first = flow.first
+        if track.first > self._first + 0xFFFF:
+            self._repaired_before = track.repaired if self._first >= 0 else 0  # the stream began anew
+        self._first = track.first
         gone = max(0, (expected - self._expected_before) - (received - self._received_before))
         interval = expected - self._expected_before
         if interval < 0:  # the stream began anew
             interval = gone = 0
         self._expected_before, self._received_before = expected, received
-        again = flow.repaired - self._repaired_before + flow.missing if after_repair else 0
+        again = track.repaired - self._repaired_before + track.missing if after_repair else 0
         fraction = gone / interval if interval else 0.0
         fraction = 1.0 - (1.0 - min(1.0, fraction)) * (1.0 - missed_later)
         return ReportBlock(
             ssrc=self.ssrc,
             fraction_lost=min(255, int(fraction * 256)),
             lost=min(0x7FFFFF, max(0, expected - received - again)),
-            highest=flow.highest & 0xFFFFFFFF,
-            jitter=int(flow.jitter),
+            highest=track.highest & 0xFFFFFFFF,
+            jitter=int(track.jitter),
             last_sr=self.last_sr,
             delay=int((now - self.last_sr_at) * 65536) & 0xFFFFFFFF if self.last_sr else 0,
         )
@@ -113,13 +113,13 @@ class Demuxer:
         self.heard = 0.0
         self.packets = self.bytes = self.refused = self.repeated = 0
 
-    def add(self, media: Media, flow: PublishedTrack) -> None:
-        """`media` is the far end's m-line that feeds `flow`."""
-        source = ReceivedStream(media, flow)
+    def add(self, media: Media, track: PublishedTrack) -> None:
+        """`media` is the far end's m-line that feeds `track`."""
+        source = ReceivedStream(media, track)
         if not self._estimating:
             source.time_extension = source.time_mark = 0
         self._sources.append(source)
-        flow.rtx = media.rtx_payload_type >= 0
+        track.rtx = media.rtx_payload_type >= 0
         rtx = set(media.rtx_of.values())
         for ssrc in media.ssrcs:
             if ssrc not in rtx and source.ssrc < 0:
@@ -210,7 +210,7 @@ class Demuxer:
         self.bytes += size
         if stamp >= 0:
             self.estimator.add(stamp, now, size)
-        source.flow.receive_run(run, now)
+        source.track.receive_run(run, now)
 
     def datagram(self, data: bytes, now: float) -> None:
         """An SRTP or SRTCP datagram that arrived at `now`."""
@@ -248,7 +248,7 @@ class Demuxer:
             return
         if source.time_extension and packet.extension:
             self._estimate(rx, packet, source, now, len(data))
-        source.flow.receive(packet.sequence, packet.timestamp, packet.marker, packet.payload, now)
+        source.track.receive(packet.sequence, packet.timestamp, packet.marker, packet.payload, now)
 
     def _estimate(self, rx: SrtpBuffer, packet: Rtp, source: ReceivedStream, now: float, size: int) -> None:
         sent = find_extension(rx.data, packet.extension, packet.extension_end, source.time_extension)
@@ -277,9 +277,9 @@ class Demuxer:
         if packet.payload_type == source.rtx_payload_type:
             if len(payload) > 2:  # else it is padding that probes the path
                 original = payload[0] << 8 | payload[1]
-                source.flow.receive(original, packet.timestamp, packet.marker, payload[2:], now, repaired=True)
+                source.track.receive(original, packet.timestamp, packet.marker, payload[2:], now, repaired=True)
         elif packet.payload_type == source.payload_type and ssrc == source.ssrc:
-            source.flow.receive(packet.sequence, packet.timestamp, packet.marker, payload, now)
+            source.track.receive(packet.sequence, packet.timestamp, packet.marker, payload, now)
 
     def _bind(self, rx: SrtpBuffer, packet: Rtp, now: float, *, replaced: bool) -> ReceivedStream | None:
         """Whose stream this is: by its MID (RFC 8843 section 9.2), else by a payload type that only one m-line has.
@@ -299,7 +299,7 @@ class Demuxer:
                 found = types[0]
         if found is None:
             return None
-        if replaced and now - found.flow.last_arrival < RETURNS_S:
+        if replaced and now - found.track.last_arrival < RETURNS_S:
             return None
         if packet.payload_type == found.rtx_payload_type:
             others = [ssrc for ssrc, source in self._rtx.items() if source is found]
@@ -314,7 +314,7 @@ class Demuxer:
             found.ssrc = packet.ssrc
             found.last_sr = 0
             self._media[packet.ssrc] = found
-            found.flow.restart()
+            found.track.restart()
         else:
             return None
         return found

@@ -1,4 +1,4 @@
-"""One track that a leg sends: the flow behind it may change, the far end sees one steady stream. Sans-IO."""
+"""One track that a leg sends: the published track behind it may change, the far end sees one steady stream. Sans-IO."""
 
 from __future__ import annotations
 
@@ -110,10 +110,10 @@ class Splice:
 
 
 class ForwardedTrack:
-    """One outgoing track of a leg, fed by at most one flow at a time.
+    """One outgoing track of a leg, fed by at most one published track at a time.
 
-    Sequence numbers, timestamps and VP8 picture ids go on without a jump when the flow changes; a video begins with a
-    keyframe. Retransmissions come from the flow's history.
+    Sequence numbers, timestamps and VP8 picture ids go on without a jump when the track changes; a video begins with a
+    keyframe. Retransmissions come from the track's history.
     """
 
     patient = False
@@ -123,7 +123,7 @@ class ForwardedTrack:
         self.name = name
         self.rate = CLOCK_RATES_HZ[kind]
         self.ssrc = secrets.randbits(32)
-        self.flow: PublishedTrack | None = None
+        self.track: PublishedTrack | None = None
         self.packets = self.bytes = self.plis = 0
         self.rtx = Retransmissions()
         self.reports = ReceiverReports()
@@ -177,21 +177,21 @@ class ForwardedTrack:
 
     # --- feeding ------------------------------------------------------------------------------------------------------
 
-    def attach(self, flow: PublishedTrack, now: float) -> None:
-        """Feed this slot from `flow`, instead of whatever fed it."""
+    def attach(self, track: PublishedTrack, now: float) -> None:
+        """Feed this slot from `track`, instead of whatever fed it."""
         self.detach()
-        self.flow = flow
-        self._splice.after = flow.highest
-        flow.add(self)
-        flow.follow(self._moved)
+        self.track = track
+        self._splice.after = track.highest
+        track.add(self)
+        track.follow(self._moved)
         if self._send is not None:  # else one would come before it can be sent on, and the next only 300 ms later
-            flow.request_keyframe(now, joiner=True)
+            track.request_keyframe(now, joiner=True)
 
     def detach(self) -> None:
-        if self.flow is not None:
-            self.flow.remove(self)
-            self.flow.unfollow(self._moved)
-            self.flow = None
+        if self.track is not None:
+            self.track.remove(self)
+            self.track.unfollow(self._moved)
+            self.track = None
             self._copies.stop()
         self._splice.leave()
 
@@ -206,13 +206,13 @@ class ForwardedTrack:
         """The far end sees the hole itself."""
 
     def tick(self, now: float) -> None:
-        flow = self.flow
-        if self._send is None or flow is None:
+        track = self.track
+        if self._send is None or track is None:
             return
-        if self._splice.first == _NO_SEQUENCE and flow.active(now):
-            flow.request_keyframe(now, joiner=True)
+        if self._splice.first == _NO_SEQUENCE and track.active(now):
+            track.request_keyframe(now, joiner=True)
         if self.kind == "audio":
-            self._copies.observe(flow, self.packets, self.rtx.nacks, self.reports.fraction_lost, now, full=self.narrow)
+            self._copies.observe(track, self.packets, self.rtx.nacks, self.reports.fraction_lost, now, full=self.narrow)
 
     @property
     def loss(self) -> float:
@@ -220,7 +220,7 @@ class ForwardedTrack:
         return self._copies.loss
 
     def stamp(self, timestamp: int) -> int | None:
-        """The RTP timestamp with which a packet of the present flow leaves; None while nothing of it is sent."""
+        """The RTP timestamp with which a packet of the present track leaves; None while nothing of it is sent."""
         splice = self._splice
         return (timestamp + splice.time_shift) & 0xFFFFFFFF if splice.first != _NO_SEQUENCE else None
 
@@ -262,13 +262,13 @@ class ForwardedTrack:
         if late > self._long_ago and self.rtx.payload_type >= 0 and not self.narrow:
             # Pictures wait for it already: it must not be lost once more on the way.
             self._resend(packet, sequence, packet.arrival, send)
-        if begins and self.flow is not None and self.flow.highest > packet.sequence:
-            self._catch_up(packet, self.flow)
+        if begins and self.track is not None and self.track.highest > packet.sequence:
+            self._catch_up(packet, self.track)
 
-    def _catch_up(self, first: Packet, flow: PublishedTrack) -> None:
+    def _catch_up(self, first: Packet, track: PublishedTrack) -> None:
         """Send what came before the first packet although it belongs behind it."""
-        for sequence in range(first.sequence + 1, min(flow.highest, first.sequence + _MAX_CAUGHT_UP_PACKETS) + 1):
-            packet = flow.packet(sequence)
+        for sequence in range(first.sequence + 1, min(track.highest, first.sequence + _MAX_CAUGHT_UP_PACKETS) + 1):
+            packet = track.packet(sequence)
             if packet is not None and packet.arrival < first.arrival:
                 self.packet(packet)
 
@@ -318,15 +318,15 @@ class ForwardedTrack:
 
     def nack(self, sequences: Sequence[int], now: float, rtt: float) -> None:
         """Send again what the far end misses and we still have, as `Retransmissions` allows."""
-        flow, send = self.flow, self._send
-        if flow is None or send is None:
+        track, send = self.track, self._send
+        if track is None or send is None:
             return
         splice, rtx = self._splice, self.rtx
         rtx.renew(now)
         for wanted in sequences:
             sequence = splice.highest - ((splice.highest - wanted) & 0xFFFF)
             original = sequence - splice.shift
-            packet = flow.packet(original) if original >= splice.first else None
+            packet = track.packet(original) if original >= splice.first else None
             if packet is None:
                 continue
             copies = rtx.copies(sequence, now, rtt, narrow=self.narrow)
@@ -359,17 +359,17 @@ class ForwardedTrack:
         still needs one asks again; another one now would only make the queue longer.
         """
         self.plis += 1
-        if self.flow is not None and now - self.flow.keyframe_came >= _KEYFRAME_QUIET_TRIPS * rtt:
-            self.flow.request_keyframe(now, joiner=joiner)
+        if self.track is not None and now - self.track.keyframe_came >= _KEYFRAME_QUIET_TRIPS * rtt:
+            self.track.request_keyframe(now, joiner=joiner)
 
     def reported(self, report: ReportBlock) -> None:
         """The far end's report block about this track."""
         self.reports.take(report, self.packets)
 
     def sender_report(self, now: float) -> bytes | None:
-        """An SR (RFC 3550 section 6.4.1) with the present flow's capture time on our clock; None while silent."""
-        flow = self.flow
-        if flow is None or self._splice.first == _NO_SEQUENCE or now - self._splice.sent_at > _SILENT_S:
+        """An SR (RFC 3550 section 6.4.1) with the present track's capture time on our clock; None while silent."""
+        track = self.track
+        if track is None or self._splice.first == _NO_SEQUENCE or now - self._splice.sent_at > _SILENT_S:
             return None
-        timestamp = flow.clock.timestamp(now, now) + self._splice.time_shift
+        timestamp = track.clock.timestamp(now, now) + self._splice.time_shift
         return build_sender_report(self.ssrc, ntp_time(now), timestamp & 0xFFFFFFFF, self.packets, self.bytes)

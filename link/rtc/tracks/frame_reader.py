@@ -1,4 +1,4 @@
-"""A reader of one flow: whole frames in order, after repair. Sans-IO but for the clock that callers' requests need."""
+"""A reader of one track: whole frames in order, after repair. Sans-IO but for the clock that callers' requests need."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Waiting(NamedTuple):
 
 
 class FrameReader:
-    """A reader of one flow, made by `Relay.tap`.
+    """A reader of one track, made by `Relay.tap`.
 
     Packets wait until all before them came or were given up (4 s at most). A frame that cannot be made whole ends the
     stretch; video goes on with the next keyframe, and then the gap is reported, before the frame that ends it. Frames
@@ -48,7 +48,7 @@ class FrameReader:
 
     def __init__(
         self,
-        flow: PublishedTrack,
+        track: PublishedTrack,
         sink: Callable[[EncodedFrame], None],
         on_gap: Callable[[MediaGap], None],
         keyframe_interval: float,
@@ -58,16 +58,16 @@ class FrameReader:
         asks: bool = True,
     ) -> None:
         self._asks = asks
-        self._flow = flow
+        self._track = track
         self._sink = sink
         self._on_gap = on_gap
         self._interval = keyframe_interval
-        self._assembler = VideoAssembler() if flow.kind == "video" else AudioAssembler()
+        self._assembler = VideoAssembler() if track.kind == "video" else AudioAssembler()
         self._pending: dict[int, Packet | None] = {}  # None: given up
         self._next = -1
-        self._after = flow.highest  # what comes late of before would never be continued
+        self._after = track.highest  # what comes late of before would never be continued
         self._waiting: deque[_Waiting | str] = deque()  # or why what follows does not continue what is before
-        self._on_standing = on_standing if flow.kind == "video" else None
+        self._on_standing = on_standing if track.kind == "video" else None
         self._last: _Waiting | None = None
         self._last_media = self._last_shift = 0.0  # of the last frame on its own clock
         self._between = 0.0  # seconds between the last two
@@ -76,20 +76,20 @@ class FrameReader:
         self._broken: str | None = None
         self._keyframe_at = now
         self._closed = False
-        flow.add(self)
+        track.add(self)
         if asks:
-            flow.request_keyframe(now)
+            track.request_keyframe(now)
 
     def request_keyframe(self) -> None:
         """Ask the publisher for a keyframe soon (a segment wants to begin)."""
         if not self._closed:
-            self._flow.request_keyframe(time.monotonic())
+            self._track.request_keyframe(time.monotonic())
 
     def follow_others(self) -> None:
-        """Read each packet after whoever subscribes to the flow now has had it."""
+        """Read each packet after whoever subscribes to the track now has had it."""
         if not self._closed:
-            self._flow.remove(self)
-            self._flow.add(self)
+            self._track.remove(self)
+            self._track.add(self)
 
     def flush(self) -> None:
         """Hand on at once what waits for its exact time."""
@@ -100,7 +100,7 @@ class FrameReader:
         if self._closed:
             return
         self._closed = True
-        self._flow.remove(self)
+        self._track.remove(self)
         self._pending.clear()
         self.flush()
         now = time.monotonic()
@@ -136,7 +136,7 @@ class FrameReader:
         """Whether reading can start here. A video starts with the first packet of a keyframe, which may be late."""
         if packet.sequence <= self._after:
             return False
-        if self._flow.kind == "video" and not starts_keyframe(packet.payload):
+        if self._track.kind == "video" and not starts_keyframe(packet.payload):
             self._hold(packet.sequence, packet)
             return False
         self._next = packet.sequence
@@ -167,10 +167,10 @@ class FrameReader:
     def tick(self, now: float) -> None:
         self._release(now)
         self._stand(now)
-        if not self._asks or not self._flow.active(now):
+        if not self._asks or not self._track.active(now):
             return
         if self._assembler.waiting or (self._interval and now - self._keyframe_at >= self._interval):
-            self._flow.request_keyframe(now)
+            self._track.request_keyframe(now)
 
     def limit(self) -> int:
         return 0
@@ -194,13 +194,13 @@ class FrameReader:
         except ValueError:
             self._lose("loss")
             if self._asks:
-                self._flow.request_keyframe(packet.arrival)
+                self._track.request_keyframe(packet.arrival)
             return
         if frame is not None:
             self._deliver(packet, *frame)
 
     def _deliver(self, packet: Packet, data: bytes, keyframe: bool) -> None:
-        clock = self._flow.clock
+        clock = self._track.clock
         if self._waiting or (clock.in_doubt and clock.doubts(packet.arrival)):
             self._waiting.append(_Waiting(clock, packet, data, keyframe))
             if len(self._waiting) > _MAX_PENDING_PACKETS:
@@ -243,7 +243,7 @@ class FrameReader:
             self._broken = None
         width = height = 0
         duration = 0.0
-        if self._flow.kind == "audio":
+        if self._track.kind == "audio":
             duration = opus.duration(data)
         elif keyframe:
             self._keyframe_at = packet.arrival

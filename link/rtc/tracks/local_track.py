@@ -1,4 +1,4 @@
-"""A local encoder as the source of a flow. Sans-IO but for the clock."""
+"""A local encoder as the source of a track. Sans-IO but for the clock."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TICK_S: Final = 0.1
 
 
 class LocalTrack:
-    """A local encoder as the source of a flow.
+    """A local encoder as the source of a track.
 
-    `push` on the event loop. The flow's subscribers ask for keyframes through `on_keyframe_request`, at most once per
+    `push` on the event loop. The track's subscribers ask for keyframes through `on_keyframe_request`, at most once per
     500 ms and again until one comes; `on_bitrate` hears what they can take, in bit/s, when that changes.
     """
 
@@ -30,8 +30,8 @@ class LocalTrack:
         on_bitrate: Callable[[int], None] | None = None,
     ) -> None:
         """`kind` is `audio` or `video`."""
-        self.flow = PublishedTrack(kind, name)
-        self.flow.on_keyframe = on_keyframe_request
+        self.track = PublishedTrack(kind, name)
+        self.track.on_keyframe = on_keyframe_request
         self._on_bitrate = on_bitrate
         self._sequence = secrets.randbits(15)
         self._picture = secrets.randbits(15)
@@ -47,18 +47,18 @@ class LocalTrack:
         """
         now = time.monotonic()
         timestamp = (self._origin + rtp_time) & 0xFFFFFFFF
-        payloads = packetise(data, self._picture) if self.flow.kind == "video" else [data]
+        payloads = packetise(data, self._picture) if self.track.kind == "video" else [data]
         self._picture = (self._picture + 1) & 0x7FFF
         run: list[Arrival] = []
         for index, payload in enumerate(payloads, 1):
-            marker = index == len(payloads) and self.flow.kind == "video"
+            marker = index == len(payloads) and self.track.kind == "video"
             run.append((self._sequence, timestamp, marker, payload))
             self._sequence = (self._sequence + 1) & 0xFFFF
-        self.flow.receive_run(run, now)
+        self.track.receive_run(run, now)
         if now - self._ticked >= _TICK_S:
             self._ticked = now
-            self.flow.tick(now)
-            bitrate = self.flow.limit()
+            self.track.tick(now)
+            bitrate = self.track.limit()
             if bitrate != self._bitrate and self._on_bitrate is not None:
                 self._bitrate = bitrate
                 self._on_bitrate(bitrate)

@@ -86,7 +86,7 @@ class Subscriber(Protocol):
 class PublishedTrack:
     """One published track, whatever leg or local encoder it comes from.
 
-    A flow exists before its first packet and survives a change of SSRC. Subscribers are attached by `Relay`. The
+    A track exists before its first packet and survives a change of SSRC. Subscribers are attached by `Relay`. The
     publisher sets `on_nack` (16-bit sequence numbers to ask for again), `on_keyframe` and `on_missing` (called when
     `repair` wants to be called within 20 ms).
     """
@@ -142,7 +142,7 @@ class PublishedTrack:
         self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
 
     def accompany(self, peer: PeerClock) -> None:
-        """What comes on the other flows of this peer tells of this one whether its source or the path has paused."""
+        """What comes on the other tracks of this peer tells of this one whether its source or the path has paused."""
         self.clock.close()
         self.clock = CaptureClock(self.rate, peer)
 
@@ -276,7 +276,7 @@ class PublishedTrack:
         return packet if packet is not None and packet.sequence == sequence else None
 
     def unwrap(self, timestamp: int) -> int:
-        """The 32-bit timestamp of a sender report as this flow counts; at least one packet has come."""
+        """The 32-bit timestamp of a sender report as this track counts; at least one packet has come."""
         difference = (timestamp - self._wrapped) & 0xFFFFFFFF
         return self._timestamp + (difference - 0x100000000 if difference >= 0x80000000 else difference)
 

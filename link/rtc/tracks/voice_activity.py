@@ -24,7 +24,7 @@ PAUSE_S: Final = 1.0
 
 
 class VoiceActivity:
-    """Listens to one flow of sound; `spoke` is when a voice was last heard in it.
+    """Listens to one track of sound; `spoke` is when a voice was last heard in it.
 
     Measured with libopus at 24 to 64 kbit/s: a room as loud as -60 dBFS takes up to 70 % of the bytes of a voice, and
     one at -40 dBFS up to 90 %, in which no voice is found: a browser's noise suppression leaves less. What does not
@@ -35,18 +35,18 @@ class VoiceActivity:
 
     patient = False
 
-    def __init__(self, flow: PublishedTrack, on_speech: Callable[[], None]) -> None:
+    def __init__(self, track: PublishedTrack, on_speech: Callable[[], None]) -> None:
         """`on_speech` is called when somebody begins to speak after a pause of a second."""
         self.spoke = float("-inf")
-        self._flow = flow
+        self._track = track
         self._on_speech = on_speech
         self._average = self._floor = self._before = 0.0
         self._since = float("-inf")
-        flow.add(self)
+        track.add(self)
 
     def close(self) -> None:
         """Listen no more. Idempotent."""
-        self._flow.remove(self)
+        self._track.remove(self)
 
     def packet(self, packet: Packet) -> None:
         seconds = opus.duration(packet.payload)

@@ -109,7 +109,7 @@ def pictures(office: HeadOffice) -> tuple[int, float]:
     leg = office.live_leg
     if leg is None or leg.state is not LegState.CONNECTED:
         return 0, 0.0
-    return id(leg), leg.flows["camera"].last_arrival
+    return id(leg), leg.tracks["camera"].last_arrival
 
 
 async def until(condition: Callable[[], bool]) -> None:

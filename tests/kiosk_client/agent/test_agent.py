@@ -100,8 +100,8 @@ async def hears_media(office: HeadOffice, *names: str, least: int = 5) -> None:
         while True:
             leg = office.live_leg
             if leg is not None:
-                flows = leg.statistics().flows
-                if all(name in flows and flows[name].packets > least for name in names):
+                tracks = leg.statistics().tracks
+                if all(name in tracks and tracks[name].packets > least for name in names):
                     return
             await asyncio.sleep(0.05)
 

@@ -27,7 +27,7 @@ class Source:
         self.now = 100.0
         self.kept = KeptMedia(folder, most_bytes=most_bytes, most_s=most_s, now=lambda: self.now)
         self.kept.active = True
-        self.flow = PublishedTrack("audio", "microphone")
+        self.track = PublishedTrack("audio", "microphone")
         self.sent: list[int] = []
         self.slot = self.new_slot()
         self.count = 0
@@ -42,14 +42,14 @@ class Source:
         return slot
 
     def follow(self, leg: str = "l1") -> None:
-        self.slot.attach(self.flow, 0.0)
-        self.kept.follow("microphone", self.flow, self.slot, leg)
+        self.slot.attach(self.track, 0.0)
+        self.kept.follow("microphone", self.track, self.slot, leg)
 
     def speak(self, packets: int, data: bytes = SOUND) -> None:
         for _ in range(packets):
             # Twenty milliseconds apart, by a clock that nobody waits for.
             payload = data + self.count.to_bytes(4, "big")
-            self.flow.receive(self.count & 0xFFFF, self.count * 960, False, payload, 1000.0 + self.count * 0.02)
+            self.track.receive(self.count & 0xFFFF, self.count * 960, False, payload, 1000.0 + self.count * 0.02)
             self.count += 1
         # Where nothing has ever come before, a reader waits to see how old the first packets are.
         for tap in self.kept._taps.values():

@@ -221,7 +221,7 @@ def loop() -> MediaLoop:
 def packets(office: HeadOffice, name: str) -> int:
     leg = office.live_leg
     assert leg is not None
-    return leg.statistics().flows[name].packets if name in leg.statistics().flows else 0
+    return leg.statistics().tracks[name].packets if name in leg.statistics().tracks else 0
 
 
 async def none_of_the_tray(office: HeadOffice) -> None:

@@ -123,8 +123,8 @@ class Call:
         """Seconds that each leg took to connect."""
         relay = Relay()
         for source, target in (self.legs, self.legs[::-1]):
-            relay.connect(source.flows["microphone"], target, "audio0")
-            relay.connect(source.flows["camera"], target, "video0")
+            relay.connect(source.tracks["microphone"], target, "audio0")
+            relay.connect(source.tracks["camera"], target, "video0")
 
     async def begin(self) -> None:
         """Both see 20 pictures."""

@@ -129,14 +129,14 @@ class Party:
             await self.leg.accept(await self.far.answer(await self.leg.offer()))
         else:
             await self.leg.accept(await answer(await self.leg.offer()))
-        self._relay.connect(self._microphone.flow, self.leg, MICROPHONE)
-        self._relay.connect(self._camera.flow, self.leg, CAMERA)
+        self._relay.connect(self._microphone.track, self.leg, MICROPHONE)
+        self._relay.connect(self._camera.track, self.leg, CAMERA)
         for slot in AUDIO:
             self._tap(slot, lambda frame, slot=slot: self.heard[slot].append(frame.data))  # type: ignore[misc]
         for slot in VIDEO:
             self._tap(slot, lambda frame, slot=slot: self._see(slot, frame))  # type: ignore[misc]
         for slot, wire in self.wires.items():
-            self.leg.flows[slot].add(wire)
+            self.leg.tracks[slot].add(wire)
         async with asyncio.timeout(30):
             while self.leg.state is not LegState.CONNECTED or (
                 self.far is not None and self.far.state is not LegState.CONNECTED
@@ -144,7 +144,7 @@ class Party:
                 await asyncio.sleep(0.01)
 
     def _tap(self, slot: str, sink: Callable[[EncodedFrame], None]) -> None:
-        self._taps.append(self._relay.tap(self.leg.flows[slot], sink, lambda _: None, keyframe_interval=0))
+        self._taps.append(self._relay.tap(self.leg.tracks[slot], sink, lambda _: None, keyframe_interval=0))
 
     def _see(self, slot: str, frame: EncodedFrame) -> None:
         at = len(KEYFRAME) if frame.keyframe else len(DELTA)
@@ -196,7 +196,7 @@ class Room:
             self._ticked = asyncio.Event()
             await asyncio.sleep(max(0.0, begin + (tick + 1) * 0.02 - time.monotonic()))
 
-    async def flow(self, ticks: int) -> None:
+    async def track(self, ticks: int) -> None:
         """Let so many times 20 ms be sent."""
         for _ in range(ticks):
             await self._ticked.wait()
@@ -213,10 +213,10 @@ class Room:
 
     async def all_levels(self, ticks: int = 30) -> dict[str, dict[str, float]]:
         """How loud each hears each other, in dBFS, from a moment after now on."""
-        await self.flow(15)
+        await self.track(15)
         for party in self.parties.values():
             party.forget()
-        await self.flow(ticks)
+        await self.track(ticks)
         found = {}
         for name, party in self.parties.items():
             sound = party.sound()

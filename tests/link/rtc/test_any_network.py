@@ -1,7 +1,7 @@
 """Whatever the network does, each subscriber gets one continuous stream, or is told what is missing.
 
-A camera or a microphone, a network by a seed, a flow that repairs, and behind it what a far end sees of a slot and what
-the recorder sees of a tap. Time is simulated.
+A camera or a microphone, a network by a seed, a track that repairs, and behind it what a far end sees of a slot and
+what the recorder sees of a tap. Time is simulated.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ DELTA = b"\x11\x00\x00"
 
 
 class World:
-    """One publisher, the network to the flow and back, and three who read the flow."""
+    """One publisher, the network to the track and back, and three who read the track."""
 
     def __init__(self, kind: str, seed: int, conditions: Conditions) -> None:
         self.kind = kind
         self.chance = random.Random(seed)
-        self.flow = PublishedTrack(kind, "world")
-        self.flow.rtt = 2 * (conditions.delay + conditions.jitter) + 0.001
+        self.track = PublishedTrack(kind, "world")
+        self.track.rtt = 2 * (conditions.delay + conditions.jitter) + 0.001
         self.there, self.back = Direction(conditions, seed), Direction(replace(conditions, duplicate=0.0), seed + 1)
         self.now = 100.0
         self.frames: list[bytes] = []
@@ -54,18 +54,18 @@ class World:
         self.under_way: list[tuple[float, int, Arrival, bool]] = []
         self.asked: list[tuple[float, int, list[int]]] = []
         self.count = 0
-        self.flow.on_nack = self._ask
-        self.flow.on_keyframe = self._want_keyframe
+        self.track.on_nack = self._ask
+        self.track.on_keyframe = self._want_keyframe
         self.events: list[EncodedFrame | MediaGap] = []
-        self.tap = FrameReader(self.flow, self.events.append, self.events.append, 10.0, self.now)
+        self.tap = FrameReader(self.track, self.events.append, self.events.append, 10.0, self.now)
         self.reader = Reader()
-        self.flow.add(self.reader)
+        self.track.add(self.reader)
         self.stamps: dict[int, int] = {}  # timestamps by number, both unwrapped
         self.newest = 0
         self.holes: dict[int, int] = {}  # how often each was asked for
         self.slot = ForwardedTrack(kind, "slot")
         self.slot.open(self._take, 96, 97 if kind == "video" else -1, 0)
-        self.slot.attach(self.flow, self.now)
+        self.slot.attach(self.track, self.now)
 
     def _take(self, header: bytes, payload: bytes) -> None:
         """What the far end of the slot gets, over a good network: retransmissions as what they stand for."""
@@ -114,7 +114,7 @@ class World:
             self.kept[self.sequence] = arrival
             self._carry(arrival, repaired=False)
             self.sequence = (self.sequence + 1) & 0xFFFF
-        self.stamp = (self.stamp + self.flow.rate // 50) & 0xFFFFFFFF
+        self.stamp = (self.stamp + self.track.rate // 50) & 0xFFFFFFFF
 
     def _carry(self, arrival: Arrival, *, repaired: bool) -> None:
         for at in self.there.carry(len(arrival[3]), self.now):
@@ -131,7 +131,7 @@ class World:
         self.stamp = self.chance.randrange(1 << 32)
         self.wants_keyframe = True
         if announced:
-            self.flow.restart()
+            self.track.restart()
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -145,9 +145,9 @@ class World:
                     if sequence in self.kept:
                         self._carry(self.kept[sequence], repaired=True)
             self._arrive()
-            self.flow.repair(self.now)
+            self.track.repair(self.now)
             if step % 5 == 0:
-                self.flow.tick(self.now)
+                self.track.tick(self.now)
             self._far_end_asks()
             self._check_bounds()
 
@@ -156,16 +156,16 @@ class World:
         while self.under_way and self.under_way[0][0] <= self.now:
             _, _, arrival, repaired = heapq.heappop(self.under_way)
             if repaired and self.kind == "video":
-                self.flow.receive_run(run, self.now)
+                self.track.receive_run(run, self.now)
                 run = []
-                self.flow.receive(*arrival, self.now, repaired=True)
+                self.track.receive(*arrival, self.now, repaired=True)
             else:
                 run.append(arrival)
-        self.flow.receive_run(run, self.now)
+        self.track.receive_run(run, self.now)
 
     def _check_bounds(self) -> None:
-        assert len(self.flow._missing) <= MAX_MISSING_PACKETS
-        assert len(self.flow._history) <= HISTORY_PACKETS[self.kind]
+        assert len(self.track._missing) <= MAX_MISSING_PACKETS
+        assert len(self.track._history) <= HISTORY_PACKETS[self.kind]
         assert len(self.tap._pending) <= 1025
         assert len(self.slot.rtx._resent) <= 512
 
@@ -200,10 +200,10 @@ class World:
         assert all(b.timestamp >= a.timestamp for a, b in pairwise(by_number))
 
     def check_slot(self) -> None:
-        """One numbering without holes but those that the flow declared; timestamps never go back along it."""
+        """One numbering without holes but those that the track declared; timestamps never go back along it."""
         in_order = [stamp for _, stamp in sorted(self.stamps.items())]
         assert all(b >= a for a, b in pairwise(in_order))
-        assert len(self.holes) <= self.flow.lost
+        assert len(self.holes) <= self.track.lost
 
 
 def _sequence(packet: Packet) -> int:
@@ -233,7 +233,7 @@ def test_one_stream_or_a_declared_gap(kind: str, seed: int, conditions: Conditio
     world.check_tap()
     world.check_flow()
     world.check_slot()
-    assert not world.flow._missing, "everything has come or been given up"
+    assert not world.track._missing, "everything has come or been given up"
     last = world.events[-1]
     assert isinstance(last, EncodedFrame)
     assert last.data == world.frames[-1], "and all are up to date again"
@@ -248,7 +248,7 @@ def test_also_when_the_publisher_begins_anew(
     for each in announced:
         # Unannounced, the stream before must have shown itself, or two leaps make one ahead.
         world.runs(world.chance.choice([0.1, 1.5]) if each else 1.5)
-        assume(each or (world.sequence - world.flow.highest) & 0xFFFF < 2000)
+        assume(each or (world.sequence - world.track.highest) & 0xFFFF < 2000)
         world.begin_anew(announced=each)
     for direction in (world.there, world.back):
         direction.conditions = Conditions()
@@ -271,7 +271,7 @@ def test_numbers_and_times_wrap_under_loss(kind: str) -> None:
     world.check_tap()
     world.check_flow()
     world.check_slot()
-    assert world.flow.lost == 0
+    assert world.track.lost == 0
     assert sum(isinstance(event, EncodedFrame) for event in world.events) == len(world.frames)
 
 
@@ -279,7 +279,7 @@ def test_five_percent_are_repaired_within_three_round_trips() -> None:
     """What is measured with browsers over 100 ms ± 25 ms, without browsers: how late repairs come at the worst."""
     world = World("video", 11, Conditions(loss=0.05, delay=0.075, jitter=0.05))
     world.runs(60)
-    assert world.flow.lost == 0
+    assert world.track.lost == 0
     came = {packet.sequence: packet.arrival for packet in world.reader.packets}
     newest, late = 0.0, []
     for sequence in sorted(came, reverse=True):

@@ -36,7 +36,7 @@ def tell(call: Call, seen: list[Seen]) -> None:
             f"freeze {each.freeze * 1000:.0f} ms, concealed {each.concealed:.2%}, "
             f"held back {each.grown('waited') / max(1.0, each.grown('emitted')) * 1000:.0f} ms, "
             f"camera {each.bitrate() / 1000:.0f} kbit/s, {each.samples[-1]['height']}p, "
-            f"rtt {statistics.rtt * 1000:.0f} ms, repaired {statistics.flows['camera'].repaired}"
+            f"rtt {statistics.rtt * 1000:.0f} ms, repaired {statistics.tracks['camera'].repaired}"
         )
 
 
@@ -56,7 +56,7 @@ async def test_five_percent_on_each_leg(no_task_left: None) -> None:
             assert each.waits[1] <= 0.5
             assert each.freeze <= 1.5
             assert each.concealed <= 0.01
-            assert leg.statistics().flows["camera"].lost == 0
+            assert leg.statistics().tracks["camera"].lost == 0
 
 
 @big

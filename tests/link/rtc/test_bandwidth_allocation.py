@@ -22,7 +22,7 @@ PRECISION = 0.001  # of REMB: 18 bits of mantissa
 
 
 class Viewer:
-    """Somebody who watches a flow and can take so much."""
+    """Somebody who watches a track and can take so much."""
 
     patient = False
 
@@ -44,7 +44,7 @@ class Viewer:
 
 
 class Hop:
-    """Two ends of one leg: `slots` of the one send what `flows` of the other receive, as many as there are `watched`.
+    """Two ends of one leg: `slots` of the one send what `tracks` of the other receive, as many as there are `watched`.
 
     `watched` says for each stream what those who watch it can take.
     """
@@ -54,15 +54,15 @@ class Hop:
         self.told: list[Remb] = []
         self.slots = [ForwardedTrack("video", f"video{number}") for number in range(len(watched))]
         self.sources = [PublishedTrack("video", "source") for _ in watched]
-        self.flows = [PublishedTrack("video", "flow") for _ in watched]
+        self.tracks = [PublishedTrack("video", "track") for _ in watched]
         self.viewers = [[Viewer(limit) for limit in limits] for limits in watched]
         self.ingress = Demuxer(lambda items, now: None)
-        for slot, source, flow, viewers in zip(self.slots, self.sources, self.flows, self.viewers, strict=True):
+        for slot, source, track, viewers in zip(self.slots, self.sources, self.tracks, self.viewers, strict=True):
             slot.open(lambda header, payload: None, 96, 97, 3)
             slot.attach(source, 0.0)
-            self.ingress.add(Media("video", "1", payload_type=96, ssrcs=[slot.ssrc]), flow)
+            self.ingress.add(Media("video", "1", payload_type=96, ssrcs=[slot.ssrc]), track)
             for viewer in viewers:
-                flow.add(viewer)
+                track.add(viewer)
         self.sender = RtcpSession(1, "sender", Demuxer(lambda items, now: None), lambda data: None)
         self.sender.open(self.slots, trusted=trusted)
         self.receiver = RtcpSession(2, "receiver", self.ingress, self._tell)
@@ -78,9 +78,9 @@ class Hop:
         end = self.now + seconds
         while self.now < end:
             self.now += 0.1
-            for number in active if active is not None else range(len(self.flows)):
-                for flow in (self.sources[number], self.flows[number]):
-                    flow.receive(int(self.now * 30) & 0xFFFF, int(self.now * 90_000), True, KEYFRAME, self.now)
+            for number in active if active is not None else range(len(self.tracks)):
+                for track in (self.sources[number], self.tracks[number]):
+                    track.receive(int(self.now * 30) & 0xFFFF, int(self.now * 90_000), True, KEYFRAME, self.now)
             self.receiver.tick(self.now)
             self.sender.tick(self.now)
         return [slot.available for slot in self.slots]

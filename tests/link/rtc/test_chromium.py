@@ -25,8 +25,8 @@ SOUND, PICTURE = "in0", "in1"
 def cross(relay: Relay, one: Leg, other: Leg) -> None:
     """Each hears and sees the other."""
     for source, target in ((one, other), (other, one)):
-        relay.connect(source.flows["microphone"], target, "audio0")
-        relay.connect(source.flows["camera"], target, "video0")
+        relay.connect(source.tracks["microphone"], target, "audio0")
+        relay.connect(source.tracks["camera"], target, "video0")
 
 
 async def watch(page: Browser, frames: int, seconds: float = 20.0) -> dict[str, Any]:
@@ -58,8 +58,8 @@ async def test_720p_and_sound_there_and_back(no_task_left: None) -> None:
         relay, leg = Relay(), Leg("echo", loopback=True, on_state=states.append)
         cross(relay, leg, leg)
         taps = [
-            relay.tap(leg.flows["camera"], frames.append, gaps.append, keyframe_interval=2.0),
-            relay.tap(leg.flows["microphone"], sounds.append, gaps.append),
+            relay.tap(leg.tracks["camera"], frames.append, gaps.append, keyframe_interval=2.0),
+            relay.tap(leg.tracks["microphone"], sounds.append, gaps.append),
         ]
         await page.connect(leg)
         seen = await watch(page, 100)
@@ -85,7 +85,7 @@ async def test_720p_and_sound_there_and_back(no_task_left: None) -> None:
     assert abs((frames[-1].time - frames[0].time) - (sounds[-1].time - sounds[0].time)) < 1.0
     assert statistics.refused == 0
     assert 0 < statistics.rtt < allow(0.5)
-    assert statistics.flows["camera"].bitrate > 100_000
+    assert statistics.tracks["camera"].bitrate > 100_000
 
 
 @pytest.mark.single
@@ -97,9 +97,9 @@ async def test_the_whole_chain_of_four_legs(no_task_left: None) -> None:
         at_server, at_console = Leg("kiosk", loopback=True), Leg("console", loopback=True)
         await to_server.accept(await at_server.answer(await to_server.offer()))
         for name in ("microphone", "camera"):
-            relay.connect(at_kiosk.flows[name], to_server, name)
+            relay.connect(at_kiosk.tracks[name], to_server, name)
         for name in ("audio0", "video0"):
-            relay.connect(to_server.flows[name], at_kiosk, name)
+            relay.connect(to_server.tracks[name], at_kiosk, name)
         cross(relay, at_server, at_console)
         await console.connect(at_console)
         await kiosk_page.connect(at_kiosk)
@@ -119,7 +119,7 @@ async def test_three_percent_loss_on_each_leg_without_a_freeze(no_task_left: Non
         cross(relay, *legs)
         gaps: list[MediaGap] = []
         frames: list[EncodedFrame] = []
-        tap = relay.tap(legs[0].flows["camera"], frames.append, gaps.append)
+        tap = relay.tap(legs[0].tracks["camera"], frames.append, gaps.append)
         for page, leg, path in zip(pages, legs, paths, strict=True):
             await page.connect(leg, path=path)
         begin = [await watch(page, 20) for page in pages]
@@ -150,7 +150,7 @@ async def test_three_percent_loss_on_each_leg_without_a_freeze(no_task_left: Non
         assert fps > 0.75 * after["out1"]["framesPerSecond"]
         assert frozen < 1.0, "not even all freezes together last a second"
         assert concealed < 0.05
-        assert leg_statistics.flows["camera"].repaired > 0
-        assert leg_statistics.flows["camera"].lost == 0
+        assert leg_statistics.tracks["camera"].repaired > 0
+        assert leg_statistics.tracks["camera"].lost == 0
     assert gaps == []
     assert len(frames) > 100

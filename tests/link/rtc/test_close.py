@@ -143,9 +143,9 @@ async def test_half_a_handshake(passes: int) -> None:
 async def test_connected_and_in_the_middle_of_media() -> None:
     pair, camera = Pair(), Camera()
     await pair.connect()
-    pair.offerer.slots["camera"].attach(camera.injection.flow, time.monotonic())
+    pair.offerer.slots["camera"].attach(camera.injection.track, time.monotonic())
     sending = spawn(camera.run(100, 0.002), name="camera")
-    await until(lambda: pair.answerer.flows["camera"].packets > 20)
+    await until(lambda: pair.answerer.tracks["camera"].packets > 20)
     await closes(pair.offerer, pair.answerer)
     await sending
 

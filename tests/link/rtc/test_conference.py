@@ -115,7 +115,7 @@ async def test_six_talk_and_who_begins_to_speak_is_heard_at_once(six: Six) -> No
     for name in EVERYBODY:
         six.room.parties[name].speaks = name in ("kiosk", "interpreter")
     six.give(**dict.fromkeys(EVERYBODY, TALK))
-    await six.room.flow(50)
+    await six.room.track(50)
     both = {"kiosk", "interpreter"}
     assert await six.room.comes_to_hear("specialist", both.__eq__) == both
     shown = {source.participant for source in six.conference.shown("specialist").values()}
@@ -131,7 +131,7 @@ async def test_six_talk_and_who_begins_to_speak_is_heard_at_once(six: Six) -> No
     took = await six.soon(audible)
     print(f"{late} without a slot is heard {took * 1000:.0f} ms after the first word")
     assert took < allow(SWITCH)
-    await six.room.flow(25)
+    await six.room.track(25)
     assert {"kiosk", late} <= await six.room.comes_to_hear("specialist", {"kiosk", late}.issubset)
     assert six.conference.shown("specialist")["audio0"].participant == "kiosk"
     # Who speaks in a slot was not disturbed by it.
@@ -144,18 +144,18 @@ async def test_a_switch_of_pictures_is_seen_in_time_and_numbers_go_on(six: Six, 
     relay, viewer, took = Relay(), six.room.parties["kiosk"], []
     assert viewer.far is not None
     wire = viewer.wires["video2"]
-    await six.room.flow(30)  # the keyframes of the beginning are through
+    await six.room.track(30)  # the keyframes of the beginning are through
     for name in ("supervisor", "guide", "specialist", "interpreter", "guide"):
         far = six.room.parties[name].far
         assert far is not None
-        flow, number = far.flows[CAMERA], six.room.parties[name].number
+        track, number = far.tracks[CAMERA], six.room.parties[name].number
         if since_keyframe is not None:
-            before = flow.keyframe_requests
-            flow.request_keyframe(time.monotonic())
-            await six.soon(lambda: flow.keyframe_requests > before)  # noqa: B023
+            before = track.keyframe_requests
+            track.request_keyframe(time.monotonic())
+            await six.soon(lambda: track.keyframe_requests > before)  # noqa: B023
             await asyncio.sleep(since_keyframe)
         viewer.forget()
-        relay.connect(flow, viewer.far, "video2")
+        relay.connect(track, viewer.far, "video2")
         took.append(await six.soon(lambda: any(seen == number for _, seen in viewer.seen["video2"])))  # noqa: B023
         # From the switch on only the new picture, and it goes on.
         await six.soon(lambda: [seen for _, seen in viewer.seen["video2"]].count(number) >= 4)  # noqa: B023
@@ -183,9 +183,9 @@ async def test_a_switch_of_sounds_is_heard_in_time_and_numbers_go_on(six: Six) -
         took.append(
             await six.soon(lambda: any(level(decode(p[-8:]), pitch) > LOUD for p in viewer.heard.values()))  # noqa: B023
         )
-        await six.room.flow(10)
+        await six.room.track(10)
         six.give(**{name: HOLD})
-        await six.room.flow(5)
+        await six.room.track(5)
     print(f"heard after {' '.join(f'{s * 1000:.0f}' for s in took)} ms")
     assert max(took) < allow(SWITCH)
     packets = [packet for slot in ("audio1", "audio2") for packet in viewer.wires[slot].packets]
@@ -208,7 +208,7 @@ async def test_a_leg_that_is_replaced_finds_its_slots_again(six: Six) -> None:
     assert six.conference.shown("kiosk") == before
     six.conference.forward(False)
     assert all(six.conference.shown(name) == {} for name in EVERYBODY)
-    await six.room.flow(5)
+    await six.room.track(5)
     assert await six.room.comes_to_hear("kiosk", set().__eq__) == set()
     six.conference.forward(True)
     assert six.conference.shown("kiosk") == before

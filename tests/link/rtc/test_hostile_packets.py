@@ -145,8 +145,8 @@ class Attacked:
             receiver.ingress.burst(inbox, len(burst), self.now)
             if start % 200 == 0:
                 for source in receiver.ingress.sources():
-                    source.flow.repair(self.now)
-                    source.flow.tick(self.now)
+                    source.track.repair(self.now)
+                    source.track.tick(self.now)
                 receiver.control.tick(self.now)
             spent += time.thread_time() - begin
         return spent / len(packets)
@@ -178,7 +178,7 @@ def test_what_may_be_asked_for_again_is_bounded_in_bytes() -> None:
 def test_the_other_tracks_go_on_meanwhile() -> None:
     """Everything at once against the camera; the microphone on the same leg loses nothing."""
     attacked = Attacked()
-    sound = attacked.receiver.flows["microphone"]
+    sound = attacked.receiver.tracks["microphone"]
     for index in range(800):
         good = rtp(500 + index, 960 * index, ssrc=SSRC["microphone"], kind=111, payload=b"\x78" + bytes(60))
         attacked.cpu([*(make(index) for make in HOSTILE.values()), good])
@@ -190,7 +190,7 @@ def test_the_other_tracks_go_on_meanwhile() -> None:
 @pytest.mark.parametrize("liar", [False, True], ids=["a browser", "one that says it is ours"])
 def test_a_hostile_viewer_does_not_starve_the_others(liar: bool) -> None:
     """It wants a keyframe and everything again each millisecond, and can take nothing: ten seconds of that."""
-    flow, sent = PublishedTrack("video"), {"hostile": 0, "good": 0}
+    track, sent = PublishedTrack("video"), {"hostile": 0, "good": 0}
     slots = {name: ForwardedTrack("video", name) for name in sent}
     asked: list[float] = []
     now, number, wanted = 100.0, 0, True
@@ -200,25 +200,25 @@ def test_a_hostile_viewer_does_not_starve_the_others(liar: bool) -> None:
         wanted = True
         asked.append(now)
 
-    flow.on_keyframe = ask
+    track.on_keyframe = ask
     for name, slot in slots.items():
 
         def take(header: bytes, payload: bytes, name: str = name) -> None:
             sent[name] += 1
 
         slot.open(take, 96, 97, 0)
-        slot.attach(flow, now)
+        slot.attach(track, now)
     for millisecond in range(10_000):
         now = 100.0 + millisecond / 1000
         if millisecond % 40 == 0:
             payload, wanted = (KEY if wanted else DELTA) + bytes(900), False
-            flow.receive(number & 0xFFFF, number * 3600, True, payload, now)
+            track.receive(number & 0xFFFF, number * 3600, True, payload, now)
             number += 1
         slots["hostile"].keyframe_requested(now, 0.0, joiner=liar)
         slots["hostile"].nack([(slots["hostile"]._splice.highest - back) & 0xFFFF for back in range(256)], now, 0.0)
         slots["hostile"].available = 1
         if millisecond % 100 == 0:
-            flow.tick(now)
+            track.tick(now)
     assert sent["good"] == number, "each once"
     assert sent["hostile"] < number + 11 * 600
     assert len(asked) < (36 if liar else 23), "two or three keyframes a second at most"
@@ -254,29 +254,29 @@ def test_any_remb_is_a_number(bitrate: int) -> None:
 
 def test_numbers_that_leap_are_repaired_only_as_far_as_a_network_loses() -> None:
     """Beyond 2,048 in a second nothing is asked for, and the stream begins anew, which costs next to nothing."""
-    flow, reader = PublishedTrack("video"), Reader()
+    track, reader = PublishedTrack("video"), Reader()
     asked: list[int] = []
-    flow.on_nack = asked.extend
-    flow.add(reader)
+    track.on_nack = asked.extend
+    track.add(reader)
     now = 100.0
     for index in range(400):
         now += 0.002
-        flow.receive(index * 200 & 0xFFFF, 3000 * index, False, DELTA, now)
-        flow.repair(now)
+        track.receive(index * 200 & 0xFFFF, 3000 * index, False, DELTA, now)
+        track.repair(now)
     assert len(asked) <= MISSED_PACKETS_PER_S + MAX_MISSING_PACKETS
-    assert len(flow._missing) <= MAX_MISSING_PACKETS
-    assert len(flow._history) == HISTORY_PACKETS["video"]
+    assert len(track._missing) <= MAX_MISSING_PACKETS
+    assert len(track._history) == HISTORY_PACKETS["video"]
 
 
 def test_what_a_long_outage_misses_does_not_count_against_what_comes_after() -> None:
     """Ten seconds are gone at once and cannot be repaired; the next packet that is lost can."""
-    flow, reader = PublishedTrack("video"), Reader()
+    track, reader = PublishedTrack("video"), Reader()
     asked: list[int] = []
-    flow.on_nack = asked.extend
-    flow.add(reader)
+    track.on_nack = asked.extend
+    track.add(reader)
     for sequence in (1, 2, 8000, 8001, 8003):
-        flow.receive(sequence, 3000 * sequence, False, DELTA, 100.0 + sequence / 1e6)
-    flow.repair(100.2)
+        track.receive(sequence, 3000 * sequence, False, DELTA, 100.0 + sequence / 1e6)
+    track.repair(100.2)
     assert asked == [8002]
 
 
@@ -293,7 +293,7 @@ def test_streams_that_nobody_announced_are_bounded_by_what_is_authentic() -> Non
     assert receiver.ingress.refused == 4 * MAX_STREAMS
     announced = b"\xbe\xde\x00\x01\x40\x31\x00\x00"  # mid 1, as the corpus numbers it
     receiver.take([rtp(2, 3000, ssrc=0xABCD, first=0x90, behind=announced, payload=KEY)], 100.2)
-    assert receiver.flows["camera"].packets == 2, "a new SSRC of the camera was understood"
+    assert receiver.tracks["camera"].packets == 2, "a new SSRC of the camera was understood"
 
 
 @pytest.mark.parametrize("cut", range(7))
@@ -310,4 +310,4 @@ def test_a_descriptor_that_is_cut_at_any_byte(cut: int) -> None:
     receiver = Receiver()
     receiver.take([rtp(1, payload=KEY), rtp(2, 3000, payload=payload), rtp(3, 6000, payload=KEY)], 100.0)
     receiver.check()
-    assert receiver.flows["camera"].packets == 3
+    assert receiver.tracks["camera"].packets == 3

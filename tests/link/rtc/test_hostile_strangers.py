@@ -131,7 +131,7 @@ async def test_another_call_of_the_process_loses_nothing(pair: Pair) -> None:
     """10,000 datagrams a second from 200 addresses at one call; the other's pictures come, each in its time."""
     other, relay, camera, seen = Pair(), Relay(), Camera(size=6000), Recorded()
     await other.connect()
-    relay.connect(camera.injection.flow, other.offerer, "camera")
+    relay.connect(camera.injection.track, other.offerer, "camera")
     tap = seen.on(relay, other.answerer, "camera")
     filming = spawn(camera.run(10_000), name="camera")
     await until(lambda: len(seen.frames) > 5)
@@ -148,7 +148,7 @@ async def test_another_call_of_the_process_loses_nothing(pair: Pair) -> None:
     await cancel(filming)
     print(f"{sent} datagrams, {frames} frames meanwhile")
     assert seen.gaps == []
-    assert other.answerer.statistics().flows["camera"].lost == 0
+    assert other.answerer.statistics().tracks["camera"].lost == 0
     assert frames >= 50
     assert pair.answerer.state is other.answerer.state is LegState.CONNECTED
     tap.close()

@@ -74,19 +74,19 @@ async def call(index: int) -> None:
     near = [Leg(f"near {side}", loopback=True) for side in ("kiosk", "console")]
     frames: list[EncodedFrame] = []
     gaps: list[MediaGap] = []
-    relay.connect(near[0].flows["camera"], near[1], "video0")
-    relay.connect(near[0].flows["microphone"], near[1], "audio0")
-    taps = [relay.tap(near[0].flows[name], frames.append, gaps.append) for name in ("camera", "microphone")]
+    relay.connect(near[0].tracks["camera"], near[1], "video0")
+    relay.connect(near[0].tracks["microphone"], near[1], "audio0")
+    taps = [relay.tap(near[0].tracks[name], frames.append, gaps.append) for name in ("camera", "microphone")]
     camera, voice = LocalTrack("video", "camera"), LocalTrack("audio", "voice")
-    relay.connect(camera.flow, far[0], "camera")
-    relay.connect(voice.flow, far[0], "microphone")
+    relay.connect(camera.track, far[0], "camera")
+    relay.connect(voice.track, far[0], "microphone")
     for here, there in zip(near, far, strict=True):
         await there.accept(await here.answer(await there.offer()))
     await until(lambda: all(leg.state is LegState.CONNECTED for leg in (*near, *far)))
     for step in range(5):
         camera.push(KEYFRAME, step * 3000, keyframe=True)
         voice.push(b"\x78" + bytes(100), step * 960)
-    await until(lambda: len(frames) >= 10 and far[1].flows["video0"].packets >= 5)
+    await until(lambda: len(frames) >= 10 and far[1].tracks["video0"].packets >= 5)
     for tap in taps:
         tap.close()
     ends: list[Leg] = [*near, *far] if index % 2 else [*far, *near]

@@ -115,10 +115,10 @@ async def while_it_is_replaced(chance: random.Random) -> None:
     for step in range(3):
         pair = Pair()
         await pair.connect()
-        relay.connect(camera.flow, pair.offerer, "camera")
-        tap = relay.tap(pair.answerer.flows["camera"], lambda _: None, lambda _: None)
+        relay.connect(camera.track, pair.offerer, "camera")
+        tap = relay.tap(pair.answerer.tracks["camera"], lambda _: None, lambda _: None)
         camera.push(KEYFRAME, step * 3000, keyframe=True)
-        await until(lambda pair=pair: pair.answerer.flows["camera"].packets > 0)  # type: ignore[misc]
+        await until(lambda pair=pair: pair.answerer.tracks["camera"].packets > 0)  # type: ignore[misc]
         tap.close()
         either = chance.sample([pair.offerer, pair.answerer], 2)
         closing += [spawn(leg.close(), name="closes") for leg in either]

@@ -39,8 +39,8 @@ class Recorded:
     frames: list[EncodedFrame] = field(default_factory=list)
     gaps: list[MediaGap] = field(default_factory=list)
 
-    def on(self, relay: Relay, leg: Leg, flow: str) -> FrameReader:
-        return relay.tap(leg.flows[flow], self.frames.append, self.gaps.append)
+    def on(self, relay: Relay, leg: Leg, track: str) -> FrameReader:
+        return relay.tap(leg.tracks[track], self.frames.append, self.gaps.append)
 
 
 class Camera:
@@ -130,9 +130,9 @@ async def test_checks_that_overtake_the_answer_find_the_roles_settled(delay: flo
 async def test_connects_and_carries_both_ways(pair: Pair) -> None:
     relay, up, down, sound = Relay(), Recorded(), Recorded(), Recorded()
     camera, other, voice = Camera(), Camera(), LocalTrack("audio", "voice")
-    relay.connect(camera.injection.flow, pair.offerer, "camera")
-    relay.connect(voice.flow, pair.offerer, "microphone")
-    relay.connect(other.injection.flow, pair.answerer, "video2")
+    relay.connect(camera.injection.track, pair.offerer, "camera")
+    relay.connect(voice.track, pair.offerer, "microphone")
+    relay.connect(other.injection.track, pair.answerer, "video2")
     up.on(relay, pair.answerer, "camera")
     sound.on(relay, pair.answerer, "microphone")
     down.on(relay, pair.offerer, "video2")
@@ -148,8 +148,8 @@ async def test_connects_and_carries_both_ways(pair: Pair) -> None:
     assert (up.frames[0].width, up.frames[0].height) == (1280, 720)
     assert up.gaps == down.gaps == sound.gaps == []
     statistics = pair.answerer.statistics()
-    assert statistics.flows["camera"].packets > 100
-    assert statistics.flows["microphone"].packets == 20
+    assert statistics.tracks["camera"].packets > 100
+    assert statistics.tracks["microphone"].packets == 20
     assert statistics.slots["video2"].packets > 100
     assert statistics.refused == 0
 
@@ -159,7 +159,7 @@ async def test_three_videos_at_once_stay_apart(pair: Pair) -> None:
     recorded = {slot: Recorded() for slot in ("video0", "video1", "video2")}
     cameras = {slot: Camera(size=400 * (index + 1)) for index, slot in enumerate(recorded)}
     for slot, camera in cameras.items():
-        relay.connect(camera.injection.flow, pair.answerer, slot)
+        relay.connect(camera.injection.track, pair.answerer, slot)
         recorded[slot].on(relay, pair.offerer, slot)
     await pair.connect()
     await asyncio.gather(*(camera.run(20) for camera in cameras.values()))
@@ -171,11 +171,11 @@ async def test_three_videos_at_once_stay_apart(pair: Pair) -> None:
 async def test_a_slot_changes_its_flow_without_a_break_in_numbers(pair: Pair) -> None:
     relay, seen = Relay(), Recorded()
     first, second = Camera(), Camera(size=100)
-    relay.connect(first.injection.flow, pair.answerer, "video0")
+    relay.connect(first.injection.track, pair.answerer, "video0")
     seen.on(relay, pair.offerer, "video0")
     await pair.connect()
     await first.run(10)
-    relay.connect(second.injection.flow, pair.answerer, "video0")
+    relay.connect(second.injection.track, pair.answerer, "video0")
     await asyncio.gather(first.run(10), second.run(10))
     relay.disconnect(pair.answerer, "video0")
     await second.run(3)
@@ -190,8 +190,8 @@ async def test_a_slot_changes_its_flow_without_a_break_in_numbers(pair: Pair) ->
 async def test_loss_is_repaired(pair: Pair) -> None:
     relay, seen, sound = Relay(), Recorded(), Recorded()
     camera, voice = Camera(), LocalTrack("audio", "voice")
-    relay.connect(camera.injection.flow, pair.offerer, "camera")
-    relay.connect(voice.flow, pair.offerer, "microphone")
+    relay.connect(camera.injection.track, pair.offerer, "camera")
+    relay.connect(voice.track, pair.offerer, "microphone")
     seen.on(relay, pair.answerer, "camera")
     sound.on(relay, pair.answerer, "microphone")
     path = LossyPath(delay=0.02, jitter=0.005, seed=5)
@@ -214,8 +214,8 @@ async def test_loss_is_repaired(pair: Pair) -> None:
     assert [index_of(frame) for frame in seen.frames] == list(range(100))
     assert [frame.data[1] for frame in sound.frames] == list(range(155))
     statistics = pair.answerer.statistics()
-    assert statistics.flows["camera"].repaired > 5
-    assert statistics.flows["camera"].lost == 0
+    assert statistics.tracks["camera"].repaired > 5
+    assert statistics.tracks["camera"].lost == 0
     assert 0.03 < statistics.rtt < allow(0.3)
 
 
@@ -241,7 +241,7 @@ async def test_a_picture_is_there_as_soon_as_the_leg_is(pair: Pair) -> None:
     """A keyframe that came before the leg could send it would be lost, and the next one 300 ms later at the soonest."""
     relay, seen, camera = Relay(), Recorded(), Camera()
     camera.push()  # the one that every encoder begins with has gone already
-    relay.connect(camera.injection.flow, pair.offerer, "camera")
+    relay.connect(camera.injection.track, pair.offerer, "camera")
     running = spawn(camera.run(10_000), name="camera")
     try:
         seen.on(relay, pair.answerer, "camera")
@@ -272,7 +272,7 @@ async def test_close_is_idempotent_and_bounded(pair: Pair) -> None:
     await pair.offerer.close()
     assert time.monotonic() - begin < allow(2.5)
     relay = Relay()
-    relay.connect(Camera().injection.flow, pair.offerer, "camera")
+    relay.connect(Camera().injection.track, pair.offerer, "camera")
     await pair.offerer.add_candidate("", "0")
 
 
@@ -322,7 +322,7 @@ async def test_hostile_signaling_is_one_exception(pair: Pair) -> None:
 
 async def test_noise_on_the_socket_is_counted_and_does_no_harm(pair: Pair) -> None:
     relay, seen, camera = Relay(), Recorded(), Camera()
-    relay.connect(camera.injection.flow, pair.offerer, "camera")
+    relay.connect(camera.injection.track, pair.offerer, "camera")
     seen.on(relay, pair.answerer, "camera")
     await pair.connect()
     target = pair.offerer._transport._address
@@ -353,11 +353,11 @@ async def test_no_decoder_threads_and_no_tasks_of_aiortc(pair: Pair) -> None:
 def test_slots_and_kinds_are_checked() -> None:
     async def check() -> None:
         leg, relay = Leg("x"), Relay()
-        assert set(leg.flows) == {*UP_SLOTS, *DOWN_SLOTS}
+        assert set(leg.tracks) == {*UP_SLOTS, *DOWN_SLOTS}
         with pytest.raises(ValueError):
-            relay.connect(leg.flows["microphone"], leg, "video0")
+            relay.connect(leg.tracks["microphone"], leg, "video0")
         with pytest.raises(ValueError):
-            relay.connect(leg.flows["microphone"], leg, "audio9")
+            relay.connect(leg.tracks["microphone"], leg, "audio9")
         with pytest.raises(ValueError):
             relay.disconnect(leg, "audio9")
         relay.disconnect(leg, "audio0")

@@ -83,8 +83,8 @@ class Recording:
         self.sounds: list[EncodedFrame] = []
         self.gaps: list[MediaGap] = []
         self.taps = [
-            relay.tap(leg.flows["camera"], self.frames.append, self.gaps.append),
-            relay.tap(leg.flows["microphone"], self.sounds.append, self.gaps.append),
+            relay.tap(leg.tracks["camera"], self.frames.append, self.gaps.append),
+            relay.tap(leg.tracks["microphone"], self.sounds.append, self.gaps.append),
         ]
 
     @property
@@ -106,7 +106,7 @@ async def test_flash_and_beep_are_recorded_together(no_task_left: None) -> None:
         relay = Relay()
         at_kiosk, to_server, at_server = (Leg(name, loopback=True) for name in ("page", "up", "server"))
         for name in ("microphone", "camera"):
-            relay.connect(at_kiosk.flows[name], to_server, name)
+            relay.connect(at_kiosk.tracks[name], to_server, name)
         recordings = {leg.name: Recording(relay, leg) for leg in (at_kiosk, at_server)}
         await to_server.accept(await at_server.answer(await to_server.offer()))
         await page.page.evaluate(_TOGETHER)

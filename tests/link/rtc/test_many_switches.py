@@ -47,7 +47,7 @@ class Studio:
     def cut_to(self, colour: str) -> float:
         """Show this one; the time on the page's clock."""
         begin = time.time()
-        self.relay.connect(self.legs[colour].flows["camera"], self.legs["viewer"], SLOT)
+        self.relay.connect(self.legs[colour].tracks["camera"], self.legs["viewer"], SLOT)
         return begin
 
     async def switch(self, colour: str) -> float:
@@ -116,12 +116,12 @@ async def test_many_in_a_row_and_at_bad_moments(no_task_left: None) -> None:
 
         # To itself: nothing happens, nobody is asked for anything.
         shown = it.screen.colour
-        flow = it.legs[shown].flows["camera"]
-        asked, history = flow.keyframe_requests, list(it.screen.history)
+        track = it.legs[shown].tracks["camera"]
+        asked, history = track.keyframe_requests, list(it.screen.history)
         for _ in range(10):
             it.cut_to(shown)
         await asyncio.sleep(0.5)
-        assert (flow.keyframe_requests, it.screen.history) == (asked, history)
+        assert (track.keyframe_requests, it.screen.history) == (asked, history)
 
         # Taken away and given back, as a hold does.
         took = []
@@ -173,15 +173,15 @@ async def test_to_one_that_has_just_begun(no_task_left: None) -> None:
         screen = Screen(viewer)
         await screen.watch()
         for page in newcomers:
-            relay.connect(legs[0].flows["camera"], legs[1], SLOT)
+            relay.connect(legs[0].tracks["camera"], legs[1], SLOT)
             await screen.shows("red", within=30)
             leg = Leg("new", loopback=True)
             legs.append(leg)
-            flow = leg.flows["camera"]
-            relay.connect(flow, legs[1], SLOT)
+            track = leg.tracks["camera"]
+            relay.connect(track, legs[1], SLOT)
             await page.connect(leg, paint={"colour": COLOURS["blue"], "width": 1280, "height": 720})
             async with asyncio.timeout(30):
-                while not flow.packets:
+                while not track.packets:
                     await asyncio.sleep(0.005)
             begin = time.time()
             took.append(await screen.shows("blue") - begin)

@@ -24,12 +24,12 @@ class Held:
         self.left: list[tuple[float, bytes, bytes]] = []
         self.hurried = 0
         self.pace = Pacer(self._send, self._hurry)
-        self.flows = {kind: PublishedTrack(kind, kind) for kind in ("video", "audio")}
-        self.slots = {kind: ForwardedTrack(kind, kind) for kind in self.flows}
+        self.tracks = {kind: PublishedTrack(kind, kind) for kind in ("video", "audio")}
+        self.slots = {kind: ForwardedTrack(kind, kind) for kind in self.tracks}
         for kind, slot in self.slots.items():
             slot.open(self._send, 96, 97 if kind == "video" else -1, time_extension, self._send_run)
-            slot.attach(self.flows[kind], self.now)
-        self._sequences = dict.fromkeys(self.flows, 0)
+            slot.attach(self.tracks[kind], self.now)
+        self._sequences = dict.fromkeys(self.tracks, 0)
 
     def _send(self, header: bytes, payload: bytes) -> None:
         self.left.append((self.now, header, payload))
@@ -47,7 +47,7 @@ class Held:
     def come(self, kind: str, size: int = 1000) -> None:
         sequence = self._sequences[kind] = self._sequences[kind] + 1
         payload = (KEYFRAME if sequence == 1 else b"\x10\x01") + bytes(size)
-        self.flows[kind].receive(sequence, round(self.now * 90_000), True, payload, self.now)
+        self.tracks[kind].receive(sequence, round(self.now * 90_000), True, payload, self.now)
 
     def run(self, seconds: float, *, pictures: float = 0.0) -> None:
         """`pictures` of 1,000 bytes a second, and 50 sounds."""

@@ -54,7 +54,7 @@ class Network:
                     estimate=estimate,
                     limit=limit,
                     quiet=quiet,
-                    flows={
+                    tracks={
                         "camera": PublishedTrackStatistics(
                             packets=self.received, repaired=self.repaired, lost=self.lost, bitrate=picture, jitter=0.5
                         ),
@@ -172,8 +172,8 @@ def test_another_reason_is_told_when_the_first_has_gone() -> None:
 def test_few_packets_prove_nothing() -> None:
     judge = Judge()
     for second in range(10):
-        flows = {"microphone": PublishedTrackStatistics(packets=second, repaired=second, bitrate=1000)}
-        assert judge.observe(LegStatistics(flows=flows), float(second)) is None
+        tracks = {"microphone": PublishedTrackStatistics(packets=second, repaired=second, bitrate=1000)}
+        assert judge.observe(LegStatistics(tracks=tracks), float(second)) is None
 
 
 def test_counters_that_begin_anew_do_no_harm() -> None:

@@ -65,7 +65,7 @@ async def pictures(pair: Pair, *, up: bool = True, down: bool = True) -> AsyncIt
     if down:
         cameras.append((Camera(), pair.answerer.slots["video0"]))
     for camera, slot in cameras:
-        slot.attach(camera.injection.flow, time.monotonic())
+        slot.attach(camera.injection.track, time.monotonic())
     tasks = [spawn(camera.run(100_000), name="camera") for camera, _ in cameras]
     try:
         yield
@@ -89,7 +89,7 @@ async def more(pair: Pair, *, up: bool, down: bool) -> None:
 
 
 def arrived(pair: Pair) -> tuple[int, int]:
-    return pair.answerer.flows["camera"].packets, pair.offerer.flows["video0"].packets
+    return pair.answerer.tracks["camera"].packets, pair.offerer.tracks["video0"].packets
 
 
 class Stranger:

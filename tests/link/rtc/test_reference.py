@@ -117,17 +117,17 @@ class World:
         self.began_anew: list[int] = []
         self.way: list[tuple[float, int, int, bool]] = []
         self.wants_keyframe = True
-        self.flow = PublishedTrack(self.kind, "judged")
-        self.flow.rtt = 2 * self.delay + self.jitter + 0.001
+        self.track = PublishedTrack(self.kind, "judged")
+        self.track.rtt = 2 * self.delay + self.jitter + 0.001
         self.reader = Reader()
         self.reader.patient = True
-        self.flow.add(self.reader)
+        self.track.add(self.reader)
         self.got: list[EncodedFrame] = []
         self.told: list[MediaGap] = []
         self.asked: dict[int, list[float]] = {}
-        self.flow.on_nack = self._asked
-        self.flow.on_keyframe = self._keyframe
-        self.tap = FrameReader(self.flow, self.got.append, self.told.append, 3.0, self.now)
+        self.track.on_nack = self._asked
+        self.track.on_keyframe = self._keyframe
+        self.tap = FrameReader(self.track, self.got.append, self.told.append, 3.0, self.now)
 
     def _keyframe(self) -> None:
         self.wants_keyframe = True
@@ -157,7 +157,7 @@ class World:
             if self.kind == "audio":
                 payload = b"\x78" + frame.to_bytes(4, "big")
             number = len(self.judge.sent)
-            stamp = self.stamp + frame * (self.flow.rate // 50)
+            stamp = self.stamp + frame * (self.track.rate // 50)
             self.judge.sent.append(Sent(number, frame, keyframe, part == 0, part == parts - 1, stamp, payload))
             self._carry(number, repaired=False)
 
@@ -175,7 +175,7 @@ class World:
 
     def _begin_anew(self) -> None:
         """Another stream with other numbers; nothing of the one before can be taken for it, as its SSRC is another."""
-        self.flow.restart()
+        self.track.restart()
         self.way.clear()
         self.asked.clear()
         self.judge = Reference(self.kind)
@@ -193,9 +193,9 @@ class World:
             self.now += STEP
             self._arrive()
             self.judge.looks(self.now)
-            self.flow.repair(self.now)
+            self.track.repair(self.now)
             if step % 5 == 0:
-                self.flow.tick(self.now)
+                self.track.tick(self.now)
             if step % 10 == 0:
                 self.agrees()
 
@@ -209,12 +209,12 @@ class World:
             self.judge.arrives(number, self.now)
             wire = ((self.sequence + number) & 0xFFFF, packet.stamp & 0xFFFFFFFF, packet.ends, packet.payload)
             if repaired or self.chance.random() < 0.2:
-                self.flow.receive_run(run, self.now)
+                self.track.receive_run(run, self.now)
                 run = []
-                self.flow.receive(*wire, self.now, repaired=repaired)
+                self.track.receive(*wire, self.now, repaired=repaired)
             else:
                 run.append(wire)
-        self.flow.receive_run(run, self.now)
+        self.track.receive_run(run, self.now)
 
     def agrees(self) -> None:
         judge = self.judge
@@ -229,7 +229,7 @@ class World:
         self.tap.flush()
         assert [self._number(frame) for frame in self.got[self.got_before :]] == judge.frames()
         missing = judge.missing()
-        assert len(self.flow._missing) == len(missing)
+        assert len(self.track._missing) == len(missing)
         for number in missing:
             assert number in self.asked or self.now - judge.noticed[number] < 0.1 + 2 * STEP, "nobody asks for it"
 

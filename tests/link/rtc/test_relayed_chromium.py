@@ -56,4 +56,4 @@ async def test_720p_and_sound_through_the_relay(tmp_path: Path, transport: str, 
     assert (seen[PICTURE]["frameWidth"], seen[PICTURE]["frameHeight"]) == (1280, 720)
     assert (seen["out1"]["frameWidth"], seen["out1"]["frameHeight"]) == (1280, 720)
     assert seen[SOUND]["totalAudioEnergy"] > 0
-    assert statistics.flows["camera"].lost == 0
+    assert statistics.tracks["camera"].lost == 0

@@ -52,8 +52,8 @@ class Spoken:
         self.other_asked += 1
 
     def media(self, now: float) -> None:
-        for flow in (self.camera, self.other):
-            flow.receive(int(now * 30) & 0xFFFF, int(now * 90_000) & 0xFFFFFFFF, True, KEYFRAME, now)
+        for track in (self.camera, self.other):
+            track.receive(int(now * 30) & 0xFFFF, int(now * 90_000) & 0xFFFFFFFF, True, KEYFRAME, now)
 
     def crowd(self, now: float) -> None:
         """A tenth of a second of some 300 kbit/s."""

@@ -146,7 +146,7 @@ class Session:
         """From now on, and until the next change."""
         self.left.clear()
         fed = {(name, slot): source for name in EVERYBODY for slot, source in self.conference.shown(name).items()}
-        await self.room.flow(8)
+        await self.room.track(8)
         for (name, source), count in self.left.items():
             assert self.may(name, *source), f"{what}: {count} packets of {source} for {name}"
             self.packets += count
@@ -165,7 +165,7 @@ class Session:
         for attempt in range(1, TRIES + 1):
             since = time.monotonic()
             while time.monotonic() < since + 0.3:  # what was on its way has arrived, on a busy machine too
-                await self.room.flow(1)
+                await self.room.track(1)
             levels = await self.room.all_levels(20)
             try:
                 return max(self._leaks(what, name, row) for name, row in levels.items() if name not in LOSSY)
@@ -213,14 +213,14 @@ async def test_whatever_changes_nothing_goes_to_who_must_not_have_it(no_task_lef
         for party in it.room.parties.values():
             if isinstance(party, LossyParty):
                 party.path.set(loss=0.08, delay=0.02)
-        await it.room.flow(25)
+        await it.room.track(25)
         for number in range(CHANGES):
             what = f"{number}: {it.change()}"
             await it.check(what)
             if number % LEVELS_EVERY == 5:
                 loudest = max(loudest, await it.measure(what))
         repaired = sum(
-            flow.repaired for party in it.room.parties.values() if party.far for flow in party.far.flows.values()
+            track.repaired for party in it.room.parties.values() if party.far for track in party.far.tracks.values()
         )
     print(f"{CHANGES} changes, {it.packets} packets looked at, {repaired} of them repaired; none astray")
     print(f"who must not be heard is at {loudest:.1f} dBFS at most")

@@ -84,16 +84,16 @@ async def test_another_picture_is_there_within_half_a_second(no_task_left: None)
         await viewer.connect(legs["viewer"], publish=False)
         screen = Screen(viewer)
         await screen.watch()
-        relay.connect(legs["red"].flows["camera"], legs["viewer"], SLOT)
+        relay.connect(legs["red"].tracks["camera"], legs["viewer"], SLOT)
         await screen.shows("red", within=30)
         await asyncio.sleep(2)  # both encoders have found their pace
         for number in range(SWITCHES):
             colour = ("blue", "red")[number % 2]
             if number % 4 > 1:  # somebody else has just had a keyframe of it: the worst moment
-                legs[colour].flows["camera"].request_keyframe(time.monotonic())
+                legs[colour].tracks["camera"].request_keyframe(time.monotonic())
                 await asyncio.sleep(0.1)
             begin = time.time()
-            relay.connect(legs[colour].flows["camera"], legs["viewer"], SLOT)
+            relay.connect(legs[colour].tracks["camera"], legs["viewer"], SLOT)
             took.append(await screen.shows(colour) - begin)
             # Not in step with any other interval: some switches come soon after a keyframe, some late.
             await asyncio.sleep(0.21 + 0.17 * number)

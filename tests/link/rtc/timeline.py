@@ -97,11 +97,11 @@ class Timeline:
         self.gaps: list[MediaGap] = []
         self.truth: dict[str, list[float]] = {track: [] for track in self.every}
         self.taps = {}
-        for peer, flows in zip(self.peers, self.hop, strict=True):
-            for flow in flows.values() if self.beside else ():
-                flow.accompany(peer)
-        for track, flow in self.hop[-1].items():
-            self.taps[track] = FrameReader(flow, *self._readers(track), START, self._stands(track))
+        for peer, tracks in zip(self.peers, self.hop, strict=True):
+            for published in tracks.values() if self.beside else ():
+                published.accompany(peer)
+        for track, published in self.hop[-1].items():
+            self.taps[track] = FrameReader(published, *self._readers(track), START, self._stands(track))
 
     def _readers(self, track: str) -> tuple[Callable[[EncodedFrame], None], Callable[[MediaGap], None], float]:
         def take(got: EncodedFrame) -> None:
@@ -132,7 +132,7 @@ class Timeline:
             while heard + 0.1 <= now:
                 heard += 0.1
                 self._tick(heard)
-            flow, self.now = self.hop[0][track], now
+            published, self.now = self.hop[0][track], now
             for peer in self.peers:
                 peer.heard(now)
             if ntp:
@@ -142,7 +142,7 @@ class Timeline:
             self.truth[track].append(captured)
             body = number.to_bytes(4, "big")
             payload = b"\xfc" + body if track == "sound" else packetise(KEYFRAME + body, number & 0x7FFF)[0]
-            flow.receive(sequences[track] & 0xFFFF, stamp & 0xFFFFFFFF, track == "picture", payload, now)
+            published.receive(sequences[track] & 0xFFFF, stamp & 0xFFFFFFFF, track == "picture", payload, now)
             sequences[track] += 1
         while heard + 0.1 <= START + self.seconds:
             heard += 0.1
@@ -153,9 +153,9 @@ class Timeline:
 
     def _tick(self, now: float) -> None:
         self.on_tick(now)
-        for flows in self.hop:
-            for flow in flows.values():
-                flow.tick(now)
+        for tracks in self.hop:
+            for published in tracks.values():
+                published.tick(now)
         if round(now * 10) % 10 == 0:
             for number, slots in enumerate(self.slots, 1):
                 for track, slot in slots.items():
@@ -173,10 +173,10 @@ class Timeline:
         return send
 
     def _report(self, hop: int, track: str, stamp: int, ntp: float, now: float) -> None:
-        flow, peer = self.hop[hop][track], self.peers[hop]
-        if flow.highest < 0:
+        published, peer = self.hop[hop][track], self.peers[hop]
+        if published.highest < 0:
             return
-        clock, unwrapped = flow.clock, flow.unwrap(stamp & 0xFFFFFFFF)
+        clock, unwrapped = published.clock, published.unwrap(stamp & 0xFFFFFFFF)
         peer.observe(ntp, now, clock.beside(unwrapped, ntp, peer), clock)
         clock.report(unwrapped, int(ntp * 2**32), peer)
 

@@ -95,10 +95,10 @@ class Media:
         reply = await self.party.ask(m.LegOffer(self.session, self.name, sdp, self.keeps))
         assert isinstance(reply, LegAnswer)
         await leg.accept(await path.stand_before(reply.sdp) if path else reply.sdp)
-        self._relay.connect(self._camera.flow, leg, "camera")
-        self._relay.connect(self._microphone.flow, leg, "microphone")
-        self._relay.tap(leg.flows["video0"], self.seen.append, lambda _: None)
-        self._relay.tap(leg.flows["audio0"], self.heard.append, lambda _: None)
+        self._relay.connect(self._camera.track, leg, "camera")
+        self._relay.connect(self._microphone.track, leg, "microphone")
+        self._relay.tap(leg.tracks["video0"], self.seen.append, lambda _: None)
+        self._relay.tap(leg.tracks["audio0"], self.heard.append, lambda _: None)
 
     async def make_leg(self) -> Leg:
         return Leg("test", loopback=True)

@@ -111,11 +111,11 @@ async def test_six_talk_and_legs_are_replaced_while_others_come(tmp_path: Path, 
         # The interpreter's leg is replaced while two come, and the specialist's while the last comes.
         await asyncio.gather(six.come("interpreter"), six.come("second_specialist"), six.come(GUIDE))
         await asyncio.gather(six.come(ANN), six.come(BOSS))
-        await six.room.flow(40)
+        await six.room.track(40)
         await all_hear_enough()
         # All six replaced at once: a switch or a router that was restarted.
         await asyncio.gather(*(six.come(name) for name in EVERYBODY))
-        await six.room.flow(40)
+        await six.room.track(40)
         await all_hear_enough()
     assert {name: six.bench.frames(f"{name}.microphone") > 100 for name in EVERYBODY} == dict.fromkeys(EVERYBODY, True)
 
@@ -155,7 +155,7 @@ async def test_a_replaced_leg_is_on_hold_as_the_old_one_was(tmp_path: Path, no_t
         # What a starved machine delivers late was said while the call was held, and is not recorded.
         async with asyncio.timeout(60):
             while three.bench.frames("kiosk.microphone") <= held:
-                await three.room.flow(5)
+                await three.room.track(5)
     held_gaps = three.bench.held("kiosk.microphone")
     assert held_gaps, "what was held is declared, also across the two legs"
     assert held_gaps[-1][1] - held_gaps[0][0] > 2000
@@ -188,7 +188,7 @@ async def test_who_monitors_leaves_and_comes_back_unnoticed(tmp_path: Path, no_t
 async def test_who_is_muted_stays_so_with_a_new_leg_and_is_heard_afterwards(tmp_path: Path, no_task_left: None) -> None:
     async with crowd(tmp_path, CUSTOMER, ANN) as two:
         two.room.parties[CUSTOMER].speaks = False
-        await two.room.flow(20)
+        await two.room.track(20)
         await two.hear({CUSTOMER: {ANN}, ANN: set()})
         customer = await two.come(CUSTOMER, speaks=False)
         await two.hear({CUSTOMER: {ANN}, ANN: set()})

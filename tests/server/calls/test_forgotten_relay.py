@@ -103,13 +103,13 @@ async def behind(turn: Coturn) -> AsyncIterator[tuple[Nat, list[Leg]]]:
     legs = [Leg("behind", ice_servers=[server], relay_only=True), Leg("server", loopback=True)]
     cameras = [Camera(), Camera()]
     try:
-        relay.connect(cameras[0].injection.flow, legs[0], "camera")
-        relay.connect(cameras[1].injection.flow, legs[1], "video0")
+        relay.connect(cameras[0].injection.track, legs[0], "camera")
+        relay.connect(cameras[1].injection.track, legs[1], "video0")
         await legs[0].accept(await legs[1].answer(await legs[0].offer()))
         await until(lambda: all(leg.state is LegState.CONNECTED for leg in legs))
         running = [spawn(camera.run(100_000), name="camera") for camera in cameras]
         try:
-            await until(lambda: legs[1].flows["camera"].packets > 30 and legs[0].flows["video0"].packets > 30)
+            await until(lambda: legs[1].tracks["camera"].packets > 30 and legs[0].tracks["video0"].packets > 30)
             yield nat, legs
         finally:
             for task in running:
@@ -152,8 +152,8 @@ async def test_a_path_that_is_only_away_ends_nothing(turn: Coturn, no_task_left:
         await until(lambda: legs[0].state is LegState.SILENT)
         nat.blocked = False
         await until(lambda: legs[0].state is LegState.CONNECTED)
-        packets = legs[1].flows["camera"].packets
-        await until(lambda: legs[1].flows["camera"].packets > packets + 30)
+        packets = legs[1].tracks["camera"].packets
+        await until(lambda: legs[1].tracks["camera"].packets > packets + 30)
         assert not legs[0].closed
 
 

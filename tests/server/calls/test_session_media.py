@@ -94,7 +94,7 @@ async def test_a_recorder_that_comes_while_an_offer_is_answered_takes_each_track
     monkeypatch.setattr(Leg, "answer", answer_slowly)
     customer, relay, microphone = Leg("customer", loopback=True), Relay(), LocalTrack("audio", "microphone")
     await customer.accept(await bench.stage.open(KIOSK, "l1", await customer.offer()))
-    relay.connect(microphone.flow, customer, "microphone")
+    relay.connect(microphone.track, customer, "microphone")
     async with asyncio.timeout(30):
         while customer.state is not LegState.CONNECTED:
             await asyncio.sleep(0.02)
@@ -147,16 +147,16 @@ async def test_on_hold_is_recorded_what_somebody_can_hear(setting: Setting, tmp_
         stage.forward(True)
         stage.set(BOSS, setting)
         stage.record(bench.recorder)
-        await room.flow(40)
+        await room.track(40)
         begun = now_ms()
         stage.hold()
-        await room.flow(50)
+        await room.track(50)
         alone = now_ms()
         stage.set(BOSS, HOLD)
-        await room.flow(50)
+        await room.track(50)
         ended = now_ms()
         stage.resume()
-        await room.flow(40)
+        await room.track(40)
     heard_of_boss = setting is not MONITOR
     for track, since in (
         ("kiosk.microphone", begun),
@@ -180,9 +180,9 @@ async def test_a_stage_on_hold_takes_a_newcomer_as_the_matrix_says(tmp_path: Pat
     stage.hold()
     async with talking(bench) as room:
         await seat(bench, room)
-        await room.flow(30)
+        await room.track(30)
         stage.set(BOSS, TALK)
-        await room.flow(50)
+        await room.track(50)
     assert bench.frames("kiosk.microphone") == bench.frames("kiosk.camera") == 0
     # Of the fifty after that, without those that were captured before it took effect.
     least = 50 - SETTLES_MS // 20

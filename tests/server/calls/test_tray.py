@@ -28,7 +28,7 @@ class Tray(Media):
     async def _offer(self) -> None:
         await super()._offer()
         assert self.leg is not None
-        self._relay.connect(self.tray.flow, self.leg, "auxiliary")
+        self._relay.connect(self.tray.track, self.leg, "auxiliary")
 
     async def _publish(self) -> None:
         push, camera = self._camera.push, self._camera
@@ -52,12 +52,12 @@ class Viewer(Media):
     async def _offer(self) -> None:
         await super()._offer()
         assert self.leg is not None
-        self._relay.tap(self.leg.flows["video1"], self.tray.append, lambda _: None)
+        self._relay.tap(self.leg.tracks["video1"], self.tray.append, lambda _: None)
 
 
 def received(room: Room) -> int:
     """Packets of the tray that have reached the server."""
-    return room._media._seats["customer-1"].leg.flows["auxiliary"].packets
+    return room._media._seats["customer-1"].leg.tracks["auxiliary"].packets
 
 
 async def test_nothing_of_the_tray_passes_without_consent(bank: Bank) -> None:

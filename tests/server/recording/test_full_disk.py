@@ -68,12 +68,12 @@ class Recorded:
 
     async def begin(self) -> None:
         await self.pair.connect()
-        self.relay.connect(self.camera.injection.flow, self.pair.offerer, "camera")
-        flow = self.pair.answerer.flows["camera"]
+        self.relay.connect(self.camera.injection.track, self.pair.offerer, "camera")
+        track = self.pair.answerer.tracks["camera"]
         writer = self.recorder.track("kiosk.camera", "video")
         self.taps = [
-            self.relay.tap(flow, writer.frame, writer.gap),
-            self.relay.tap(flow, self.seen.append, lambda _: None),
+            self.relay.tap(track, writer.frame, writer.gap),
+            self.relay.tap(track, self.seen.append, lambda _: None),
         ]
         writer.request_keyframe = self.taps[0].request_keyframe
         self.filming = spawn(self.camera.run(100_000), name="camera")

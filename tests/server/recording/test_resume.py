@@ -17,8 +17,8 @@ LOST, HELD, RESUMED, END = 140, 100, 200, 260
 
 def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path) -> None:
     """Before, 1.2 s of what was said on hold came after it, and were recorded."""
-    flow, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
-    Relay().tap(flow, writer.frame, writer.gap)
+    published, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
+    Relay().tap(published, writer.frame, writer.gap)
     track, out = cutter(tmp_path, "audio"), list[CutResult]()
     for number in range(END):
         now = number * 0.02
@@ -27,9 +27,9 @@ def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path
         if number == RESUMED:
             writer.resume(RESUMED * 20)
         if number != LOST:
-            flow.receive(number, number * 960, False, b"\xfc" + b"<%d>" % number, now)
+            published.receive(number, number * 960, False, b"\xfc" + b"<%d>" % number, now)
         if number == RESUMED + 10:  # four seconds after it was missed nobody waits any more; here a little sooner
-            for subscriber in flow.subscribers:
+            for subscriber in published.subscribers:
                 subscriber.gave_up(0x10000 + LOST)
         out += track.take(writer.take(), round(now * 1000))
     out += track.finish(END * 20)
@@ -42,12 +42,12 @@ def test_sound_that_waited_for_a_repair_through_the_end_of_a_hold(tmp_path: Path
 
 def test_a_reader_that_comes_late_is_not_held_up_by_what_it_missed() -> None:
     """Before, a packet from before its time kept a reader waiting for all that had followed: 20 s were not recorded."""
-    flow, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
+    published, writer = PublishedTrack("audio"), TrackWriter("kiosk.microphone", "audio")
     for number in range(100):
         if number != 95:
-            flow.receive(number, number * 960, False, b"\xfc", number * 0.02)
-    Relay().tap(flow, writer.frame, writer.gap)
-    flow.receive(95, 95 * 960, False, b"\xfc", 2.0)
+            published.receive(number, number * 960, False, b"\xfc", number * 0.02)
+    Relay().tap(published, writer.frame, writer.gap)
+    published.receive(95, 95 * 960, False, b"\xfc", 2.0)
     for number in range(100, 150):
-        flow.receive(number, number * 960, False, b"\xfc", number * 0.02)
+        published.receive(number, number * 960, False, b"\xfc", number * 0.02)
     assert len(writer.take()) == 50

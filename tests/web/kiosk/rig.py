@@ -59,9 +59,9 @@ class Kiosk:
     def expert(self, *, there: bool) -> None:
         """The expert's line is gone, messages and media, or back."""
         leg = list(self.office.legs.values())[-1]
-        for slot, flow in (("audio0", "microphone"), ("video0", "camera")):
+        for slot, track in (("audio0", "microphone"), ("video0", "camera")):
             if there:
-                self.office._relay.connect(leg.flows[flow], leg, slot)
+                self.office._relay.connect(leg.tracks[track], leg, slot)
             else:
                 self.office._relay.disconnect(leg, slot)
         self.office.update(specialist_connected=there)

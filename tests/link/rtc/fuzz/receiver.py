@@ -45,30 +45,31 @@ class Receiver:
         self.now = 0.0
         camera = Media("video", "1", ssrcs=[SSRC["camera"], SSRC["camera again"]], **_VIDEO)  # type: ignore[arg-type]
         camera.rtx_of = {SSRC["camera"]: SSRC["camera again"]}
-        self.flows = {
+        self.tracks = {
             "microphone": PublishedTrack("audio"),
             "camera": PublishedTrack("video"),
             "auxiliary": PublishedTrack("video"),
         }
         self.ingress = Demuxer(lambda items, now: self.control.handle(items, now))
         self.ingress.add(
-            Media("audio", "0", payload_type=111, mid_extension=4, ssrcs=[SSRC["microphone"]]), self.flows["microphone"]
+            Media("audio", "0", payload_type=111, mid_extension=4, ssrcs=[SSRC["microphone"]]),
+            self.tracks["microphone"],
         )
-        self.ingress.add(camera, self.flows["camera"])
-        self.ingress.add(Media("video", "2", **_VIDEO), self.flows["auxiliary"])  # type: ignore[arg-type]
+        self.ingress.add(camera, self.tracks["camera"])
+        self.ingress.add(Media("video", "2", **_VIDEO), self.tracks["auxiliary"])  # type: ignore[arg-type]
         self.control = RtcpSession(7, "name", self.ingress, self.sent.append)
         self.slot = ForwardedTrack("video", "video0")
         self.slot.ssrc = SSRC["shown"]
         self.slot._splice.highest = 99  # so that the corpus asks for what was sent
         self.slot.open(lambda header, payload: self.sent.append(header + payload), 96, 97, 2)
-        self.slot.attach(self.flows["camera"], 100.0)
+        self.slot.attach(self.tracks["camera"], 100.0)
         self.control.open([self.slot], trusted=True)
-        self.recorded: list[list[EncodedFrame]] = [[] for _ in self.flows]
+        self.recorded: list[list[EncodedFrame]] = [[] for _ in self.tracks]
         self.taps = [
-            FrameReader(flow, frames.append, self.gaps.append, 10.0, 100.0)
-            for flow, frames in zip(self.flows.values(), self.recorded, strict=True)
+            FrameReader(track, frames.append, self.gaps.append, 10.0, 100.0)
+            for track, frames in zip(self.tracks.values(), self.recorded, strict=True)
         ]
-        self.voice = VoiceActivity(self.flows["microphone"], lambda: None)
+        self.voice = VoiceActivity(self.tracks["microphone"], lambda: None)
         self.ingress.open(SrtpBuffer(Session(inbound)))
 
     def take(self, plains: Sequence[bytes], now: float) -> None:
@@ -84,8 +85,8 @@ class Receiver:
                 count += 1
         self.ingress.burst(self._inbox, count, now)
         for source in self.ingress.sources():
-            source.flow.repair(now)
-            source.flow.tick(now)
+            source.track.repair(now)
+            source.track.tick(now)
         self.control.tick(now)
 
     def _encrypt(self, plain: bytes) -> bytes:
@@ -99,10 +100,10 @@ class Receiver:
     def check(self) -> None:
         """Nothing grew without bound, and what goes on to others is sane."""
         assert len(self.ingress._strays) <= MAX_STREAMS
-        for name, flow in self.flows.items():
-            assert len(flow._missing) <= MAX_MISSING_PACKETS
-            assert len(flow._history) <= HISTORY_PACKETS[flow.kind]
-            assert 0 <= flow.jitter < math.inf, name
+        for name, track in self.tracks.items():
+            assert len(track._missing) <= MAX_MISSING_PACKETS
+            assert len(track._history) <= HISTORY_PACKETS[track.kind]
+            assert 0 <= track.jitter < math.inf, name
         for tap in self.taps:
             assert len(tap._pending) <= tap_module._MAX_PENDING_PACKETS + 1
         for frame in itertools.chain(*self.recorded):

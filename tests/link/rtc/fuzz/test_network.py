@@ -77,7 +77,7 @@ async def carries_media(pair: Pair) -> None:
         (pair.answerer, pair.offerer, "video0", "video0"),
     ):
         seen, camera = Recorded(), LocalTrack("video", "camera")
-        relay.connect(camera.flow, source, up)
+        relay.connect(camera.track, source, up)
         tap = seen.on(relay, target, down)
         camera.push(KEYFRAME + bytes(3000), 0, keyframe=True)
         await until(lambda seen=seen: len(seen.frames) == 1)  # type: ignore[misc]
@@ -216,7 +216,7 @@ async def test_hostile_candidates_do_not_hide_the_good_one(pair: Pair) -> None:
 async def test_a_flood_of_strangers_does_not_reach_the_call(pair: Pair) -> None:
     """STUN that names us, STUN that does not, DTLS, media and noise: turned away for little, and media goes on."""
     relay, seen, camera = Relay(), Recorded(), Camera(size=1000)
-    relay.connect(camera.injection.flow, pair.offerer, "camera")
+    relay.connect(camera.injection.track, pair.offerer, "camera")
     seen.on(relay, pair.answerer, "camera")
     await pair.connect()
     connection = pair.answerer._transport._connection
@@ -255,8 +255,8 @@ async def test_who_has_another_certificate_sends_and_hears_nothing(liar: str, no
     """The fingerprint in the description is not that of the certificate (RFC 8122 section 5)."""
     pair, relay = Pair(), Relay()
     cameras = {leg: Camera() for leg in ("offerer", "answerer")}
-    relay.connect(cameras["offerer"].injection.flow, pair.offerer, "camera")
-    relay.connect(cameras["answerer"].injection.flow, pair.answerer, "video0")
+    relay.connect(cameras["offerer"].injection.track, pair.offerer, "camera")
+    relay.connect(cameras["answerer"].injection.track, pair.answerer, "video0")
     offer = await pair.offerer.offer()
     if liar == "offerer":
         offer = _FINGERPRINT.sub("sha-256 " + ":".join(["AB"] * 32), offer)
@@ -270,7 +270,7 @@ async def test_who_has_another_certificate_sends_and_hears_nothing(liar: str, no
     await asyncio.wait(filming)
     assert LegState.CONNECTED not in pair.states[betrayed.name]
     for leg in (betrayed, other):
-        assert sum(flow.packets for flow in leg.flows.values()) == 0
+        assert sum(track.packets for track in leg.tracks.values()) == 0
     assert betrayed.statistics().packets_out == 0
     await pair.close()
 

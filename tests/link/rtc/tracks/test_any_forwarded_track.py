@@ -38,7 +38,7 @@ class Publisher:
             for track, kind in TRACKS.items()
         }
         for track, injection in self.tracks.items():
-            relay.connect(injection.flow, far, track)
+            relay.connect(injection.track, far, track)
 
     def _want(self, track: str) -> None:
         self.wanted[track] = True
@@ -62,7 +62,7 @@ async def test_any_track_to_any_slot(no_task_left: None) -> None:
     relay, (far, near) = Relay(), pairs[2]
     wires = {slot: Wire() for slot in (*AUDIO, *VIDEO)}
     for slot, wire in wires.items():
-        far.flows[slot].add(wire)
+        far.tracks[slot].add(wire)
     tick = itertools.count()
     sources = [(who, track) for who in (0, 1) for track in TRACKS]
     for turn in range(len(sources)):
@@ -70,7 +70,7 @@ async def test_any_track_to_any_slot(no_task_left: None) -> None:
         for at, slot in enumerate(wires):
             fitting = [(who, track) for who, track in sources if TRACKS[track] == near.slots[slot].kind]
             who, track = fed[slot] = fitting[(at + turn) % len(fitting)]
-            relay.connect(pairs[who][1].flows[track], near, slot)
+            relay.connect(pairs[who][1].tracks[track], near, slot)
 
         def shows(fed: dict[str, tuple[int, str]] = fed) -> bool:
             marks = {slot: publishers[who].name + track.encode() for slot, (who, track) in fed.items()}
@@ -88,7 +88,7 @@ async def test_any_track_to_any_slot(no_task_left: None) -> None:
             assert b.timestamp > a.timestamp, slot
     for slot, track in (("audio0", CAMERA), ("video0", MICROPHONE)):
         with pytest.raises(ValueError, match=slot):
-            relay.connect(pairs[0][1].flows[track], near, slot)
+            relay.connect(pairs[0][1].tracks[track], near, slot)
     for one, other in pairs:
         await one.close()
         await other.close()

@@ -15,10 +15,10 @@ class Talk:
 
     def __init__(self) -> None:
         self.slot = ForwardedTrack("audio", "audio0")
-        self.flow = PublishedTrack("audio")
+        self.track = PublishedTrack("audio")
         self.sent: list[Rtp] = []
         self.slot.open(self._take, 111, -1, 0)
-        self.slot.attach(self.flow, 0.0)
+        self.slot.attach(self.track, 0.0)
         self.now = 10.0
         self.count = 0
 
@@ -31,7 +31,7 @@ class Talk:
         before = len(self.sent)
         for _ in range(round(seconds * 50)):
             self.now += 0.02
-            self.flow.receive(self.count & 0xFFFF, self.count * 960, False, VOICE, self.now)
+            self.track.receive(self.count & 0xFFFF, self.count * 960, False, VOICE, self.now)
             self.count += 1
             newest = self.sent[-1].sequence if self.count % 5 else self.sent[-1].sequence - 1
             if asked and self.count % round(1 / asked) == 0:
@@ -40,7 +40,7 @@ class Talk:
                 lost = int(reported * self.count)
                 self.slot.reported(ReportBlock(self.slot.ssrc, int(reported * 256), lost, self.count, 0, 0, 0))
             if self.count % 5 == 0:
-                self.flow.tick(self.now)
+                self.track.tick(self.now)
         first = self.sent[0].sequence
         return [packet.sequence - first for packet in self.sent[before:]]
 
@@ -94,7 +94,7 @@ def test_a_switch_takes_no_copies_along() -> None:
     assert talk.slot._copies.active
     other = PublishedTrack("audio")
     talk.slot.attach(other, talk.now)
-    assert not talk.flow.subscribers
+    assert not talk.track.subscribers
     before = len(talk.sent)
     for index in range(3):
         other.receive(index, index * 960, False, VOICE, talk.now + index * 0.02)
@@ -103,13 +103,13 @@ def test_a_switch_takes_no_copies_along() -> None:
 
 def test_late_packets_get_no_copy() -> None:
     again: list[int] = []
-    copies, flow = SecondCopies(lambda packet, now: again.append(packet.sequence & 0xFFFF)), PublishedTrack("audio")
-    copies.observe(flow, 0, 0, 0.0, 1.0)
-    copies.observe(flow, 100, 50, 0.0, 2.0)
+    copies, track = SecondCopies(lambda packet, now: again.append(packet.sequence & 0xFFFF)), PublishedTrack("audio")
+    copies.observe(track, 0, 0, 0.0, 1.0)
+    copies.observe(track, 100, 50, 0.0, 2.0)
     for sequence in (1, 2, 4, 3, 5, 6):
-        flow.receive(sequence, sequence * 960, False, VOICE, 2.0)
+        track.receive(sequence, sequence * 960, False, VOICE, 2.0)
     assert again == [1, 2, 4]
-    flow.restart()
+    track.restart()
     for sequence in (900, 901):
-        flow.receive(sequence, sequence * 960, False, VOICE, 3.0)
+        track.receive(sequence, sequence * 960, False, VOICE, 3.0)
     assert again == [1, 2, 4], "nothing of the stream before"

@@ -1,4 +1,4 @@
-"""Datagrams into flows: whose they are, what is unwrapped, and that nothing hostile gets through or raises."""
+"""Datagrams into tracks: whose they are, what is unwrapped, and that nothing hostile gets through or raises."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ class TestReports:
         begun_anew = source.report(3.0, after_repair=True)
         assert begun_anew is not None
         assert (begun_anew.ssrc, begun_anew.lost) == (90, 0)
-        source.flow.repair(30.0)
+        source.track.repair(30.0)
         given_up = source.report(31.0, after_repair=True)
         assert given_up is not None
         assert given_up.lost == 1

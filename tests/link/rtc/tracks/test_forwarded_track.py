@@ -39,22 +39,22 @@ class FarEnd:
 
 
 class Camera:
-    """Feeds a flow frame by frame with numbers of its own."""
+    """Feeds a track frame by frame with numbers of its own."""
 
     def __init__(self, sequence: int = 40_000, stamp: int = 5, picture: int = 77, kind: str = "video") -> None:
-        self.flow = PublishedTrack(kind)
+        self.track = PublishedTrack(kind)
         self.keyframes = 0
-        self.flow.on_keyframe = self._keyframe
+        self.track.on_keyframe = self._keyframe
         self.sequence, self.stamp, self.picture = sequence, stamp, picture
 
     def _keyframe(self) -> None:
         self.keyframes += 1
 
     def push(self, frame: bytes, now: float, *, drop: frozenset[int] = frozenset()) -> None:
-        payloads = packetise(frame, self.picture) if self.flow.kind == "video" else [frame]
+        payloads = packetise(frame, self.picture) if self.track.kind == "video" else [frame]
         for index, payload in enumerate(payloads):
             if index not in drop:
-                self.flow.receive(
+                self.track.receive(
                     self.sequence & 0xFFFF, self.stamp & 0xFFFFFFFF, index == len(payloads) - 1, payload, now
                 )
             self.sequence += 1
@@ -72,7 +72,7 @@ def sequences(packets: list[Rtp]) -> list[int]:
 
 def test_headers_are_the_far_ends_own() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     camera.push(KEYFRAME, 2.5)
     first = far.packets[0]
     assert first.ssrc == far.slot.ssrc
@@ -87,12 +87,12 @@ def test_headers_are_the_far_ends_own() -> None:
 def test_the_stamp_of_a_packet_is_that_with_which_it_leaves() -> None:
     far, camera = FarEnd(), Camera(stamp=0xFFFFF000)
     assert far.slot.stamp(5) is None
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     camera.push(DELTA, 2.4)
     assert far.slot.stamp(5) is None, "nothing leaves before a keyframe"
     for frame in (KEYFRAME, DELTA, DELTA):
         camera.push(frame, 2.5)
-        newest = camera.flow.packet(camera.flow.highest)
+        newest = camera.track.packet(camera.track.highest)
         assert newest is not None
         assert far.slot.stamp(newest.timestamp) == far.packets[-1].timestamp
     far.slot.detach()
@@ -101,7 +101,7 @@ def test_the_stamp_of_a_packet_is_that_with_which_it_leaves() -> None:
 
 def test_without_abs_send_time_there_is_no_extension() -> None:
     far, voice = FarEnd("audio", rtx=False, extension=0), Camera(kind="audio")
-    far.slot.attach(voice.flow, 0.0)
+    far.slot.attach(voice.track, 0.0)
     voice.push(b"\x78", 1.0)
     assert far.raw[0][0] == 0x80
     assert far.packets[0].payload == b"\x78"
@@ -109,7 +109,7 @@ def test_without_abs_send_time_there_is_no_extension() -> None:
 
 def test_a_video_begins_with_a_keyframe_and_asks_for_one() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     assert camera.keyframes == 1
     camera.push(DELTA, 1.0)
     assert far.packets == []
@@ -120,24 +120,24 @@ def test_a_video_begins_with_a_keyframe_and_asks_for_one() -> None:
 
 def test_asks_again_while_it_waits() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     camera.push(DELTA, 1.0)
-    camera.flow.tick(1.1)
+    camera.track.tick(1.1)
     assert camera.keyframes == 2
 
 
 def test_before_the_leg_is_connected_nothing_is_sent() -> None:
     slot, camera = ForwardedTrack("video", "video0"), Camera()
-    slot.attach(camera.flow, 0.0)
+    slot.attach(camera.track, 0.0)
     camera.push(KEYFRAME, 1.0)
     assert slot.packets == 0
 
 
 def test_reordering_goes_through() -> None:
     far, voice = FarEnd("audio"), Camera(kind="audio")
-    far.slot.attach(voice.flow, 0.0)
+    far.slot.attach(voice.track, 0.0)
     for sequence in (1, 2, 4, 3):
-        voice.flow.receive(sequence, sequence * 960, False, b"\x78", 1.0)
+        voice.track.receive(sequence, sequence * 960, False, b"\x78", 1.0)
     base = far.packets[0].sequence
     assert [packet.sequence - base for packet in far.packets] == [0, 1, 3, 2]
 
@@ -155,7 +155,7 @@ def test_numbers_go_on_when_the_flow_changes(sources: list[tuple[int, int, int, 
     now = 1.0
     for sequence, stamp, picture, frames in sources:
         camera = Camera(sequence, stamp, picture)
-        far.slot.attach(camera.flow, now)
+        far.slot.attach(camera.track, now)
         camera.push(DELTA, now)
         for index in range(frames):
             now += 1 / 30
@@ -174,10 +174,10 @@ def test_numbers_go_on_when_the_flow_changes(sources: list[tuple[int, int, int, 
 
 def test_after_a_pause_time_has_passed() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     camera.push(KEYFRAME, 1.0)
     far.slot.detach()
-    far.slot.attach(camera.flow, 11.0)
+    far.slot.attach(camera.track, 11.0)
     camera.push(KEYFRAME, 11.0)
     step = (far.packets[-1].timestamp - far.packets[0].timestamp) & 0xFFFFFFFF
     assert step == pytest.approx(10 * 90_000, abs=2)
@@ -185,9 +185,9 @@ def test_after_a_pause_time_has_passed() -> None:
 
 def test_a_restarted_flow_begins_again_with_a_keyframe() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     camera.push(KEYFRAME, 1.0)
-    camera.flow.restart()
+    camera.track.restart()
     camera.sequence, camera.stamp = 9, 1 << 31
     camera.push(DELTA, 1.1)
     camera.push(KEYFRAME, 1.2)
@@ -198,7 +198,7 @@ def test_a_restarted_flow_begins_again_with_a_keyframe() -> None:
 class TestRetransmission:
     def test_as_rtx(self) -> None:
         far, camera = FarEnd(), Camera(sequence=65_534)
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         camera.push(KEYFRAME, 1.0)
         wanted = far.packets[1]
         far.slot.nack([wanted.sequence], 1.05, 0.02)
@@ -209,14 +209,14 @@ class TestRetransmission:
 
     def test_as_it_was_where_there_is_no_rtx(self) -> None:
         far, voice = FarEnd("audio", rtx=False, extension=0), Camera(kind="audio")
-        far.slot.attach(voice.flow, 0.0)
+        far.slot.attach(voice.track, 0.0)
         voice.push(b"\x78abc", 1.0)
         far.slot.nack([far.packets[0].sequence], 1.05, 0.02)
         assert far.raw[0] == far.raw[1]
 
     def test_not_twice_in_one_round_trip(self) -> None:
         far, camera = FarEnd(), Camera()
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         camera.push(KEYFRAME, 1.0)
         wanted = far.packets[0].sequence
         far.slot.nack([wanted, wanted], 1.0, 0.1)
@@ -228,21 +228,21 @@ class TestRetransmission:
     def test_what_comes_long_after_its_frame_goes_twice(self) -> None:
         """It was lost once and everybody waits for it; what was merely overtaken is not."""
         far, camera = FarEnd(), Camera()
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         camera.push(KEYFRAME, 1.0, drop=frozenset({1, 2}))
         hole = camera.sequence - 2
         camera.push(DELTA, 1.033)
-        camera.flow.receive(hole & 0xFFFF, 5, False, b"\x00" + bytes(50), 1.05)
+        camera.track.receive(hole & 0xFFFF, 5, False, b"\x00" + bytes(50), 1.05)
         assert far.slot.rtx.packets == 0
         for index in range(6):
             camera.push(DELTA, 1.06 + index / 30)
-        camera.flow.receive((hole + 1) & 0xFFFF, 5, True, b"\x00" + bytes(50), 1.3, repaired=True)
+        camera.track.receive((hole + 1) & 0xFFFF, 5, True, b"\x00" + bytes(50), 1.3, repaired=True)
         assert far.slot.rtx.packets == 1
         assert far.packets[-1].payload[2:] == far.packets[-2].payload
 
     def test_one_copy_each_time_on_a_narrow_path(self) -> None:
         far, camera = FarEnd(), Camera()
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         far.slot.narrow = True
         camera.push(KEYFRAME, 1.0)
         for step in range(3):
@@ -259,7 +259,7 @@ class TestRetransmission:
 
     def test_what_we_miss_ourselves_comes_when_it_comes(self) -> None:
         far, camera = FarEnd(), Camera()
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         camera.push(KEYFRAME, 1.0, drop=frozenset({1}))
         hole = (far.packets[0].sequence + 1) & 0xFFFF
         far.slot.nack([hole], 1.05, 0.02)
@@ -267,17 +267,17 @@ class TestRetransmission:
 
     def test_nothing_from_before_the_switch(self) -> None:
         far, first, second = FarEnd(), Camera(), Camera(sequence=9)
-        far.slot.attach(first.flow, 0.0)
+        far.slot.attach(first.track, 0.0)
         first.push(KEYFRAME, 1.0)
         old = far.packets[0].sequence
-        far.slot.attach(second.flow, 1.1)
+        far.slot.attach(second.track, 1.1)
         second.push(KEYFRAME, 1.2)
         far.slot.nack([old, (old - 5000) & 0xFFFF], 1.3, 0.02)
         assert far.slot.rtx.packets == 0
 
     def test_a_storm_is_bounded(self) -> None:
         far, camera = FarEnd(), Camera()
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         for index in range(200):
             camera.push(DELTA if index else KEYFRAME, 1.0 + index / 30)
         wanted = [packet.sequence for packet in far.media]
@@ -289,19 +289,19 @@ class TestRetransmission:
     def test_unattached_or_shut(self) -> None:
         far, camera = FarEnd(), Camera()
         far.slot.nack([1], 1.0, 0.1)
-        far.slot.attach(camera.flow, 0.0)
+        far.slot.attach(camera.track, 0.0)
         far.slot.shut()
         camera.push(KEYFRAME, 1.0)
         far.slot.nack([1], 1.0, 0.1)
         far.slot.keyframe_requested(1.0)
         assert far.packets == []
-        assert camera.flow.subscribers == ()
+        assert camera.track.subscribers == ()
 
 
 def test_sender_reports_tie_our_clock_to_the_slots_timestamps() -> None:
     far, camera = FarEnd(), Camera()
     assert far.slot.sender_report(1.0) is None
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     assert far.slot.sender_report(1.0) is None
     camera.push(KEYFRAME, 1.0)
     data = far.slot.sender_report(1.5)
@@ -311,12 +311,12 @@ def test_sender_reports_tie_our_clock_to_the_slots_timestamps() -> None:
     assert report.ssrc == far.slot.ssrc
     assert (report.rtp - far.packets[0].timestamp) & 0xFFFFFFFF == pytest.approx(0.5 * 90_000, abs=2)
     assert report.packets == 3
-    assert far.slot.sender_report(9.0) is None, "a flow that stopped is not reported"
+    assert far.slot.sender_report(9.0) is None, "a track that stopped is not reported"
 
 
 def test_what_the_far_end_reports() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     far.slot.reported(ReportBlock(far.slot.ssrc, 64, 7, 0, 0, 0, 0))
     assert (far.slot.reports.fraction_lost, far.slot.reports.lost) == (0.25, 7)
     far.slot.keyframe_requested(9.0)
@@ -329,10 +329,10 @@ class World:
     as RFC 3550 has it and reports once a second; its reports are `delay` seconds old when they come."""
 
     def __init__(self, *, delay: float = 0.0, seed: int = 1, counts_late: bool = True, narrow: bool = False) -> None:
-        self.slot, self.flow = ForwardedTrack("video", "video0"), PublishedTrack("video")
+        self.slot, self.track = ForwardedTrack("video", "video0"), PublishedTrack("video")
         self.slot.open(self._take, 96, 97, 0, counts_late=counts_late)
         self.slot.narrow = narrow
-        self.slot.attach(self.flow, 0.0)
+        self.slot.attach(self.track, 0.0)
         self.counts_late = counts_late
         self.random = random.Random(seed)
         self.delay = delay
@@ -388,7 +388,7 @@ class World:
 
     def _receive(self, sequence: int, *, repaired: bool = False) -> None:
         payload = b"\x10" + (KEYFRAME if sequence == 0 else DELTA)[:100]
-        self.flow.receive(sequence & 0xFFFF, sequence * 900, True, payload, self.now, repaired)
+        self.track.receive(sequence & 0xFFFF, sequence * 900, True, payload, self.now, repaired)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.6])
@@ -429,7 +429,7 @@ def test_what_is_lost_behind_us_is_found_among_the_holes(
 
 def test_what_is_asked_for_counts_only_if_it_was_sent() -> None:
     far, camera = FarEnd(), Camera()
-    far.slot.attach(camera.flow, 0.0)
+    far.slot.attach(camera.track, 0.0)
     camera.push(KEYFRAME, 1.0, drop=frozenset({1}))
     first = far.packets[0].sequence
     far.slot.nack([first + 1 & 0xFFFF, first + 2 & 0xFFFF], 1.05, 0.02)

@@ -58,27 +58,27 @@ def _moment(kind: str, payload: bytes) -> int:
 
 def test_a_late_packet_does_not_bring_back_what_was_said_on_hold() -> None:
     """Before, whoever was resumed heard up to four seconds of what was said meanwhile, if one packet came late."""
-    flow, far = PublishedTrack("audio"), FarEnd("audio")
+    track, far = PublishedTrack("audio"), FarEnd("audio")
     for moment in range(100):
         if moment != 40:
-            flow.receive(moment, moment * 960, False, _payload("audio", moment, False)[0], moment * 0.02)
-    far.slot.attach(flow, 2.0)
-    flow.receive(40, 40 * 960, False, _payload("audio", 40, False)[0], 2.0)  # the repair of a hole
+            track.receive(moment, moment * 960, False, _payload("audio", moment, False)[0], moment * 0.02)
+    far.slot.attach(track, 2.0)
+    track.receive(40, 40 * 960, False, _payload("audio", 40, False)[0], 2.0)  # the repair of a hole
     assert far.told == []
-    flow.receive(100, 100 * 960, False, _payload("audio", 100, False)[0], 2.01)
+    track.receive(100, 100 * 960, False, _payload("audio", 100, False)[0], 2.01)
     far.complain(2.1)
     assert far.said() == {100}
 
 
 def test_nor_does_the_late_beginning_of_a_keyframe() -> None:
-    flow, far = PublishedTrack("video"), FarEnd("video")
+    track, far = PublishedTrack("video"), FarEnd("video")
     parts = [part for moment in range(20) for part in _payload("video", moment, moment == 10)]
     late = next(at for at, part in enumerate(parts) if KEYFRAME in part)
     for sequence, part in enumerate(parts):
         if sequence != late:
-            flow.receive(sequence, sequence // 2 * 3000, sequence % 2 == 1, part, sequence / 60)
-    far.slot.attach(flow, 1.0)
-    flow.receive(late, late // 2 * 3000, False, parts[late], 1.01)
+            track.receive(sequence, sequence // 2 * 3000, sequence % 2 == 1, part, sequence / 60)
+    far.slot.attach(track, 1.0)
+    track.receive(late, late // 2 * 3000, False, parts[late], 1.01)
     assert far.told == []
 
 
@@ -99,7 +99,7 @@ STEPS = st.lists(
 @given(st.sampled_from(["audio", "video"]), STEPS)
 def test_nothing_of_the_time_apart_is_ever_sent(kind: str, steps: list[Step]) -> None:
     """Random losses, repairs and complaints, while the slot is taken away and given back."""
-    flow, far = PublishedTrack(kind), FarEnd(kind)
+    track, far = PublishedTrack(kind), FarEnd(kind)
     sequence, now, moment, fed = 0, 0.0, 0, False
     allowed, withheld = {-1}, list[Packet]()
 
@@ -110,7 +110,7 @@ def test_nothing_of_the_time_apart_is_ever_sent(kind: str, steps: list[Step]) ->
             if lost and index == 0:
                 withheld.append(packet)
             else:
-                flow.receive(sequence & 0xFFFF, packet.timestamp, packet.marker, part, now)
+                track.receive(sequence & 0xFFFF, packet.timestamp, packet.marker, part, now)
             sequence += 1
         # What was on its way in the moment of a change counts with what was said just after it.
         if fed:
@@ -125,10 +125,10 @@ def test_nothing_of_the_time_apart_is_ever_sent(kind: str, steps: list[Step]) ->
                     say(what == "lose")
             case "late" if withheld:
                 late = withheld.pop(count % len(withheld))
-                flow.receive(late.sequence & 0xFFFF, late.timestamp, late.marker, late.payload, now, repaired=True)
+                track.receive(late.sequence & 0xFFFF, late.timestamp, late.marker, late.payload, now, repaired=True)
             case "attach" if not fed:
                 say(False)
-                far.slot.attach(flow, now)
+                far.slot.attach(track, now)
                 fed = True
             case "detach" if fed:
                 far.slot.detach()

@@ -1,4 +1,4 @@
-"""Whole frames out of a flow: order, repair, gaps, time."""
+"""Whole frames out of a track: order, repair, gaps, time."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DELTA = b"\x11\x00\x00" + bytes(2500)
 
 
 class Tapped:
-    """A flow with a tap, fed frame by frame."""
+    """A track with a tap, fed frame by frame."""
 
     def __init__(self, kind: str = "video", interval: float = 0.0) -> None:
-        self.flow = PublishedTrack(kind)
+        self.track = PublishedTrack(kind)
         self.frames: list[EncodedFrame] = []
         self.gaps: list[MediaGap] = []
         self.keyframes = 0
-        self.flow.on_keyframe = self._keyframe
-        self.tap = FrameReader(self.flow, self.frames.append, self.gaps.append, interval, 0.0)
+        self.track.on_keyframe = self._keyframe
+        self.tap = FrameReader(self.track, self.frames.append, self.gaps.append, interval, 0.0)
         self.sequence = 100
         self.picture = 0
 
@@ -37,7 +37,7 @@ class Tapped:
         self.keyframes += 1
 
     def packets(self, frame: bytes, stamp: int) -> list[tuple[int, int, bool, bytes]]:
-        payloads = packetise(frame, self.picture) if self.flow.kind == "video" else [frame]
+        payloads = packetise(frame, self.picture) if self.track.kind == "video" else [frame]
         self.picture = (self.picture + 1) & 0x7FFF
         made = []
         for index, payload in enumerate(payloads, 1):
@@ -48,7 +48,7 @@ class Tapped:
     def push(self, frame: bytes, stamp: int, now: float, *, drop: set[int] | None = None) -> None:
         for index, packet in enumerate(self.packets(frame, stamp)):
             if not drop or index not in drop:
-                self.flow.receive(*packet, now)
+                self.track.receive(*packet, now)
 
 
 def test_frames_come_whole_with_their_size() -> None:
@@ -76,10 +76,10 @@ def test_a_reader_that_does_not_ask_begins_with_the_next_keyframe_that_comes() -
     t = Tapped()
     t.tap.close()
     t.keyframes = 0
-    reader = FrameReader(t.flow, t.frames.append, t.gaps.append, 10.0, 0.0, asks=False)
+    reader = FrameReader(t.track, t.frames.append, t.gaps.append, 10.0, 0.0, asks=False)
     t.push(DELTA, 1000, 1.0)
     for now in (1.1, 12.0):
-        t.flow.last_arrival = now
+        t.track.last_arrival = now
         reader.tick(now)
     assert (t.keyframes, t.frames) == (0, [])
     t.push(KEYFRAME, 91_000, 2.0)
@@ -92,8 +92,8 @@ def test_a_reader_can_have_its_turn_after_the_others() -> None:
     order: list[str] = []
     t.tap.close()
     readers = [
-        FrameReader(t.flow, lambda _: order.append("a"), lambda _: None, 0.0, 0.0),
-        FrameReader(t.flow, lambda _: order.append("b"), lambda _: None, 0.0, 0.0),
+        FrameReader(t.track, lambda _: order.append("a"), lambda _: None, 0.0, 0.0),
+        FrameReader(t.track, lambda _: order.append("b"), lambda _: None, 0.0, 0.0),
     ]
     t.push(b"\x78a", 960, 1.0)
     readers[0].follow_others()
@@ -104,13 +104,13 @@ def test_a_reader_can_have_its_turn_after_the_others() -> None:
     assert order == ["b", "a"]
     readers[0].close()
     readers[0].follow_others()
-    assert t.flow.subscribers == (readers[1],)
+    assert t.track.subscribers == (readers[1],)
 
 
 def test_joins_in_the_middle_of_a_frame() -> None:
     t = Tapped()
     for packet in t.packets(KEYFRAME, 0)[1:]:
-        t.flow.receive(*packet, 1.0)
+        t.track.receive(*packet, 1.0)
     t.push(KEYFRAME, 3000, 1.03)
     assert len(t.frames) == 1
 
@@ -119,16 +119,16 @@ def test_the_very_first_packet_may_be_late() -> None:
     t = Tapped()
     packets = t.packets(KEYFRAME, 0) + t.packets(DELTA, 3000)
     for packet in packets[1:] + packets[:1]:
-        t.flow.receive(*packet, 1.0)
-    t.flow.tick(1.2)
+        t.track.receive(*packet, 1.0)
+    t.track.tick(1.2)
     assert len(t.frames) == 2
 
 
 def test_asks_again_until_it_has_begun() -> None:
     t = Tapped()
     for packet in t.packets(KEYFRAME, 0)[:1] + t.packets(DELTA, 3000):
-        t.flow.receive(*packet, 1.0)
-    t.flow.tick(1.5)
+        t.track.receive(*packet, 1.0)
+    t.track.tick(1.5)
     assert t.keyframes == 2
 
 
@@ -137,10 +137,10 @@ def test_a_late_packet_completes_its_frame_before_the_next() -> None:
     packets = t.packets(KEYFRAME, 0) + t.packets(DELTA, 3000) + t.packets(DELTA, 6000)
     late = packets.pop(4)
     for packet in packets:
-        t.flow.receive(*packet, 1.0)
-    t.flow.tick(1.2)
+        t.track.receive(*packet, 1.0)
+    t.track.tick(1.2)
     assert len(t.frames) == 1
-    t.flow.receive(*late, 1.2, repaired=True)
+    t.track.receive(*late, 1.2, repaired=True)
     assert len(t.frames) == 3
     assert t.gaps == []
 
@@ -150,9 +150,9 @@ def test_a_loss_for_good_is_a_gap_until_the_next_keyframe() -> None:
     t.push(KEYFRAME, 0, 1.0)
     t.push(DELTA, 3000, 1.033, drop={1})
     t.push(DELTA, 6000, 1.066)
-    t.flow.repair(1.066 + PATIENCE_S)
+    t.track.repair(1.066 + PATIENCE_S)
     assert t.keyframes == 2
-    t.flow.tick(1.066 + PATIENCE_S)
+    t.track.tick(1.066 + PATIENCE_S)
     assert len(t.frames) == 1
     t.push(KEYFRAME, 180_000, 3.0)
     assert len(t.frames) == 2
@@ -166,9 +166,9 @@ def test_lost_sound_is_a_gap_of_just_that() -> None:
     for index in range(10):
         packets = t.packets(b"\x78" + bytes(40), index * 960)
         if index not in (4, 5):
-            t.flow.receive(*packets[0], 1.0 + index * 0.02)
+            t.track.receive(*packets[0], 1.0 + index * 0.02)
     assert len(t.frames) == 4
-    t.flow.repair(1.12 + PATIENCE_S)
+    t.track.repair(1.12 + PATIENCE_S)
     assert len(t.frames) == 8
     assert t.frames[0].duration == 0.02
     [gap] = t.gaps
@@ -178,7 +178,7 @@ def test_lost_sound_is_a_gap_of_just_that() -> None:
 def test_a_restart_is_a_gap() -> None:
     t = Tapped()
     t.push(KEYFRAME, 0, 1.0)
-    t.flow.restart()
+    t.track.restart()
     t.sequence, base = 9, 777_777
     t.push(DELTA, base, 2.0)
     t.push(KEYFRAME, base + 3000, 2.5)
@@ -191,9 +191,9 @@ def test_a_broken_frame_ends_the_stretch() -> None:
     t = Tapped()
     t.push(KEYFRAME, 0, 1.0)
     sequence, stamp, _, payload = t.packets(b"\x11", 3000)[0]
-    t.flow.receive(sequence, stamp, False, payload, 1.03)  # never ends: no marker
+    t.track.receive(sequence, stamp, False, payload, 1.03)  # never ends: no marker
     t.push(DELTA, 6000, 1.06)
-    t.flow.tick(1.07)
+    t.track.tick(1.07)
     assert len(t.frames) == 1
     t.push(KEYFRAME, 9000, 1.09)
     assert [gap.reason for gap in t.gaps] == ["loss"]
@@ -201,9 +201,9 @@ def test_a_broken_frame_ends_the_stretch() -> None:
 
 def test_an_endless_frame_is_dropped() -> None:
     t = Tapped()
-    t.flow.receive(1, 0, False, b"\x10\x00" + bytes(1100), 1.0)
+    t.track.receive(1, 0, False, b"\x10\x00" + bytes(1100), 1.0)
     for sequence in range(2, MAX_FRAME_BYTES // 1100 + 10):
-        t.flow.receive(sequence & 0xFFFF, 0, False, b"\x00" + bytes(1100), 1.0)
+        t.track.receive(sequence & 0xFFFF, 0, False, b"\x00" + bytes(1100), 1.0)
     assert t.frames == []
     assert t.tap._assembler._size < MAX_FRAME_BYTES  # type: ignore[union-attr]
 
@@ -211,7 +211,7 @@ def test_an_endless_frame_is_dropped() -> None:
 def test_padding_packets_are_passed_over() -> None:
     t = Tapped()
     t.push(KEYFRAME, 0, 1.0)
-    t.flow.receive(t.sequence, 0, False, b"", 1.01)
+    t.track.receive(t.sequence, 0, False, b"", 1.01)
     t.sequence += 1
     t.push(DELTA, 3000, 1.033)
     assert len(t.frames) == 2
@@ -221,31 +221,31 @@ def test_asks_for_keyframes_as_replay_needs_them() -> None:
     t = Tapped(interval=10.0)
     t.push(KEYFRAME, 0, 1.0)
     t.push(DELTA, 900_000, 10.9)
-    t.flow.tick(10.95)
+    t.track.tick(10.95)
     assert t.keyframes == 1
     t.push(DELTA, 903_000, 11.0)
-    t.flow.tick(11.01)
+    t.track.tick(11.01)
     assert t.keyframes == 2
 
 
 def test_closing_tells_of_an_open_gap_once_and_then_nothing() -> None:
     t = Tapped()
     t.push(KEYFRAME, 0, 1.0)
-    t.flow.restart()
+    t.track.restart()
     t.tap.close()
     t.tap.close()
     t.tap.request_keyframe()
     t.push(KEYFRAME, 0, time.monotonic())
     assert len(t.frames) == 1
     assert [gap.reason for gap in t.gaps] == ["restart"]
-    assert t.flow.subscribers == ()
+    assert t.track.subscribers == ()
 
 
 def test_waiting_packets_are_bounded() -> None:
     t = Tapped("audio")
     for sequence in range(1, 4000):
         if sequence != 2:
-            t.flow.receive(sequence, sequence * 960, False, b"\x78", 1.0)
+            t.track.receive(sequence, sequence * 960, False, b"\x78", 1.0)
     assert len(t.tap._pending) <= 1024
     assert "overflow" in {gap.reason for gap in t.gaps}
 
@@ -260,9 +260,9 @@ def test_picture_and_sound_of_one_peer_are_in_step() -> None:
         if step % 50 == 0:
             peer.observe(ntp + capture, now + 0.01)
             for tapped, rate in ((picture, 90_000), (sound, 48_000)):
-                if tapped.flow.highest >= 0:
-                    stamp = tapped.flow.unwrap(int(capture * rate))
-                    tapped.flow.clock.report(stamp, int((ntp + capture) * 2**32), peer)
+                if tapped.track.highest >= 0:
+                    stamp = tapped.track.unwrap(int(capture * rate))
+                    tapped.track.clock.report(stamp, int((ntp + capture) * 2**32), peer)
         sound.push(b"\x78", int(capture * 48_000), now)
         picture.push(KEYFRAME if step == 0 else DELTA, int(capture * 90_000), now + 0.3)
     times = [frame.time for frame in picture.frames]
@@ -290,16 +290,16 @@ def test_whatever_the_network_does_frames_are_whole_and_in_order(seed: int, sequ
             if roll < 0.15:
                 delayed.append((packet, now + chance.random() * 0.3))
             else:
-                t.flow.receive(*packet, now)
+                t.track.receive(*packet, now)
                 if roll > 0.95:
-                    t.flow.receive(*packet, now)
+                    t.track.receive(*packet, now)
         now += 0.033
         for packet, due in list(delayed):
             if due <= now:
                 delayed.remove((packet, due))
-                t.flow.receive(*packet, now, repaired=True)
-        t.flow.repair(now)
-    t.flow.repair(now + PATIENCE_S)
+                t.track.receive(*packet, now, repaired=True)
+        t.track.repair(now)
+    t.track.repair(now + PATIENCE_S)
     order = [sent.index(frame.data) for frame in t.frames]
     assert order == sorted(set(order))
     # A delta frame follows the frame it was made from.

@@ -17,19 +17,19 @@ def p() -> Publisher:
     """A video whose publisher was asked for a keyframe with the first packet, at second 1."""
     made = Publisher()
     made.send(1, now=1.0)
-    made.flow.request_keyframe(1.0)
+    made.track.request_keyframe(1.0)
     return made
 
 
 def test_one_request_in_500_ms_repeated_until_it_comes(p: Publisher) -> None:
     for step in range(20):
-        p.flow.request_keyframe(1.0 + step * 0.02)
+        p.track.request_keyframe(1.0 + step * 0.02)
     assert p.keyframes == 1
     p.send(2, now=1.4)
-    p.flow.tick(1.0 + EVERY_S)
+    p.track.tick(1.0 + EVERY_S)
     assert p.keyframes == 2
     p.send(3, now=1.6, payload=KEYFRAME, marker=True)
-    p.flow.tick(2.5)
+    p.track.tick(2.5)
     assert p.keyframes == 2
 
 
@@ -37,19 +37,19 @@ def test_requests_without_an_answer_become_fewer() -> None:
     p = Publisher()
     asked: list[float] = []
     now = 0.0
-    p.flow.on_keyframe = lambda: asked.append(now)
-    p.flow.request_keyframe(now)
+    p.track.on_keyframe = lambda: asked.append(now)
+    p.track.request_keyframe(now)
     for tenth in range(100):
         now = tenth / 10
         p.send(tenth + 1, now=now)
-        p.flow.tick(now)
+        p.track.tick(now)
     assert asked == pytest.approx([0.0, 0.5, 1.5, 3.5, 5.5, 7.5, 9.5])
     p.send(101, now=10.0, payload=KEYFRAME, marker=True)
     asked.clear()
     for tenth in range(103, 115):
         now = tenth / 10
         p.send(tenth, now=now)
-        p.flow.request_keyframe(now)
+        p.track.request_keyframe(now)
     assert asked == pytest.approx([10.3, 10.8]), "the next one is asked for as soon as the first"
 
 
@@ -57,57 +57,57 @@ def test_while_a_keyframe_arrives_nobody_needs_another(p: Publisher) -> None:
     """At 150 kbit/s a keyframe takes seconds: asked for again and again, none would ever be whole."""
     for index in range(20):  # one keyframe, a packet each 100 ms: those who watch ask again and again
         now = 1.1 + index / 10
-        p.flow.receive(2 + index, 6000, False, KEYFRAME if index == 0 else DELTA, now)
-        p.flow.request_keyframe(now + 0.01, joiner=index % 2 == 0)
-        p.flow.tick(now + 0.05)
+        p.track.receive(2 + index, 6000, False, KEYFRAME if index == 0 else DELTA, now)
+        p.track.request_keyframe(now + 0.01, joiner=index % 2 == 0)
+        p.track.tick(now + 0.05)
     assert p.keyframes == 1
-    p.flow.receive(22, 6000, True, DELTA, 3.1)
-    p.flow.request_keyframe(3.9)
+    p.track.receive(22, 6000, True, DELTA, 3.1)
+    p.track.request_keyframe(3.9)
     assert p.keyframes == 1, "it is being decoded, or what was lost of it is being sent again"
-    p.flow.tick(4.2)
+    p.track.tick(4.2)
     assert p.keyframes == 1, "who asked meanwhile has it"
-    p.flow.request_keyframe(4.2)
+    p.track.request_keyframe(4.2)
     assert p.keyframes == 2
 
 
 def test_a_keyframe_that_gets_stuck_is_asked_for_again(p: Publisher) -> None:
     p.send(2, now=1.1, payload=KEYFRAME)
-    p.flow.request_keyframe(1.1 + STALLED_S - 0.01)
+    p.track.request_keyframe(1.1 + STALLED_S - 0.01)
     assert p.keyframes == 1
-    p.flow.request_keyframe(1.1 + STALLED_S)
+    p.track.request_keyframe(1.1 + STALLED_S)
     assert p.keyframes == 2
 
 
 def test_a_keyframe_that_lacks_a_packet_for_good_is_followed_by_another(p: Publisher) -> None:
-    p.flow.receive(2, 6000, False, KEYFRAME, 1.1)
+    p.track.receive(2, 6000, False, KEYFRAME, 1.1)
     for index in range(14):
-        p.flow.receive(4 + index, 6000, False, DELTA, 1.2 + index / 10)
-    p.flow.repair(2.3)
+        p.track.receive(4 + index, 6000, False, DELTA, 1.2 + index / 10)
+    p.track.repair(2.3)
     assert p.keyframes == 1, "not while the rest is arriving"
-    p.flow.receive(18, 9000, True, DELTA, 2.6)
-    p.flow.tick(3.1)
+    p.track.receive(18, 9000, True, DELTA, 2.6)
+    p.track.tick(3.1)
     assert p.keyframes == 1
-    p.flow.tick(3.3)
+    p.track.tick(3.3)
     assert p.keyframes == 2
 
 
 def test_who_joins_right_after_a_keyframe_waits_less(p: Publisher) -> None:
-    p.flow.request_keyframe(1.4, joiner=True)
+    p.track.request_keyframe(1.4, joiner=True)
     assert p.keyframes == 1, "the one that was asked for is still on its way"
     p.send(2, now=1.41, payload=KEYFRAME, marker=True)
-    p.flow.request_keyframe(1.42)
+    p.track.request_keyframe(1.42)
     assert p.keyframes == 1
-    p.flow.request_keyframe(1.43, joiner=True)
+    p.track.request_keyframe(1.43, joiner=True)
     assert p.keyframes == 2
     p.send(3, now=1.5, payload=KEYFRAME, marker=True)
-    p.flow.request_keyframe(1.7, joiner=True)
+    p.track.request_keyframe(1.7, joiner=True)
     assert p.keyframes == 2, "a browser would pass over it"
-    p.flow.request_keyframe(1.74, joiner=True)
+    p.track.request_keyframe(1.74, joiner=True)
     assert p.keyframes == 3
 
 
 def test_a_silent_publisher_is_left_alone(p: Publisher) -> None:
-    p.flow.tick(9.0)
+    p.track.tick(9.0)
     assert p.keyframes == 1
 
 
@@ -118,7 +118,7 @@ def test_without_a_publisher_nothing_happens() -> None:
 def test_who_asks_before_the_last_one_can_be_there_is_not_heard() -> None:
     p, viewer = Publisher(), ForwardedTrack("video", "video0")
     viewer.open(lambda _header, _payload: None, 96, -1, 0)
-    viewer.attach(p.flow, 0.0)
+    viewer.attach(p.track, 0.0)
     p.send(1, now=0.1, payload=KEYFRAME, marker=True)
     viewer.keyframe_requested(1.0, 0.4)
     assert p.keyframes == 2
@@ -146,7 +146,7 @@ def test_nobody_asks_before_somebody_needs_one() -> None:
 
 
 def test_what_is_due_stays_due_until_the_publisher_is_asked() -> None:
-    """A flow that has no publisher yet asks nobody, and does not count that as a request."""
+    """A track that has no publisher yet asks nobody, and does not count that as a request."""
     keyframes = KeyframeRequests()
     assert keyframes.due(1.0, joiner=False)
     assert keyframes.due(1.0, joiner=False)

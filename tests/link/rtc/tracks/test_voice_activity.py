@@ -54,10 +54,10 @@ class Listening:
     """A voice that hears packets, 20 ms each, and when it said that somebody speaks."""
 
     def __init__(self) -> None:
-        self.flow = PublishedTrack("audio", "microphone")
+        self.track = PublishedTrack("audio", "microphone")
         self.begun: list[float] = []
         self.now = 100.0
-        self.voice = VoiceActivity(self.flow, lambda: self.begun.append(self.now))
+        self.voice = VoiceActivity(self.track, lambda: self.begun.append(self.now))
         self._sequence = 0
 
     def hear(self, packets: list[bytes]) -> float:
@@ -65,7 +65,7 @@ class Listening:
         for payload in packets:
             self._sequence += 1
             self.now += 0.02
-            self.flow.receive(self._sequence & 0xFFFF, self._sequence * FRAME, False, payload, self.now)
+            self.track.receive(self._sequence & 0xFFFF, self._sequence * FRAME, False, payload, self.now)
         return self.now
 
 
@@ -113,10 +113,10 @@ def test_somebody_who_speaks_from_the_first_packet_on_is_heard() -> None:
 def test_nonsense_and_a_new_stream_do_no_harm() -> None:
     heard = Listening()
     heard.hear([b"", b"\x03", b"\x03\x3f"] * 20 + [b"\x78" + bytes(40)] * 20)
-    heard.flow.restart()
+    heard.track.restart()
     heard.hear([b"\x78" + bytes(90)] * 50)
     assert heard.begun == []
     assert heard.voice.limit() == 0
     heard.voice.close()
     heard.voice.close()
-    assert not heard.flow.subscribers
+    assert not heard.track.subscribers

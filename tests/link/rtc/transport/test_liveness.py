@@ -145,7 +145,7 @@ async def bear(network: dict[str, float], *, talking: bool) -> None:
         await asyncio.sleep(0.3)
         path.set(**network)
         if talking:
-            pair.offerer.slots["camera"].attach(camera.injection.flow, time.monotonic())
+            pair.offerer.slots["camera"].attach(camera.injection.track, time.monotonic())
         await asyncio.sleep(4)
         assert LegState.SILENT not in pair.states["offerer"] + pair.states["answerer"], (network, talking)
     finally:
@@ -167,7 +167,7 @@ async def test_no_leg_is_lost_on_a_bad_network(no_task_left: None) -> None:
 async def test_a_sender_that_pauses_is_not_doubted(pair: Pair) -> None:
     await pair.connect(LossyPath(delay=0.02))
     camera = Camera()
-    pair.offerer.slots["camera"].attach(camera.injection.flow, time.monotonic())
+    pair.offerer.slots["camera"].attach(camera.injection.track, time.monotonic())
     await camera.run(20)
     await asyncio.sleep(2.5)
     await camera.run(20)

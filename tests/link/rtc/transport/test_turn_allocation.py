@@ -38,9 +38,9 @@ async def test_media_flows_both_ways_through_the_relay(turn: Coturn, transport: 
     offerer, answerer = leg("offerer", turn.server(transport)), leg("answerer", turn.server(transport))
     relay, up, down, sound = Relay(), Recorded(), Recorded(), Recorded()
     camera, other, voice = Camera(), Camera(), LocalTrack("audio", "voice")
-    relay.connect(camera.injection.flow, offerer, "camera")
-    relay.connect(voice.flow, offerer, "microphone")
-    relay.connect(other.injection.flow, answerer, "video0")
+    relay.connect(camera.injection.track, offerer, "camera")
+    relay.connect(voice.track, offerer, "microphone")
+    relay.connect(other.injection.track, answerer, "video0")
     taps = [
         up.on(relay, answerer, "camera"),
         sound.on(relay, answerer, "microphone"),
