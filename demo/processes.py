@@ -26,7 +26,7 @@ from server.store import Store
 from server.store.sessions import SessionQuery
 
 ROOT = Path(__file__).parent.parent
-START_S = 30.0
+START_S = 90.0
 STOP_S = 10.0
 # Where util-linux is installed, children get SIGTERM when this process dies, even by SIGKILL (prctl(2)).
 _WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()

@@ -46,8 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.chromium)
             item.add_marker(pytest.mark.alone)
-            # One after the other, whatever else runs: two of them at once starve two slow cores, and pictures freeze.
-            item.add_marker(pytest.mark.xdist_group("whole calls"))
             # One event loop for all of them, so that they share two browsers; each has profiles of its own.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
