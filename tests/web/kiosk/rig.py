@@ -91,6 +91,12 @@ class Kiosk:
                     return digest
                 await asyncio.sleep(0.1)
 
+    async def hears_expert(self) -> None:
+        """Wait until something of the expert's sound was played."""
+        async with asyncio.timeout(30):
+            while not (digest := await self.statistics()) or digest["received"]["audio0"]["energy"] == 0:
+                await asyncio.sleep(0.1)
+
 
 @contextlib.asynccontextmanager
 async def kiosk(

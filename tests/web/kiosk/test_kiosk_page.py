@@ -74,7 +74,7 @@ async def test_a_whole_visit(tmp_path: Path) -> None:
         at.office.answer()
         await at.hands.in_call()
         digest = await at.sees_expert()
-        assert digest["received"]["audio0"]["energy"] > 0
+        await at.hears_expert()
         assert digest["received"]["video0"]["width"] >= 320
         assert not await at.page.locator("video.remote").evaluate("video => video.paused")
         await expect(at.page.locator(".recording"), "no document is seen yet").to_have_text(
