@@ -117,6 +117,13 @@ def add_commands(commands: Any) -> None:
     exporting.add_argument(
         "--font", metavar="FILE", type=Path, help="of a viewing copy: a font with Chinese characters"
     )
+    exporting.add_argument(
+        "--redact",
+        metavar="FILE",
+        type=Path,
+        help="of a viewing copy: what it is not to show, as JSON (docs/evidence.md)",
+    )
+    exporting.add_argument("--no-screen", action="store_true", help="of a viewing copy: leave the shared screen out")
     exporting.add_argument("--purpose", choices=sorted(PURPOSES), default="", help="what a bundle is for")
     exporting.add_argument("--wished-by", metavar="ID", type=_id, default="", help="of a bundle: who asked for it")
     exporting.add_argument(
@@ -318,13 +325,16 @@ def _id(text: str) -> str:
 def _export(config: Config, options: argparse.Namespace) -> int:
     if options.bundle and options.viewing_copy:
         raise NoEvidence("an evidence bundle and a viewing copy are two exports")
+    if options.redact and not options.viewing_copy:
+        raise NoEvidence("only a viewing copy can be redacted: evidence is handed over as it is, or not")
     run = _export_bundle if options.bundle else _export_film if options.viewing_copy else _export_files
     try:
         return asyncio.run(run(config, options))
     except (LookupError, NoKey, Broken, SiteKeyError) as error:
         raise NoEvidence(f"{options.session} cannot be exported: {error}") from error
     except KeyboardInterrupt:
-        print("visavis: cancelled; give the same command again to go on", file=sys.stderr)
+        again = "begin anew: nothing is left of it" if options.viewing_copy else "go on"
+        print(f"visavis: cancelled; give the same command again to {again}", file=sys.stderr)
         return CANCELLED
 
 
@@ -364,12 +374,22 @@ async def _export_bundle(config: Config, options: argparse.Namespace) -> int:
 
 async def _export_film(config: Config, options: argparse.Namespace) -> int:
     # Imported here: no other command needs it.
+    from server.evidence.redaction import MOST_BYTES, BadRedaction, read_redaction
     from server.evidence.viewing_copy import NothingToSee, chinese_font, write_viewing_copy
 
+    redaction = None
+    detail: dict[str, object] = {"viewing_copy": True}
+    if options.redact is not None:
+        try:
+            with options.redact.open("rb") as file:
+                redaction = read_redaction(file.read(MOST_BYTES + 1))
+        except BadRedaction as error:
+            raise NoEvidence(f"{options.redact}: {error}") from error
+        detail |= {"redactions": redaction.count, "redacted": redaction.sha256}
     font = options.font or chinese_font()
     if font is None:
         print("visavis: no font with Chinese characters was found, so texts are English: see --font", file=sys.stderr)
-    async with _exporting(config, options, {"viewing_copy": True}) as parts:
+    async with _exporting(config, options, detail) as parts:
         try:
             made = await write_viewing_copy(
                 options.session,
@@ -378,12 +398,18 @@ async def _export_film(config: Config, options: argparse.Namespace) -> int:
                 viewer=options.viewer or account(),
                 language=options.language if font else "en",
                 font=font,
+                redaction=redaction,
+                made_by=account(),
+                screen=not options.no_screen,
                 progress=_tell_progress if options.progress else None,
             )
-        except NothingToSee as error:
+        except (NothingToSee, BadRedaction) as error:
             raise NoEvidence(str(error)) from error
-    answer({**asdict(made), "file": str(made.file)}, as_json=options.json)
-    return 1 if made.left_out else 0
+    if made.screen:
+        print(f"visavis: left out: the shared screen: {made.screen}", file=sys.stderr)
+    statement = None if made.statement is None else str(made.statement)
+    answer({**asdict(made), "file": str(made.file), "statement": statement}, as_json=options.json)
+    return 1 if made.left_out or (made.screen and not options.no_screen) else 0
 
 
 @asynccontextmanager
