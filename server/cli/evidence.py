@@ -36,6 +36,7 @@ from server.evidence.report_words import PURPOSES
 from server.evidence.second_place import second_place
 from server.evidence.signed_history import signed_history
 from server.evidence.signing import load_signer
+from server.evidence.timestamp import BadTimeStamp, NoCertificate, Trust
 from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_session
 from server.evidence.verify_store import StoreReport, verify_store
 from server.journal import Audit, Journal
@@ -46,6 +47,7 @@ from server.store import Store, schema
 from server.store.database import sqlite_file
 from server.store.schema import SchemaTooNew
 from server.store.sessions import ROWS, SessionQuery, SessionRow
+from server.store.timestamps import KeptTimeStamp
 
 log = structlog.get_logger()
 
@@ -58,14 +60,14 @@ EVIDENCE = (
 EXPORTS = (*EVIDENCE, "notice")
 CANCELLED = 130
 """Exit code after SIGINT, as shells have it."""
-SIGNED = ("signing_key", "checkpoints")
+SIGNED = ("signing_key", "checkpoints", "timestamp_certificate")
 
 
 class NoEvidence(Exception):
     """There is no database where the options point to."""
 
 
-REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, OSError)
+REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, NoCertificate, OSError)
 """Why something cannot be checked at all."""
 
 
@@ -91,6 +93,14 @@ def add_commands(commands: Any) -> None:
         help="public signing key to trust instead of the file's, as “checkpoints” prints it; repeat for older ones",
     )
     verifying.add_argument(
+        "--timestamp",
+        metavar="FILE",
+        action="append",
+        type=Path,
+        help="of everything: a time stamp that was kept elsewhere (checkpoints --save-timestamp), which must be of a "
+        "checkpoint that is here; repeat for more",
+    )
+    verifying.add_argument(
         "session", metavar="SESSION", nargs="?", help="one session only, or the directory of an evidence bundle"
     )
     keeping = _command(
@@ -99,6 +109,12 @@ def add_commands(commands: Any) -> None:
         "print the public signing key and the newest checkpoints of both places",
         _checkpoints,
         ("data", "database", *SIGNED),
+    )
+    keeping.add_argument(
+        "--save-timestamp",
+        metavar="FILE",
+        type=Path,
+        help="write the newest time stamp to a new file",
     )
     keeping.add_argument("--new-key", action="store_true", help="make a signing key where the old one was lost")
     exporting = _command(
@@ -216,6 +232,11 @@ def _trusted(config: Config, options: argparse.Namespace) -> list[bytes]:
     return [read_signing_key(config.signing_key_file).public] if config.signing_key_file.exists() else []
 
 
+def _trust(config: Config) -> Trust | None:
+    """The certificates of the timestamp authority."""
+    return None if config.timestamp_certificate is None else Trust.read(config.timestamp_certificate)
+
+
 def _verify(config: Config, options: argparse.Namespace) -> int:
     told = _tell_progress if options.progress else None
 
@@ -244,9 +265,13 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
                 place=second_place(config.checkpoints_location),
                 trusted=_trusted(config, options),
                 recordings=not options.quick,
+                trust=_trust(config),
+                presented=[(path.name, path.read_bytes()) for path in options.timestamp or ()],
                 progress=told,
             )
 
+    if options.timestamp and options.session is not None:
+        raise NoEvidence("time stamps are of everything: leave SESSION out")
     if _is_bundle(options.session):
         return _verify_bundle(options)
     if options.session is None:
@@ -286,6 +311,12 @@ def _checkpoints(config: Config, options: argparse.Namespace) -> int:
             kept = await store.checkpoints.newest()
             place = second_place(config.checkpoints_location)
             copied = [_copied(line) for line in (await place.last_lines())[-1:]]
+            stamp = await store.timestamps.newest()
+        if options.save_timestamp is not None:
+            if stamp is None:
+                raise NoEvidence("there is no time stamp yet")
+            with options.save_timestamp.open("xb") as file:
+                file.write(stamp.token)
         newest = None if kept is None else Checkpoint(kept.number, kept.body, kept.signature)
         statement = None if newest is None else read_statement(newest.body)
         return {
@@ -296,10 +327,26 @@ def _checkpoints(config: Config, options: argparse.Namespace) -> int:
             "audit": None if statement is None else statement.audit.seq,
             "second_place": config.checkpoints_location,
             "copied": copied[0] if copied else None,
+            "stamped": None if stamp is None else stamp.number,
+            "stamp": None if stamp is None else _stamp_says(stamp, newest, config),
         }
 
     answer(asyncio.run(run()), as_json=options.json)
     return 0
+
+
+def _stamp_says(stamp: KeptTimeStamp, newest: Checkpoint | None, config: Config) -> str:
+    """The time of a time stamp that counts, or why it does not."""
+    trust = _trust(config)
+    if trust is None:
+        return "not checked: no timestamp_certificate"
+    try:
+        found = trust.check(stamp.token)
+    except BadTimeStamp as error:
+        return f"does not count: {error}"
+    if newest is not None and newest.number == stamp.number and newest.hash != found.imprint:
+        return "is of another checkpoint"
+    return moment(found.at_us)
 
 
 def _copied(line: bytes) -> int | None:
