@@ -31,7 +31,7 @@ from server.evidence import report_words as words
 from server.evidence.export import UNREADABLE, Progress
 from server.evidence.output import PART, sha256_of
 from server.evidence.reader import open_segment
-from server.evidence.redaction import COVERED, MUTED, STATEMENT_FORMAT, Interval, Redaction, check_redaction
+from server.evidence.redaction import COVERED, MUTED, STATEMENT_FORMAT, Interval, Redaction, Region, check_redaction
 from server.evidence.redaction import words as redacted
 from server.evidence.report_words import EN, ZH, Words
 from server.evidence.screen_browser import ScreenBrowser, find_chromium
@@ -234,9 +234,9 @@ async def _describe(
     redactions = _check(film)
     notes = [NOTES[language], *([film.redaction.note(language)] if film.redaction is not None else [])]
     if any(track.kind == COBROWSE for track in film.tracks) and not (wanted and film.browser is not None):
-        why = NOT_WANTED if not wanted else NO_BROWSER
-        film.screen, film.tracks = why[EN], [track for track in film.tracks if track.kind != COBROWSE]
-        notes.append(why[language])
+        absence = NOT_WANTED if not wanted else NO_BROWSER
+        film.screen, film.tracks = absence[EN], [track for track in film.tracks if track.kind != COBROWSE]
+        notes.append(absence[language])
     began = datetime.fromtimestamp(begun / 1e6, UTC).astimezone(zone)
     today = datetime.now(UTC).astimezone(zone).strftime("%Y-%m-%d")
     return {
@@ -295,7 +295,8 @@ def _check(film: _Film) -> list[tuple[int, str]]:
         documents=film.documents,
     )
     said = []
-    for one in (*redaction.intervals, *redaction.regions):
+    spans: list[Interval | Region] = [*redaction.intervals, *redaction.regions]
+    for one in spans:
         what = MUTED if kinds[one.track] == AUDIO and isinstance(one, Interval) else COVERED
         label = words.track(one.track, language)
         between, mark = f"{one.from_ms / 1000:g}–{one.to_ms / 1000:g}", redacted(one.reason, what, language)
