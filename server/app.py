@@ -48,6 +48,7 @@ from server.api.http.app_keys import (
     SIGNING_KEY,
     STORE,
     TALLY,
+    TIMESTAMPS,
     VAULT,
 )
 from server.api.http.client_address import connection_source
@@ -70,6 +71,8 @@ from server.evidence.bundle_runs import BundleRuns, bundle_maker
 from server.evidence.checkpoints import Checkpoints
 from server.evidence.reader import Reader
 from server.evidence.second_place import second_place
+from server.evidence.timestamp import TimestampAuthority, Trust
+from server.evidence.timestamps import Timestamps
 from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
 from server.journal import Audit, Journal
@@ -230,9 +233,24 @@ async def _checkpoints(app: web.Application) -> AsyncIterator[None]:
         key=app[SIGNING_KEY],
         place=second_place(app[CONFIG].checkpoints_location),
     )
+    app[TIMESTAMPS] = stamps = await asyncio.to_thread(_timestamps, app)
     await checkpoints.start()
+    if stamps is not None:
+        stamps.start()
     yield
+    if stamps is not None:
+        await stamps.close()
     await checkpoints.close()
+
+
+def _timestamps(app: web.Application) -> Timestamps | None:
+    """Who has checkpoints time-stamped; None where the site has no authority. Raises `NoCertificate`."""
+    config = app[CONFIG]
+    if not config.timestamp_authority or config.timestamp_certificate is None:
+        return None
+    authority = TimestampAuthority(config.timestamp_authority, Trust.read(config.timestamp_certificate))
+    place, every_s = second_place(config.checkpoints_location), config.timestamp_minutes * 60.0
+    return Timestamps(store=app[STORE], place=place, authority=authority, every_s=every_s)
 
 
 def _places(config: Config) -> WritablePlaces:

@@ -73,6 +73,13 @@ def _database(value: object) -> str:
     return given
 
 
+def _timestamp_authority(value: object) -> str:
+    given = text(value)
+    if given and not given.startswith(("http://", "https://")):
+        raise ValueError("http://… or https://… is expected")
+    return given
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The server's options. Times end in their unit; paths under `data` are made with mode 0700 at first start."""
@@ -122,6 +129,15 @@ class Config:
         "Second place of the signed checkpoints, best on another disk: a directory or s3://bucket/prefix. "
         "Empty: data/checkpoints.",
     )
+    timestamp_authority: str = option(
+        "",
+        _timestamp_authority,
+        "URL of an authority (RFC 3161) that time-stamps checkpoints; needs timestamp_certificate. Empty: none.",
+    )
+    timestamp_certificate: Path | None = option(
+        None, optional_path, "PEM file of its root certificate, and of those in between that its answers lack."
+    )
+    timestamp_minutes: int = option(10, whole(1, 1440), "Minutes between two time stamps while something happens.")
     login_key: Path | None = option(
         None, optional_path, "File of the 32-byte key that signs login cookies. Empty: data/keys/login.key."
     )
@@ -226,6 +242,8 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
         raise ConfigError("turn_urls and turn_secret belong together: set both or neither")
     if bool(config.key_service) != (config.key_service_token is not None):
         raise ConfigError("key_service and key_service_token belong together: set both or neither")
+    if config.timestamp_authority and config.timestamp_certificate is None:
+        raise ConfigError("timestamp_authority needs timestamp_certificate")
     if config.ice_policy == "relay" and not (config.turn_urls or config.ice_servers):
         raise ConfigError("ice_policy relay needs turn_urls")
     return config

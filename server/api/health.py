@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import hdrs, web
 
-from server.api.http.app_keys import READINESS, ROOMS
+from server.api.http.app_keys import READINESS, ROOMS, TIMESTAMPS
 from server.api.http.error_responses import RETRY_S
 from server.api.http.routes import PERSON, Allow, Route
 from server.calls.readiness import REASONS
@@ -30,10 +32,13 @@ async def condition(request: web.Request) -> web.StreamResponse:
     told = _told(request)
     alarms = request.app[ROOMS].alarms(request[PERSON].branches(Role.SUPERVISOR, Role.ADMINISTRATOR))
     told["alarms"] = [{"code": code, "message": ALARMS[code]} for code in sorted(alarms)]
+    stamps = request.app[TIMESTAMPS]
+    if stamps is not None and stamps.alarm:
+        told["alarms"].append({"code": "not_stamped", "message": "checkpoints are not time-stamped"})
     return web.json_response(told, headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
-def _told(request: web.Request) -> dict[str, object]:
+def _told(request: web.Request) -> dict[str, Any]:
     reasons = sorted(request.app[READINESS].reasons)
     return {"ready": not reasons, "reasons": [{"code": code, "message": REASONS[code]} for code in reasons]}
 

@@ -10,22 +10,9 @@ from server.api.http.app_keys import CONFIG
 from server.api.http.routes import PERSON, Allow, Route
 from server.api.login import ends_s, home
 from server.identity import Person, Role
+from web.cobrowse_frame import FRAME, FRAME_POLICY
 from web.pages import render
 from web.security import use_policy
-from web.stylesheets import read_sheet
-
-# Its styles are part of it, because it may load nothing. rrweb's own frame inside it inherits the policy.
-FRAME = f"<!doctype html><style>{read_sheet('cobrowse.css')}</style><body></body>"
-FRAME_POLICY = {
-    "default-src": "'none'",
-    "style-src": "'unsafe-inline'",
-    "img-src": "data: blob:",
-    "font-src": "data:",
-    "form-action": "'none'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'self'",
-    "sandbox": "allow-same-origin",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from server.evidence.report_words import PURPOSES
 from server.evidence.second_place import second_place
 from server.evidence.signed_history import signed_history
 from server.evidence.signing import load_signer
+from server.evidence.timestamp import BadTimeStamp, NoCertificate, Trust
 from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_session
 from server.evidence.verify_store import StoreReport, verify_store
 from server.journal import Audit, Journal
@@ -46,6 +47,7 @@ from server.store import Store, schema
 from server.store.database import sqlite_file
 from server.store.schema import SchemaTooNew
 from server.store.sessions import ROWS, SessionQuery, SessionRow
+from server.store.timestamps import KeptTimeStamp
 
 log = structlog.get_logger()
 
@@ -58,14 +60,14 @@ EVIDENCE = (
 EXPORTS = (*EVIDENCE, "notice")
 CANCELLED = 130
 """Exit code after SIGINT, as shells have it."""
-SIGNED = ("signing_key", "checkpoints")
+SIGNED = ("signing_key", "checkpoints", "timestamp_certificate")
 
 
 class NoEvidence(Exception):
     """There is no database where the options point to."""
 
 
-REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, OSError)
+REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, NoCertificate, OSError)
 """Why something cannot be checked at all."""
 
 
@@ -91,6 +93,14 @@ def add_commands(commands: Any) -> None:
         help="public signing key to trust instead of the file's, as “checkpoints” prints it; repeat for older ones",
     )
     verifying.add_argument(
+        "--timestamp",
+        metavar="FILE",
+        action="append",
+        type=Path,
+        help="of everything: a time stamp that was kept elsewhere (checkpoints --save-timestamp), which must be of a "
+        "checkpoint that is here; repeat for more",
+    )
+    verifying.add_argument(
         "session", metavar="SESSION", nargs="?", help="one session only, or the directory of an evidence bundle"
     )
     keeping = _command(
@@ -99,6 +109,12 @@ def add_commands(commands: Any) -> None:
         "print the public signing key and the newest checkpoints of both places",
         _checkpoints,
         ("data", "database", *SIGNED),
+    )
+    keeping.add_argument(
+        "--save-timestamp",
+        metavar="FILE",
+        type=Path,
+        help="write the newest time stamp to a new file",
     )
     keeping.add_argument("--new-key", action="store_true", help="make a signing key where the old one was lost")
     exporting = _command(
@@ -117,6 +133,13 @@ def add_commands(commands: Any) -> None:
     exporting.add_argument(
         "--font", metavar="FILE", type=Path, help="of a viewing copy: a font with Chinese characters"
     )
+    exporting.add_argument(
+        "--redact",
+        metavar="FILE",
+        type=Path,
+        help="of a viewing copy: what it is not to show, as JSON (docs/evidence.md)",
+    )
+    exporting.add_argument("--no-screen", action="store_true", help="of a viewing copy: leave the shared screen out")
     exporting.add_argument("--purpose", choices=sorted(PURPOSES), default="", help="what a bundle is for")
     exporting.add_argument("--wished-by", metavar="ID", type=_id, default="", help="of a bundle: who asked for it")
     exporting.add_argument(
@@ -209,6 +232,11 @@ def _trusted(config: Config, options: argparse.Namespace) -> list[bytes]:
     return [read_signing_key(config.signing_key_file).public] if config.signing_key_file.exists() else []
 
 
+def _trust(config: Config) -> Trust | None:
+    """The certificates of the timestamp authority."""
+    return None if config.timestamp_certificate is None else Trust.read(config.timestamp_certificate)
+
+
 def _verify(config: Config, options: argparse.Namespace) -> int:
     told = _tell_progress if options.progress else None
 
@@ -237,9 +265,13 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
                 place=second_place(config.checkpoints_location),
                 trusted=_trusted(config, options),
                 recordings=not options.quick,
+                trust=_trust(config),
+                presented=[(path.name, path.read_bytes()) for path in options.timestamp or ()],
                 progress=told,
             )
 
+    if options.timestamp and options.session is not None:
+        raise NoEvidence("time stamps are of everything: leave SESSION out")
     if _is_bundle(options.session):
         return _verify_bundle(options)
     if options.session is None:
@@ -279,6 +311,12 @@ def _checkpoints(config: Config, options: argparse.Namespace) -> int:
             kept = await store.checkpoints.newest()
             place = second_place(config.checkpoints_location)
             copied = [_copied(line) for line in (await place.last_lines())[-1:]]
+            stamp = await store.timestamps.newest()
+        if options.save_timestamp is not None:
+            if stamp is None:
+                raise NoEvidence("there is no time stamp yet")
+            with options.save_timestamp.open("xb") as file:
+                file.write(stamp.token)
         newest = None if kept is None else Checkpoint(kept.number, kept.body, kept.signature)
         statement = None if newest is None else read_statement(newest.body)
         return {
@@ -289,10 +327,26 @@ def _checkpoints(config: Config, options: argparse.Namespace) -> int:
             "audit": None if statement is None else statement.audit.seq,
             "second_place": config.checkpoints_location,
             "copied": copied[0] if copied else None,
+            "stamped": None if stamp is None else stamp.number,
+            "stamp": None if stamp is None else _stamp_says(stamp, newest, config),
         }
 
     answer(asyncio.run(run()), as_json=options.json)
     return 0
+
+
+def _stamp_says(stamp: KeptTimeStamp, newest: Checkpoint | None, config: Config) -> str:
+    """The time of a time stamp that counts, or why it does not."""
+    trust = _trust(config)
+    if trust is None:
+        return "not checked: no timestamp_certificate"
+    try:
+        found = trust.check(stamp.token)
+    except BadTimeStamp as error:
+        return f"does not count: {error}"
+    if newest is not None and newest.number == stamp.number and newest.hash != found.imprint:
+        return "is of another checkpoint"
+    return moment(found.at_us)
 
 
 def _copied(line: bytes) -> int | None:
@@ -318,13 +372,16 @@ def _id(text: str) -> str:
 def _export(config: Config, options: argparse.Namespace) -> int:
     if options.bundle and options.viewing_copy:
         raise NoEvidence("an evidence bundle and a viewing copy are two exports")
+    if options.redact and not options.viewing_copy:
+        raise NoEvidence("only a viewing copy can be redacted: evidence is handed over as it is, or not")
     run = _export_bundle if options.bundle else _export_film if options.viewing_copy else _export_files
     try:
         return asyncio.run(run(config, options))
     except (LookupError, NoKey, Broken, SiteKeyError) as error:
         raise NoEvidence(f"{options.session} cannot be exported: {error}") from error
     except KeyboardInterrupt:
-        print("visavis: cancelled; give the same command again to go on", file=sys.stderr)
+        again = "begin anew: nothing is left of it" if options.viewing_copy else "go on"
+        print(f"visavis: cancelled; give the same command again to {again}", file=sys.stderr)
         return CANCELLED
 
 
@@ -364,12 +421,22 @@ async def _export_bundle(config: Config, options: argparse.Namespace) -> int:
 
 async def _export_film(config: Config, options: argparse.Namespace) -> int:
     # Imported here: no other command needs it.
+    from server.evidence.redaction import MOST_BYTES, BadRedaction, read_redaction
     from server.evidence.viewing_copy import NothingToSee, chinese_font, write_viewing_copy
 
+    redaction = None
+    detail: dict[str, object] = {"viewing_copy": True}
+    if options.redact is not None:
+        try:
+            with options.redact.open("rb") as file:
+                redaction = read_redaction(file.read(MOST_BYTES + 1))
+        except BadRedaction as error:
+            raise NoEvidence(f"{options.redact}: {error}") from error
+        detail |= {"redactions": redaction.count, "redacted": redaction.sha256}
     font = options.font or chinese_font()
     if font is None:
         print("visavis: no font with Chinese characters was found, so texts are English: see --font", file=sys.stderr)
-    async with _exporting(config, options, {"viewing_copy": True}) as parts:
+    async with _exporting(config, options, detail) as parts:
         try:
             made = await write_viewing_copy(
                 options.session,
@@ -378,12 +445,18 @@ async def _export_film(config: Config, options: argparse.Namespace) -> int:
                 viewer=options.viewer or account(),
                 language=options.language if font else "en",
                 font=font,
+                redaction=redaction,
+                made_by=account(),
+                screen=not options.no_screen,
                 progress=_tell_progress if options.progress else None,
             )
-        except NothingToSee as error:
+        except (NothingToSee, BadRedaction) as error:
             raise NoEvidence(str(error)) from error
-    answer({**asdict(made), "file": str(made.file)}, as_json=options.json)
-    return 1 if made.left_out else 0
+    if made.screen:
+        print(f"visavis: left out: the shared screen: {made.screen}", file=sys.stderr)
+    statement = None if made.statement is None else str(made.statement)
+    answer({**asdict(made), "file": str(made.file), "statement": statement}, as_json=options.json)
+    return 1 if made.left_out or (made.screen and not options.no_screen) else 0
 
 
 @asynccontextmanager

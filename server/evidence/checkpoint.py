@@ -47,10 +47,18 @@ class SignedRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     seq: int
 
 
-class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SignedStamp(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A time stamp that came since the checkpoint before: of which checkpoint it is, and its SHA-256."""
+
+    number: int
+    hash: str
+
+
+class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a checkpoint says. `previous` is the hash of the one before, `key` the public key that it is signed with.
 
-    `behind`: sessions that were journaled in before are not in it yet; the next ones have them.
+    `behind`: sessions that were journaled in before are not in it yet; the next ones have them. `keys` are the digests
+    of the data keys' rows of its sessions, by session. `keys` and `stamped` are not there where they are empty.
     """
 
     format: str
@@ -63,6 +71,8 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sessions: list[SignedSession]
     rows: list[SignedRow]
     behind: bool
+    keys: dict[str, str] = {}
+    stamped: list[SignedStamp] = []
 
 
 class NoCheckpoint(ValueError):
@@ -78,9 +88,14 @@ class Checkpoint:
     signature: bytes
 
     @property
+    def message(self) -> bytes:
+        """What is signed, hashed and time-stamped."""
+        return _message(self.body)
+
+    @property
     def hash(self) -> str:
         """What the next checkpoint names it by, in hexadecimal."""
-        return hashlib.sha256(_message(self.body)).hexdigest()
+        return hashlib.sha256(self.message).hexdigest()
 
     def line(self) -> bytes:
         """As the second place has it: the signature in hexadecimal, a space, the statement."""

@@ -25,6 +25,7 @@ from server.evidence.checkpoint import (
 from server.evidence.integrity_checks import Finding
 from server.evidence.second_place import SecondPlace
 from server.evidence.signed_history import Mention, broken_history
+from server.evidence.timestamp_check import StampCheck
 from server.store import Store, tables
 from server.store.checkpoints import KeptCheckpoint
 
@@ -45,24 +46,31 @@ class _Doubt:
 
 @dataclass(slots=True)
 class Walk:
-    """What a walk over the checkpoints found. `rows` are the digests signed last, `numbers` the checkpoints of them."""
+    """What a walk over the checkpoints found. `rows` are the digests signed last, `numbers` the checkpoints of them.
+
+    `keys` are the digests of data keys' rows signed last, by session, and who signed them.
+    """
 
     count: int = 0
     newest: Statement | None = None
     sessions: dict[str, Mention] = field(default_factory=dict)
     rows: dict[str, SignedRow] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, tuple[str, Mention]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     broken_sessions: set[str] = field(default_factory=set)
 
 
-async def walk_checkpoints(store: Store, place: SecondPlace, trusted: Collection[bytes]) -> Walk:
-    """Walk over all checkpoints. Raises `Unavailable` where a place cannot be read."""
-    return await _Walker(store, place, trusted).run()
+async def walk_checkpoints(
+    store: Store, place: SecondPlace, trusted: Collection[bytes], stamps: StampCheck | None = None
+) -> Walk:
+    """Walk over all checkpoints, which `stamps` hears of. Raises `Unavailable` where a place cannot be read."""
+    return await _Walker(store, place, trusted, stamps).run()
 
 
 class _Walker:
-    def __init__(self, store: Store, place: SecondPlace, trusted: Collection[bytes]) -> None:
+    def __init__(self, store: Store, place: SecondPlace, trusted: Collection[bytes], stamps: StampCheck | None) -> None:
+        self._stamps = stamps
         self._store = store
         self._place = place
         self._trusted = trusted
@@ -171,6 +179,8 @@ class _Walker:
         if self._previous is not None and statement.previous != self._previous:
             self._problem("it does not name the one before it", number)
         self._previous = checkpoint.hash
+        if self._stamps is not None:
+            self._stamps.take(checkpoint, statement)
         await self._take(statement)
 
     def _statement(self, where: str, number: int, checkpoint: Checkpoint | None) -> Statement | None:
@@ -210,6 +220,8 @@ class _Walker:
             mention = Mention(statement.number, statement.at_us, signed.seq, signed.hash, signed.row)
             self._mentions.append((signed.session, mention))
             walk.sessions[signed.session] = mention
+            if signed.session in statement.keys:
+                walk.keys[signed.session] = statement.keys[signed.session], mention
         for row in statement.rows:
             walk.rows[row.subject], walk.numbers[row.subject] = row, statement.number
         if len(self._mentions) + len(self._heads) >= AT_ONCE:

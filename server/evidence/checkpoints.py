@@ -26,12 +26,14 @@ from server.evidence.checkpoint import (
     NoCheckpoint,
     SignedRow,
     SignedSession,
+    SignedStamp,
     Statement,
     read_line,
     read_statement,
     sign,
 )
 from server.evidence.second_place import SecondPlace
+from server.evidence.timestamps import token_hash
 from server.journal import Audit, AuditEntry, Entry, Journal
 from server.journal.audit import BASELINE, SERVER, rows_of
 from server.journal.row_digests import all_row_digests, session_digests
@@ -146,7 +148,8 @@ class Checkpoints:
 
     async def _keep(self, checkpoint: Checkpoint, statement: Statement) -> None:
         signed = {session.session: session.seq for session in statement.sessions}
-        await self._store.checkpoints.add(checkpoint.number, checkpoint.body, checkpoint.signature, signed)
+        stamped = [stamp.number for stamp in statement.stamped]
+        await self._store.checkpoints.add(checkpoint.number, checkpoint.body, checkpoint.signature, signed, stamped)
 
     def _appended(self, entries: list[Entry]) -> None:
         head = entries[-1]
@@ -242,6 +245,7 @@ class Checkpoints:
         audit, rows, more_rows = await self._changed_rows()
         wanted, more_sessions = await self._changed_sessions()
         sessions: list[SignedSession] = []
+        keys: dict[str, str] = {}
         for names in _some(sorted(wanted), _SESSIONS_AT_ONCE):
             async with self._store.database.read() as connection:
                 found = {row.session: row for row in await session_digests(connection, names)}
@@ -249,6 +253,8 @@ class Checkpoints:
                 seq, own = wanted[name]
                 row = found.get(name)
                 sessions.append(SignedSession(name, seq, own, row.digest if row is not None and row.seq == seq else ""))
+            keys |= {name: row.key for name, row in found.items() if row.key}
+        stamps = [one for one in await self._store.timestamps.not_named() if isinstance(one.token, bytes)]
         statement = Statement(
             format=CHECKPOINT_DOMAIN.decode(),
             number=self._last[0] + 1,
@@ -260,6 +266,8 @@ class Checkpoints:
             sessions=sessions,
             rows=rows,
             behind=more_rows or more_sessions,
+            keys=keys,
+            stamped=[SignedStamp(stamp.number, token_hash(stamp.token)) for stamp in stamps],
         )
         return await asyncio.to_thread(sign, statement, self._key), statement
 

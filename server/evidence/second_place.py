@@ -1,7 +1,8 @@
 """Where checkpoints lie besides the database: lines in append-only files, or one object each in a bucket.
 
 Whoever can write the database should not be able to write here: another disk, another machine's, a bucket with object
-lock. A further kind (a timestamp authority, a printer) has the three methods of `SecondPlace`.
+lock. A further kind (a printer) has the methods of `SecondPlace`. Time stamps of checkpoints lie there too, a file or
+an object each.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from server.evidence.checkpoint import LINE_BYTES, Checkpoint
 FILE_BYTES: Final = 16 * 1024 * 1024
 """Size from which on the next checkpoint begins a file of its own."""
 SUFFIX: Final = ".checkpoints"
+STAMPS: Final = ".tsr"
+STAMP_BYTES: Final = 128 * 1024
 LINES_AT_ONCE: Final = 50
 _PREFIX: Final = "checkpoints"
+_TOKENS: Final = "timestamps"
 
 
 class SecondPlace(Protocol):
@@ -34,6 +38,12 @@ class SecondPlace(Protocol):
 
     async def last_lines(self) -> list[bytes]:
         """What was kept last, at least one line unless there is none: enough to find where to go on."""
+
+    async def add_token(self, number: int, token: bytes) -> None:
+        """Keep the time stamp of a checkpoint; durable when it returns."""
+
+    def tokens(self) -> AsyncIterator[tuple[int, bytes]]:
+        """Every time stamp that is kept, by the number of its checkpoint."""
 
 
 def second_place(location: str) -> SecondPlace:
@@ -68,6 +78,21 @@ class Folder:
         """As `SecondPlace.last_lines`: of the newest two files, for the newest may hold nothing whole yet."""
         return [line for file in (await self._files())[-2:] async for line in self._of(file)]
 
+    async def add_token(self, number: int, token: bytes) -> None:
+        """As `SecondPlace.add_token`: one that was cut off is written again; another one is left as it is."""
+        try:
+            await asyncio.to_thread(self._add_token, number, token)
+        except OSError as error:
+            raise Unavailable(f"time stamps cannot be written to {self._folder}: {error.strerror}") from error
+
+    async def tokens(self) -> AsyncIterator[tuple[int, bytes]]:
+        """As `SecondPlace.tokens`."""
+        try:
+            for path in await asyncio.to_thread(self._list, STAMPS):
+                yield int(path.stem), await asyncio.to_thread(_beginning, path)
+        except OSError as error:
+            raise Unavailable(f"{self._folder} cannot be read: {error.strerror}") from error
+
     async def _of(self, file: Path) -> AsyncIterator[bytes]:
         reading = _lines_of(file)
         while True:
@@ -86,10 +111,24 @@ class Folder:
         except OSError as error:
             raise Unavailable(f"{self._folder} cannot be read: {error.strerror}") from error
 
-    def _list(self) -> list[Path]:
+    def _list(self, suffix: str = SUFFIX) -> list[Path]:
         if not self._folder.exists():
             return []
-        return sorted(path for path in self._folder.iterdir() if path.suffix == SUFFIX and path.stem.isdecimal())
+        return sorted(path for path in self._folder.iterdir() if path.suffix == suffix and path.stem.isdecimal())
+
+    def _add_token(self, number: int, token: bytes) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        path = self._folder / f"{number:012d}{STAMPS}"
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            there = os.pread(descriptor, STAMP_BYTES, 0)
+            rest = memoryview(token[len(there) :] if token.startswith(there) else b"")
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync(self._folder)
 
     def _append(self, checkpoints: Sequence[Checkpoint]) -> None:
         made = not self._folder.exists()
@@ -134,6 +173,17 @@ class ObjectBucket:
         """As `SecondPlace.last_lines`."""
         return [await self._get(name) for name in (await self._blobs.names(_PREFIX))[-1:]]
 
+    async def add_token(self, number: int, token: bytes) -> None:
+        """As `SecondPlace.add_token`."""
+        await self._blobs.put(f"{_TOKENS}/{number:012d}", token)
+
+    async def tokens(self) -> AsyncIterator[tuple[int, bytes]]:
+        """As `SecondPlace.tokens`."""
+        for name in await self._blobs.names(_TOKENS):
+            number = name.rpartition("/")[2]
+            if number.isdecimal():
+                yield int(number), await self._get(name)
+
     async def _get(self, name: str) -> bytes:
         try:
             return (await self._blobs.get(name))[:LINE_BYTES]
@@ -145,6 +195,11 @@ def _lines_of(file: Path) -> Iterator[bytes]:
     with file.open("rb") as reading:
         while line := reading.readline(LINE_BYTES):
             yield line
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(STAMP_BYTES)
 
 
 def _some(reading: Iterator[bytes]) -> list[bytes]:

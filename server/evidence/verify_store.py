@@ -6,7 +6,7 @@ Checkpoints of both places, the audit log, who may do what, and every session wi
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -21,6 +21,8 @@ from server.evidence.checkpoint_walk import Walk, named, walk_checkpoints
 from server.evidence.integrity_checks import Finding
 from server.evidence.second_place import SecondPlace
 from server.evidence.signed_history import check_known
+from server.evidence.timestamp import Trust
+from server.evidence.timestamp_check import StampCheck, StampReport
 from server.evidence.verify import EXIT_CODES, Verdict, verify_session
 from server.journal import Audit, Journal
 from server.journal.audit import BASELINE, rows_of
@@ -42,6 +44,8 @@ class StoreReport:
     verdict: Verdict = Verdict.SOUND
     checkpoints: int = 0
     newest: str = ""
+    timestamps: int = 0
+    stamped: str = ""
     audit: int = 0
     rows: int = 0
     sessions: int = 0
@@ -66,6 +70,7 @@ class StoreReport:
         """The report for a person; the last line is the verdict."""
         lines = [
             f"checkpoints {self.checkpoints}, newest {self.newest or '-'}",
+            f"time stamps {self.timestamps}, newest {self.stamped or '-'}",
             f"audit log   {self.audit} entries",
             f"rows        {self.rows} parts, of people, branches, services and kiosks",
             f"sessions    {self.sessions}, with {self.entries} journal entries",
@@ -106,12 +111,15 @@ async def verify_store(
     place: SecondPlace,
     trusted: Collection[bytes],
     recordings: bool = True,
+    trust: Trust | None = None,
+    presented: Sequence[tuple[str, bytes]] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> StoreReport:
     """Check everything; without `recordings`, everything but what lies in segments and documents.
 
-    `trusted` are the site's public signing keys. The server may run: what it changes meanwhile is no fault.
-    `progress` hears how many of all sessions are done.
+    `trusted` are the site's public signing keys, `trust` the certificates of its timestamp authority, `presented` time
+    stamps (name and contents of a file) that were kept elsewhere. The server may run: what it changes meanwhile is no
+    fault. `progress` hears how many of all sessions are done.
     """
     report = StoreReport()
     try:
@@ -123,7 +131,8 @@ async def verify_store(
             except SiteKeyError as error:
                 report.unusable("site key", str(error))
                 vault = None
-        await _Check(store, blobs, vault, place, trusted, report).run(recordings, progress)
+        stamps = StampCheck(store, place, trust, presented)
+        await _Check(store, blobs, vault, place, trusted, report).run(stamps, recordings, progress)
     except Unavailable as error:
         report.unusable("store", error.message)
     return report
@@ -147,9 +156,13 @@ class _Check:
         self._report = report
         self._audit = Audit(store)
 
-    async def run(self, recordings: bool, progress: Callable[[int, int], None] | None) -> None:
+    async def run(self, stamps: StampCheck, recordings: bool, progress: Callable[[int, int], None] | None) -> None:
         rows, until = await self._rows()  # before the checkpoints: what is newer than these rows is left alone
-        walk = Walk() if not self._trusted else await walk_checkpoints(self._store, self._place, self._trusted)
+        walk = Walk()
+        if self._trusted:
+            await stamps.load()
+            walk = await walk_checkpoints(self._store, self._place, self._trusted, stamps)
+            self._tell_stamps(await stamps.result())
         report = self._report
         report.checkpoints = walk.count
         report.newest = "" if walk.newest is None else f"{walk.newest.number}, {moment(walk.newest.at_us)}"
@@ -159,6 +172,15 @@ class _Check:
         if self._trusted:
             await self._check_rows(rows, until, walk)
         await self._check_sessions(walk, recordings, progress)
+
+    def _tell_stamps(self, stamps: StampReport) -> None:
+        report = self._report
+        report.timestamps = stamps.count
+        report.stamped = moment(stamps.newest_us) if stamps.newest_us else ""
+        for finding in stamps.findings:
+            report.found(finding.where, finding.problem)
+        if stamps.unchecked:
+            report.unusable("time stamps", "there are no certificates of the authority to check them with")
 
     async def _rows(self) -> tuple[dict[str, str], int]:
         """The digests of all rows that decide who may do what, and the number of the audit entry up to then."""
@@ -259,6 +281,14 @@ class _Check:
         if known is not None and known.row and row.seq == known.seq and row.digest != known.row:
             self._report.found(
                 f"session {row.session}: row", f"it is not the one that {known.checkpoint} signed: it was changed since"
+            )
+
+        digest, signer = walk.keys.get(row.session, ("", None))
+        if signer is not None and row.key != digest and not row.destroyed:
+            what = "it is not the one" if row.key else "it is missing, unlike the one"
+            self._report.found(
+                f"session {row.session}: data key",
+                f"{what} that {signer.checkpoint} signed: it was changed since, or put back after it was destroyed",
             )
 
     async def _signed_since(self, row: SessionDigest, seq: int | None, walk: Walk) -> bool:

@@ -4,12 +4,16 @@ Started by its path with `python -I`, so it cannot import anything of the projec
 hostile picture takes over has what it was given anyway. It has the least priority and a bound on its memory.
 
 stdin is a description (JSON behind its length in 4 bytes) and then frames in the order of time:
-`track (1 byte)  keyframe (1)  time in ms (8)  length (4)  data`.
+`track (1 byte)  keyframe (1)  time in ms (8)  length (4)  data`. Of the shared screen a keyframe is a JPEG, or empty
+where nothing is known, and another frame holds the words that stand in its place.
+
+What is redacted is covered or muted before anything is drawn over it or encoded.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import struct
@@ -33,8 +37,15 @@ STALE_MS: Final = 3000
 """A picture of which nothing has come for so long is not shown as if it were of now."""
 JUMP: Final = RATE // 20
 """Samples by which a packet's time may differ from where the one before ended, and still follow it."""
+MARGIN: Final = JUMP + RATE // 50
+"""Samples that are muted before and after: as far as sound may stand from its time, and what decoders hold back."""
+SPREAD: Final = 4
+"""Pixels of the source by which a covered region is larger on each side: scaling spreads what was in it so far."""
+SCREEN: Final = "screen"
+SIDE: Final = 416
+"""Width of the column of pictures beside the shared screen."""
 LINES: Final = 3
-GROUND, INK, SOFT = (13, 35, 38), (233, 244, 243), (160, 185, 184)
+GROUND, INK, SOFT, COVER = (13, 35, 38), (233, 244, 243), (160, 185, 184), (0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -47,19 +58,44 @@ class Tile:
     width: int
     height: int
     gaps: list[tuple[int, int, str]]
+    redacted: list[tuple[int, int, str]]
+    regions: list[tuple[int, int, tuple[float, float, float, float]]]
+    lasts: bool = False
     frame: Any = None
     at_ms: int = -STALE_MS
     drawn: Any = None
     words: str = ""
+    instead: str = ""
+
+    def covered(self, now: int) -> str:
+        """The words for a picture that is not to be shown; of a camera also for one that was taken while it was not."""
+        moments = (now,) if self.lasts else (now, self.at_ms)
+        return next((words for start, end, words in self.redacted if any(start <= at < end for at in moments)), "")
+
+    def hidden(self, now: int) -> tuple[tuple[float, float, float, float], ...]:
+        """The rectangles that are covered."""
+        moments = (now,) if self.lasts else (now, self.at_ms)
+        return tuple(place for start, end, place in self.regions if any(start <= at < end for at in moments))
 
 
 @dataclass(slots=True)
 class Voice:
-    """An audio track's decoder, and the sample after its last one."""
+    """An audio track's decoder, what of it is muted (ms), and the sample after its last one."""
 
     decoder: Any
     resampler: Any
+    muted: list[tuple[int, int]]
     next: int = 0
+
+    def mute(self, at: int, samples: Any) -> Any:
+        """The samples, of which the first is at this one, without what is not to be heard."""
+        for start, end in self.muted:
+            first = start * RATE // 1000 - MARGIN - at
+            last = end * RATE // 1000 + MARGIN - at
+            if last > 0 and first < len(samples):
+                samples = samples.copy()
+                samples[max(0, first) : last] = 0
+        return samples
 
 
 @dataclass(slots=True)
@@ -107,9 +143,9 @@ class Film:
         self.canvas = np.empty((HEIGHT, WIDTH, 3), np.uint8)
         self.canvas[:] = GROUND
         self.tiles = _tiles(told["tracks"])
-        self.decoders = {track: _decoder("vp8") for track in self.tiles}
+        self.decoders = {track: _decoder("mjpeg" if tile.lasts else "vp8") for track, tile in self.tiles.items()}
         self.voices = {
-            index: Voice(_decoder("opus"), av.AudioResampler("flt", "mono", RATE))
+            index: Voice(_decoder("opus"), av.AudioResampler("flt", "mono", RATE), _spans(track["redacted"]))
             for index, track in enumerate(told["tracks"])
             if track["kind"] == "audio"
         }
@@ -125,12 +161,15 @@ class Film:
     def take(self, index: int, time_ms: int, keyframe: bool, data: bytes) -> None:
         """The next frame of a track."""
         self._until(time_ms)
+        tile = self.tiles.get(index)
+        if tile is not None and tile.lasts and not (keyframe and data):
+            tile.frame, tile.at_ms, tile.instead = None, time_ms, "" if keyframe else data.decode("utf-8", "replace")
+            return
         packet = av.Packet(data)
         packet.is_keyframe = keyframe
         try:
-            if index in self.tiles:
+            if tile is not None:
                 for frame in self.decoders[index].decode(packet):
-                    tile = self.tiles[index]
                     tile.frame, tile.at_ms = frame, time_ms
             elif index in self.voices:
                 self._hear(self.voices[index], time_ms, packet)
@@ -151,7 +190,7 @@ class Film:
             voice.next = at
         for frame in voice.decoder.decode(packet):
             for plain in voice.resampler.resample(frame):
-                samples = plain.to_ndarray()[0]
+                samples = voice.mute(voice.next, plain.to_ndarray()[0])
                 self.mix.add(voice.next, samples)
                 voice.next += len(samples)
 
@@ -195,25 +234,32 @@ class Film:
             self._strip()
 
     def _draw_tile(self, tile: Tile, now: int) -> None:
-        why = next((words for start, end, words in tile.gaps if start <= now < end), "")
-        fresh = tile.frame is not None and now - tile.at_ms < STALE_MS
+        why = tile.covered(now) or next((words for start, end, words in tile.gaps if start <= now < end), "")
+        fresh = tile.frame is not None and (tile.lasts or now - tile.at_ms < STALE_MS)
+        hidden = tile.hidden(now)
         area = self.canvas[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
         if why or not fresh:
-            words = why or self.told["no_picture"]
+            words = why or tile.instead or self.told["no_picture"]
             if tile.words != words:
                 tile.words, tile.drawn = words, None
                 area[:] = (0, 0, 0)
                 middle = tile.top + tile.height // 2 - 12
                 self._text(words, tile.left + 12, middle, tile.width - 24, 26, self.font, INK, ground=(0, 0, 0))
-        elif tile.drawn is not tile.frame:
+        elif tile.drawn != (tile.frame, hidden):
             frame = tile.frame
             scale = min(tile.width / frame.width, tile.height / frame.height)
             width, height = max(2, int(frame.width * scale) & ~1), max(2, int(frame.height * scale) & ~1)
             picture = frame.reformat(width, height, "rgb24").to_ndarray()
             top, left = (tile.height - height) // 2, (tile.width - width) // 2
             area[:] = (0, 0, 0)
+            if hidden:
+                picture, spread = picture.copy(), math.ceil(SPREAD * max(1.0, scale))
+            for x, y, w, h in hidden:
+                across = slice(max(0, math.floor(x * width) - spread), math.ceil((x + w) * width) + spread)
+                down = slice(max(0, math.floor(y * height) - spread), math.ceil((y + h) * height) + spread)
+                picture[down, across] = COVER
             area[top : top + height, left : left + width] = picture
-            tile.words, tile.drawn = "", frame
+            tile.words, tile.drawn = "", (frame, hidden)
 
     def _strip(self) -> None:
         """The events at the bottom: the last few, the newest below."""
@@ -247,18 +293,36 @@ class Film:
 
 
 def _tiles(tracks: list[dict[str, Any]]) -> dict[int, Tile]:
-    """The pictures side by side, as large as they can be."""
-    indexes = [index for index, track in enumerate(tracks) if track["kind"] == "video"]
-    columns = 1 if len(indexes) <= 1 else 2 if len(indexes) <= 4 else 3
+    """The pictures side by side, as large as they can be; beside the shared screen in a column of their own."""
+    cameras = [index for index, track in enumerate(tracks) if track["kind"] == "video"]
+    screens = [index for index, track in enumerate(tracks) if track["kind"] == SCREEN]
+    if not screens:
+        columns = 1 if len(cameras) <= 1 else 2 if len(cameras) <= 4 else 3
+        return _grid(tracks, cameras, columns, 0, WIDTH)
+    left = WIDTH - SIDE if cameras else WIDTH
+    columns = 1 if len(cameras) <= 3 else 2
+    return _grid(tracks, screens, 1, 0, left) | _grid(tracks, cameras, columns, left, SIDE)
+
+
+def _grid(tracks: list[dict[str, Any]], indexes: list[int], columns: int, begin: int, across: int) -> dict[int, Tile]:
     rows = max(1, -(-len(indexes) // columns))
-    width, height = WIDTH // columns, (HEIGHT - TOP - BOTTOM) // rows
+    width, height = across // columns, (HEIGHT - TOP - BOTTOM) // rows
     made = {}
     for place, index in enumerate(indexes):
-        left, top = place % columns * width, TOP + place // columns * height
+        left, top = begin + place % columns * width, TOP + place // columns * height
         track = tracks[index]
-        gaps = [(start, end, words) for start, end, words in track["gaps"]]
-        made[index] = Tile(track["label"], left + 2, top, width - 4, height - 26, gaps)
+        made[index] = Tile(
+            *(track["label"], left + 2, top, width - 4, height - 26),
+            gaps=[(start, end, words) for start, end, words in track["gaps"]],
+            redacted=[(start, end, words) for start, end, words in track["redacted"]],
+            regions=[(start, end, (x, y, w, h)) for start, end, x, y, w, h in track["regions"]],
+            lasts=track["kind"] == SCREEN,
+        )
     return made
+
+
+def _spans(redacted: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
+    return [(start, end) for start, end, _ in redacted]
 
 
 def _decoder(name: str) -> Any:

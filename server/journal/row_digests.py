@@ -61,13 +61,15 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
 _SESSION: Final = tuple(
     column.name for column in tables.session.columns if column.name not in ("head_seq", "head_hash", "signed_seq")
 )
+_DATA_KEY: Final = ("session", "suite", "wrapped", "created_us", "destroyed_us")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionDigest:
     """A session's row as a checkpoint has it: where its journal ends, and the digest of what describes it.
 
-    `signed_seq` is up to where checkpoints know its journal, as the row says.
+    `signed_seq` is up to where checkpoints know its journal, as the row says. `key` is the digest of its data key's
+    row, "" where there is none; `destroyed` whether that says so.
     """
 
     session: str
@@ -76,6 +78,8 @@ class SessionDigest:
     signed_seq: object
     digest: str
     state: object
+    key: str = ""
+    destroyed: bool = False
 
 
 async def row_digests(connection: AsyncConnection, target: str, parts: Collection[str]) -> dict[str, str]:
@@ -122,10 +126,14 @@ async def session_digests(
     specialists: dict[object, list[tuple[object, object]]] = {}
     for row in await connection.execute(who.where(answered.session.in_([str(row["id"]) for row in rows]))):
         specialists.setdefault(row.session, []).append((row.specialist, row.name))
+    data_key = tables.data_key.c
+    wrapped = _all_of(tables.data_key.columns).where(data_key.session.in_([str(row["id"]) for row in rows]))
+    keys = {row["session"]: row for row in (await connection.execute(wrapped)).mappings()}
     return [
         SessionDigest(
             str(row["id"]), row["head_seq"], row["head_hash"], row["signed_seq"],
             session_digest(row, specialists.get(row["id"], [])), row["state"],
+            data_key_digest(keys.get(row["id"])), _is_destroyed(keys.get(row["id"])),
         )
         for row in rows
     ]  # fmt: skip
@@ -135,6 +143,17 @@ def session_digest(row: Mapping[Any, Any], specialists: Iterable[tuple[object, o
     """The digest of a session's row (its columns by name) and of who is said to have answered it (id, name)."""
     values = [*(row[name] for name in _SESSION), sorted(map(list, specialists), key=repr)]
     return _digest("session", str(row["id"]), "row", values)
+
+
+def data_key_digest(row: Mapping[Any, Any] | None) -> str:
+    """The digest of a data key's row (its columns by name), which says nothing about the key itself; "" for no row."""
+    if row is None:
+        return GONE
+    return _digest("data_key", str(row["session"]), "row", [row[name] for name in _DATA_KEY])
+
+
+def _is_destroyed(row: Mapping[Any, Any] | None) -> bool:
+    return row is not None and not row["wrapped"] and row["destroyed_us"] is not None
 
 
 def _of_row(kind: str, row: Mapping[Any, Any], grants: Sequence[tuple[object, object]]) -> dict[str, str]:

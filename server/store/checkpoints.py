@@ -48,8 +48,15 @@ class CheckpointRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, number: int, body: bytes, signature: bytes, signed: Mapping[str, int]) -> None:
-        """Keep a checkpoint, and note up to which entry it knows these sessions' journals.
+    async def add(
+        self,
+        number: int,
+        body: bytes,
+        signature: bytes,
+        signed: Mapping[str, int],
+        stamped: Collection[int] = (),
+    ) -> None:
+        """Keep a checkpoint; note up to which entry it knows these sessions' journals, and that it names these stamps.
 
         Raises:
             IntegrityError: there is one of this number already.
@@ -61,6 +68,10 @@ class CheckpointRows:
             if signed:
                 noting = update(session).where(session.c.id == bindparam("name")).values(signed_seq=bindparam("seq"))
                 await connection.execute(noting, [{"name": name, "seq": seq} for name, seq in signed.items()])
+            if stamped:
+                stamps = tables.checkpoint_timestamp
+                naming = update(stamps).where(stamps.c.number.in_(stamped)).values(named_in=number)
+                await connection.execute(naming)
 
     async def mark_copied(self, first: int, last: int) -> None:
         """Note that the second place has these."""

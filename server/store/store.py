@@ -17,6 +17,7 @@ from server.store.people import People
 from server.store.recent import Recent
 from server.store.saved_searches import SavedSearches
 from server.store.sessions import Sessions
+from server.store.timestamps import TimeStampRows
 
 
 class Store:
@@ -35,6 +36,7 @@ class Store:
         self.library = LibraryRows(database)
         self.saved_searches = SavedSearches(database)
         self.checkpoints = CheckpointRows(database)
+        self.timestamps = TimeStampRows(database)
         self.recent_branches = Recent(self._branches_by_id)
         """Every branch by its id, as of a second ago."""
         self.recent_services = Recent(self.services.active)

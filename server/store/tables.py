@@ -224,6 +224,17 @@ checkpoint = Table(
     Column("copied", Integer, nullable=False),
 )
 
+checkpoint_timestamp = Table(
+    "checkpoint_timestamp",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("copied", Integer, nullable=False),
+    Column("named_in", Integer),
+    Index("ix_checkpoint_timestamp_not_copied", "number", sqlite_where=text("copied = 0")),
+    Index("ix_checkpoint_timestamp_not_named", "number", sqlite_where=text("named_in IS NULL")),
+)
+
 data_key = Table(
     "data_key",
     metadata,

@@ -2,7 +2,9 @@
 
 One server process over one data directory, a kiosk and a specialist with real legs and media, and a second kiosk that
 calls and hangs up as fast as it can. At a random moment the server is killed, sometimes once more while it starts; when
-both are back in the same call, the recording is checked by `visavis verify` as far as it has come. Then the kernel
+both are back in the same call, the recording is checked as `visavis verify` does it as far as it has come, and by that
+command itself when the call is over. Half of a round is waiting, so several servers can be killed side by side
+(`--side-by-side`), each with its own people, data directory and moments. Then the kernel
 refuses the n-th write, fsync or rename of the recording or the database (`strace`, ENOSPC and EIO), and the same is
 looked at.
 
@@ -36,7 +38,13 @@ from link.protocol.server import SessionUpdate
 from link.protocol.values import Session, SessionState
 from link.signaling.client import Refused
 from link.tasks import cancel, spawn
+from server.blobs.blobs import Blobs
+from server.blobs.vault import Vault, load_site_key
+from server.evidence.second_place import second_place
+from server.evidence.signed_history import signed_history
+from server.evidence.verify import Verdict, verify_session
 from server.journal import Entry, Journal
+from server.journal.signing_key import read_signing_key
 from server.session import events as e
 from server.store import Store
 from tests.server.calls.bank import Party, call_request
@@ -83,6 +91,14 @@ class Outcome:
     def good(self) -> bool:
         """Whether nothing is wrong."""
         return not (self.lost_over_2s or self.verify_broken or self.calls_lost)
+
+    def add(self, other: Outcome, name: str) -> None:
+        """What became of those on another server, which is named in its problems."""
+        for count in ("kills", "faults", "lost_over_2s", "verify_broken", "calls_lost", "acknowledged"):
+            setattr(self, count, getattr(self, count) + getattr(other, count))
+        self.max_lost_ms = max(self.max_lost_ms, other.max_lost_ms)
+        self.faults_skipped = self.faults_skipped or other.faults_skipped
+        self.problems += [f"{name}: {problem}" for problem in other.problems]
 
 
 class Caller:
@@ -280,6 +296,7 @@ class Bench:
         assert call is not None
         await call.end()
         await self._verify(call, "the whole call")
+        await self._verify_by_command(call)
 
     async def _drop_call(self) -> None:
         call, self.call = self.call, None
@@ -313,13 +330,29 @@ class Bench:
         self.outcome.problems.append(problem)
 
     async def _verify(self, call: Call, where: str) -> None:
+        """What `visavis verify SESSION` does, without two seconds for the start of another Python."""
+        config, place = self.server.config, second_place(self.server.config.checkpoints_location)
+        trusted = [read_signing_key(config.signing_key_file).public]
+        report = await verify_session(
+            call.session,
+            history=await signed_history(call.session, store=self._store, place=place, trusted=trusted),
+            journal=Journal(self._store),
+            blobs=Blobs.at(config.blobs_location),
+            vault=Vault(self._store.data_keys, await load_site_key(config.site_key_file)),
+        )
+        if report.verdict is not Verdict.SOUND:
+            self.outcome.verify_broken += 1
+            said = "; ".join(f"{finding.where}: {finding.problem}" for finding in report.findings[:3])
+            self.outcome.problems.append(f"{where}: {call.session} is {report.verdict}: {said}")
+
+    async def _verify_by_command(self, call: Call) -> None:
         command = ["verify", call.session, "--data", str(self.server.config.data)]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "server", *command, cwd=ROOT, stdout=self._log, stderr=self._log
         )
         if await process.wait() != 0:
             self.outcome.verify_broken += 1
-            self.outcome.problems.append(f"{where}: visavis verify {call.session} says {process.returncode}")
+            self.outcome.problems.append(f"visavis verify {call.session} says {process.returncode}")
 
     async def _inject(self, call: Call, what: str, error: str) -> int | None:
         """Let the kernel refuse the n-th of these calls on the record's files and the database; how often it did."""
@@ -369,6 +402,27 @@ def strace_missing() -> str:
     return "" if tried.returncode == 0 else f"strace may not trace here: {why}"
 
 
+async def measure_side_by_side(count: int, faults: int, seed: int, folder: Path, servers: int) -> Outcome:
+    """So many kills on as many servers at once, and the faults on one of them afterwards."""
+    shares = [count // servers + (number < count % servers) for number in range(servers)]
+    tasks = []
+    for number, share in enumerate(shares):
+        (own := folder / f"server-{number + 1}").mkdir()
+        tasks.append(spawn(measure(share, 0, seed + number, own), name=f"kills of server {number + 1}"))
+    try:
+        outcomes = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            await cancel(task)
+    outcome = Outcome()
+    for number, other in enumerate(outcomes):
+        outcome.add(other, f"server {number + 1}")
+    if faults:
+        (own := folder / "faults").mkdir()
+        outcome.add(await measure(0, faults, seed, own), "faults")
+    return outcome
+
+
 async def measure(count: int, faults: int, seed: int, folder: Path) -> Outcome:
     """So many kills and faults, one after the other."""
     bench = Bench(folder, seed)
@@ -395,6 +449,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("./dev bench kills", description="What a server loses that is killed in calls.")
     parser.add_argument("--count", type=int, default=200, help="kills (default: 200)")
     parser.add_argument("--faults", type=int, help="refused system calls (default: 6, and 6 more for each 100 kills)")
+    parser.add_argument(
+        "--side-by-side", type=int, default=1, metavar="SERVERS", help="servers that are killed at once (default: 1)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the moments (default: 1)")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(arguments)
@@ -402,7 +459,9 @@ def main(arguments: Sequence[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="visavis-kills-") as folder:
-        outcome = asyncio.run(measure(options.count, faults, options.seed, Path(folder)))
+        servers = max(1, min(options.side_by_side, options.count))
+        given = options.count, faults, options.seed, Path(folder)
+        outcome = asyncio.run(measure(*given) if servers == 1 else measure_side_by_side(*given, servers))
     result = {**asdict(outcome), "seconds": round(time.monotonic() - begun)}
     if outcome.faults_skipped:
         print(f"No faults were injected: {outcome.faults_skipped}.", file=sys.stderr)

@@ -74,6 +74,8 @@ def test_ice_servers_are_read_from_json_and_toml(tmp_path: Path) -> None:
         ({"VISAVIS_TRUSTED_PROXIES": "10.0.0.1/24"}, "host bits set"),
         ({"VISAVIS_DATA": ""}, "a path is expected"),
         ({"VISAVIS_TLS_KEY": "key.pem"}, "belong together"),
+        ({"VISAVIS_TIMESTAMP_AUTHORITY": "https://tsa.example/"}, "needs timestamp_certificate"),
+        ({"VISAVIS_TIMESTAMP_AUTHORITY": "tsa.example"}, "http://… or https://… is expected"),
         ({"VISAVIS_CONFIG": "/nowhere.toml"}, "cannot be read"),
         ({"VISAVIS_LOG_LEVEL": "loud"}, "debug, info"),
         ({"VISAVIS_BANK_ZH": "银" * 41}, "at most 40 characters"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from server.documents import DocumentStore
     from server.evidence.bundle_runs import BundleRuns
     from server.evidence.reader import Reader
+    from server.evidence.timestamps import Timestamps
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
     from server.journal import Audit, Journal
@@ -54,3 +55,4 @@ READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness")
+TIMESTAMPS: web.AppKey[Timestamps | None] = web.AppKey("timestamps")

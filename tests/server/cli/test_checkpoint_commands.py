@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
+from server.api.http.app_keys import STORE, TIMESTAMPS
 from server.app import make_app
 from server.config import Config
 from server.journal.signing_key import read_signing_key
 from tests.server.cli.test_commands import good, visavis
+from tests.server.evidence.authority import Authority, AuthorityServer
 
-FIELDS = {"public_key", "number", "signed", "hash", "audit", "second_place", "copied"}
+FIELDS = {"public_key", "number", "signed", "hash", "audit", "second_place", "copied", "stamped", "stamp"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,6 +51,35 @@ async def test_a_server_signs_and_the_command_checks(data: Path) -> None:
     assert told["second_place"] == str((data / "checkpoints").absolute())
     assert (data / "keys" / "signing.key").stat().st_mode & 0o777 == 0o600
     assert {path.stat().st_mode & 0o777 for path in (data / "checkpoints").iterdir()} == {0o600}
+
+
+async def test_a_server_has_its_checkpoints_stamped_and_the_commands_check(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.evidence.timestamps.FIRST_S", 0)
+    authority, certificate, kept = Authority(), tmp_path / "tsa.pem", tmp_path / "kept.tsr"
+    certificate.write_bytes(authority.pem)
+    async with AuthorityServer.started(authority) as server:
+        options: dict[str, Any] = {"timestamp_authority": server.url, "timestamp_certificate": certificate}
+        app = make_app(Config(data=data, minimum_free_mb=0, **options))
+        async with TestClient(TestServer(app)), asyncio.timeout(30):
+            while await app[STORE].timestamps.newest() is None or app[TIMESTAMPS] is None:
+                await asyncio.sleep(0)
+    certified = ("--timestamp-certificate", str(certificate))
+    told = await good(data, "checkpoints", *certified, "--save-timestamp", str(kept))
+    assert told["stamped"] is not None
+    assert told["stamp"].startswith("20")
+    assert authority.trust.check(kept.read_bytes()).token == kept.read_bytes()
+    report = await good(data, "verify", *certified, "--timestamp", str(kept))
+    assert (report["verdict"], report["timestamps"], report["stamped"]) == ("sound", 1, told["stamp"])
+    other = tmp_path / "other.tsr"
+    other.write_bytes(authority.token(bytes(32)))
+    found = await visavis(data, "verify", *certified, "--timestamp", str(other))
+    assert found.code == 1
+    assert f"time stamps 1, newest {told['stamp']}" in found.out
+    assert "BROKEN    time stamp other.tsr: the checkpoint that was there at" in found.out
+    unchecked = await visavis(data, "verify", "--json")
+    assert (unchecked.code, unchecked.json["findings"][0]["where"]) == (2, "time stamps")
 
 
 async def test_what_is_broken_is_1_and_in_the_text(data: Path) -> None:

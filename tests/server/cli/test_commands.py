@@ -350,8 +350,9 @@ def test_a_bundle_is_made_signed_audited_and_verified(command: Command, tmp_path
 def test_a_viewing_copy_is_made_and_audited(command: Command, tmp_path: Path) -> None:
     asyncio.run(recorded(command.data))
     file = tmp_path / "look.mp4"
-    made = command.good("export", "--viewing-copy", "--viewer", "Li Zhu", SESSION, str(file))
-    assert (made["file"], made["left_out"]) == (str(file), 0)
+    made = command.good("export", "--viewing-copy", "--no-screen", "--viewer", "Li Zhu", SESSION, str(file))
+    assert (made["file"], made["left_out"], made["redactions"], made["statement"]) == (str(file), 0, 0, None)
+    assert made["screen"] == "The customer's screen was left out of this copy on request."
     assert made["bytes"] == file.stat().st_size > 10_000
     assert command("export", "--viewing-copy", SESSION, str(file)).code == 1
     assert command("export", "--viewing-copy", "--bundle", SESSION, str(tmp_path / "x")).code == 1
@@ -360,3 +361,29 @@ def test_a_viewing_copy_is_made_and_audited(command: Command, tmp_path: Path) ->
     connection.close()
     assert json.loads(details[0]) == {"viewing_copy": True}
     assert "Li Zhu" not in "".join(details)
+
+
+def test_a_redacted_copy_is_audited_with_the_hash_of_its_list(command: Command, tmp_path: Path) -> None:
+    asyncio.run(recorded(command.data))
+    file, redaction = tmp_path / "look.mp4", tmp_path / "redaction.json"
+    told: dict[str, Any] = {"format": "visavis.redaction.v1", "session": SESSION}
+    hidden = {"track": "kiosk.microphone", "from_ms": 1500, "to_ms": 1800, "reason": "a card number"}
+    options = ("export", "--viewing-copy", "--no-screen", "--redact", str(redaction))
+    for wrong, why in (
+        ({**told, "intervals": [{**hidden, "track": "nobody.camera"}]}, "the session has no nobody.camera"),
+        ({**told, "intervals": [{**hidden, "to": 3}]}, "unknown field `to`"),
+        ({**told, "format": "?", "intervals": [hidden]}, "format: visavis.redaction.v1 is expected"),
+    ):
+        redaction.write_text(json.dumps(wrong), encoding="utf-8")
+        refused = command(*options, SESSION, str(file))
+        assert (refused.code, why in refused.err) == (1, True), refused.err
+        assert not list(tmp_path.glob("look*"))
+    redaction.write_text(json.dumps({**told, "intervals": [hidden]}), encoding="utf-8")
+    assert command("export", "--redact", str(redaction), SESSION, str(tmp_path / "x")).code == 1
+    made = command.good(*options, SESSION, str(file))
+    assert (made["redactions"], made["statement"]) == (1, f"{file}.redactions.json")
+    with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
+        details = [row[0] for row in connection.execute("SELECT detail FROM audit WHERE action = 'recording.export'")]
+    connection.close()
+    assert json.loads(details[-1]) == {"viewing_copy": True, "redactions": 1, "redacted": made["redacted"]}
+    assert "card number" not in "".join(details)

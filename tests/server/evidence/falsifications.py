@@ -11,15 +11,18 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from server.blobs.suite import NONCE_BYTES, SUITES
 from server.evidence.checkpoint import Checkpoint, read_line, read_statement, sign
 from server.journal import entry_hash
 from server.journal.audit import audit_hash
 from server.journal.signing_key import SigningKey
-from tests.server.evidence.site import Site
+from tests.server.evidence.authority import Authority
+from tests.server.evidence.site import AUTHORITY, SITE_KEY, Site
 
 Connection = sqlite3.Connection
 Edit = Callable[[dict[str, Any]], None]
@@ -150,7 +153,7 @@ def segment(site: Site, session: str, track: str, index: int = 0) -> Any:
 
 def lines(site: Site) -> tuple[Any, list[bytes]]:
     """The second place's one file and its lines."""
-    (file,) = site.second_place.iterdir()
+    (file,) = site.second_place.glob("*.checkpoints")
     return file, file.read_bytes().splitlines(keepends=True)
 
 
@@ -696,3 +699,89 @@ def _(site: Site, connection: Connection) -> None:
     shutil.copy2(site.earlier, site.database)
     for session in ("s-two", "s-three"):
         shutil.rmtree(site.folder / "blobs" / "sessions" / session)
+
+
+# Data keys' rows and time stamps.
+
+
+sql(
+    "time of a data key changed",
+    "session s-one: data key: it is not the one that checkpoint",
+    statements=("UPDATE data_key SET created_us = created_us - 60000000 WHERE session = 's-one'",),
+)
+sql(
+    "a data key's row replaced by another session's",
+    "session s-one: data key",
+    statements=(
+        "DELETE FROM data_key WHERE session = 's-one'",
+        "INSERT INTO data_key SELECT 's-one', suite, wrapped, created_us, NULL FROM data_key WHERE session = 's-two'",
+    ),
+)
+
+
+@falsification("a data key wrapped anew by who has the site's key", "session s-three: data key: it is not the one")
+def _(_site: Site, connection: Connection) -> None:
+    (wrapped,) = connection.execute("SELECT wrapped FROM data_key WHERE session = 's-three'").fetchone()
+    suite, bound_to = SUITES["aes-256-gcm"], b"visavis data key\0aes-256-gcm\0s-three"
+    aead = suite.aead(suite.derive(SITE_KEY, b"", b"visavis data key\0aes-256-gcm"))
+    secret = aead.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], bound_to)
+    nonce = bytes(NONCE_BYTES)
+    anew = nonce + aead.encrypt(nonce, secret, bound_to)
+    connection.execute("UPDATE data_key SET wrapped = ? WHERE session = 's-three'", [anew])
+
+
+sql(
+    "time stamps deleted from the database",
+    "time stamp of checkpoint",
+    "it is missing in the database",
+    statements=("DELETE FROM checkpoint_timestamp",),
+)
+
+
+@falsification("time stamps of two checkpoints exchanged", "it is not of this checkpoint in the database")
+def _(_site: Site, connection: Connection) -> None:
+    (one,), (other,) = connection.execute("SELECT number FROM checkpoint_timestamp ORDER BY number LIMIT 2").fetchall()
+    swap(connection, "checkpoint_timestamp", "token", "number", one, other)
+
+
+def stamp_files(site: Site) -> list[Any]:
+    """The time stamps of the second place."""
+    return sorted(site.second_place.glob("*.tsr"))
+
+
+@falsification("time stamps deleted in both places", "it is gone from both places, and checkpoint", files=True)
+def _(site: Site, connection: Connection) -> None:
+    for file in stamp_files(site):
+        file.unlink()
+    connection.execute("DELETE FROM checkpoint_timestamp")
+
+
+@falsification("time stamps deleted in the second place", "it is missing in the second place, which had it", files=True)
+def _(site: Site, _connection: Connection) -> None:
+    for file in stamp_files(site):
+        file.unlink()
+
+
+@falsification("a time stamp of another authority in both places", "it does not count in the second place", files=True)
+def _(site: Site, connection: Connection) -> None:
+    file = stamp_files(site)[0]
+    (body,) = connection.execute("SELECT body FROM checkpoint WHERE number = ?", [int(file.stem)]).fetchone()
+    token = Authority().token(bytes.fromhex(Checkpoint(int(file.stem), body, b"").hash))
+    file.write_bytes(token)
+    connection.execute("UPDATE checkpoint_timestamp SET token = ? WHERE number = ?", [token, int(file.stem)])
+
+
+@falsification("a later time stamp of the same authority in both places", "is not the one that checkpoint", files=True)
+def _(site: Site, connection: Connection) -> None:
+    file = stamp_files(site)[0]
+    (body,) = connection.execute("SELECT body FROM checkpoint WHERE number = ?", [int(file.stem)]).fetchone()
+    later = datetime.now(UTC) + timedelta(hours=3)
+    token = AUTHORITY.token(bytes.fromhex(Checkpoint(int(file.stem), body, b"").hash), later)
+    file.write_bytes(token)
+    connection.execute("UPDATE checkpoint_timestamp SET token = ? WHERE number = ?", [token, int(file.stem)])
+
+
+@falsification("a time stamp of the second place cut off", "it does not count in the second place", files=True)
+def _(site: Site, _connection: Connection) -> None:
+    file = stamp_files(site)[-1]
+    file.write_bytes(file.read_bytes()[:-10])

@@ -22,14 +22,21 @@ KINDS: Final = (
     "session_specialist",
     "checkpoint",
     "second place",
+    "data_key",
+    "checkpoint_timestamp",
+    "time stamp",
     "person",
     "person_grant",
     "kiosk",
     "branch",
     "service",
 )
-BOOKKEEPING: Final = {("checkpoint", "copied")}
-"""Columns that prove nothing: whether the second place has a checkpoint is seen by looking there."""
+BOOKKEEPING: Final = {
+    ("checkpoint", "copied"),
+    ("checkpoint_timestamp", "copied"),
+    ("checkpoint_timestamp", "named_in"),
+}
+"""Columns that prove nothing: what the second place has, and what a checkpoint names, is seen by looking there."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,11 @@ def flip(site: Site, pristine: Site, kind: str, chance: random.Random) -> Flip:
         file = chance.choice(wanted)
         return _in_file(file, chance, lambda where: where.startswith(f"session {session}: "))
     if kind == "second place":
-        (file,) = site.second_place.iterdir()
+        (file,) = site.second_place.glob("*.checkpoints")
         return _in_file(file, chance, lambda where: where.startswith("checkpoint"))
+    if kind == "time stamp":
+        file = chance.choice(sorted(site.second_place.glob("*.tsr")))
+        return _in_file(file, chance, lambda where: where.startswith("time stamp of checkpoint"))
     return _in_row(site, pristine, kind, chance)
 
 
@@ -115,7 +125,10 @@ def _owner(connection: sqlite3.Connection, table: str, rowid: int) -> str:
         return "audit seq"
     if table == "checkpoint":
         return "checkpoint"
-    column = {"journal": "session", "session_specialist": "session", "person_grant": "person"}.get(table, "id")
+    if table == "checkpoint_timestamp":
+        return "time stamp of checkpoint"
+    of_session = dict.fromkeys(("journal", "session_specialist", "data_key"), "session")
+    column = {**of_session, "person_grant": "person"}.get(table, "id")
     (name,) = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", [rowid]).fetchone()
-    kind = {"journal": "session", "session_specialist": "session", "person_grant": "person"}.get(table, table)
+    kind = {**of_session, "person_grant": "person"}.get(table, table)
     return f"{kind} {name.decode()}"

@@ -15,6 +15,7 @@ from server.admin import Administration, kiosks, people, places
 from server.blobs.blobs import Blobs
 from server.blobs.vault import Vault
 from server.config import Config
+from server.evidence.checkpoint import Checkpoint
 from server.evidence.checkpoints import Checkpoints
 from server.evidence.second_place import Folder
 from server.evidence.verify_store import StoreReport, verify_store
@@ -25,10 +26,13 @@ from server.journal.signing_key import SigningKey
 from server.store import Store
 from server.store.stamps import now_us
 from tests.server.evidence import recorded
+from tests.server.evidence.authority import Authority
 from tests.server.evidence.recorded import Archive, record
 
 KEY = SigningKey(bytes(range(32, 64)))
 SITE_KEY = bytes(range(32))
+AUTHORITY = Authority()
+"""Who stamps some of its checkpoints."""
 SESSIONS = ("s-one", "s-two", "s-three")
 DAY_US = 86_400_000_000
 
@@ -71,6 +75,7 @@ class Site:
                 vault=Vault(store.data_keys, SITE_KEY),
                 place=Folder(self.second_place),
                 trusted=[KEY.public],
+                trust=AUTHORITY.trust,
                 recordings=recordings,
             )
 
@@ -116,6 +121,17 @@ async def signed(site: RunningSite, reason: str = "time") -> None:
     await site.checkpoints._try(reason)
 
 
+async def stamped(site: RunningSite) -> None:
+    """Have the newest checkpoint stamped, as the server does every few minutes."""
+    store = site.archive.store
+    kept = await store.checkpoints.newest()
+    assert kept is not None
+    token = AUTHORITY.token(bytes.fromhex(Checkpoint(kept.number, kept.body, kept.signature).hash))
+    await store.timestamps.add(kept.number, token)
+    await Folder(site.archive.folder / "second").add_token(kept.number, token)
+    await store.timestamps.mark_copied(kept.number)
+
+
 async def populate(site: RunningSite) -> None:
     """Branches, a service, people, and two kiosks that have enrolled."""
     desk = site.desk
@@ -134,7 +150,10 @@ async def populate(site: RunningSite) -> None:
 
 
 async def build_site(folder: Path, *, seconds: int = 2) -> Site:
-    """A site with three finished calls of `seconds`, eight checkpoints, and changes of people and kiosks between."""
+    """A site with three finished calls of `seconds`, eight checkpoints, and changes of people and kiosks between.
+
+    The checkpoints after the calls are stamped.
+    """
     recorded.STARTED_US = now_us() - DAY_US  # what is signed was written before the checkpoint that signs it
     async with Archive.opened(folder) as archive:
         site = RunningSite(archive)
@@ -145,6 +164,7 @@ async def build_site(folder: Path, *, seconds: int = 2) -> Site:
                 await record(archive, session=session, seconds=seconds, branch=branch)
                 await site.audit.record("person:p9", "recording.view", f"session:{session}")
                 await signed(site, "session")
+                await stamped(site)
                 if session == SESSIONS[0]:
                     await archive.store.database.forget()
                     shutil.copy2(folder / "store.sqlite3", folder / "earlier.sqlite3")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,14 +21,17 @@ from server.evidence.signed_history import signed_history
 from server.evidence.verify import Verdict, VerifyReport, verify_session
 from server.evidence.verify_store import verify_store
 from server.journal import Journal
+from server.session import events as e
+from server.store.stamps import now_us
 from tests.big import BIG
 from tests.server.evidence import recorded
 from tests.server.evidence.falsifications import ALL, OTHER_KEY, Falsification, falsify
 from tests.server.evidence.flips import KINDS, flip
 from tests.server.evidence.recorded import Archive, record
-from tests.server.evidence.site import KEY, SITE_KEY, RunningSite, Site, build_site, signed
+from tests.server.evidence.site import AUTHORITY, KEY, SITE_KEY, RunningSite, Site, build_site, signed
 
-FLIPS = 300 if BIG else 52
+FLIPS = 300 if BIG else 64
+TRUSTED: dict[str, Any] = {"trusted": [KEY.public], "trust": AUTHORITY.trust}
 
 
 @pytest.fixture(scope="module")
@@ -181,17 +187,39 @@ async def test_a_destroyed_data_key_is_told_and_not_called_broken(site: Site) ->
     assert "session s-two: its data key was destroyed" in report.as_text()
 
 
+async def test_a_destroyed_data_key_that_is_put_back_is_found(site: Site, tmp_path: Path) -> None:
+    """Where a checkpoint has signed that it was destroyed: the next in which the session is named."""
+    async with Archive.opened(site.folder) as archive:
+        running = RunningSite(archive)
+        await running.checkpoints.start()
+        key = await archive.store.data_keys.get("s-two")
+        assert key is not None
+        await archive.store.data_keys.destroy("s-two", bytes(64))
+        await archive.journal.append("s-two", [(e.kind(e.Closed()), e.encode(e.Closed()))], at_us=now_us())
+        await running.checkpoints.close()
+        running.close()
+    whole = await site.verify(recordings=False)
+    assert not any("data key" in finding.where for finding in whole.findings)
+    with closing(sqlite3.connect(site.database)) as connection, connection:
+        connection.execute(
+            "UPDATE data_key SET wrapped = ?, destroyed_us = NULL WHERE session = 's-two'", [key.wrapped]
+        )
+    report = await site.verify(recordings=False)
+    assert report.verdict is Verdict.BROKEN
+    assert ["put back after it was destroyed" in one.problem for one in report.findings if "data key" in one.where] == [
+        True
+    ]
+
+
 async def test_another_site_key_is_no_forgery(site: Site) -> None:
     """Nothing can be read with it; journals, people and checkpoints are checked all the same."""
     async with site.store() as store:
         blobs, vault = Blobs.at(str(site.folder / "blobs")), Vault(store.data_keys, bytes(32))
         place = Folder(site.second_place)
-        report = await verify_store(store=store, blobs=blobs, vault=vault, place=place, trusted=[KEY.public])
+        report = await verify_store(store=store, blobs=blobs, vault=vault, place=place, **TRUSTED)
         assert (report.verdict, report.findings[0].where) == (Verdict.UNUSABLE, "site key")
         assert report.checkpoints >= 6
-        quick = await verify_store(
-            store=store, blobs=blobs, vault=vault, place=place, trusted=[KEY.public], recordings=False
-        )
+        quick = await verify_store(store=store, blobs=blobs, vault=vault, place=place, recordings=False, **TRUSTED)
     assert (quick.verdict, quick.findings) == (Verdict.SOUND, [])
 
 
@@ -209,7 +237,7 @@ async def test_an_older_key_can_be_trusted_too(site: Site) -> None:
         blobs, vault, place = Blobs.at(str(site.folder / "blobs")), None, Folder(site.second_place)
         for trusted, found in (([OTHER_KEY.public, KEY.public], []), ([OTHER_KEY.public], ["it is not signed"])):
             report = await verify_store(
-                store=store, blobs=blobs, vault=vault, place=place, trusted=trusted, recordings=False
+                store=store, blobs=blobs, vault=vault, place=place, recordings=False, **{**TRUSTED, "trusted": trusted}
             )
             assert [text for text in found if not any(text in one.problem for one in report.findings)] == []
             assert (report.verdict is Verdict.SOUND) is not bool(found)

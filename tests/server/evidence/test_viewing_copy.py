@@ -27,7 +27,9 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 
 
 async def filmed(archive: Archive, path: Path, **more: Any) -> viewing_copy.ViewingCopy:
+    """A film without the shared screen, which `test_screen_film.py` looks at."""
     parts: dict[str, Any] = {"journal": archive.journal, "blobs": archive.blobs, "vault": archive.vault, "zone": UTC}
+    parts["screen"] = False
     return await write_viewing_copy(SESSION, path, **parts, viewer="Li Zhu", **more)
 
 
@@ -85,6 +87,7 @@ async def test_it_shows_and_sounds_everybody_for_as_long_as_the_call(archive: Ar
 async def test_the_name_is_over_the_pictures(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await filmed(archive, tmp_path / "one.mp4", language="en")
     parts: dict[str, Any] = {"journal": archive.journal, "blobs": archive.blobs, "vault": archive.vault, "zone": UTC}
+    parts["screen"] = False
     await write_viewing_copy(SESSION, tmp_path / "two.mp4", **parts, viewer="Somebody Else", language="en")
     one, two = pictures(tmp_path / "one.mp4")[20][1], pictures(tmp_path / "two.mp4")[20][1]
     middle = (slice(100, 550), slice(0, 1280))

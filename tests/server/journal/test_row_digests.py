@@ -11,13 +11,15 @@ import msgspec
 import pytest
 
 from server.admin import Administration, people
-from server.journal import Audit
+from server.journal import Audit, Journal
 from server.journal.audit import AuditEntry, rows_of
 from server.journal.row_digests import CHANGES, GONE, PARTS, all_row_digests, row_digests, session_digests
 from server.journal.signing_key import SigningKey
+from server.session import events as e
 from server.store import Store, tables
 from server.store.branches import Branch, ServiceRow
 from server.store.people import Grant, Role
+from tests.server.evidence.recorded import requested
 
 KEY = SigningKey(bytes(range(32)))
 
@@ -60,6 +62,26 @@ async def test_digests_are_the_documented_ones(store: Store, tmp_path: Path) -> 
         f"person:{person}/password": documented("person", person, "password", [person, "$argon2id$x"]),
         f"person:{person}/roles": documented("person", person, "roles", [["guide", "b1"], ["guide", "b2"]]),
     }
+
+
+async def test_a_data_keys_row_has_a_digest_with_its_sessions(store: Store) -> None:
+    event, row = requested("s1")
+    await Journal(store).append("s1", [(e.kind(event), e.encode(event))], at_us=1, projection=row)
+
+    async def found() -> tuple[str, bool]:
+        async with store.database.read() as connection:
+            [digest] = await session_digests(connection, ["s1"])
+        return digest.key, digest.destroyed
+
+    assert await found() == ("", False)
+    key = await store.data_keys.add("s1", "aes-256-gcm", b"\x01\xff")
+    values: list[object] = ["s1", "aes-256-gcm", "01ff", key.created_us, None]
+    assert await found() == (documented("data_key", "s1", "row", values), False)
+    await store.data_keys.destroy("s1", bytes(64))
+    destroyed = await store.data_keys.get("s1")
+    assert destroyed is not None
+    values[2], values[4] = "", destroyed.destroyed_us
+    assert await found() == (documented("data_key", "s1", "row", values), True)
 
 
 async def test_each_part_changes_with_its_columns_alone(store: Store) -> None:

@@ -11,6 +11,7 @@ const TEXTS = {
   storage: msg("The recordings cannot be written to the disk. Please tell the system administrator."),
   stalled: msg("A call is not recorded completely just now. The specialist and the customer have been told."),
   paused_long: msg("The recording of a call has been paused for over five minutes. Please ask the specialist."),
+  not_stamped: msg("The timestamp authority has not answered for over ten minutes: the records lack their time stamps. Please tell the system administrator."),
   recorder: msg("A recording failed within the last minute. Please tell the system administrator."),
   unavailable: msg("The server does not answer as it should. Please tell the system administrator."),
 };
