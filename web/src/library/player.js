@@ -304,7 +304,7 @@ export class LibraryPlayer extends LitElement {
       </button>
       <button class="tool" @click=${() => recording.seek(clock.now - 5000)} aria-label=${t("Back 5 seconds")}><wa-icon name="rotate-ccw"></wa-icon>5</button>
       <button class="tool" @click=${() => recording.seek(clock.now + 5000)} aria-label=${t("Forward 5 seconds")}>5<wa-icon name="rotate-cw"></wa-icon></button>
-      ${this.#tool("step-back", t("One frame back"), () => this.step(-1))} ${this.#tool("step-forward", t("One frame on"), () => this.step(1))}
+      ${this.#tool("step-back", t("One frame back"), () => this.step(-1), true)} ${this.#tool("step-forward", t("One frame on"), () => this.step(1), true)}
       <p class="time number"><span class="time-now"></span> / ${formatDuration(clock.length / 1000)}</p>
       <wa-spinner class="buffering" hidden></wa-spinner>
       <span class="controls-gap"><span class="said" role="status">${this.said}</span></span>
@@ -324,13 +324,13 @@ export class LibraryPlayer extends LitElement {
         <wa-icon name=${this.sound ? "volume-2" : "volume-x"}></wa-icon>
       </button>
       ${this.#tool("bookmark-plus", t("Bookmark this moment"), () => this.addBookmark())} ${this.#tool("link", t("Copy a link to this moment"), () => void this.copyLink())}
-      ${this.#tool("keyboard", t("Keyboard shortcuts"), () => this.showHelp())}
+      ${this.#tool("keyboard", t("Keyboard shortcuts"), () => this.showHelp(), true)}
     </div>`;
   }
 
-  /** @param {string} icon @param {string} label @param {() => void} act */
-  #tool(icon, label, act) {
-    return html`<button class="tool" aria-label=${label} title=${label} @click=${act}><wa-icon name=${icon}></wa-icon></button>`;
+  /** @param {string} icon @param {string} label @param {() => void} act @param {boolean} [byKeys] not worth its room on a telephone */
+  #tool(icon, label, act, byKeys = false) {
+    return html`<button class="tool ${byKeys ? "by-keys" : ""}" aria-label=${label} title=${label} @click=${act}><wa-icon name=${icon}></wa-icon></button>`;
   }
 }
 
