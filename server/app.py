@@ -15,6 +15,7 @@ from link.rate_limit import Rates
 from link.signaling.host import Host
 from server.api import (
     audit,
+    bookmarks,
     bundles,
     documents,
     fleet,
@@ -24,6 +25,7 @@ from server.api import (
     library_search,
     login,
     pages,
+    replay,
     sockets,
 )
 from server.api.http.app_keys import (
@@ -101,6 +103,8 @@ ROUTES = [
     *health.ROUTES,
     *sockets.ROUTES,
     *library.ROUTES,
+    *replay.ROUTES,
+    *bookmarks.ROUTES,
     *bundles.ROUTES,
     *library_search.ROUTES,
     *audit.ROUTES,

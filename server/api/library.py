@@ -12,6 +12,7 @@ from aiohttp import ETag, hdrs, web
 from link.protocol.errors import NotFound, RateLimited
 from server.api.http.access_audit import reads
 from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, READER, STORE
+from server.api.http.body import check_access
 from server.api.http.routes import PERSON, Allow, Foreign, Route
 from server.api.pages import shell
 from server.evidence.manifest import tell
@@ -23,11 +24,19 @@ from server.session.events import SegmentSealed
 from server.session.private import Box
 from server.store.people import EVERY_BRANCH
 from server.store.sessions import SessionRow
+from server.store.stamps import now_us
 from web.pages import render
 
 SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
 PAGES: Final = Allow.people(Role.SUPERVISOR, Role.ADMINISTRATOR)
 MEDIA_TYPES: Final = {"audio": "audio/webm", "video": "video/webm"}
+MOST_ENTRIES: Final = 4000
+"""Journal entries of one answer: a long call is told in several, and the first picture does not wait for the last."""
+NEWS_S: Final = 2.0
+"""How long an answer waits for something new of a running call."""
+TOGETHER_S: Final = 0.1
+"""The tracks' segments end together, and are sealed within this one after the other. chosen: half of it was too short
+for five tracks of a loaded server."""
 _RECORDING: Final = frozenset(("recording_started", "recording_completed"))
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
@@ -59,18 +68,37 @@ async def player(request: web.Request) -> web.StreamResponse:
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
-    """The manifest for the player; with `after` only what was journaled after that number."""
+    """The manifest for the player.
+
+    With `after` only what was journaled after that number; with `most` no more than so many entries at once. With
+    `wait` the answer comes when there is something new of a running call, at most two seconds later.
+    """
     row = await _row(request)
-    after = _number(request.query.get("after")) or 0
+    after, most = _number(request.query.get("after")) or 0, _number(request.query.get("most"))
     if not after:
         person = request[PERSON]
         await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
     else:
         await reads(request, row.id, "manifest")
-    live = await _live(request.app[JOURNAL], row)  # checked before reading, so that what is read afterwards is complete
-    entries = await request.app[JOURNAL].read(row.id, after)
-    box = await request.app[READER].box(row.id)
-    return _json(await asyncio.to_thread(_told, row, entries, after, live, box))
+    journal, reader = request.app[JOURNAL], request.app[READER]
+    if request.query.get("wait") == "1" and row.state != "closed":
+        await journal.changed(row.id, after, NEWS_S)
+        await asyncio.sleep(TOGETHER_S)
+        check_access(request)
+        row = await _row(request)
+    live = await _live(journal, row)  # checked before reading, so that what is read afterwards is complete
+    limit = None if most is None else max(1, min(most, MOST_ENTRIES))
+    entries = await journal.read(row.id, after, most=None if limit is None else limit + 1)
+    more = limit is not None and len(entries) > limit
+    if more:
+        entries.pop()
+    box, index = await reader.box(row.id), reader.index(row.id)
+
+    def told() -> bytes:
+        index.learn(entries, after)
+        return _told(row, entries, after, live, box, more=more)
+
+    return _json(await asyncio.to_thread(told))
 
 
 async def init(request: web.Request) -> web.StreamResponse:
@@ -131,9 +159,12 @@ async def _row(request: web.Request) -> SessionRow:
     return row
 
 
-def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None) -> bytes:
+def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None, *, more: bool) -> bytes:
     """The manifest with the session's row; of a long call that is a megabyte."""
     told = tell(row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live, box=box)
+    told.more, told.now_ms = more, (now_us() - row.requested_us) // 1000 if live else None
+    if more and row.ended_us is not None:
+        told.length_ms = max(told.length_ms, (row.ended_us - row.requested_us) // 1000)
     return _encode({**msgspec.structs.asdict(told), "session": _brief(row)})
 
 

@@ -67,7 +67,8 @@ class Manifest(Struct):
     """A session for a player, or what is new of it after an earlier `seq`.
 
     `live` is true while more may be recorded. `length_ms` is the last moment known: once the call has ended, its end or
-    that of the last piece or gap, whichever is later. `at_us` is when the session began.
+    that of the last piece or gap, whichever is later. `at_us` is when the session began. `more` is true where it is not
+    told to its end: what follows `seq` is to be asked for. `now_ms` is the server's time in a session that is `live`.
     """
 
     session: str
@@ -78,6 +79,8 @@ class Manifest(Struct):
     tracks: list[Track]
     moments: list[Moment]
     complete: list[e.TrackSummary] | None = None
+    more: bool = False
+    now_ms: int | None = None
 
 
 def events_of(

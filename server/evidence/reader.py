@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from link.protocol.errors import NotFound, VisavisError
+from link.protocol.errors import NotFound, TooLarge, VisavisError
 from server.blobs.blobs import Blobs, Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey, SessionKey, Vault
@@ -34,17 +35,21 @@ class Deleted(VisavisError):
 
 
 @dataclass(slots=True)
-class _Known:
+class KnownSegments:
     """Index of one session's segments, up to a journal number."""
 
     seq: int = 0
     tracks: dict[str, TrackStarted] = field(default_factory=dict)
     segments: dict[tuple[str, int], SegmentSealed] = field(default_factory=dict)
 
-    def learn(self, page: list[Entry]) -> None:
-        """Take in further entries."""
+    def learn(self, page: Iterable[Entry], after: int = 0) -> None:
+        """Take in the entries that follow number `after`, in any thread; beyond a hole they are read again some day."""
+        whole = after <= self.seq
         for entry in page:
-            self.seq = max(self.seq, entry.seq)
+            if whole:
+                self.seq = max(self.seq, entry.seq)
+            if entry.kind not in _KINDS:
+                continue
             event = decode(entry.payload)
             if isinstance(event, TrackStarted):
                 self.tracks[event.track] = event
@@ -59,7 +64,7 @@ class Reader:
         self._journal = journal
         self._blobs = blobs
         self._vault = vault
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[str, KnownSegments] = OrderedDict()
 
     async def box(self, session: str) -> SessionKey | None:
         """The key for what people wrote in this session; None when it has none, or it is destroyed or damaged."""
@@ -67,6 +72,18 @@ class Reader:
             return await self._vault.open(session)
         except (NoKey, Broken):
             return None
+
+    def index(self, session: str) -> KnownSegments:
+        """What is known of the session's segments; the sessions that nobody asked for longest are forgotten.
+
+        Who has read its journal anyway lets this `learn` it: the first segment of a long session is then found without
+        reading all that once more.
+        """
+        known = self._known.setdefault(session, KnownSegments())
+        self._known.move_to_end(session)
+        while len(self._known) > CACHED:
+            self._known.popitem(last=False)
+        return known
 
     async def init(self, session: str, track: str) -> bytes:
         """The initialisation segment of a media track. Raises `NotFound`."""
@@ -78,38 +95,54 @@ class Reader:
 
     async def segment(self, session: str, track: str, index: int) -> tuple[SegmentSealed, bytes]:
         """A segment's journal event and its contents. Raises `NotFound`, `Damaged` or `Deleted`."""
+        return (await self.segments(session, track, (index,)))[0]
+
+    async def segments(
+        self, session: str, track: str, indexes: Sequence[int], most_bytes: int | None = None
+    ) -> list[tuple[SegmentSealed, bytes]]:
+        """Several segments of one track, in the order of `indexes`. Raises as `segment`, for the first that fails.
+
+        Raises `TooLarge` as well, before anything is read, where they have over `most_bytes` in all.
+        """
+        events = [await self._event(session, track, index) for index in indexes]
+        if most_bytes is not None and sum(event.size for event in events) > most_bytes:
+            raise TooLarge("these are too many segments for one answer")
+        try:
+            key = await self._vault.open(session)
+            blobs = [await self._blobs.get(event.blob) for event in events]
+            return await asyncio.to_thread(
+                lambda: [(event, open_segment(key, event, blob)) for event, blob in zip(events, blobs, strict=True)]
+            )
+        except NoKey as error:
+            raise Deleted from error
+        except (Broken, Missing) as error:
+            raise Damaged(f"{track} segments {indexes}: {error}") from error
+
+    async def lines(self, session: str, index: int) -> tuple[SegmentSealed, bytes]:
+        """A segment of the co-browse track as JSON lines. Raises as `segment`."""
+        event, data = await self.segment(session, COBROWSE, index)
+        return event, await asyncio.to_thread(as_lines, data)
+
+    async def _event(self, session: str, track: str, index: int) -> SegmentSealed:
         event = (await self._look(session)).segments.get((track, index))
         if event is None:
             event = (await self._look(session, fresh=True)).segments.get((track, index))
         if event is None:
             raise NotFound
-        try:
-            key = await self._vault.open(session)
-            blob = await self._blobs.get(event.blob)
-            return event, await asyncio.to_thread(open_segment, key, event, blob)
-        except NoKey as error:
-            raise Deleted from error
-        except (Broken, Missing) as error:
-            raise Damaged(f"{track} segment {index}: {error}") from error
+        return event
 
-    async def lines(self, session: str, index: int) -> tuple[SegmentSealed, bytes]:
-        """A segment of the co-browse track as JSON lines. Raises as `segment`."""
-        event, data = await self.segment(session, COBROWSE, index)
-        text = await asyncio.to_thread(lambda: b"".join(line + b"\n" for line in unpack_lines(data)))
-        return event, text
-
-    async def _look(self, session: str, *, fresh: bool = False) -> _Known:
-        known = self._known.get(session)
-        if known is None:
-            known, fresh = _Known(), True
+    async def _look(self, session: str, *, fresh: bool = False) -> KnownSegments:
+        fresh = fresh or session not in self._known
+        known = self.index(session)
         if fresh:
             async for page in self._journal.pages(session, known.seq, kinds=_KINDS):
-                known.learn(page)
-        self._known[session] = known
-        self._known.move_to_end(session)
-        while len(self._known) > CACHED:
-            self._known.popitem(last=False)
+                known.learn(page, known.seq)
         return known
+
+
+def as_lines(data: bytes) -> bytes:
+    """The contents of a segment of the co-browse track as JSON lines."""
+    return b"".join(line + b"\n" for line in unpack_lines(data))
 
 
 def open_segment(key: SessionKey, event: SegmentSealed, blob: bytes) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,6 +50,7 @@ class Journal:
         self._store = store
         self.on_append: Callable[[list[Entry]], None] | None = None
         """Told of what was appended, as this process wrote it, right after it is durable."""
+        self._waiting: dict[str, set[asyncio.Event]] = {}
 
     async def append(
         self,
@@ -84,10 +86,39 @@ class Journal:
             raise Unavailable("the entries contradict what the journal holds") from error
         if entries and self.on_append is not None:
             self.on_append(entries)
+        if entries:
+            for woken in self._waiting.get(session, ()):
+                woken.set()
         return entries
 
-    async def read(self, session: str, after: int = 0, *, kinds: Collection[str] | None = None) -> list[Entry]:
-        """The session's entries with a sequence number above `after`, in order; with `kinds`, only of those.
+    async def changed(self, session: str, after: int, within_s: float) -> None:
+        """Wait for an entry with a number above `after`, but no longer than `within_s` seconds.
+
+        Of what another process appends while this one waits, nothing is noticed before that time.
+        """
+        woken, table = asyncio.Event(), tables.journal.c
+        waiting = self._waiting.setdefault(session, set())
+        waiting.add(woken)
+        try:
+            async with self._store.database.read() as connection:
+                last = await connection.execute(select(func.max(table.seq)).where(table.session == session))
+                if (last.scalar() or 0) > after:
+                    return
+            async with asyncio.timeout(within_s):
+                await woken.wait()
+        except TimeoutError:
+            return
+        finally:
+            waiting.discard(woken)
+            if not waiting and self._waiting.get(session) is waiting:
+                del self._waiting[session]
+
+    async def read(
+        self, session: str, after: int = 0, *, kinds: Collection[str] | None = None, most: int | None = None
+    ) -> list[Entry]:
+        """The session's entries with a sequence number above `after`, in order.
+
+        With `kinds`, only of those; with `most`, not more than so many.
 
         Raises:
             Unreadable: an entry has a field of another type.
@@ -95,6 +126,8 @@ class Journal:
         entries: list[Entry] = []
         async for page in self.pages(session, after, kinds=kinds):
             entries += page
+            if most is not None and len(entries) >= most:
+                return entries[:most]
         return entries
 
     async def pages(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.blobs.vault import Vault
 from server.journal import Journal
+from server.library.bookmarks import ReviewNotes
 from server.library.indexer import Indexer
 from server.library.kept import KeptSearches
 from server.library.search import LibrarySearch
@@ -17,3 +18,4 @@ class Library:
         self.search = LibrarySearch(store.library, vault)
         self.indexer = Indexer(store.library, journal, vault)
         self.kept = KeptSearches(store.saved_searches, vault)
+        self.notes = ReviewNotes(store.bookmarks, vault)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from server.store import tables
@@ -69,7 +69,9 @@ class DataKeys:
         return key
 
     async def destroy(self, session: str, index_key: bytes) -> None:
-        """Destroy the session's key, for good, and what the library's index has of its words; again is no error.
+        """Destroy the session's key, for good, its bookmarks, and what the library's index has of its words.
+
+        Again is no error.
 
         `index_key` is the site's key of that index: without it nobody knows where in it the session is.
 
@@ -89,5 +91,6 @@ class DataKeys:
                     .where(table.c.session == session, table.c.destroyed_us.is_(None))
                     .values(wrapped=b"", destroyed_us=now_us())
                 )
+                await connection.execute(delete(tables.bookmark).where(tables.bookmark.c.session == session))
             break
         await self._database.forget()

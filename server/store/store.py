@@ -6,6 +6,7 @@ import asyncio
 
 from server.store import schema
 from server.store.assertions import AssertionRows
+from server.store.bookmarks import Bookmarks
 from server.store.branches import Branch, Branches, Services
 from server.store.checkpoints import CheckpointRows
 from server.store.data_keys import DataKeys
@@ -35,6 +36,7 @@ class Store:
         self.data_keys = DataKeys(database)
         self.library = LibraryRows(database)
         self.saved_searches = SavedSearches(database)
+        self.bookmarks = Bookmarks(database)
         self.checkpoints = CheckpointRows(database)
         self.timestamps = TimeStampRows(database)
         self.recent_branches = Recent(self._branches_by_id)

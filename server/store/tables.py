@@ -190,6 +190,18 @@ saved_search = Table(
     Column("created_us", BigInteger, nullable=False),
 )
 
+bookmark = Table(
+    "bookmark",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("session", String(64), nullable=False, index=True),
+    Column("person", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+)
+
 journal = Table(
     "journal",
     metadata,

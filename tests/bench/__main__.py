@@ -4,6 +4,7 @@
 `./dev bench kills`: what a server loses that is killed in the middle of calls, and whether anything breaks.
 `./dev bench cobrowse`: how soon a change of the customer's page shows in the console.
 `./dev bench library`: how long searches of a very large library take.
+`./dev bench replay`: how soon the player shows a long recording, and how well in step.
 `./dev bench falsify`: whether `visavis verify` finds whatever is done to what was kept.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import cobrowse, falsify, kills, kiosks, library, parts, relay
+from tests.bench import cobrowse, falsify, kills, kiosks, library, parts, relay, replay
 
 COMMANDS = {
     "cobrowse": cobrowse.main,
@@ -21,6 +22,7 @@ COMMANDS = {
     "library": library.main,
     "parts": parts.main,
     "relay": relay.main,
+    "replay": replay.main,
 }
 
 

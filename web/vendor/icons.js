@@ -10,6 +10,8 @@ import Banknote from "lucide-static/icons/banknote.svg";
 import Bell from "lucide-static/icons/bell.svg";
 import BellRing from "lucide-static/icons/bell-ring.svg";
 import BookOpen from "lucide-static/icons/book-open.svg";
+import Bookmark from "lucide-static/icons/bookmark.svg";
+import BookmarkPlus from "lucide-static/icons/bookmark-plus.svg";
 import Building2 from "lucide-static/icons/building-2.svg";
 import Calendar from "lucide-static/icons/calendar.svg";
 import Camera from "lucide-static/icons/camera.svg";
@@ -40,6 +42,7 @@ import Ear from "lucide-static/icons/ear.svg";
 import ExternalLink from "lucide-static/icons/external-link.svg";
 import Eye from "lucide-static/icons/eye.svg";
 import EyeOff from "lucide-static/icons/eye-off.svg";
+import FastForward from "lucide-static/icons/fast-forward.svg";
 import FileCheck from "lucide-static/icons/file-check.svg";
 import FileImage from "lucide-static/icons/file-image.svg";
 import FileSearch from "lucide-static/icons/file-search.svg";
@@ -65,6 +68,7 @@ import Image from "lucide-static/icons/image.svg";
 import ImageOff from "lucide-static/icons/image-off.svg";
 import Info from "lucide-static/icons/info.svg";
 import KeyRound from "lucide-static/icons/key-round.svg";
+import Keyboard from "lucide-static/icons/keyboard.svg";
 import Landmark from "lucide-static/icons/landmark.svg";
 import Languages from "lucide-static/icons/languages.svg";
 import LayoutDashboard from "lucide-static/icons/layout-dashboard.svg";
@@ -131,6 +135,8 @@ import Square from "lucide-static/icons/square.svg";
 import SquarePen from "lucide-static/icons/square-pen.svg";
 import Stamp from "lucide-static/icons/stamp.svg";
 import Star from "lucide-static/icons/star.svg";
+import StepBack from "lucide-static/icons/step-back.svg";
+import StepForward from "lucide-static/icons/step-forward.svg";
 import Sun from "lucide-static/icons/sun.svg";
 import TabletSmartphone from "lucide-static/icons/tablet-smartphone.svg";
 import TextCursorInput from "lucide-static/icons/text-cursor-input.svg";
@@ -173,6 +179,8 @@ export const icons = {
   "bell": Bell,
   "bell-ring": BellRing,
   "book-open": BookOpen,
+  "bookmark": Bookmark,
+  "bookmark-plus": BookmarkPlus,
   "building-2": Building2,
   "calendar": Calendar,
   "camera": Camera,
@@ -203,6 +211,7 @@ export const icons = {
   "external-link": ExternalLink,
   "eye": Eye,
   "eye-off": EyeOff,
+  "fast-forward": FastForward,
   "file-check": FileCheck,
   "file-image": FileImage,
   "file-search": FileSearch,
@@ -228,6 +237,7 @@ export const icons = {
   "image-off": ImageOff,
   "info": Info,
   "key-round": KeyRound,
+  "keyboard": Keyboard,
   "landmark": Landmark,
   "languages": Languages,
   "layout-dashboard": LayoutDashboard,
@@ -294,6 +304,8 @@ export const icons = {
   "square-pen": SquarePen,
   "stamp": Stamp,
   "star": Star,
+  "step-back": StepBack,
+  "step-forward": StepForward,
   "sun": Sun,
   "tablet-smartphone": TabletSmartphone,
   "text-cursor-input": TextCursorInput,

@@ -22,6 +22,9 @@ PATHS = [
     f"/api/sessions/{SESSION}/tracks/kiosk.camera/init",
     f"/api/sessions/{SESSION}/tracks/kiosk.camera/segments/0",
     f"/api/sessions/{SESSION}/cobrowse/0",
+    f"/api/sessions/{SESSION}/tracks/kiosk.camera/segments?index=0,1",
+    f"/api/sessions/{SESSION}/cobrowse?index=0",
+    f"/api/sessions/{SESSION}/bookmarks",
     f"/api/sessions/{SESSION}/proof",
     f"/library/{SESSION}",
 ]

@@ -11,11 +11,18 @@ export class PlaybackClock extends EventTarget {
     /** Milliseconds that can be played. */
     this.length = 0;
     this.rate = 1;
+    /** How much faster than `rate` it runs to keep to the edge of a running call. */
+    this.pace = 1;
+  }
+
+  /** Milliseconds of the session that pass in a millisecond. */
+  get speed() {
+    return this.rate * this.pace;
   }
 
   /** Milliseconds of the session. */
   get now() {
-    const moved = this.#running && !this.#held ? (performance.now() - this.#since) * this.rate : 0;
+    const moved = this.#running && !this.#held ? (performance.now() - this.#since) * this.speed : 0;
     return Math.min(this.length, this.#at + moved);
   }
 
@@ -44,10 +51,10 @@ export class PlaybackClock extends EventTarget {
     else this.play();
   }
 
-  /** @param {number} ms */
+  /** Fires `seek` before it moves. @param {number} ms */
   seek(ms) {
-    this.#set(Math.max(0, Math.min(this.length, ms)), this.#running);
     this.dispatchEvent(new Event("seek"));
+    this.#set(Math.max(0, Math.min(this.length, ms)), this.#running);
   }
 
   /** @param {number} rate */
@@ -55,6 +62,14 @@ export class PlaybackClock extends EventTarget {
     const now = this.now;
     this.rate = rate;
     this.#set(now, this.#running);
+  }
+
+  /** As `setRate`, and nobody is told: it changes by a few percent, and often. @param {number} pace */
+  setPace(pace) {
+    if (pace === this.pace) return;
+    this.#at = this.now;
+    this.#since = performance.now();
+    this.pace = pace;
   }
 
   /** Pause while data is missing; it goes on by itself afterwards. @param {boolean} held */

@@ -9,6 +9,8 @@ const AHEAD_MS = 15_000;
 const BEHIND_MS = 60_000;
 /** After a jump of this length the page is redrawn from the last full picture instead of replayed. */
 const JUMP_MS = 5000;
+/** Segments of one request; a full picture lies at most two minutes back. */
+const RUN = 64;
 /** The pause before a segment that could not be fetched is asked for again. */
 const AGAIN_MS = 1000;
 
@@ -28,6 +30,8 @@ export class CobrowseTrack {
   #busy = false;
   /** Indexes of segments that are not available. */
   #failed = new Set();
+  /** Segments of these indexes are fetched one by one: one of the run is damaged. */
+  #single = new Set();
   #abort = new AbortController();
 
   /**
@@ -40,6 +44,8 @@ export class CobrowseTrack {
     this.base = `/api/sessions/${encodeURIComponent(session)}/cobrowse`;
     this.track = track;
     this.clock = clock;
+    /** Called when something has come. */
+    this.onProgress = () => {};
     this.stage = new Stage(container, msg("Customer's screen"));
     this.stage.onFailure = () => {
       this.#broken = true;
@@ -56,6 +62,17 @@ export class CobrowseTrack {
   missing(ms) {
     const position = positionAt(this.track.segments, ms);
     return position >= 0 && !(this.#first <= position && position < this.#next);
+  }
+
+  /** Whether the page is drawn as it was at this moment. @param {number} ms */
+  settled(ms) {
+    return this.stage.loaded && (this.missing(ms) || this.#shownAt === ms);
+  }
+
+  /** The time of the next change after a moment, or of the last before it; null where none is loaded. @param {number} ms @param {1 | -1} direction */
+  frameBeside(ms, direction) {
+    const times = this.#lines.map(({ at }) => at);
+    return (direction > 0 ? times.find((at) => at > ms + 0.5) : times.findLast((at) => at < ms - 0.5)) ?? null;
   }
 
   /** @param {number} ms */
@@ -81,13 +98,19 @@ export class CobrowseTrack {
     const { segments } = this.track;
     if (this.#busy) return;
     this.#aim(now);
-    const segment = segments[this.#next];
-    if (!segment || segment.start_ms > now + AHEAD_MS * this.clock.rate) return;
+    const first = segments[this.#next];
+    if (!first || first.start_ms > now + AHEAD_MS * this.clock.rate) return;
     this.#busy = true;
+    const run = this.#run(now);
     try {
-      const text = await readText(`${this.base}/${segment.index}`, this.#abort.signal);
-      const lines = text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
-      for (const line of lines) this.#lines.push({ ...line, position: this.#next });
+      const indexes = run.map(({ index }) => index);
+      const address = run.length > 1 ? `${this.base}?index=${indexes.join(",")}` : `${this.base}/${first.index}`;
+      const texts = (await readText(address, this.#abort.signal)).split("\n\n");
+      const parsed = run.map((_, at) => (texts[at] ?? "").split("\n").filter(Boolean).map((line) => JSON.parse(line)));
+      for (const lines of parsed) {
+        for (const line of lines) this.#lines.push({ ...line, position: this.#next });
+        this.#next += 1;
+      }
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       if (!isFinal(error)) {
@@ -95,13 +118,30 @@ export class CobrowseTrack {
         this.#busy = false;
         return;
       }
-      this.#failed.add(segment.index);
-      this.#lines.push({ position: this.#next, at: segment.start_ms, kind: "torn", epoch: "", keyframe: false, data: null });
+      if (run.length > 1) {
+        for (const { index } of run) this.#single.add(index);
+      } else {
+        this.#failed.add(first.index);
+        this.#lines.push({ position: this.#next, at: first.start_ms, kind: "torn", epoch: "", keyframe: false, data: null });
+        this.#next += 1;
+      }
     }
-    this.#next += 1;
     this.#busy = false;
     this.#forget(this.clock.now);
-    void this.#feed(this.clock.now);
+    this.tick();
+    this.onProgress();
+  }
+
+  /** The segments to fetch next: after a seek all that lead to the moment, else one. @param {number} now */
+  #run(now) {
+    const { segments } = this.track;
+    const target = positionAt(segments, now);
+    const run = [segments[this.#next]];
+    for (let at = this.#next + 1; at <= target && run.length < RUN; at++) {
+      if (this.#single.has(segments[at].index) || this.#single.has(run[0].index)) break;
+      run.push(segments[at]);
+    }
+    return run;
   }
 
   /** Where fetching must begin to show a moment: its own segment may have its picture too late. @param {number} ms */

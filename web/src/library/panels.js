@@ -1,6 +1,7 @@
 // Panels of the player: events, chat, documents, notes, and completeness of the recording.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
+import "./bookmarks-panel.js";
 import "./verdict.js";
 import { momentDetail, momentIcon, momentText, outcomeLabel, participantLabel, trackLabel, wordLabel } from "./labels.js";
 import { roleOf } from "../link/participants.js";
@@ -30,6 +31,7 @@ export class LibraryPanels extends LitElement {
     super.connectedCallback();
     this.recording.addEventListener("change", () => this.requestUpdate());
     this.recording.addEventListener("tick", () => this.follow());
+    this.recording.bookmarks.addEventListener("change", () => this.requestUpdate());
   }
 
   /** Marks what has happened up to now. */
@@ -59,11 +61,13 @@ export class LibraryPanels extends LitElement {
     return html`
       <div class="tabs" role="tablist" @keydown=${this.#arrows}>
         ${this.#tab("events", t("Events"), this.moments.length)} ${this.#tab("chat", t("Chat"), chat.length)}
-        ${this.#tab("documents", t("Papers"), documents.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Proof"), 0)}
+        ${this.#tab("documents", t("Papers"), documents.length)}
+        ${this.#tab("bookmarks", t("Bookmarks"), this.recording.bookmarks.list.length)} ${this.#tab("notes", t("Result"), 0)} ${this.#tab("complete", t("Proof"), 0)}
       </div>
       <div class="panel" role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}" tabindex="0">
         ${this.tab === "events" ? this.#events() : nothing} ${this.tab === "chat" ? this.#chat(chat) : nothing}
-        ${this.tab === "documents" ? this.#documentList(documents) : nothing} ${this.tab === "notes" ? this.#result() : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
+        ${this.tab === "documents" ? this.#documentList(documents) : nothing} ${this.tab === "bookmarks" ? html`<library-bookmarks .recording=${this.recording}></library-bookmarks>` : nothing}
+        ${this.tab === "notes" ? this.#result() : nothing} ${this.tab === "complete" ? this.#complete() : nothing}
       </div>
       ${this.doc ? this.#large() : nothing}
     `;

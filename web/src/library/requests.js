@@ -17,7 +17,7 @@ async function answered(path, signal, method = "GET", body) {
     throw new Refused("unavailable");
   });
   if (response.ok) return response;
-  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   const said = await response.json().catch(() => null);
   throw new Refused(said?.error?.code ?? "unavailable");
 }

@@ -1,16 +1,15 @@
-// The timeline: a lane for each track with recorded spans and gaps, marks for events, and a playhead.
+// The timeline: lanes of the tracks with what is recorded and what is not, lanes of what the journal tells, a playhead.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
-import { gapLabel, momentIcon, momentText, trackLabel } from "./labels.js";
 import { inOrder } from "../link/participants.js";
+import { gapLabel, momentIcon, momentText, trackLabel } from "./labels.js";
+import { lanesOf, marksOf } from "./lanes.js";
+import { drawWave } from "./waveform.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./types.js").Track} Track */
+/** @typedef {import("./lanes.js").Lane} Lane */
 
-const STEP_MS = 5000;
-const PAGE_MS = 30_000;
-/** Minor kinds of events, which get no mark. */
-const MINOR = new Set(["leg_connected", "leg_closed", "offered", "offer_ended", "recording_started"]);
 /** Gaps shorter than this are not drawn. */
 const JOIN_MS = 150;
 
@@ -32,9 +31,13 @@ export class LibraryTimeline extends LitElement {
 
   connectedCallback() {
     super.connectedCallback();
-    this.recording.addEventListener("change", () => this.requestUpdate());
-    this.recording.addEventListener("tick", () => this.follow());
-    this.recording.clock.addEventListener("change", () => this.follow());
+    const { recording } = this;
+    recording.addEventListener("change", () => this.requestUpdate());
+    recording.addEventListener("tick", () => this.follow());
+    recording.clock.addEventListener("change", () => this.follow());
+    recording.levels.addEventListener("change", () => this.#draw());
+    recording.bookmarks.addEventListener("change", () => this.requestUpdate());
+    new ResizeObserver(() => this.#draw()).observe(this);
   }
 
   /** Moves the playhead without drawing everything again. */
@@ -55,6 +58,15 @@ export class LibraryTimeline extends LitElement {
       element.style.left = `${Number(from) * 100}%`;
       if (to) element.style.width = `max(2px, ${(Number(to) - Number(from)) * 100}%)`;
     }
+    this.#draw();
+  }
+
+  #draw() {
+    const { levels, clock, manifest } = this.recording;
+    for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (this.querySelectorAll("canvas[data-voice]"))) {
+      const track = manifest?.tracks.find(({ name }) => name === canvas.dataset.voice);
+      if (track) drawWave(canvas, levels.of(track), clock.length);
+    }
   }
 
   render() {
@@ -62,10 +74,12 @@ export class LibraryTimeline extends LitElement {
     if (!manifest) return nothing;
     const order = inOrder(manifest.tracks.map(({ name }) => name));
     const tracks = [...manifest.tracks].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+    const lanes = lanesOf(manifest.moments, clock.length);
     return html`
       <div class="timeline-labels" aria-hidden="true">
         <span class="timeline-events">${t("Events")}</span>
-        ${tracks.map(({ name }) => html`<span>${trackLabel(name)}</span>`)}
+        ${tracks.map(({ name, kind }) => html`<span class=${kind}>${trackLabel(name)}</span>`)}
+        ${lanes.map(({ label }) => html`<span>${t(label)}</span>`)}
       </div>
       <div
         class="timeline-surface"
@@ -78,10 +92,9 @@ export class LibraryTimeline extends LitElement {
         @pointermove=${this.#drag}
         @pointerup=${this.#drop}
         @pointercancel=${this.#drop}
-        @keydown=${(/** @type {KeyboardEvent} */ event) => this.key(event)}
       >
-        <div class="lane marks">${this.#marks()}</div>
-        ${tracks.map((track) => this.#lane(track))}
+        <div class="lane marks">${this.#marks()}${this.#bookmarks()}</div>
+        ${tracks.map((track) => this.#lane(track))} ${lanes.map((lane) => this.#journal(lane))}
         <div class="playhead"></div>
       </div>
       <div class="timeline-scale number" aria-hidden="true">${this.#scale()}</div>
@@ -90,12 +103,39 @@ export class LibraryTimeline extends LitElement {
 
   #marks() {
     const { manifest, clock } = this.recording;
-    const marks = manifest?.moments.filter(({ kind, at_ms }) => !MINOR.has(kind) && at_ms <= clock.length) ?? [];
-    return marks.map(
-      (moment) =>
-        html`<wa-icon class="mark ${moment.kind}" name=${momentIcon(moment.kind)} data-from=${moment.at_ms / clock.length}
-          title="${formatDuration(moment.at_ms / 1000)} ${momentText(moment)}"></wa-icon>`,
-    );
+    return marksOf(manifest?.moments ?? [])
+      .filter(({ at_ms }) => at_ms <= clock.length)
+      .map((moment) => this.#mark(moment));
+  }
+
+  /** @param {import("./types.js").Moment} moment */
+  #mark(moment) {
+    return html`<wa-icon class="mark ${moment.kind}" name=${momentIcon(moment.kind)} data-from=${moment.at_ms / this.recording.clock.length}
+      title="${formatDuration(moment.at_ms / 1000)} ${momentText(moment)}"></wa-icon>`;
+  }
+
+  #bookmarks() {
+    const { bookmarks, clock } = this.recording;
+    return bookmarks.list
+      .filter(({ at_ms }) => at_ms <= clock.length)
+      .map(
+        ({ at_ms, text, name }) =>
+          html`<wa-icon class="mark bookmark" name="bookmark" data-from=${at_ms / clock.length}
+            title="${formatDuration(at_ms / 1000)} ${name}${text ? `: ${text}` : ""}"></wa-icon>`,
+      );
+  }
+
+  /** @param {Lane} lane */
+  #journal({ name, spans, marks }) {
+    const { length } = this.recording.clock;
+    return html`<div class="lane journal ${name}">
+      ${spans.map(
+        ({ from_ms, to_ms, kind, moment }) =>
+          html`<i class=${kind} data-from=${from_ms / length} data-to=${to_ms / length}
+            title="${formatDuration(from_ms / 1000)} ${momentText(moment)}"></i>`,
+      )}
+      ${marks.filter(({ at_ms }) => at_ms <= length).map((moment) => this.#mark(moment))}
+    </div>`;
   }
 
   /** @param {Track} track */
@@ -103,6 +143,7 @@ export class LibraryTimeline extends LitElement {
     const { length } = this.recording.clock;
     return html`<div class="lane ${track.kind}">
       ${joined(track, length).map(([from, to]) => html`<i class="span" data-from=${from / length} data-to=${to / length}></i>`)}
+      ${track.kind === "audio" ? html`<canvas class="wave" data-voice=${track.name}></canvas>` : nothing}
       ${late(track).map(
         ({ start_ms, end_ms, arrived_ms }) =>
           html`<i class="late" data-from=${start_ms / length} data-to=${end_ms / length}
@@ -122,29 +163,6 @@ export class LibraryTimeline extends LitElement {
     const ticks = [];
     for (let at = 0; at <= length * 0.94; at += step) ticks.push(at);
     return ticks.map((at) => html`<span data-from=${length ? at / length : 0}>${formatDuration(at / 1000)}</span>`);
-  }
-
-  /** Keys of the slider, also used by the page when nothing else has the focus. @param {KeyboardEvent} event */
-  key(event) {
-    const { recording } = this;
-    const { clock } = recording;
-    /** @type {Record<string, () => void>} */
-    const keys = {
-      " ": () => (clock.playing ? clock.pause() : clock.play()),
-      ArrowRight: () => recording.seek(clock.now + (event.shiftKey ? PAGE_MS : STEP_MS)),
-      ArrowLeft: () => recording.seek(clock.now - (event.shiftKey ? PAGE_MS : STEP_MS)),
-      ArrowUp: () => recording.seek(clock.now + STEP_MS),
-      ArrowDown: () => recording.seek(clock.now - STEP_MS),
-      PageUp: () => recording.seek(clock.now + PAGE_MS),
-      PageDown: () => recording.seek(clock.now - PAGE_MS),
-      Home: () => recording.seek(0),
-      End: () => (recording.live ? recording.follow() : recording.seek(clock.length)),
-    };
-    const act = keys[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act();
   }
 
   /** @param {PointerEvent} event */

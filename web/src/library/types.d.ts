@@ -90,6 +90,10 @@ export interface Manifest {
   tracks: Track[];
   moments: Moment[];
   complete: Summary[] | null;
+  /** What follows `seq` is to be asked for. */
+  more: boolean;
+  /** The server's time in a session that is live. */
+  now_ms: number | null;
 }
 
 export interface Choice {

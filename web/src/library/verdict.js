@@ -51,6 +51,9 @@ function share(report) {
 /** @param {Recording} recording @returns {Words} */
 export function verdictWords(recording) {
   const { report, failure, busy } = recording.proof;
+  if (!recording.live && recording.loading) {
+    return { kind: "", icon: "loader", text: t("Loading…"), more: t("Recordings are checked one after the other.") };
+  }
   if (recording.live) {
     return { kind: "", icon: "hourglass", text: t("Checked after the call"), more: t("The record is checked when the call has ended and everything of it is stored.") };
   }
@@ -110,7 +113,8 @@ export class LibraryVerdict extends LitElement {
   }
 
   updated() {
-    if (this.recording.manifest && !this.recording.live) this.recording.proof.begin();
+    const { manifest, live, loading } = this.recording;
+    if (manifest && !live && !loading) this.recording.proof.begin();
   }
 
   render() {
@@ -134,7 +138,7 @@ export class LibraryVerdict extends LitElement {
   #full({ kind, icon, text, more }) {
     const { proof } = this.recording;
     const { report } = proof;
-    const settled = !this.recording.live && !proof.busy && Boolean(report || proof.failure);
+    const settled = !this.recording.live && !this.recording.loading && !proof.busy && Boolean(report || proof.failure);
     return html`<section class="verdict-full ${kind}" aria-labelledby="verdict-title">
       <h2 id="verdict-title"><wa-icon name=${icon}></wa-icon>${text}</h2>
       <p>${more}</p>

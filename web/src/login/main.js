@@ -47,6 +47,9 @@ form.addEventListener("submit", (event) => {
     empty.focus();
     return;
   }
+  // A fragment never reaches the server: the moment of a recording that somebody was sent goes with the address.
+  const next = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=next]"));
+  if (next?.value && !next.value.includes("#")) next.value += location.hash;
   password.type = "password";
   submit.disabled = true;
   submit.classList.add("busy");
