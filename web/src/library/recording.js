@@ -3,6 +3,7 @@ import { EvidenceBundle } from "./bundle.js";
 import { CobrowseTrack } from "./cobrowse-track.js";
 import { PlaybackClock } from "./clock.js";
 import { MediaTrack } from "./media-track.js";
+import { Played } from "./played.js";
 import { Proof } from "./proof.js";
 import { Refused, readJson } from "./requests.js";
 import { extend } from "./spans.js";
@@ -27,6 +28,8 @@ export class Recording extends EventTarget {
     this.clock = new PlaybackClock();
     this.proof = new Proof(session);
     this.bundle = new EvidenceBundle(session);
+    /** Tells what was played, in spans of the session. */
+    this.played = new Played(this.clock);
     /** @type {Manifest | null} */
     this.manifest = null;
     this.failure = "";
@@ -135,6 +138,7 @@ export class Recording extends EventTarget {
 
   tick() {
     const now = this.clock.now;
+    this.played.tick();
     for (const track of this.tracks) track.tick();
     const waiting = this.tracks.some((track) => track.missing(now));
     this.clock.hold(waiting || (this.live && now >= this.clock.length));
