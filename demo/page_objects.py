@@ -243,9 +243,11 @@ class LibraryPage:
         await self._link(session).wait_for()
 
     async def open(self, session: str) -> None:
-        """Open the call's player from the list, and wait until it shows where pictures will be."""
+        """Open the call's player from the list, say what for, and wait until it shows where pictures will be."""
         await self._link(session).click()
         await self.page.wait_for_url(f"**/library/{session}*")
+        await self.page.locator("dialog.purpose input[value=quality]").check()
+        await self.page.locator("dialog.purpose button.primary").click()
         await self.page.locator("[data-track] video").first.wait_for(state="attached")
 
     async def play(self, *, pictures: int = 10, within_s: float = 20) -> dict[str, int]:

@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from link.rate_limit import Rates
 from link.signaling.host import Host
 from server.api import (
+    approvals,
     audit,
     bookmarks,
     bundles,
@@ -26,7 +27,9 @@ from server.api import (
     login,
     pages,
     replay,
+    reviews,
     sockets,
+    viewing,
 )
 from server.api.http.app_keys import (
     AUDIT,
@@ -43,6 +46,7 @@ from server.api.http.app_keys import (
     LOBBY,
     NOTICE,
     PROOFS,
+    PURPOSES,
     RATES,
     READER,
     READINESS,
@@ -52,6 +56,7 @@ from server.api.http.app_keys import (
     TALLY,
     TIMESTAMPS,
     VAULT,
+    WORDS,
 )
 from server.api.http.client_address import connection_source
 from server.api.http.connection_guard import CONNECTION_GUARD, KEEP_ALIVE_S, ConnectionGuard, Listener
@@ -71,6 +76,7 @@ from server.config import Config
 from server.documents import DocumentStore
 from server.evidence.bundle_runs import BundleRuns, bundle_maker
 from server.evidence.checkpoints import Checkpoints
+from server.evidence.purposes import load_purposes
 from server.evidence.reader import Reader
 from server.evidence.second_place import second_place
 from server.evidence.timestamp import TimestampAuthority, Trust
@@ -81,6 +87,7 @@ from server.journal import Audit, Journal
 from server.journal.signing_key import open_signing_key
 from server.journal.tally import Tally
 from server.library.parts import Library
+from server.library.sealed_words import SealedWords
 from server.recording.places import WritablePlaces
 from server.recording.space import DiskFloor
 from server.recording_notice import load_notice
@@ -105,6 +112,9 @@ ROUTES = [
     *library.ROUTES,
     *replay.ROUTES,
     *bookmarks.ROUTES,
+    *viewing.ROUTES,
+    *approvals.ROUTES,
+    *reviews.ROUTES,
     *bundles.ROUTES,
     *library_search.ROUTES,
     *audit.ROUTES,
@@ -115,11 +125,12 @@ def make_app(config: Config) -> web.Application:
     """An application that opens everything at start-up and closes it, in reverse, at clean-up.
 
     Raises:
-        ValueError: the recording notice cannot be used.
+        ValueError: the recording notice or the list of purposes cannot be used.
     """
     app = web.Application(middlewares=[gate], client_max_size=64 * 1024)
     app[CONFIG] = config
     app[NOTICE] = load_notice(config.notice)
+    app[PURPOSES] = load_purposes(config.purposes)
     app[PERMISSIONS] = Permissions()
     app[CONNECTION_GUARD] = ConnectionGuard(
         per_address=config.connections_per_address, counted=partial(connection_source, config)
@@ -220,6 +231,7 @@ async def _blobs(app: web.Application) -> AsyncIterator[None]:
     app[PROOFS] = Proofs(verifier(config))
     app[BUNDLES] = BundleRuns(bundle_maker(config), config.data / "exports")
     await app[BUNDLES].start()
+    app[WORDS] = SealedWords(app[VAULT])
     app[LIBRARY] = library_parts = Library(app[STORE], app[JOURNAL], app[VAULT])
     library_parts.indexer.start()
     yield

@@ -147,6 +147,22 @@ class Config:
     notice: Path | None = option(
         None, optional_path, "TOML file of the recording notice (version, text_zh, text_en). Empty: the text included."
     )
+    purposes: Path | None = option(
+        None,
+        optional_path,
+        "TOML file of what recordings are opened for ([[purpose]] with code, zh, en). Empty: the list included.",
+    )
+    purpose_minutes: int = option(
+        120, whole(5, 720), "Minutes for which a stated purpose opens a recording to the person who stated it."
+    )
+    export_approval: str = option(
+        "off",
+        one_of("off", "required"),
+        "required: an export of a recording needs a second person's yes.",
+    )
+    approval_hours: int = option(
+        24, whole(1, 168), "Hours in which such a request is decided, and in which an approved one is used."
+    )
     bank_zh: str = option("", _short_name, "The bank's name in Chinese, as kiosks show it at the top. Empty: none.")
     bank_en: str = option("", _short_name, "The bank's name in English. Empty: the Chinese one.")
     ice_servers: tuple[IceServer, ...] = option(

@@ -6,12 +6,13 @@ They cannot change it without breaking its chain, and their reading is in it as 
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 import msgspec
 from aiohttp import web
 
 from link.protocol.errors import BadMessage
-from server.api.http.app_keys import STORE, TALLY
+from server.api.http.app_keys import STORE, TALLY, WORDS
 from server.api.http.routes import PERSON, Allow, Foreign, Route
 from server.api.library import _json as json_response
 from server.api.pages import shell
@@ -20,6 +21,7 @@ from server.journal import AuditEntry
 from server.journal.audit import NOBODY
 from server.journal.audit_search import AuditQuery, find
 from server.library.query import number
+from server.library.sealed_words import SealedWords
 from server.store import Store
 from web.pages import render
 
@@ -54,7 +56,7 @@ async def entries(request: web.Request) -> web.StreamResponse:
     found = await find(store, query)
     names = await store.people.names({one.removeprefix(_PERSON) for entry in found.entries for one in _people(entry)})
     body = {
-        "entries": [_told(entry, names) for entry in found.entries],
+        "entries": [_told(entry, names, request.app[WORDS]) for entry in found.entries],
         "after": found.after,
         "before": found.before,
     }
@@ -90,7 +92,7 @@ def _people(entry: AuditEntry) -> list[str]:
     return [one for one in (entry.actor, entry.object) if one.startswith(_PERSON)]
 
 
-def _told(entry: AuditEntry, names: dict[str, str]) -> dict[str, Any]:
+def _told(entry: AuditEntry, names: dict[str, str], words: SealedWords) -> dict[str, Any]:
     try:
         detail = msgspec.json.decode(entry.detail)
     except msgspec.MsgspecError:
@@ -103,8 +105,19 @@ def _told(entry: AuditEntry, names: dict[str, str]) -> dict[str, Any]:
         "action": entry.action,
         "object": entry.object,
         "object_name": names.get(entry.object.removeprefix(_PERSON), ""),
-        "detail": detail if isinstance(detail, dict) else {"?": entry.detail},
+        "detail": _opened(entry.object, detail, words) if isinstance(detail, dict) else {"?": entry.detail},
     }
+
+
+def _opened(target: str, detail: dict[str, Any], words: SealedWords) -> dict[str, Any]:
+    """The detail with what is sealed in it as it was written; "?" for what cannot be read."""
+    told = dict(detail)
+    if "words" in told:
+        told["words"] = words.open(target, told["words"]) or "?"
+    if isinstance(told.get("searches"), list):
+        found = [words.open(target, one) for one in told["searches"]]
+        told["searches"] = ["?" if one is None else unquote_plus(one) for one in found]
+    return told
 
 
 ROUTES = [

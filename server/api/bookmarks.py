@@ -14,7 +14,7 @@ from server.api.http.body import read_body
 from server.api.http.routes import PERSON, Route
 from server.api.library import SUPERVISORS
 from server.api.library import _json as json_response
-from server.api.library import _row as row_of
+from server.api.viewing import opened
 from server.library.bookmarks import Bookmark
 
 BODY_BYTES: Final = 16 * 1024
@@ -23,7 +23,7 @@ _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 async def bookmarks(request: web.Request) -> web.StreamResponse:
     """The session's bookmarks, everybody's, in the order of their time in the session."""
-    row = await row_of(request)
+    row = await opened(request)
     await reads(request, row.id, "bookmarks")
     found = await request.app[LIBRARY].notes.of(row.id)
     return json_response(_encode({"bookmarks": [_told(one, request[PERSON].id) for one in found]}))
@@ -31,7 +31,7 @@ async def bookmarks(request: web.Request) -> web.StreamResponse:
 
 async def add(request: web.Request) -> web.StreamResponse:
     """Make a bookmark: `{at_ms, text}` gives it back with its `id`."""
-    row, person = await row_of(request), request[PERSON]
+    row, person = await opened(request), request[PERSON]
     body = await read_body(request, BODY_BYTES)
     async with request.app[STORE].database.write():
         made = await request.app[LIBRARY].notes.add(row.id, person.id, person.name, body)
@@ -41,7 +41,7 @@ async def add(request: web.Request) -> web.StreamResponse:
 
 async def change(request: web.Request) -> web.StreamResponse:
     """Change what one's own bookmark says: `{text}`."""
-    row, person, bookmark = await row_of(request), request[PERSON], request.match_info["bookmark"]
+    row, person, bookmark = await opened(request), request[PERSON], request.match_info["bookmark"]
     body = await read_body(request, BODY_BYTES)
     async with request.app[STORE].database.write():
         await request.app[LIBRARY].notes.change(row.id, bookmark, person.id, person.name, body)
@@ -51,7 +51,7 @@ async def change(request: web.Request) -> web.StreamResponse:
 
 async def remove(request: web.Request) -> web.StreamResponse:
     """Remove one's own bookmark."""
-    row, bookmark = await row_of(request), request.match_info["bookmark"]
+    row, bookmark = await opened(request), request.match_info["bookmark"]
     async with request.app[STORE].database.write():
         await request.app[LIBRARY].notes.remove(row.id, bookmark, request[PERSON].id)
         await _audited(request, "bookmark.remove", row.id, bookmark)

@@ -1,4 +1,7 @@
-"""Evidence bundles over HTTP: a supervisor of the session's branch has one made, says what for, and downloads it."""
+"""Evidence bundles over HTTP: a supervisor of the session's branch has one made, says what for, and downloads it.
+
+A bundle has a purpose of its own, so it needs no other to be stated; where the site wants it, a second person's yes.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from link.protocol.errors import BadMessage, NotAuthenticated, NotFound, WrongState
+from link.protocol.errors import BadMessage, NotAuthenticated, NotFound, RateLimited, WrongState
 from link.protocol.values import OVER
+from server.api.approvals import BUNDLE, spend, told_of
 from server.api.http.access_audit import reads
 from server.api.http.app_keys import AUDIT, BUNDLES, STORE
 from server.api.http.body import check_access
-from server.api.http.routes import PERSON, Allow, Foreign, Route
+from server.api.http.routes import PERSON, Allow, Route
+from server.api.viewing import session_row
 from server.evidence.bundle_runs import BundleRun
 from server.evidence.bundle_runs import told as bundle_told
 from server.evidence.bundle_tar import FolderTar
@@ -30,10 +35,9 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 
 async def state(request: web.Request) -> web.StreamResponse:
     """The state of the bundle that this person asked for."""
-    row = await _row(request)
+    row = await session_row(request)
     await reads(request, row.id, "bundle_state")
-    run = request.app[BUNDLES].known(row.id, request[PERSON].id)
-    return web.json_response({"state": "none"} if run is None else bundle_told(run))
+    return await _told(request, row, request.app[BUNDLES].known(row.id, request[PERSON].id))
 
 
 async def make(request: web.Request) -> web.StreamResponse:
@@ -43,8 +47,9 @@ async def make(request: web.Request) -> web.StreamResponse:
         BadMessage: the purpose is none of those that there are.
         WrongState: the call is not over.
         RateLimited: there are too many bundles.
+        ApprovalRequired: somebody else has to approve it first.
     """
-    row = await _row(request)
+    row = await session_row(request)
     purpose = request.query.get("purpose", "")
     if purpose not in PURPOSES:
         raise BadMessage(f"purpose is one of {', '.join(PURPOSES)}")
@@ -52,32 +57,45 @@ async def make(request: web.Request) -> web.StreamResponse:
         raise WrongState("the call is not over")
     bundles, person = request.app[BUNDLES], request[PERSON].id
     known = bundles.known(row.id, person)
-    if known is None or not (known.busy or known.state == "done"):
-        detail = {"bundle": True, "purpose": purpose}
-        await request.app[AUDIT].record(f"person:{person}", "recording.export", f"session:{row.id}", detail)
-    else:
+    if known is not None and (known.busy or known.state == "done"):
         await reads(request, row.id, "bundle_state")
-    return web.json_response(bundle_told(bundles.want(row.id, person, purpose)))
+        return await _told(request, row, bundles.want(row.id, person, purpose))
+    if known is None and bundles.full():
+        bundles.refuse()
+    if known is not None and known.approved_by and known.purpose == purpose:
+        # It was approved when it was begun, and is gone on with.
+        detail = {"bundle": True, "purpose": purpose, "approved_by": known.approved_by}
+        await request.app[AUDIT].record(f"person:{person}", "recording.export", f"session:{row.id}", detail)
+        return await _told(request, row, bundles.want(row.id, person, purpose))
+    approval = await spend(request, row, BUNDLE, purpose)
+    try:
+        run = bundles.want(row.id, person, purpose)
+    except RateLimited:
+        if approval is not None:
+            await request.app[STORE].approvals.give_back(approval.id)
+        raise
+    run.approved_by = f"person:{approval.decided_by}" if approval is not None else ""
+    return await _told(request, row, run)
 
 
 async def stop(request: web.Request) -> web.StreamResponse:
     """Stop making it; what is written stays for an hour."""
-    row = await _row(request)
+    row = await session_row(request)
     await reads(request, row.id, "bundle_state")
-    return web.json_response(bundle_told(await request.app[BUNDLES].stop(row.id, request[PERSON].id)))
+    return await _told(request, row, await request.app[BUNDLES].stop(row.id, request[PERSON].id))
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
     """Remove it from the server."""
-    row = await _row(request)
+    row = await session_row(request)
     await reads(request, row.id, "bundle_state")
     await request.app[BUNDLES].remove(row.id, request[PERSON].id)
-    return web.json_response({"state": "none"})
+    return await _told(request, row, None)
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     """The bundle as a tar file; a download that broke off goes on by `Range` (RFC 9110 section 14)."""
-    row = await _row(request)
+    row = await session_row(request)
     run = request.app[BUNDLES].known(row.id, request[PERSON].id)
     if run is None:
         raise NotFound
@@ -86,6 +104,13 @@ async def download(request: web.Request) -> web.StreamResponse:
         tar = await asyncio.to_thread(FolderTar, folder, f"visavis-{row.id}")
         etag = f'"{await asyncio.to_thread(lambda: tar.etag)}"'
         return await _send(request, run, tar, etag)
+
+
+async def _told(request: web.Request, row: SessionRow, run: BundleRun | None) -> web.StreamResponse:
+    """The bundle's state and, where there is the two-person rule, that of this person's last request."""
+    body: dict[str, object] = {"state": "none"} if run is None else bundle_told(run)
+    approval = await told_of(request, row, BUNDLE)
+    return web.json_response(body if approval is None else body | {"approval": approval})
 
 
 async def _send(request: web.Request, run: BundleRun, tar: FolderTar, etag: str) -> web.StreamResponse:
@@ -110,6 +135,7 @@ async def _send(request: web.Request, run: BundleRun, tar: FolderTar, etag: str)
     await response.prepare(request)
     if request.method != "HEAD":
         await _write(request, response, tar.read(start, stop))
+        run.taken = run.taken or stop == tar.size
     return response
 
 
@@ -122,17 +148,6 @@ async def _write(request: web.Request, response: web.StreamResponse, pieces: Ite
                 await response.write(piece)
     except (OSError, TimeoutError, NotAuthenticated) as error:
         raise ConnectionResetError(f"download ended: {type(error).__name__}") from error
-
-
-async def _row(request: web.Request) -> SessionRow:
-    """The session of the request, if this supervisor may see it. Raises `NotFound` otherwise, audited."""
-    session = request.match_info["session"]
-    row = await request.app[STORE].sessions.get(session)
-    if row is None:
-        raise NotFound
-    if not request[PERSON].may(Role.SUPERVISOR, row.branch):
-        raise Foreign(f"session:{session}")
-    return row
 
 
 ROUTES = [

@@ -9,10 +9,11 @@ import structlog
 from aiohttp import hdrs, web
 
 from link.protocol.errors import BadMessage, NotFound, TooLarge, VisavisError, WrongState
-from link.protocol.values import DocumentState
+from link.protocol.values import DocumentState, SessionState
 from server.api.http.app_keys import AUDIT, DOCUMENTS, JOURNAL, ROOMS, STORE
 from server.api.http.body import check_access, hand_on
 from server.api.http.routes import KIOSK, PERSON, Allow, Foreign, Route
+from server.api.viewing import stated
 from server.blobs.blobs import Missing
 from server.blobs.container import Broken
 from server.blobs.vault import NoKey
@@ -76,7 +77,11 @@ async def deliver(request: web.Request) -> web.StreamResponse:
 
 
 async def look(request: web.Request) -> web.StreamResponse:
-    """A document's re-encoded picture, or with `?original=1` the bytes as uploaded; every access is audited."""
+    """A document's re-encoded picture, or with `?original=1` the bytes as uploaded; every access is audited.
+
+    Who takes part in the call sees it for the call, and its specialist until the call is closed. Everybody else says
+    first what for. Raises `PurposeRequired`.
+    """
     session, document = request.match_info["session"], request.match_info["document"]
     original = request.query.get("original") == "1"
     stored = await _find(request, session, document)
@@ -101,8 +106,11 @@ async def _find(request: web.Request, session: str, document: str) -> e.Document
     if row is None:
         raise NotFound
     person = request[PERSON]
-    if not (may_look(person, row.branch, row.specialist) or _takes_part(request.app[ROOMS], person, session)):
-        raise Foreign(f"session:{session}/{document}")
+    if not _takes_part(request.app[ROOMS], person, session):
+        if not may_look(person, row.branch, row.specialist):
+            raise Foreign(f"session:{session}/{document}")
+        if person.id != row.specialist or row.state == SessionState.CLOSED:
+            await stated(request, session)
     events = [e.decode(entry.payload) for entry in await request.app[JOURNAL].read(session, kinds={STORED})]
     deliveries = [event for event in events if isinstance(event, e.DocumentStored) and event.document == document]
     if not deliveries:

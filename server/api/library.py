@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 from aiohttp import ETag, hdrs, web
 
 from link.protocol.errors import NotFound, RateLimited
+from server.api.approvals import required as approval_required
 from server.api.http.access_audit import reads
-from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, READER, STORE
+from server.api.http.app_keys import AUDIT, JOURNAL, PROOFS, PURPOSES, READER, STORE
 from server.api.http.body import check_access
-from server.api.http.routes import PERSON, Allow, Foreign, Route
+from server.api.http.routes import PERMISSIONS, PERSON, Allow, Route
 from server.api.pages import shell
+from server.api.viewing import opened, session_row, stated
+from server.api.viewing import told as purpose_told
 from server.evidence.manifest import tell
 from server.evidence.verify_runs import told as proof_told
 from server.identity import Person, Role
@@ -45,7 +48,10 @@ async def library(request: web.Request) -> web.StreamResponse:
     """The list of sessions."""
     person, store = request[PERSON], request.app[STORE]
     mine = person.branches(Role.SUPERVISOR)
+    everybody = await store.people.all()
     choices: dict[str, object] = {
+        "approval": approval_required(request.app),
+        "holds": request.app[PERMISSIONS].of("POST", "/api/holds") is not None,
         "auditor": person.branches(Role.ADMINISTRATOR) is None,
         "branches": [
             {"id": branch.id, "zh": branch.name_zh, "en": branch.name_en}
@@ -55,16 +61,25 @@ async def library(request: web.Request) -> web.StreamResponse:
         "services": [
             {"id": service.id, "zh": service.name_zh, "en": service.name_en} for service in await store.services.all()
         ],
-        "specialists": [_colleague(other, mine) for other in await store.people.all() if _is_colleague(other, mine)],
+        "specialists": _colleagues(everybody, Role.SPECIALIST, mine),
+        "reviewers": _colleagues([one for one in everybody if one.active], Role.SUPERVISOR, mine),
     }
     return render(request, "library.html", shell(request, **choices))
 
 
 async def player(request: web.Request) -> web.StreamResponse:
-    """The player of one session."""
-    row = await _row(request)
+    """The player of one session, which asks what it is opened for and shows nothing of the recording before."""
+    row = await session_row(request)
     await reads(request, row.id, "page")
-    return render(request, "library_session.html", shell(request, session=_brief(row)))
+    known = await request.app[STORE].viewing.stated(request[PERSON].id, row.id)
+    data: dict[str, object] = {
+        "session": _brief(row),
+        "approval": approval_required(request.app),
+        "purpose": purpose_told(known),
+        "purposes": [msgspec.to_builtins(one) for one in request.app[PURPOSES].listed.values()],
+        "review": (await reviews_told(request, [row])).get(row.id),
+    }
+    return render(request, "library_session.html", shell(request, **data))
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -73,11 +88,12 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     With `after` only what was journaled after that number; with `most` no more than so many entries at once. With
     `wait` the answer comes when there is something new of a running call, at most two seconds later.
     """
-    row = await _row(request)
+    row = await session_row(request)
+    purpose = await stated(request, row.id)
     after, most = _number(request.query.get("after")) or 0, _number(request.query.get("most"))
     if not after:
-        person = request[PERSON]
-        await request.app[AUDIT].record(f"person:{person.id}", "recording.view", f"session:{row.id}")
+        actor, detail = f"person:{request[PERSON].id}", {"purpose": purpose.purpose}
+        await request.app[AUDIT].record(actor, "recording.view", f"session:{row.id}", detail)
     else:
         await reads(request, row.id, "manifest")
     journal, reader = request.app[JOURNAL], request.app[READER]
@@ -85,7 +101,7 @@ async def manifest(request: web.Request) -> web.StreamResponse:
         await journal.changed(row.id, after, NEWS_S)
         await asyncio.sleep(TOGETHER_S)
         check_access(request)
-        row = await _row(request)
+        row = await opened(request)
     live = await _live(journal, row)  # checked before reading, so that what is read afterwards is complete
     limit = None if most is None else max(1, min(most, MOST_ENTRIES))
     entries = await journal.read(row.id, after, most=None if limit is None else limit + 1)
@@ -103,7 +119,7 @@ async def manifest(request: web.Request) -> web.StreamResponse:
 
 async def init(request: web.Request) -> web.StreamResponse:
     """The initialisation segment of a track, for Media Source Extensions."""
-    row = await _row(request)
+    row = await opened(request)
     track = request.match_info["track"]
     data = await request.app[READER].init(row.id, track)
     await reads(request, row.id, "media", track)
@@ -112,23 +128,23 @@ async def init(request: web.Request) -> web.StreamResponse:
 
 async def segment(request: web.Request) -> web.StreamResponse:
     """A segment's clusters, checked against the hash in the journal."""
-    row = await _row(request)
+    row = await opened(request)
     event, data = await request.app[READER].segment(row.id, request.match_info["track"], _index(request))
-    await reads(request, row.id, "media", event.track)
+    await reads(request, row.id, "media", event.track, span=(event.start_ms, event.end_ms))
     return _evidence(request, event, data, "application/octet-stream")
 
 
 async def lines(request: web.Request) -> web.StreamResponse:
     """A segment of the co-browse track, as JSON lines."""
-    row = await _row(request)
+    row = await opened(request)
     event, data = await request.app[READER].lines(row.id, _index(request))
-    await reads(request, row.id, "cobrowse")
+    await reads(request, row.id, "cobrowse", event.track, span=(event.start_ms, event.end_ms))
     return _evidence(request, event, data, "application/x-ndjson")
 
 
 async def proof(request: web.Request) -> web.StreamResponse:
     """State of the recording's verification by `visavis verify`: its progress or its result."""
-    row = await _row(request)
+    row = await opened(request)
     await reads(request, row.id, "proof")
     known = request.app[PROOFS].known(row.id, await request.app[JOURNAL].head(row.id))
     return _json(_encode({"state": "none"} if known is None else proof_told(known)))
@@ -136,7 +152,7 @@ async def proof(request: web.Request) -> web.StreamResponse:
 
 async def prove(request: web.Request) -> web.StreamResponse:
     """Verify the recording, unless that was done since it last changed; with `again=1` in any case."""
-    row = await _row(request)
+    row = await opened(request)
     proofs, head = request.app[PROOFS], await request.app[JOURNAL].head(row.id)
     known = proofs.known(row.id, head)
     if known is not None and (known.state in ("waiting", "running") or request.query.get("again") != "1"):
@@ -146,17 +162,6 @@ async def prove(request: web.Request) -> web.StreamResponse:
         raise RateLimited("too many recordings wait to be checked", retry_after=30)
     await request.app[AUDIT].record(f"person:{request[PERSON].id}", "recording.verify", f"session:{row.id}")
     return _json(_encode(proof_told(proofs.want(row.id, head))))
-
-
-async def _row(request: web.Request) -> SessionRow:
-    """The session of the request, if this supervisor may see it. Raises `NotFound` otherwise, audited."""
-    session = request.match_info["session"]
-    row = await request.app[STORE].sessions.get(session)
-    if row is None:
-        raise NotFound
-    if not request[PERSON].may(Role.SUPERVISOR, row.branch):
-        raise Foreign(f"session:{session}")
-    return row
 
 
 def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None, *, more: bool) -> bytes:
@@ -175,16 +180,31 @@ async def _live(journal: Journal, row: SessionRow) -> bool:
     return {entry.kind for entry in await journal.read(row.id, kinds=_RECORDING)} == {"recording_started"}
 
 
-def _is_colleague(person: Person, mine: frozenset[str] | None) -> bool:
-    grants = [grant for grant in person.grants if grant.role is Role.SPECIALIST]
+def _colleagues(people: Iterable[Person], role: Role, mine: frozenset[str] | None) -> list[dict[str, Any]]:
+    """People with a role in one of the branches `mine` (None: any), to choose from."""
+    return [_colleague(one, role, mine) for one in people if _is_colleague(one, role, mine)]
+
+
+def _is_colleague(person: Person, role: Role, mine: frozenset[str] | None) -> bool:
+    grants = [grant for grant in person.grants if grant.role is role]
     return any(mine is None or grant.branch == EVERY_BRANCH or grant.branch in mine for grant in grants)
 
 
-def _colleague(person: Person, mine: frozenset[str] | None) -> dict[str, Any]:
-    """A specialist to choose: equal names are told apart by login and branches, of which only `mine` are named."""
-    theirs = person.branches(Role.SPECIALIST)
+def _colleague(person: Person, role: Role, mine: frozenset[str] | None) -> dict[str, Any]:
+    """Somebody to choose: equal names are told apart by login and branches, of which only `mine` are named."""
+    theirs = person.branches(role)
     branches = None if theirs is None else sorted(theirs if mine is None else theirs & mine)
     return {"id": person.id, "name": person.name, "login": person.login, "branches": branches}
+
+
+async def reviews_told(request: web.Request, rows: Iterable[SessionRow]) -> dict[str, dict[str, Any]]:
+    """Who reviews which of these sessions, by session, for the list and the player."""
+    found = await request.app[STORE].reviews.of([row.id for row in rows])
+    names = await request.app[STORE].people.names({one.reviewer for one in found.values()})
+    return {
+        session: {"reviewer": one.reviewer, "name": names.get(one.reviewer, ""), "done": one.done}
+        for session, one in found.items()
+    }
 
 
 def _brief(row: SessionRow) -> dict[str, Any]:

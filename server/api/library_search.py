@@ -10,20 +10,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
 
 from link.protocol.errors import NotFound, Unavailable
 from server.api.http.access_audit import reads
-from server.api.http.app_keys import AUDIT, LIBRARY, STORE
+from server.api.http.app_keys import AUDIT, LIBRARY, STORE, WORDS
 from server.api.http.body import read_body
 from server.api.http.routes import PERSON, Foreign, Route
-from server.api.library import SUPERVISORS
+from server.api.library import SUPERVISORS, reviews_told
 from server.api.library import _brief as brief
 from server.api.library import _json as json_response
 from server.identity import Role
-from server.library.query import parse
+from server.library.query import FIELDS, LibraryQuery, parse
 from server.library.search import PAGE
 from server.store.sessions import ROWS, SessionRow
 from web.catalogs import load_catalog, msg
@@ -33,6 +34,11 @@ EXPORTED: Final = 5_000
 """Most sessions of one table: what a person still reads in a spreadsheet."""
 EXPORT_S: Final = 60.0
 BODY_BYTES: Final = 8 * 1024
+SEARCHED: Final = frozenset(
+    (*FIELDS, *("text", "status", "language", "rating", "flag", "abandoned", "review", "since", "until"))
+)
+LONGEST: Final = 1000
+"""Most characters of a search that are kept in the audit log."""
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With what a spreadsheet begins to compute (OWASP, CSV Injection)."""
@@ -53,11 +59,13 @@ _COLUMNS: Final = (
 
 async def search(request: web.Request) -> web.StreamResponse:
     """A page of the sessions that `server.library.query.parse` describes, of the requester's branches."""
-    query = parse(request.query, request[PERSON].branches(Role.SUPERVISOR))
-    await reads(request, "", "search")
+    query = await _asked(request)
+    searched = _searched(request)
+    await reads(request, "", "search", noted=(searched, request.app[WORDS].seal("sessions", searched)))
     found = await request.app[LIBRARY].search.find(query)
+    reviews = await reviews_told(request, found.rows)
     body = {
-        "sessions": [brief(row) for row in found.rows],
+        "sessions": [brief(row) | {"review": reviews.get(row.id)} for row in found.rows],
         "total": found.total,
         "exact": found.exact,
         "first": found.first,
@@ -73,9 +81,9 @@ async def search(request: web.Request) -> web.StreamResponse:
 async def table(request: web.Request) -> web.StreamResponse:
     """The same search as a CSV file (RFC 4180, UTF-8), whole, up to `EXPORTED` sessions."""
     person = request[PERSON]
-    query = parse(request.query, person.branches(Role.SUPERVISOR))
-    query = replace(query, after=None, before=None)
-    await request.app[AUDIT].record(f"person:{person.id}", "sessions.export", "sessions", {"most": EXPORTED})
+    query = replace(await _asked(request), after=None, before=None)
+    detail = {"most": EXPORTED, "searches": [request.app[WORDS].seal("sessions", _searched(request))]}
+    await request.app[AUDIT].record(f"person:{person.id}", "sessions.export", "sessions", detail)
     rows: list[SessionRow] = []
     ends = time.monotonic() + EXPORT_S
     while True:
@@ -123,6 +131,20 @@ async def forget(request: web.Request) -> web.StreamResponse:
     if not await request.app[LIBRARY].kept.forget(request[PERSON].id, request.match_info["search"]):
         raise NotFound
     return web.Response(status=204)
+
+
+async def _asked(request: web.Request) -> LibraryQuery:
+    """The search of the request, of whoever asks. Raises `BadMessage`."""
+    person = request[PERSON]
+    query = parse(request.query, person.branches(Role.SUPERVISOR))
+    if not query.review:
+        return query
+    return replace(query, places=await request.app[STORE].reviews.places(query.review, person.id))
+
+
+def _searched(request: web.Request) -> str:
+    """What is searched for, as the audit log keeps it: the filters of the page's address."""
+    return urlencode([(name, value) for name, value in request.query.items() if name in SEARCHED and value])[:LONGEST]
 
 
 def _csv(columns: Iterable[str], rows: Iterable[SessionRow], english: bool) -> bytes:

@@ -12,7 +12,7 @@ from server.api.http.access_audit import reads
 from server.api.http.app_keys import READER
 from server.api.http.routes import Route
 from server.api.library import SUPERVISORS
-from server.api.library import _row as row_of
+from server.api.viewing import opened
 from server.evidence.reader import as_lines
 from server.recording.segment import COBROWSE
 
@@ -29,18 +29,20 @@ async def segments(request: web.Request) -> web.StreamResponse:
         TooLarge: they have over `MOST_BYTES`; ask for fewer.
         Damaged: one of them is; asked for one by one, the others are told.
     """
-    row, track = await row_of(request), request.match_info["track"]
-    found = await request.app[READER].segments(row.id, track, _indexes(request), MOST_BYTES)
-    await reads(request, row.id, "media", track)
+    row = await opened(request)
+    found = await request.app[READER].segments(row.id, request.match_info["track"], _indexes(request), MOST_BYTES)
+    for event, _ in found:
+        await reads(request, row.id, "media", event.track, span=(event.start_ms, event.end_ms))
     body = b"".join(data for _, data in found)
     return web.Response(body=body, content_type="application/octet-stream", headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
 async def lines(request: web.Request) -> web.StreamResponse:
     """Several segments of the co-browse track as JSON lines, an empty line between segments. Raises as `segments`."""
-    row = await row_of(request)
+    row = await opened(request)
     found = await request.app[READER].segments(row.id, COBROWSE, _indexes(request), MOST_BYTES)
-    await reads(request, row.id, "cobrowse")
+    for event, _ in found:
+        await reads(request, row.id, "cobrowse", event.track, span=(event.start_ms, event.end_ms))
     body = await asyncio.to_thread(lambda: b"\n".join(as_lines(data) for _, data in found))
     headers = {hdrs.CACHE_CONTROL: "no-store"}
     response = web.Response(body=body, content_type="application/x-ndjson", headers=headers)

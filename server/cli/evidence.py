@@ -45,6 +45,7 @@ from server.journal.signing_key import KEY_BYTES, SigningKeyError, read_or_make_
 from server.recording_notice import load_notice
 from server.store import Store, schema
 from server.store.database import sqlite_file
+from server.store.people import Role
 from server.store.schema import SchemaTooNew
 from server.store.sessions import ROWS, SessionQuery, SessionRow
 from server.store.timestamps import KeptTimeStamp
@@ -57,7 +58,7 @@ EVIDENCE = (
     *("data", "database", "blobs", "site_key", "suite"),
     *("key_service", "key_service_key", "key_service_token"),
 )
-EXPORTS = (*EVIDENCE, "notice")
+EXPORTS = (*EVIDENCE, "notice", "export_approval")
 CANCELLED = 130
 """Exit code after SIGINT, as shells have it."""
 SIGNED = ("signing_key", "checkpoints", "timestamp_certificate")
@@ -142,6 +143,13 @@ def add_commands(commands: Any) -> None:
     exporting.add_argument("--no-screen", action="store_true", help="of a viewing copy: leave the shared screen out")
     exporting.add_argument("--purpose", choices=sorted(PURPOSES), default="", help="what a bundle is for")
     exporting.add_argument("--wished-by", metavar="ID", type=_id, default="", help="of a bundle: who asked for it")
+    exporting.add_argument(
+        "--approved-by",
+        metavar="LOGIN",
+        type=_id,
+        default="",
+        help="the supervisor of the session's branch who agreed to it; needed where export_approval is required",
+    )
     exporting.add_argument(
         "--leave-free-mb", metavar="MIB", type=whole(0, 10**9), default=0, help="of a bundle: room that must stay free"
     )
@@ -407,7 +415,7 @@ async def _export_bundle(config: Config, options: argparse.Namespace) -> int:
             options.session,
             options.folder,
             **parts,
-            origin=Origin(account(), options.wished_by[:100], options.purpose),
+            origin=Origin(account(), options.wished_by[:100], options.purpose, options.approved_by),
             signer=signer,
             notice=load_notice(config.notice),
             progress=_tell_progress if options.progress else None,
@@ -461,12 +469,38 @@ async def _export_film(config: Config, options: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _exporting(config: Config, options: argparse.Namespace, detail: dict[str, object]) -> AsyncIterator[Any]:
-    """What an export reads from, once the audit log has it."""
+    """What an export reads from, once the audit log has it; with who agreed to it, where the site wants one."""
     async with _recordings(config) as (store, journal, blobs, vault):
         if vault is None:
             raise NoEvidence(f"there is no site key {config.site_key_file}")
+        options.approved_by = await _approver(store, config, options)
+        if options.approved_by:
+            detail = detail | {"approved_by": options.approved_by}
         await Audit(store).record(account(), "recording.export", f"session:{options.session[:64]}", detail)
         yield {"journal": journal, "blobs": blobs, "vault": vault}
+
+
+async def _approver(store: Store, config: Config, options: argparse.Namespace) -> str:
+    """Who agreed to this export (`person:ID`), empty where nobody had to. Raises `NoEvidence`.
+
+    A command cannot know whether they really did: who may read the site's key needs nobody. It writes down who is said
+    to have, in the audit log and in a bundle, and they can be asked.
+    """
+    named = options.approved_by
+    if not named:
+        if config.export_approval == "required":
+            raise NoEvidence("this site wants a second person to agree to an export: name them with --approved-by")
+        return ""
+    kind, _, person = named.partition(":")
+    known = await (store.people.get(person) if kind == "person" and person else store.people.by_login(named))
+    row = await store.sessions.get(options.session)
+    if row is None:
+        raise NoEvidence(f"there is no session {options.session}")
+    if known is None or not known.active or not known.may(Role.SUPERVISOR, row.branch):
+        raise NoEvidence(f"{named} is no supervisor of the session's branch, so cannot agree to its export")
+    if options.wished_by == f"person:{known.id}":
+        raise NoEvidence("who asks for an export cannot be who agrees to it")
+    return f"person:{known.id}"
 
 
 def _backup(config: Config, options: argparse.Namespace) -> int:

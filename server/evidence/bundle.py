@@ -224,6 +224,7 @@ def _describe(
         "made_at_us": now_us(),
         "made_by": origin.by,
         "wished_by": origin.wished_by,
+        "approved_by": origin.approved_by,
         "purpose": origin.purpose,
         "software": f"visavis {version()}",
     }

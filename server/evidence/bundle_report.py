@@ -45,11 +45,15 @@ h2{break-after:avoid}tr{break-inside:avoid}thead{display:table-header-group}sect
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who made a bundle, by whose wish, and what for (a code of `report_words.PURPOSES`, or empty)."""
+    """Who made a bundle, by whose wish, and what for (a code of `report_words.PURPOSES`, or empty).
+
+    `approved_by` is the second person who agreed to it, where the site wants one.
+    """
 
     by: str
     wished_by: str = ""
     purpose: str = ""
+    approved_by: str = ""
 
 
 @dataclass(slots=True)
@@ -239,6 +243,7 @@ def _head(out: _Page, found: Survey, facts: _Facts, report: BundleReport, origin
         ("用途", "Made for", words.word(words.PURPOSES, origin.purpose, language) if origin.purpose else ""),
         ("制作人", "Made by", origin.by),
         ("申请人", "Asked for by", origin.wished_by),
+        ("批准人", "Approved by", origin.approved_by),
         ("签名密钥", "Signing key", signed_by or out.text("无：本证据包未签名", "none: this bundle is not signed")),
     )
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 
@@ -41,7 +41,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class BundleRun:
-    """One bundle: `state` is waiting, running, done, failed or stopped; `made` what the command said when done."""
+    """One bundle: `state` is waiting, running, done, failed or stopped; `made` what the command said when done.
+
+    `approved_by` is who agreed to it, where somebody had to; `taken` whether it was downloaded to its end.
+    """
 
     session: str
     person: str
@@ -53,6 +56,8 @@ class BundleRun:
     made: Mapping[str, Any] = field(default_factory=dict)
     asked: float = 0.0
     readers: int = 0
+    approved_by: str = ""
+    taken: bool = False
 
     @property
     def busy(self) -> bool:
@@ -91,6 +96,10 @@ class BundleRuns:
         """Whether a further bundle would be refused."""
         return len(self._runs) >= BUNDLES
 
+    def refuse(self) -> NoReturn:
+        """Say that there are too many. Raises `RateLimited`."""
+        raise RateLimited("too many bundles are kept or wait to be made", retry_after=SWEEP_S)
+
     def want(self, session: str, person: str, purpose: str) -> BundleRun:
         """Make a bundle, or go on with one that was stopped or failed; one that is made stays as it is.
 
@@ -100,7 +109,7 @@ class BundleRuns:
         run = self.known(session, person)
         if run is None:
             if self.full():
-                raise RateLimited("too many bundles are kept or wait to be made", retry_after=SWEEP_S)
+                self.refuse()
             folder = self._root / secrets.token_hex(8)
             run = self._runs[session, person] = BundleRun(session, person, purpose, folder, asked=self._clock())
         elif run.state in ("stopped", "failed"):
@@ -201,7 +210,8 @@ def bundle_maker(config: Config) -> Make:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "server", "export", "--bundle", "--json", "--progress"),
             *("--leave-free-mb", str(leave_mb), "--purpose", run.purpose),
-            *("--wished-by", f"person:{run.person}", "--", run.session, str(run.folder.absolute())),
+            *("--wished-by", f"person:{run.person}", "--approved-by", run.approved_by),
+            *("--", run.session, str(run.folder.absolute())),
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -232,4 +242,5 @@ def told(run: BundleRun) -> dict[str, object]:
     figures = {
         name: run.made.get(name) for name in ("verdict", "bytes", "segments", "documents", "missing", "signature")
     }
-    return {"state": run.state, "done": run.done, "total": run.total, "purpose": run.purpose, **figures}
+    now = {"state": run.state, "done": run.done, "total": run.total, "purpose": run.purpose, "taken": run.taken}
+    return now | figures

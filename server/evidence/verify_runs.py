@@ -150,6 +150,7 @@ def command_environment(config: Config) -> dict[str, str]:
         "key_service_key": config.key_service_key,
         "key_service_token": config.key_service_token.absolute() if config.key_service_token else "",
         "notice": config.notice.absolute() if config.notice else "",
+        "export_approval": config.export_approval,
         "signing_key": config.signing_key_file.absolute(),
         "checkpoints": config.checkpoints_location,
     }

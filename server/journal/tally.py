@@ -1,8 +1,9 @@
 """Frequent events in the audit log: the first of each is a row at once, the rest are counted into one more row.
 
 Reading: the first access of a person to a session is a row before anything is shown; further ones within five minutes
-are counted in one more row. Refusals: each is a row, up to a bound for each source and in total; beyond that, one row a
-minute has the count. So everything is recorded and nobody can flood the log.
+are counted in one more row, which also names the spans that were read of each track, and what was searched for.
+Refusals: each is a row, up to a bound for each source and in total; beyond that, one row a minute has the count. So
+everything is recorded and nobody can flood the log.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import structlog
 from link.protocol.errors import Unavailable
 from link.tasks import cancel, spawn
 from server.journal.audit import NOBODY, Audit
+from server.journal.read_spans import ReadSpans
 
 log = structlog.get_logger()
 
@@ -33,6 +35,8 @@ SOURCES: Final = 5_000
 NAMED: Final = 200
 """Sources whose further refusals are a row each; those of others are one row together."""
 PARTS: Final = 50
+NOTED: Final = 50
+"""Different searches of five minutes that are kept; further ones are counted."""
 OWED: Final = 5_000
 """Rows that wait for a database that does not answer; beyond, everything is counted."""
 OTHERS: Final = "others"
@@ -46,6 +50,28 @@ class _Reading:
     first: asyncio.Future[None]
     more: int = 0
     parts: Counter[str] = field(default_factory=Counter)
+    spans: dict[str, ReadSpans] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
+
+    def add(self, part: str, span: tuple[int, int] | None, noted: tuple[str, str] | None) -> None:
+        """Count this part, and keep what of it was read, within the bounds."""
+        if part and (part in self.parts or len(self.parts) < PARTS):
+            self.parts[part] += 1
+            if span is not None:
+                self.spans.setdefault(part, ReadSpans()).add(*span)
+        if noted is not None and len(self.noted) < NOTED:
+            self.noted.setdefault(*noted)
+
+    def told(self) -> dict[str, object]:
+        """The detail of a row that says what was read."""
+        told: dict[str, object] = {}
+        if self.spans:
+            told["spans"] = {part: spans.told() for part, spans in self.spans.items()}
+            if any(spans.joined for spans in self.spans.values()):
+                told["joined"] = True  # there were more of them, and some have what lies between as well
+        if self.noted:
+            told["searches"] = list(self.noted.values())
+        return told
 
 
 @dataclass(slots=True)
@@ -80,8 +106,20 @@ class Tally:
         await cancel(self._task)
         await self.sweep(everything=True)
 
-    async def read(self, viewer: str, target: str, kind: str, part: str = "") -> None:
+    async def read(
+        self,
+        viewer: str,
+        target: str,
+        kind: str,
+        part: str = "",
+        *,
+        span: tuple[int, int] | None = None,
+        noted: tuple[str, str] | None = None,
+    ) -> None:
         """`viewer` reads `kind` of `target`, or this `part` of it; call it before anything is shown.
+
+        `span` is what of the part is read, in milliseconds of the session. `noted` is what is searched for: in clear,
+        by which it is told from others and which is not written, and as the log is to have it.
 
         Raises:
             Unavailable: it was not recorded, so it must not be shown.
@@ -89,22 +127,29 @@ class Tally:
         key, now = (viewer, kind, target), self._clock()
         known = self._readings.get(key)
         if known is None or now >= known.until:
-            known = await self._first(key, now)
+            await self._first(key, now, part, span, noted)
         else:
             known.more += 1
+            known.add(part, span, noted)
             await asyncio.shield(known.first)
-        if part and (part in known.parts or len(known.parts) < PARTS):
-            known.parts[part] += 1
 
-    async def _first(self, key: tuple[str, str, str], now: float) -> _Reading:
+    async def _first(
+        self,
+        key: tuple[str, str, str],
+        now: float,
+        part: str,
+        span: tuple[int, int] | None,
+        noted: tuple[str, str] | None,
+    ) -> None:
         viewer, kind, target = key
         self._end_reading(key)
         while len(self._readings) >= READERS:
             self._end_reading(next(iter(self._readings)))
         reading = _Reading(now + READING_S, asyncio.get_running_loop().create_future())
+        reading.add(part, span, noted)
         self._readings[key] = reading
         try:
-            await self._audit.record(viewer, f"read.{kind}", target)
+            await self._audit.record(viewer, f"read.{kind}", target, reading.told())
         except BaseException as error:
             if self._readings.get(key) is reading:
                 del self._readings[key]
@@ -112,14 +157,13 @@ class Tally:
             reading.first.exception()  # nobody else may wait for it
             raise
         reading.first.set_result(None)
-        return reading
 
     def _end_reading(self, key: tuple[str, str, str]) -> None:
         reading = self._readings.pop(key, None)
         if reading is not None and reading.more:
             viewer, kind, target = key
             detail = {"more": reading.more} | ({"parts": dict(reading.parts)} if reading.parts else {})
-            self._owed.append((viewer, f"read.{kind}", target, detail))
+            self._owed.append((viewer, f"read.{kind}", target, detail | reading.told()))
 
     async def refuse(self, source: str, actor: str, code: str, target: str, **detail: object) -> None:
         """Something was refused to `source`, an address or an identity; `actor` as the audit log names it.

@@ -11,6 +11,7 @@ from link.protocol.errors import BadMessage
 from link.protocol.values import Language
 from server.library import terms
 from server.library.terms import Word, facet
+from server.store.reviews import FILTERS as REVIEWS
 
 TEXT: Final = 100
 """Most characters of a text that is looked for."""
@@ -40,7 +41,8 @@ class LibraryQuery:
     """A search. A session must have one term of each of `groups`, every one of `words`, and begin in the span.
 
     `branches` are those that the requester may see (None: every one). `since_us` is included, `until_us` is not.
-    `nothing`: there is nothing in the text by which a session could be found.
+    `nothing`: there is nothing in the text by which a session could be found. `review` is a filter by who reviews it
+    (`server.store.reviews`), of which the asker finds the places: then only `places` are looked at.
     """
 
     branches: frozenset[str] | None = None
@@ -50,6 +52,8 @@ class LibraryQuery:
     nothing: bool = False
     since_us: int | None = None
     until_us: int | None = None
+    review: str = ""
+    places: frozenset[int] | None = None
     sort: str = "newest"
     after: Cursor | None = None
     before: Cursor | None = None
@@ -95,6 +99,7 @@ def parse(asked: Mapping[str, str], branches: frozenset[str] | None) -> LibraryQ
         groups=tuple(groups),
         words=tuple(found),
         start_of_id=plain if _ID.fullmatch(plain) else "",
+        review=_one_of("review", asked["review"], REVIEWS) if asked.get("review") else "",
         nothing=bool(text.strip()) and not found,
         since_us=None if since is None else since * 1000,
         until_us=None if until is None else until * 1000,

@@ -83,17 +83,10 @@ class _Matches:
     """Those of each step of the order, as far as they were asked for."""
 
     def all(self) -> Sets:
-        sets = dict(self.indexed)
-        for place in self.fresh:
-            sets[place // BLOCK] = sets.get(place // BLOCK, 0) | 1 << place % BLOCK
-        return sets
+        return _union(self.indexed, _sets(self.fresh))
 
     def fresh_with(self, term: str) -> Sets:
-        sets: Sets = {}
-        for place, own in self.fresh.items():
-            if term in own:
-                sets[place // BLOCK] = sets.get(place // BLOCK, 0) | 1 << place % BLOCK
-        return sets
+        return _sets([place for place, own in self.fresh.items() if term in own])
 
 
 class LibrarySearch:
@@ -155,6 +148,9 @@ class LibrarySearch:
         worded = [(term,) for word in query.words for term in word.terms]
         blocks = [block for block in range((end - 1) // BLOCK, begin // BLOCK - 1, -1) if end > begin]
         limits = {block: _between(block, begin, end) for block in blocks}
+        if query.places is not None:
+            within = await asyncio.to_thread(_sets, query.places)
+            limits = {block: limits[block] & within[block] for block in blocks if block in within}
         sets = await self._narrowed([*groups, *worded], limits)
         ids = frozenset(await self._rows.places_of_ids(query.start_of_id, PAGE)) if query.start_of_id else frozenset()
         if ids:
@@ -164,6 +160,8 @@ class LibrarySearch:
 
         def compare() -> dict[int, frozenset[str]]:
             own = {placed.place: terms.of_row(placed) for placed in fresh if begin <= placed.place < end}
+            if query.places is not None:
+                own = {place: has for place, has in own.items() if place in query.places}
             return {
                 place: has
                 for place, has in own.items()
@@ -399,6 +397,13 @@ def _between(block: int, begin: int, end: int) -> int:
     """The offsets of a block whose places are in `[begin, end)`."""
     low, high = max(0, begin - block * BLOCK), min(BLOCK, end - block * BLOCK)
     return ((1 << high) - 1) >> low << low if high > low else 0
+
+
+def _sets(places: Collection[int]) -> Sets:
+    sets: Sets = {}
+    for place in places:
+        sets[place // BLOCK] = sets.get(place // BLOCK, 0) | 1 << place % BLOCK
+    return sets
 
 
 def _marks(places: Collection[int], block: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -106,6 +107,12 @@ class Sessions:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else SessionRow(**row)
+
+    async def several(self, sessions: Collection[str]) -> list[SessionRow]:
+        """The sessions with these ids, some hundreds at most, in no order."""
+        query = select(*_COLUMNS).where(tables.session.c.id.in_(sorted(sessions)))
+        async with self._database.read() as connection:
+            return [SessionRow(**row) for row in (await connection.execute(query)).mappings()]
 
     async def search(self, query: SessionQuery, *, limit: int = 50, offset: int = 0) -> SessionPage:
         """Find sessions, newest first; at most 200 rows at once."""

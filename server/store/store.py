@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from server.store import schema
+from server.store.approvals import Approvals
 from server.store.assertions import AssertionRows
 from server.store.bookmarks import Bookmarks
 from server.store.branches import Branch, Branches, Services
@@ -16,9 +17,11 @@ from server.store.library import LibraryRows
 from server.store.logins import Logins
 from server.store.people import People
 from server.store.recent import Recent
+from server.store.reviews import Reviews
 from server.store.saved_searches import SavedSearches
 from server.store.sessions import Sessions
 from server.store.timestamps import TimeStampRows
+from server.store.viewing import ViewingPurposes
 
 
 class Store:
@@ -39,6 +42,9 @@ class Store:
         self.bookmarks = Bookmarks(database)
         self.checkpoints = CheckpointRows(database)
         self.timestamps = TimeStampRows(database)
+        self.viewing = ViewingPurposes(database)
+        self.approvals = Approvals(database)
+        self.reviews = Reviews(database)
         self.recent_branches = Recent(self._branches_by_id)
         """Every branch by its id, as of a second ago."""
         self.recent_services = Recent(self.services.active)

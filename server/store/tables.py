@@ -202,6 +202,46 @@ bookmark = Table(
     Column("changed_us", BigInteger, nullable=False),
 )
 
+viewing_purpose = Table(
+    "viewing_purpose",
+    metadata,
+    Column("person", String(64), primary_key=True),
+    Column("session", String(64), primary_key=True),
+    Column("purpose", String(32), nullable=False),
+    Column("stated_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False, index=True),
+)
+
+export_approval = Table(
+    "export_approval",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("session", String(64), nullable=False, index=True),
+    Column("branch", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("purpose", String(32), nullable=False),
+    Column("asked_by", String(64), nullable=False, index=True),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False, index=True),
+    Column("decided_by", String(64)),
+    Column("decided_us", BigInteger),
+    Column("approved", Boolean),
+    Column("used_us", BigInteger),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("reviewer", String(64), nullable=False),
+    Column("done", Boolean, nullable=False),
+    Column("assigned_by", String(64), nullable=False),
+    Column("assigned_us", BigInteger, nullable=False),
+    Column("done_us", BigInteger),
+    Index("ix_review_reviewer_done", "reviewer", "done"),
+    Index("ix_review_done", "done"),
+)
+
 journal = Table(
     "journal",
     metadata,

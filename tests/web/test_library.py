@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,11 @@ class Library:
 
 
 @asynccontextmanager
-async def library(folder: Path, **options: Any) -> AsyncIterator[Library]:
-    app = make_app(Config(data=folder / "data", minimum_free_mb=0))
+async def library(
+    folder: Path, *, purpose: bool = True, site: Mapping[str, Any] | None = None, **options: Any
+) -> AsyncIterator[Library]:
+    """`purpose`: what the supervisor opens recordings for is stated. `site`: further options of the server."""
+    app = make_app(Config(data=folder / "data", minimum_free_mb=0, **(site or {})))
     server = TestServer(app)
     await server.start_server()
     try:
@@ -71,6 +74,9 @@ async def library(folder: Path, **options: Any) -> AsyncIterator[Library]:
         )
         archive = Archive(store, app[JOURNAL], app[BLOBS], app[VAULT], folder / "data")
         await record(archive, **options)
+        if purpose:
+            for session in (SESSION, "s-other", "s-told"):
+                await store.viewing.state(person.id, session, "quality", minutes=60)
         begun = await store.logins.add(person.id, address="test", hours=1)
         yield Library(server, archive, app[IDENTITY].tokens.issue(person.id, begun.id))
     finally:

@@ -9,15 +9,28 @@ from link.protocol.values import Face
 from server.api.http.app_keys import TALLY
 from server.api.http.client_address import address
 from server.api.http.routes import KIOSK, PERSON, Foreign
+from server.evidence.purposes import PurposeRequired
 from server.journal.audit import NOBODY
 
-AUDITED = (NotAuthenticated, NotAllowed, RateLimited, Foreign)
+AUDITED = (NotAuthenticated, NotAllowed, RateLimited, Foreign, PurposeRequired)
 
 
-async def reads(request: web.Request, session: str, kind: str, part: str = "") -> None:
-    """This person reads `kind` of `session` ("" for the list of them). Raises `Unavailable` unless it was recorded."""
+async def reads(
+    request: web.Request,
+    session: str,
+    kind: str,
+    part: str = "",
+    *,
+    span: tuple[int, int] | None = None,
+    noted: tuple[str, str] | None = None,
+) -> None:
+    """This person reads `kind` of `session` ("" for the list of them), as `Tally.read` has it.
+
+    Raises:
+        Unavailable: it was not recorded.
+    """
     target = f"session:{session}" if session else "sessions"
-    await request.app[TALLY].read(f"person:{request[PERSON].id}", target, kind, part)
+    await request.app[TALLY].read(f"person:{request[PERSON].id}", target, kind, part, span=span, noted=noted)
 
 
 async def refuses(request: web.Request, error: VisavisError, target: str) -> None:
@@ -32,7 +45,7 @@ async def refuses(request: web.Request, error: VisavisError, target: str) -> Non
     guessed = isinstance(error, NotFound) and actor != NOBODY and "session" in request.match_info
     if not (guessed or isinstance(error, AUDITED)):
         return
-    if isinstance(error, Foreign):
+    if isinstance(error, Foreign | PurposeRequired):
         target = error.target
     source = address(request)
     try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from server.config import Config
     from server.documents import DocumentStore
     from server.evidence.bundle_runs import BundleRuns
+    from server.evidence.purposes import Purposes
     from server.evidence.reader import Reader
     from server.evidence.timestamps import Timestamps
     from server.evidence.verify_runs import Proofs
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from server.journal.signing_key import SigningKey
     from server.journal.tally import Tally
     from server.library.parts import Library
+    from server.library.sealed_words import SealedWords
     from server.recording_notice import RecordingNotice
     from server.routing.assistance import Assistance
     from server.store import Store
@@ -51,6 +53,8 @@ LIBRARY: web.AppKey[Library] = web.AppKey("library")
 ICE: web.AppKey[IceServers] = web.AppKey("ice")
 PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
 BUNDLES: web.AppKey[BundleRuns] = web.AppKey("bundles")
+PURPOSES: web.AppKey[Purposes] = web.AppKey("purposes")
+WORDS: web.AppKey[SealedWords] = web.AppKey("words")
 READER: web.AppKey[Reader] = web.AppKey("reader")
 LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
+import msgspec
 from aiohttp import web
 
 from link.protocol.errors import BadMessage, NotAuthenticated, TooLarge, Unavailable
 from link.tasks import cancel, spawn
 from server.api.http.routes import ENDED
 
+S = TypeVar("S", bound=msgspec.Struct)
 SMALL_S: Final = 10.0
 """Seconds within which a body of a few kilobytes must have arrived."""
 
@@ -32,6 +34,20 @@ async def read_body(request: web.Request, limit: int, *, within_s: float | None 
 
     await hand_on(request, limit, add, within_s=SMALL_S if within_s is None else within_s)
     return bytes(body)
+
+
+async def read_struct(request: web.Request, limit: int, kind: type[S]) -> S:
+    """The body as this struct, which should forbid unknown fields.
+
+    Raises:
+        TooLarge: as `read_body`, and so `Unavailable`.
+        BadMessage: it is no such JSON object.
+    """
+    body = await read_body(request, limit)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"a JSON object is expected: {error}"[:200]) from error
 
 
 async def hand_on(

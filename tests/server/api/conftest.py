@@ -61,6 +61,10 @@ class World:
     async def as_person(self, login: str) -> dict[str, str]:
         return {"Cookie": f"{cookies.NAME}={await self.token(login)}"}
 
+    async def opens(self, login: str, session: str, purpose: str = "quality") -> None:
+        """Let this person have said what they open the session for."""
+        await self.app[STORE].viewing.state(self.people[login].id, session, purpose, minutes=60)
+
     def as_kiosk(self, kiosk: str, **more: object) -> dict[str, str]:
         now = int(time.time())
         claims = {

@@ -89,6 +89,8 @@ async def test_a_document_goes_from_the_kiosk_to_the_specialist(world: World) ->
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert hashlib.sha256(view).hexdigest() == event.view_sha256
     assert Image.open(io.BytesIO(view)).size == (800, 1200)
+    assert (await look(world, room, "supervisor.north"))[0] == 428, "who is not in the call says what for"
+    await world.opens("supervisor.north", room.session)
     status, original, headers = await look(world, room, "supervisor.north", query="?original=1")
     assert (status, original) == (200, content)
     assert headers["Content-Disposition"].startswith("attachment")

@@ -40,6 +40,7 @@ async def archive(world: World) -> Archive:
     await record(made, seconds=3, branch="north")
     event, row = requested("s-south", "south")
     await made.add("s-south", 5000, event, projection=row)
+    await world.opens("supervisor.north", SESSION)
     return made
 
 
@@ -88,6 +89,7 @@ async def test_every_look_is_audited_once(world: World, archive: Archive) -> Non
     views = [entry for entry in await world.app[AUDIT].read() if entry.action == "recording.view"]
     assert [entry.object for entry in views] == [f"session:{SESSION}"]
     assert views[0].actor == f"person:{world.people['supervisor.north'].id}"
+    assert json.loads(views[0].detail) == {"purpose": "quality"}
 
 
 async def test_live_until_the_last_pieces_are_sealed(world: World, archive: Archive) -> None:
@@ -102,6 +104,7 @@ async def test_live_until_the_last_pieces_are_sealed(world: World, archive: Arch
         return bool(json.loads(body)["live"])
 
     await archive.add(session, 0, event, projection=row)
+    await world.opens("supervisor.north", session)
     assert await live()
     await archive.add(session, 1000, e.RecordingStarted("aes-256-gcm", session), projection=answered)
     assert await live()

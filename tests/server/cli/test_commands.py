@@ -25,6 +25,7 @@ from server.identity.passwords import WeakPassword, check_strength
 from server.journal import Journal
 from server.session import events as e
 from server.store import Store
+from server.store.people import Grant, Role
 from tests.server.evidence.recorded import SESSION, Archive, record, requested
 
 ROOT = Path(__file__).parents[3]
@@ -310,6 +311,19 @@ async def recorded(data: Path) -> None:
         (data / "keys" / name).chmod(0o600)
 
 
+async def supervisor(data: Path) -> str:
+    """A supervisor of the session's branch, by login li.zhu; the id."""
+    store = await Store.open(f"sqlite+aiosqlite:///{data / 'visavis.sqlite3'}")
+    try:
+        grants = [Grant(Role.SUPERVISOR, "b1")]
+        made = await store.people.add(
+            login="li.zhu", name="Li Zhu", password_hash="x", languages=[], skills=[], grants=grants
+        )
+        return made.id
+    finally:
+        await store.close()
+
+
 def test_a_bundle_is_made_signed_audited_and_verified(command: Command, tmp_path: Path) -> None:
     asyncio.run(recorded(command.data))
     folder = tmp_path / "bundle"
@@ -330,6 +344,27 @@ def test_a_bundle_is_made_signed_audited_and_verified(command: Command, tmp_path
         [(detail,)] = connection.execute("SELECT detail FROM audit WHERE action = 'recording.export'")
     connection.close()
     assert json.loads(detail) == {"bundle": True, "purpose": "court", "wished_by": "person:7"}
+    # Where the site wants a second person, the command is told who it was.
+    ruled = ("--export-approval", "required", SESSION)
+    for wrong, why in (
+        ((), "--approved-by"),
+        (("--approved-by", "nobody"), "no supervisor"),
+        (
+            ("--approved-by", "li.zhu", "--wished-by", f"person:{asyncio.run(supervisor(command.data))}"),
+            "cannot be who",
+        ),
+    ):
+        refused = command("export", "--bundle", *wrong, *ruled, str(tmp_path / "none"))
+        assert refused.code != 0
+        assert why in refused.err
+    agreed = tmp_path / "agreed"
+    command.good("export", "--bundle", "--approved-by", "li.zhu", *ruled, str(agreed))
+    about = json.loads((agreed / "bundle.json").read_text("utf-8"))
+    assert about["approved_by"].startswith("person:")
+    with sqlite3.connect(command.data / "visavis.sqlite3") as connection:
+        *_, (detail,) = connection.execute("SELECT detail FROM audit WHERE action = 'recording.export' ORDER BY seq")
+    connection.close()
+    assert json.loads(detail)["approved_by"] == about["approved_by"]
     (folder / "key.json").unlink()
     result = command("verify", str(folder))
     assert result.code == 1

@@ -59,6 +59,32 @@ async def test_the_first_reading_is_a_row_and_the_rest_a_sum(book: Book) -> None
     assert len(await book.rows()) == 3, "a single reading needs no sum"
 
 
+async def test_what_was_read_and_searched_for_is_named(book: Book) -> None:
+    async def media(track: str, start_ms: int) -> None:
+        await book.tally.read("person:p", "session:s", "media", track, span=(start_ms, start_ms + 2000))
+
+    for at in (0, 2000, 60_000, 4000):
+        await media("camera", at)
+    await media("microphone", 0)
+    await book.later(READING_S)
+    first, summed = await book.rows()
+    assert first[3] == {"spans": {"camera": [[0, 2000]]}}
+    spans = {"camera": [[0, 6000], [60_000, 62_000]], "microphone": [[0, 2000]]}
+    assert summed[3] == {"more": 4, "parts": {"camera": 4, "microphone": 1}, "spans": spans}
+    await media("camera", 8000)
+    await book.later(READING_S)
+    assert (await book.rows())[2:] == [("person:p", "read.media", "session:s", {"spans": {"camera": [[8000, 10_000]]}})]
+    for at in range(200):
+        await media("camera", at * 10_000)
+    for number in range(100):
+        await book.tally.read("person:p", "sessions", "search", noted=(f"text={number % 70}", f"sealed {number}"))
+    await book.tally.close()
+    *_, media_sum, search_sum = await book.rows()
+    assert (len(media_sum[3]["spans"]["camera"]), media_sum[3]["joined"]) == (40, True)
+    assert search_sum[3]["more"] == 99
+    assert search_sum[3]["searches"] == [f"sealed {number}" for number in range(50)], "each once, and not without bound"
+
+
 async def test_viewers_sessions_and_kinds_are_apart(book: Book) -> None:
     for viewer in ("person:p", "person:q"):
         for session in ("session:s", "session:t"):

@@ -5,6 +5,7 @@ import { toQuery } from "../library/address.js";
 import { Refused, readJson } from "../library/requests.js";
 import "../library/topbar.js";
 import { actionLabel, actions } from "./actions.js";
+import { detailLines } from "./details.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
 
@@ -173,14 +174,14 @@ export class AuditLog extends LitElement {
 function row(entry) {
   const time = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "medium" }).format(entry.at_ms);
   const label = actionLabel(entry.action);
-  const details = Object.entries(entry.detail);
+  const details = detailLines(entry.detail);
   return html`<tr>
     <td data-label=${t("Time")}>${time}<small class="number">${entry.seq}</small></td>
     <td data-label=${t("Who")}>${named(entry.actor, entry.actor_name)}</td>
     <td data-label=${t("What")}>${label}${label === entry.action ? nothing : html`<small class="mono">${entry.action}</small>`}</td>
     <td data-label=${t("Of what")} class=${entry.object ? "" : "none"}>${target(entry)}</td>
     <td data-label=${t("Details")} class=${details.length ? "" : "none"}>
-      ${details.length ? details.map(([name, value]) => html`<small class="mono">${name}: ${typeof value === "string" ? value : JSON.stringify(value)}</small>`) : "–"}
+      ${details.length ? details.map((line) => html`<small class="mono" dir="auto">${line}</small>`) : "–"}
     </td>
   </tr>`;
 }

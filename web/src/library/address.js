@@ -2,7 +2,7 @@
 
 /** Filters of one value each, in the order of the form. */
 export const FILTERS = [
-  "text", "from", "to", "branch", "kiosk", "specialist", "service", "status", "outcome", "rating", "language", "abandoned", "flag",
+  "text", "from", "to", "branch", "kiosk", "specialist", "service", "status", "outcome", "rating", "language", "abandoned", "flag", "review",
 ];
 const PASSED = new Set([...FILTERS, "sort", "after", "before"]);
 const DAY_MS = 86_400_000;

@@ -1,15 +1,18 @@
 // The evidence bundle of a recording: asked for, made by the server, stopped, gone on with, downloaded, removed.
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, msg, t } from "../i18n.js";
+import { left } from "./left.js";
 import { Refused, drop, post, readJson } from "./requests.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 /** @typedef {import("./types.js").BundleReport} BundleReport */
 
 const POLL_MS = 1000;
+/** How often it is looked whether somebody has decided. */
+const DECIDED_MS = 5000;
 
 /** @type {Record<string, string>} what a bundle may be made for */
-const PURPOSES = {
+export const PURPOSES = {
   court: msg("Court or arbitration"),
   regulator: msg("Regulator"),
   complaint: msg("Complaint"),
@@ -19,6 +22,8 @@ const PURPOSES = {
 /** @type {Record<string, string>} why the server did not do it */
 const FAILURES = {
   rate_limited: msg("Too many bundles are kept on the server just now. Remove one, or try again later."),
+  approval_required: msg("Somebody else has to approve this export first."),
+  not_allowed: msg("Your account may not do this."),
   wrong_state: msg("The bundle is being downloaded, or the call is not over."),
   unavailable: msg("Please check the connection and try again."),
 };
@@ -32,6 +37,7 @@ export class EvidenceBundle extends EventTarget {
   constructor(session) {
     super();
     this.address = `/api/sessions/${encodeURIComponent(session)}/bundle`;
+    this.approvals = `/api/sessions/${encodeURIComponent(session)}/approvals`;
     /** @type {BundleReport} */
     this.report = { state: "none" };
     /** Why the last request was not done: the code of the server's error. */
@@ -54,6 +60,11 @@ export class EvidenceBundle extends EventTarget {
     void this.#take(post(`${this.address}?purpose=${encodeURIComponent(purpose)}`));
   }
 
+  /** Ask for a second person's yes. @param {string} purpose */
+  ask(purpose) {
+    void this.#take(post(this.approvals, { kind: "bundle", purpose }).then(() => readJson(this.address)));
+  }
+
   stop() {
     void this.#take(post(`${this.address}/stop`));
   }
@@ -71,7 +82,8 @@ export class EvidenceBundle extends EventTarget {
     } catch (error) {
       this.failure = error instanceof Refused ? error.code : "unavailable";
     }
-    if (this.busy) this.#polling = setTimeout(() => void this.#take(readJson(this.address)), POLL_MS);
+    const waits = this.busy ? POLL_MS : this.report.approval?.state === "pending" ? DECIDED_MS : 0;
+    if (waits) this.#polling = setTimeout(() => void this.#take(readJson(this.address)), waits);
     this.dispatchEvent(new Event("change"));
   }
 }
@@ -120,10 +132,25 @@ export class LibraryBundle extends LitElement {
       <p class="bundle-warning">
         <wa-icon name="triangle-alert"></wa-icon>${t("It contains the key of this recording: whoever has the bundle can see and hear everything.")}
       </p>
-      <div role="status">${this.#state(report)}</div>
+      <div role="status">${this.#state(report)}${this.#approval(report)}</div>
       ${failure ? html`<p class="bundle-failure" role="alert">${t(FAILURES[failure] ?? FAILURES.unavailable)}</p>` : nothing}
       <div class="bundle-actions">${this.#actions(report)}</div>
     </section>`;
+  }
+
+  /** Where a second person has to say yes: how that stands. @param {BundleReport} report */
+  #approval({ state, approval }) {
+    if (!approval || !(state === "none" || state === "stopped" || state === "failed")) return nothing;
+    const { state: decided, left_s = 0, decided_by: name = "" } = approval;
+    if (decided === "pending") {
+      return html`<p class="approval pending"><wa-icon name="hourglass"></wa-icon>${t("Waits for the approval of a second supervisor.")} ${left({ left_s })}</p>`;
+    }
+    if (decided === "approved") {
+      return html`<p class="approval approved"><wa-icon name="badge-check"></wa-icon>${t("Approved by {name}, to be used once.", { name })} ${left({ left_s })}</p>`;
+    }
+    return html`${decided === "refused" ? html`<p class="approval refused"><wa-icon name="ban"></wa-icon>${t("Refused by {name}.", { name })}</p>` : nothing}
+      ${decided === "expired" ? html`<p class="approval"><wa-icon name="clock"></wa-icon>${t("The last request has expired.")}</p>` : nothing}
+      <p class="approval"><wa-icon name="stamp"></wa-icon>${t("A second supervisor has to approve this export. It can then be made once.")}</p>`;
   }
 
   /** The next one may be for something else. */
@@ -160,17 +187,24 @@ export class LibraryBundle extends LitElement {
       return html`<a class="replay" href="${bundle.address}/file" download><wa-icon name="download"></wa-icon>${t("Download")}</a>${removing}`;
     }
     const again = report.state === "stopped" || report.state === "failed";
-    const chosen = this.purpose || (again ? (report.purpose ?? "") : "");
+    const { approval } = report;
+    if (approval?.state === "pending") return again ? removing : nothing;
+    // What was approved is approved for its purpose; what was begun with it goes on without another.
+    const fixed = approval?.state === "approved" ? (approval.purpose ?? "") : "";
+    const chosen = fixed || this.purpose || (again ? (report.purpose ?? "") : "");
+    const asks = approval && !fixed && !(again && chosen === report.purpose);
     return html`<label>
         ${t("Made for")}
-        <select @change=${(/** @type {Event} */ event) => (this.purpose = /** @type {HTMLSelectElement} */ (event.target).value)}>
+        <select ?disabled=${Boolean(fixed)} @change=${(/** @type {Event} */ event) => (this.purpose = /** @type {HTMLSelectElement} */ (event.target).value)}>
           <option value="" ?selected=${!chosen}>${t("Please choose")}</option>
           ${Object.entries(PURPOSES).map(([code, text]) => html`<option value=${code} ?selected=${chosen === code}>${t(text)}</option>`)}
         </select>
       </label>
-      <button class="tool" ?disabled=${!chosen} @click=${() => bundle.make(chosen)}>
-        <wa-icon name=${again ? "play" : "archive"}></wa-icon>${again ? t("Go on") : t("Make the bundle")}
-      </button>
+      ${asks
+        ? html`<button class="tool" ?disabled=${!chosen} @click=${() => bundle.ask(chosen)}><wa-icon name="stamp"></wa-icon>${t("Ask for approval")}</button>`
+        : html`<button class="tool" ?disabled=${!chosen} @click=${() => bundle.make(chosen)}>
+            <wa-icon name=${again ? "play" : "archive"}></wa-icon>${again ? t("Go on") : t("Make the bundle")}
+          </button>`}
       ${again ? removing : nothing}`;
   }
 }

@@ -6,7 +6,7 @@ import { choiceName, outcomeLabel } from "./labels.js";
 import { readJson } from "./requests.js";
 
 const TYPING_MS = 300;
-const MORE = ["outcome", "rating", "language", "kiosk", "abandoned", "flag"];
+const MORE = ["outcome", "rating", "language", "kiosk", "review", "abandoned", "flag"];
 const OUTCOMES = ["resolved", "follow_up", "appointment", "referred", "declined", "unresolved", "technical", "other"];
 
 /** @type {[string, string][]} */
@@ -108,6 +108,12 @@ export class LibraryFilters extends LitElement {
         ["en", t("English")],
       ])}
       ${this.#choice("kiosk", t("Kiosk"), branch ? t("All kiosks") : t("Choose a branch first"), this.kiosks.map(({ id, name }) => [id, name]), !branch)}
+      ${this.#choice("review", t("Assignment"), t("Any"), [
+        ["mine", t("Assigned to me")],
+        ["mine_done", t("Assigned to me, done")],
+        ["open", t("Assigned to somebody")],
+        ["done", t("Reviewed")],
+      ])}
       <fieldset>
         <legend>${t("Only calls")}</legend>
         ${this.#tick(t("Left before an answer"), Boolean(this.#value("abandoned")), (on) => this.#ask({ abandoned: on ? "1" : "" }))}

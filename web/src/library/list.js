@@ -6,6 +6,9 @@ import { isOver, isTalking } from "../link/states.js";
 import { FILTERS, changed, searchOf, set, toQuery } from "./address.js";
 import { branchName, outcomeLabel, serviceName, statusLabel } from "./labels.js";
 import { Refused, readJson } from "./requests.js";
+import { Selection } from "./selection.js";
+import "./approvals.js";
+import "./bulk.js";
 import "./condition.js";
 import "./filters.js";
 import "./kept.js";
@@ -19,7 +22,7 @@ const TABLE = 5_000;
 
 export class LibraryList extends LitElement {
   /** @type {import("lit").PropertyDeclarations} */
-  static properties = { asked: { state: true }, found: { state: true }, failure: { state: true }, busy: { state: true } };
+  static properties = { asked: { state: true }, found: { state: true }, failure: { state: true }, busy: { state: true }, chosen: { state: true } };
 
   /** @type {AbortController | null} */ #request = null;
 
@@ -32,6 +35,9 @@ export class LibraryList extends LitElement {
     this.busy = true;
     this.asked = new URLSearchParams(location.search);
     this.choices = pageData();
+    this.selection = new Selection();
+    /** How many are selected: the selection itself is one object. */
+    this.chosen = 0;
   }
 
   createRenderRoot() {
@@ -58,6 +64,8 @@ export class LibraryList extends LitElement {
     try {
       this.found = await readJson(`/api/sessions?${toQuery(this.asked)}`, request.signal);
       this.failure = "";
+      this.selection.keep(this.#shown);
+      this.chosen = this.selection.size;
     } catch (error) {
       if (request.signal.aborted) return;
       this.failure = error instanceof Refused ? error.code : "unavailable";
@@ -82,6 +90,48 @@ export class LibraryList extends LitElement {
     /** @type {HTMLElement | null} */ (this.querySelector("h1"))?.focus();
   }
 
+  /** The ids of the sessions that are shown, in order. */
+  get #shown() {
+    return this.found?.sessions.map(({ id }) => id) ?? [];
+  }
+
+  /** @param {string} id @param {boolean} on @param {boolean} range */
+  #select(id, on, range) {
+    this.selection.set(id, on, this.#shown, range);
+    this.#selected();
+  }
+
+  /** @param {boolean} on */
+  #selectAll(on) {
+    this.selection.setAll(this.#shown, on);
+    this.#selected();
+  }
+
+  #selected() {
+    this.chosen = this.selection.size;
+    this.requestUpdate();
+  }
+
+  /** Beside a box is as good as on it. @param {MouseEvent} event @param {string} id */
+  #boxCell(event, id) {
+    if (event.target === event.currentTarget) this.#select(id, !this.selection.has(id), event.shiftKey);
+  }
+
+  /** Arrow keys go from box to box, with Shift they select on the way. @param {KeyboardEvent} event @param {string} id */
+  #boxKey(event, id) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const next = this.#shown[this.#shown.indexOf(id) + step];
+    if (!next) return;
+    if (event.shiftKey) {
+      const on = this.selection.has(id);
+      this.selection.set(id, on, this.#shown);
+      this.#select(next, on, true);
+    }
+    /** @type {HTMLElement | null} */ (this.querySelector(`input[data-session="${CSS.escape(next)}"]`))?.focus();
+  }
+
   #address() {
     return this.asked.size ? `?${this.asked}` : location.pathname;
   }
@@ -102,9 +152,12 @@ export class LibraryList extends LitElement {
           <h1 tabindex="-1">${t("Recordings")}</h1>
           <p class="muted" role="status">${this.#count()}</p>
         </div>
+        ${this.choices.approval ? html`<library-approvals></library-approvals>` : nothing}
         <library-filters .asked=${this.asked} .choices=${this.choices} @ask=${(/** @type {CustomEvent} */ event) => this.ask(event.detail)}></library-filters>
         <library-kept search=${String(searchOf(this.asked))}></library-kept>
         ${this.#pending()} ${this.#tools()} ${this.#results()}
+        <library-bulk .rows=${this.found?.sessions.filter(({ id }) => this.selection.has(id)) ?? []} .choices=${this.choices}
+          @changed=${() => void this.load(true)} @clear=${() => this.#selectAll(false)}></library-bulk>
       </main>
     `;
   }
@@ -121,7 +174,13 @@ export class LibraryList extends LitElement {
     if (this.failure || !this.found) return nothing;
     const sort = this.asked.get("sort") ?? "newest";
     const { total } = this.found;
+    const all = this.selection.of(this.#shown);
     return html`<div class="library-tools">
+      <label class="select-all">
+        <input type="checkbox" .checked=${all === "all"} .indeterminate=${all === "some"} ?disabled=${!this.#shown.length}
+          @change=${(/** @type {Event} */ event) => this.#selectAll(/** @type {HTMLInputElement} */ (event.target).checked)} />
+        <span>${t("Select all shown")}</span>
+      </label>
       <label>
         <span>${t("Order")}</span>
         <select @change=${(/** @type {Event} */ event) => this.ask({ sort: /** @type {HTMLSelectElement} */ (event.target).value })}>
@@ -133,6 +192,9 @@ export class LibraryList extends LitElement {
           ].map(([value, text]) => html`<option value=${value} ?selected=${value === sort}>${text}</option>`)}
         </select>
       </label>
+      <button class="button" aria-pressed=${this.asked.get("review") === "mine"} @click=${() => this.ask({ review: this.asked.get("review") === "mine" ? "" : "mine" })}>
+        <wa-icon name="user-check"></wa-icon>${t("Assigned to me")}
+      </button>
       <span class="topbar-gap"></span>
       ${total > TABLE ? html`<small class="muted">${t("The table has the first {most}.", { most: new Intl.NumberFormat(language()).format(TABLE) })}</small>` : nothing}
       ${total ? html`<a class="button" download href=${`/api/sessions.csv?${toQuery(searchOf(this.asked))}`}><wa-icon name="download"></wa-icon>${t("Download as a table (CSV)")}</a>` : nothing}
@@ -145,11 +207,16 @@ export class LibraryList extends LitElement {
       return html`<div class="card waiting" aria-busy="true"><wa-spinner></wa-spinner><span>${t("Loading…")}</span></div>`;
     }
     if (!this.found.sessions.length) return this.#none();
+    const all = this.selection.of(this.#shown);
     return html`
       <div class="card results">
         <table>
           <thead>
             <tr>
+              <th scope="col" class="select">
+                <input type="checkbox" aria-label=${t("Select all shown")} .checked=${all === "all"} .indeterminate=${all === "some"}
+                  @change=${(/** @type {Event} */ event) => this.#selectAll(/** @type {HTMLInputElement} */ (event.target).checked)} />
+              </th>
               <th scope="col">${t("Time")}</th>
               <th scope="col">${t("Branch and kiosk")}</th>
               <th scope="col">${t("Service")}</th>
@@ -210,14 +277,21 @@ export class LibraryList extends LitElement {
     const end = row.ended_ms ?? (isOver(row.state) ? row.closed_ms : Date.now());
     const length = row.answered_ms && end ? formatDuration((end - row.answered_ms) / 1000) : "–";
     const open = `/library/${encodeURIComponent(row.id)}`;
-    return html`<tr>
-      <td data-label=${t("Time")}><a class="open" href=${open}>${formatDateTime(row.requested_ms)}</a></td>
+    const time = formatDateTime(row.requested_ms);
+    const chosen = this.selection.has(row.id);
+    return html`<tr class=${chosen ? "selected" : ""}>
+      <td class="select" @click=${(/** @type {MouseEvent} */ event) => this.#boxCell(event, row.id)}>
+        <input type="checkbox" data-session=${row.id} aria-label=${t("Select the session of {time}", { time })} .checked=${chosen}
+          @click=${(/** @type {MouseEvent} */ event) => this.#select(row.id, /** @type {HTMLInputElement} */ (event.target).checked, event.shiftKey)}
+          @keydown=${(/** @type {KeyboardEvent} */ event) => this.#boxKey(event, row.id)} />
+      </td>
+      <td data-label=${t("Time")}><a class="open" href=${open}>${time}</a></td>
       <td data-label=${t("Branch and kiosk")}>${branchName(row)}<small>${row.kiosk_name}</small></td>
       <td data-label=${t("Service")}>${serviceName(row)}</td>
       <td data-label=${t("Specialist")} class=${row.specialist_name ? "" : "none"}>${row.specialist_name ?? "–"}</td>
       <td data-label=${t("Length")} class="number ${length === "–" ? "none" : ""}">${length}</td>
       <td data-label=${t("Outcome")} class=${row.outcome || row.rating ? "" : "none"}>${row.outcome ? outcomeLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
-      <td data-label=${t("Status")}>${this.#status(row.state)}</td>
+      <td data-label=${t("Status")}>${this.#status(row.state)}${this.#review(row)}</td>
       <td class="go"><a class="replay" href=${open}><wa-icon name="play"></wa-icon>${isOver(row.state) ? t("Replay") : t("Watch")}</a></td>
     </tr>`;
   }
@@ -226,6 +300,13 @@ export class LibraryList extends LitElement {
   #status(state) {
     if (isTalking(state)) return html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(state)}</span>`;
     return html`<span class="chip ${isOver(state) ? "" : "warning"}">${statusLabel(state)}</span>`;
+  }
+
+  /** @param {Brief} row */
+  #review({ review }) {
+    if (!review) return nothing;
+    const name = review.reviewer === this.choices.person ? t("Myself") : review.name;
+    return html`<small>${review.done ? t("Reviewed: {name}", { name }) : t("To review: {name}", { name })}</small>`;
   }
 
   /** @param {number | null} rating */

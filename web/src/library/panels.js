@@ -181,7 +181,7 @@ export class LibraryPanels extends LitElement {
 
   #large() {
     return html`<wa-dialog open light-dismiss class="document-dialog" label=${t("Paper")} @wa-after-hide=${() => (this.doc = "")}>
-      <img src=${this.address(this.doc)} alt=${t("The paper as the specialist saw it")} />
+      <div class="marked"><img src=${this.address(this.doc)} alt=${t("The paper as the specialist saw it")} /></div>
       <a slot="footer" class="replay" href="${this.address(this.doc)}?original=1" download>
         <wa-icon name="download"></wa-icon>${t("Original file")}
       </a>

@@ -8,7 +8,19 @@ export class Refused extends Error {
   }
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @param {string} [method] @param {object} [body] */
+/** Asks what a recording is opened for; resolves once it was said. @type {(() => Promise<void>) | null} */
+let ask = null;
+
+/**
+ * What to do where the server wants to know first what a recording is opened for: the request is made again afterwards.
+ *
+ * @param {() => Promise<void>} asking
+ */
+export function whenPurposeIsAsked(asking) {
+  ask = asking;
+}
+
+/** @param {string} path @param {AbortSignal} [signal] @param {string} [method] @param {object} [body] @returns {Promise<Response>} */
 async function answered(path, signal, method = "GET", body) {
   const headers = { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) };
   const sent = body ? { body: JSON.stringify(body) } : {};
@@ -19,14 +31,20 @@ async function answered(path, signal, method = "GET", body) {
   if (response.ok) return response;
   if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   const said = await response.json().catch(() => null);
-  throw new Refused(said?.error?.code ?? "unavailable");
+  const code = said?.error?.code ?? "unavailable";
+  if (code === "purpose_required" && ask) {
+    await ask();
+    signal?.throwIfAborted();
+    return answered(path, signal, method, body);
+  }
+  throw new Refused(code);
 }
 
 /** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
 export const readJson = async (path, signal) => (await answered(path, signal)).json();
 
-/** @param {string} path @returns {Promise<any>} */
-export const post = async (path) => (await answered(path, undefined, "POST")).json();
+/** @param {string} path @param {object} [body] @returns {Promise<any>} */
+export const post = async (path, body) => (await answered(path, undefined, "POST", body)).json();
 
 /** @param {string} path @returns {Promise<any>} */
 export const drop = async (path) => (await answered(path, undefined, "DELETE")).json();

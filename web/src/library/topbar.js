@@ -2,6 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { LANGUAGES, LanguageController, language, setLanguage, t } from "../i18n.js";
 import { pageData } from "../link/login.js";
+import "./review.js";
 
 export class LibraryTopbar extends LitElement {
   constructor() {
@@ -21,6 +22,7 @@ export class LibraryTopbar extends LitElement {
       <a class="brand" href="/library"><img src="/static/images/visavis.svg" alt="" />Visavis</a>
       <span class="topbar-title">${audit ? t("Audit log") : t("Recordings")}</span>
       <span class="topbar-gap"></span>
+      <library-review></library-review>
       ${audit && roles.includes("supervisor") ? html`<a class="quiet" href="/library">${t("Recordings")}</a>` : nothing}
       ${auditor && !audit ? html`<a class="quiet" href="/audit">${t("Audit log")}</a>` : nothing}
       ${roles.includes("specialist") ? html`<a class="quiet" href="/console">${t("Console")}</a>` : nothing}

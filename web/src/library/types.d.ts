@@ -20,6 +20,33 @@ export interface Brief {
   end_reason: string | null;
   outcome: string | null;
   rating: number | null;
+  /** In the list: who reviews it. */
+  review?: Review | null;
+}
+
+/** Who reviews a session. */
+export interface Review {
+  reviewer: string;
+  name: string;
+  done: boolean;
+}
+
+/** A request for an export that a second person decides; the list of them also has what the session is, and names. */
+export interface Approval {
+  id: string;
+  session: string;
+  kind: string;
+  purpose: string;
+  state: "none" | "pending" | "approved" | "refused" | "used" | "expired";
+  asked_ms: number;
+  left_s: number;
+  asked_by: string;
+  decided_by: string;
+  requested_ms?: number;
+  branch_zh: string;
+  branch_en: string;
+  service_zh: string;
+  service_en: string;
 }
 
 /** A page of a search. `total` is how many there are, or at most when not `exact`; `first` the number of the first row. */
@@ -124,4 +151,8 @@ export interface BundleReport {
   purpose?: string;
   verdict?: string | null;
   bytes?: number | null;
+  /** It was downloaded to its end. */
+  taken?: boolean;
+  /** What became of the last request, where exports need a second person. */
+  approval?: Partial<Approval>;
 }

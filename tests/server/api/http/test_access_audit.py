@@ -50,12 +50,14 @@ async def test_each_way_to_read_is_recorded_before_anything_is_shown(
     for _ in range(20):
         assert (await fetch(world, "supervisor.north", path))[0] == 200
     [entry] = await rows(world, "read")
+    said = msgspec.json.decode(entry.detail)
     assert (entry.actor, entry.action) == (f"person:{world.people['supervisor.north'].id}", action)
     assert entry.object == ("sessions" if "search" in action else f"session:{SESSION}")
     await world.app[TALLY].sweep(everything=True)
     _, summed = await rows(world, "read")
-    assert msgspec.json.decode(summed.detail)["more"] == 19
-    assert "张" not in summed.detail
+    assert msgspec.json.decode(summed.detail).pop("more") == 19
+    assert {name: value for name, value in msgspec.json.decode(summed.detail).items() if name in said} == said
+    assert "张" not in entry.detail + summed.detail
 
 
 async def test_what_was_read_of_which_track_is_summed(world: World, archive: Archive) -> None:
@@ -65,7 +67,8 @@ async def test_what_was_read_of_which_track_is_summed(world: World, archive: Arc
     await world.app[TALLY].sweep(everything=True)
     _, summed = await rows(world, "read.media")
     parts = {"kiosk.camera": 3, "kiosk.microphone": 2}
-    assert msgspec.json.decode(summed.detail) == {"more": 4, "parts": parts}
+    spans = {"kiosk.camera": [[1000, 2600]], "kiosk.microphone": [[1000, 2000]]}
+    assert msgspec.json.decode(summed.detail) == {"more": 4, "parts": parts, "spans": spans}
 
 
 async def test_forged_logins_and_assertions_leave_a_row_and_a_line_each_and_then_a_sum(world: World) -> None:

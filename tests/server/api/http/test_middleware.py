@@ -96,6 +96,8 @@ async def add_session(world: World, session: str, branch: str) -> None:
         "specialist": world.people[f"specialist.{branch}"].id,
     }
     await Journal(world.app[STORE]).append(session, [("closed", b'{"event":"closed"}')], projection=start)
+    for role in ("supervisor", "specialist"):
+        await world.opens(f"{role}.{branch}", session)
 
 
 async def status_of(world: World, route: Route, path: str, headers: dict[str, str]) -> int:
