@@ -19,6 +19,7 @@ from server.api import (
     documents,
     fleet,
     health,
+    holds,
     late_media,
     library,
     library_search,
@@ -44,6 +45,7 @@ from server.api.http.app_keys import (
     RATES,
     READER,
     READINESS,
+    RETENTION,
     ROOMS,
     SIGNING_KEY,
     STORE,
@@ -68,7 +70,10 @@ from server.config import Config
 from server.documents import DocumentStore
 from server.evidence.bundle_runs import BundleRuns, bundle_maker
 from server.evidence.checkpoints import Checkpoints
+from server.evidence.deletion import LegalDeletion
+from server.evidence.object_locks import ObjectLocks
 from server.evidence.reader import Reader
+from server.evidence.retention_pass import RetentionPass
 from server.evidence.second_place import second_place
 from server.evidence.verify_runs import Proofs, verifier
 from server.identity import Identity
@@ -101,6 +106,7 @@ ROUTES = [
     *bundles.ROUTES,
     *library_search.ROUTES,
     *audit.ROUTES,
+    *holds.ROUTES,
 ]
 
 
@@ -125,7 +131,7 @@ def make_app(config: Config) -> web.Application:
     add_routes(app, ROUTES)
     app.on_response_prepare.append(_say_no_version)
     app.on_shutdown.append(_hang_up)
-    app.cleanup_ctx.extend([_store, _identity, _blobs, _checkpoints, _rooms])
+    app.cleanup_ctx.extend([_store, _identity, _blobs, _checkpoints, _retention, _rooms])
     return app
 
 
@@ -233,6 +239,33 @@ async def _checkpoints(app: web.Application) -> AsyncIterator[None]:
     await checkpoints.start()
     yield
     await checkpoints.close()
+
+
+async def _retention(app: web.Application) -> AsyncIterator[None]:
+    """After the checkpoints begin, so that deletions are signed; before anything is recorded, which may be locked."""
+    store, blobs = app[STORE], app[BLOBS]
+    deletion = LegalDeletion(
+        store=store, journal=app[JOURNAL], vault=app[VAULT], blobs=blobs, audit=app[AUDIT], key=app[SIGNING_KEY]
+    )
+    app[RETENTION] = retention = RetentionPass(
+        deletion,
+        locks=await _object_locks(store, blobs),
+        hours=app[CONFIG].retention_hours,
+        on_deleted=app[BUNDLES].forget,
+    )
+    retention.start()
+    yield
+    await retention.close()
+
+
+async def _object_locks(store: Store, blobs: Blobs) -> ObjectLocks | None:
+    """The locks of a bucket that has Object Lock; None where recordings lie elsewhere."""
+    lock = await blobs.find_lock()
+    if lock is None:
+        return None
+    locks = ObjectLocks(store, blobs, lock)
+    await locks.start()
+    return locks
 
 
 def _places(config: Config) -> WritablePlaces:

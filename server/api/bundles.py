@@ -18,6 +18,7 @@ from server.api.http.routes import PERSON, Allow, Foreign, Route
 from server.evidence.bundle_runs import BundleRun
 from server.evidence.bundle_runs import told as bundle_told
 from server.evidence.bundle_tar import FolderTar
+from server.evidence.reader import Deleted
 from server.evidence.report_words import PURPOSES
 from server.identity import Role
 from server.store.sessions import SessionRow
@@ -125,13 +126,16 @@ async def _write(request: web.Request, response: web.StreamResponse, pieces: Ite
 
 
 async def _row(request: web.Request) -> SessionRow:
-    """The session of the request, if this supervisor may see it. Raises `NotFound` otherwise, audited."""
+    """The session of the request, if this supervisor may see it. Raises `NotFound`, audited, and `Deleted`."""
     session = request.match_info["session"]
     row = await request.app[STORE].sessions.get(session)
     if row is None:
         raise NotFound
     if not request[PERSON].may(Role.SUPERVISOR, row.branch):
         raise Foreign(f"session:{session}")
+    if await request.app[STORE].retention.deletion(session) is not None:
+        await request.app[BUNDLES].forget(session)  # a command may have deleted it
+        raise Deleted("the recording was deleted")
     return row
 
 

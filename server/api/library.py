@@ -55,7 +55,9 @@ async def player(request: web.Request) -> web.StreamResponse:
     """The player of one session."""
     row = await _row(request)
     await reads(request, row.id, "page")
-    return render(request, "library_session.html", shell(request, session=_brief(row)))
+    return render(
+        request, "library_session.html", shell(request, session={**_brief(row), **(await marks(request, row))})
+    )
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -70,7 +72,8 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     live = await _live(request.app[JOURNAL], row)  # checked before reading, so that what is read afterwards is complete
     entries = await request.app[JOURNAL].read(row.id, after)
     box = await request.app[READER].box(row.id)
-    return _json(await asyncio.to_thread(_told, row, entries, after, live, box))
+    brief = {**_brief(row), **(await marks(request, row))}
+    return _json(await asyncio.to_thread(_told, row, brief, entries, after, live, box))
 
 
 async def init(request: web.Request) -> web.StreamResponse:
@@ -131,10 +134,18 @@ async def _row(request: web.Request) -> SessionRow:
     return row
 
 
-def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None) -> bytes:
+async def marks(request: web.Request, row: SessionRow) -> dict[str, bool]:
+    """Whether the session is under a legal hold, and whether it was deleted."""
+    store = request.app[STORE]
+    return {"held": bool(await store.holds.held((row.id,))), "deleted": bool(await store.retention.deleted((row.id,)))}
+
+
+def _told(
+    row: SessionRow, brief: dict[str, Any], entries: list[Entry], after: int, live: bool, box: Box | None
+) -> bytes:
     """The manifest with the session's row; of a long call that is a megabyte."""
     told = tell(row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live, box=box)
-    return _encode({**msgspec.structs.asdict(told), "session": _brief(row)})
+    return _encode({**msgspec.structs.asdict(told), "session": brief})
 
 
 async def _live(journal: Journal, row: SessionRow) -> bool:

@@ -56,8 +56,11 @@ async def search(request: web.Request) -> web.StreamResponse:
     query = parse(request.query, request[PERSON].branches(Role.SUPERVISOR))
     await reads(request, "", "search")
     found = await request.app[LIBRARY].search.find(query)
+    names, store = [row.id for row in found.rows], request.app[STORE]
+    held, deleted = await store.holds.held(names), await store.retention.deleted(names)
+    marked = [{**brief(row), "held": row.id in held, "deleted": row.id in deleted} for row in found.rows]
     body = {
-        "sessions": [brief(row) for row in found.rows],
+        "sessions": marked,
         "total": found.total,
         "exact": found.exact,
         "first": found.first,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from server.documents import DocumentStore
     from server.evidence.bundle_runs import BundleRuns
     from server.evidence.reader import Reader
+    from server.evidence.retention_pass import RetentionPass
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
     from server.journal import Audit, Journal
@@ -51,6 +52,7 @@ ICE: web.AppKey[IceServers] = web.AppKey("ice")
 PROOFS: web.AppKey[Proofs] = web.AppKey("proofs")
 BUNDLES: web.AppKey[BundleRuns] = web.AppKey("bundles")
 READER: web.AppKey[Reader] = web.AppKey("reader")
+RETENTION: web.AppKey[RetentionPass] = web.AppKey("retention")
 LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness")

@@ -27,9 +27,13 @@ KINDS: Final = (
     "kiosk",
     "branch",
     "service",
+    "retention_rule",
+    "session_fact",
+    "hold",
+    "deletion",
 )
-BOOKKEEPING: Final = {("checkpoint", "copied")}
-"""Columns that prove nothing: whether the second place has a checkpoint is seen by looking there."""
+BOOKKEEPING: Final = {("checkpoint", "copied"), ("deletion", "erased_us")}
+"""Columns that prove nothing: whether the second place has a checkpoint, or blobs are gone, is seen there."""
 
 
 @dataclass(frozen=True)
@@ -117,5 +121,8 @@ def _owner(connection: sqlite3.Connection, table: str, rowid: int) -> str:
         return "checkpoint"
     column = {"journal": "session", "session_specialist": "session", "person_grant": "person"}.get(table, "id")
     (name,) = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", [rowid]).fetchone()
-    kind = {"journal": "session", "session_specialist": "session", "person_grant": "person"}.get(table, table)
+    kind = {
+        "journal": "session", "session_specialist": "session", "person_grant": "person", "deletion": "session",
+        "retention_rule": "retention rule", "session_fact": "fact",
+    }.get(table, table)  # fmt: skip
     return f"{kind} {name.decode()}"

@@ -17,7 +17,7 @@ from link.protocol.errors import Unavailable
 from server.store import schema
 from server.store.tables import metadata
 
-HEAD = "0010"
+HEAD = "0011"
 ROOT = Path(__file__).parents[3]
 
 

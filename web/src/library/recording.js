@@ -2,6 +2,7 @@
 import { EvidenceBundle } from "./bundle.js";
 import { CobrowseTrack } from "./cobrowse-track.js";
 import { PlaybackClock } from "./clock.js";
+import { Holds } from "./holds.js";
 import { MediaTrack } from "./media-track.js";
 import { Proof } from "./proof.js";
 import { Refused, readJson } from "./requests.js";
@@ -27,6 +28,7 @@ export class Recording extends EventTarget {
     this.clock = new PlaybackClock();
     this.proof = new Proof(session);
     this.bundle = new EvidenceBundle(session);
+    this.holds = new Holds(session);
     /** @type {Manifest | null} */
     this.manifest = null;
     this.failure = "";
@@ -98,7 +100,7 @@ export class Recording extends EventTarget {
 
   /** @param {TrackInfo} track */
   #add(track) {
-    if (!track.segments.length) return;
+    if (!track.segments.length || this.manifest?.session.deleted) return;
     if (track.kind === "cobrowse") {
       if (!this.cobrowse && this.screen) this.cobrowse = new CobrowseTrack(this.session, track, this.clock, this.screen);
     } else if ((track.kind === "video" || track.kind === "audio") && !this.media.has(track.name)) {
