@@ -22,7 +22,7 @@ from server.evidence.retention import say_day
 from server.identity import Person, Role
 from server.store import Store
 from server.store.errors import Conflict
-from server.store.holds import Hold
+from server.store.holds import LegalHold
 from server.store.sessions import SessionRow
 
 SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
@@ -155,7 +155,7 @@ async def _row(request: web.Request, session: str, role: Role) -> SessionRow:
     return row
 
 
-async def _told(store: Store, hold: Hold, may_lift: bool) -> dict[str, object]:
+async def _told(store: Store, hold: LegalHold, may_lift: bool) -> dict[str, object]:
     return {
         "id": hold.id,
         "reason": hold.reason,

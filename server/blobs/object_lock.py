@@ -18,10 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
-import yarl
 
 from link.protocol.errors import Unavailable
 
@@ -56,7 +55,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class BucketAddress:
     """Where a bucket is: the URL in front of the objects' names, without a slash at its end, and its region."""
 
     url: str
@@ -67,7 +66,7 @@ class Bucket:
 class ObjectLock:
     """The locks of a bucket's objects. Names are as of `Blobs`; times are unix microseconds."""
 
-    def __init__(self, bucket: Bucket, credentials: Credentials, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, bucket: BucketAddress, credentials: Credentials, *, timeout_s: float = TIMEOUT_S) -> None:
         self._bucket = bucket
         self._credentials = credentials
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
@@ -93,7 +92,7 @@ class ObjectLock:
             url = endpoint
         else:
             url = f"{endpoint}/{bucket}"
-        return cls(Bucket(url, region, prefix or ""), Credentials(access, secret, told("SESSION_TOKEN")))
+        return cls(BucketAddress(url, region, prefix or ""), Credentials(access, secret, told("SESSION_TOKEN")))
 
     async def enabled(self) -> bool:
         """Whether the bucket has Object Lock. Raises `Unavailable`."""
@@ -179,19 +178,22 @@ class ObjectLock:
     async def _ask(
         self, method: str, name: str, query: Mapping[str, str], data: bytes = b"", more: Mapping[str, str] | None = None
     ) -> tuple[int, str]:
-        path, asked = quote(self._path(name)), canonical_query(query)
-        url = yarl.URL(f"{self._bucket.url}/{path}" + (f"?{asked}" if asked else ""), encoded=True)
-        headers = {"host": _host(url), **(more or {})}
+        asked = canonical_query(query)
+        url = f"{self._bucket.url}/{quote(self._path(name))}"
+        where = urlsplit(url)
+        headers = {"host": where.netloc, **(more or {})}
         if method == "PUT":  # S3 demands it of what has to do with locks
             headers["content-md5"] = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         signed = sign(
-            self._credentials, self._bucket.region, datetime.now(UTC), method, url.raw_path, query, headers,
+            self._credentials, self._bucket.region, datetime.now(UTC), method, where.path, query, headers,
             hashlib.sha256(data).hexdigest(),
         )  # fmt: skip
         try:
             async with (
                 aiohttp.ClientSession(timeout=self._timeout) as http,
-                http.request(method, url, data=data or None, headers=signed, allow_redirects=False) as response,
+                http.request(
+                    method, f"{url}?{asked}" if asked else url, data=data or None, headers=signed, allow_redirects=False
+                ) as response,
             ):
                 return response.status, (await response.content.read(MOST_BYTES)).decode("utf-8", "replace")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -232,11 +234,6 @@ def sign(
 def canonical_query(query: Mapping[str, str]) -> str:
     """The query as it is signed, and sent: sorted, percent-encoded, each name with `=`."""
     return "&".join(f"{quote(name, safe='~')}={quote(query[name], safe='~')}" for name in sorted(query))
-
-
-def _host(url: yarl.URL) -> str:
-    host = url.raw_host or ""
-    return host if url.is_default_port() else f"{host}:{url.port}"
 
 
 def _instant(at_us: int) -> str:

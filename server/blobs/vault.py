@@ -211,7 +211,7 @@ class Vault:
         `server.evidence.deletion` deletes with one; what is destroyed without is found by `visavis verify`.
 
         Raises:
-            server.store.errors.Held: the session is under a legal hold.
+            server.store.errors.UnderHold: the session is under a legal hold.
         """
         await self._keys.destroy(session, self.index_key())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -40,14 +40,14 @@ from server.evidence.retention import (
 from server.journal import Audit
 from server.journal.signing_key import open_signing_key
 from server.store import Store
-from server.store.errors import Conflict, Held
-from server.store.holds import Hold
+from server.store.errors import Conflict, UnderHold
+from server.store.holds import LegalHold
 from server.store.retention import RetentionRule
 
 STORE = ("data", "database", "signing_key")
 LISTED = 1000
 """Sessions that one dry run lists as it comes."""
-Run = Callable[[Config, argparse.Namespace], Awaitable[int]]
+Run = Callable[[Config, argparse.Namespace], Coroutine[None, None, int]]
 
 
 def add_commands(commands: Any, admin: Any) -> None:
@@ -197,7 +197,7 @@ async def _finish(deletion: LegalDeletion) -> bool:
         except Unavailable as error:
             print(f"visavis: {session} is deleted, but not yet removed: {error.message}", file=sys.stderr)
             failed = True
-        except (Conflict, Held) as error:
+        except (Conflict, UnderHold) as error:
             print(f"visavis: nothing is removed: {error}", file=sys.stderr)
             failed = True
     return failed
@@ -210,7 +210,7 @@ async def _delete(store: Store, deletion: LegalDeletion, decided: Decided) -> Ro
     except Unavailable as error:
         gone = await store.retention.deletion(session) is not None
         problem = f"{'deleted, but not yet removed' if gone else 'not deleted'}: {error.message}"
-    except (NotDue, Held, Conflict, LookupError) as error:
+    except (NotDue, UnderHold, Conflict, LookupError) as error:
         problem = f"not deleted: {error}"
     return {**_decided(decided), "problem": problem}
 
@@ -340,12 +340,13 @@ def _decided(decided: Decided) -> dict[str, object]:
     }
 
 
-def _placed(session: str, hold: Hold | str) -> dict[str, object]:
-    placed = isinstance(hold, Hold)
-    return {"session": session, "hold": hold.id if placed else None, "problem": "" if placed else hold}
+def _placed(session: str, hold: LegalHold | str) -> dict[str, object]:
+    if isinstance(hold, LegalHold):
+        return {"session": session, "hold": hold.id, "problem": ""}
+    return {"session": session, "hold": None, "problem": hold}
 
 
-def _hold(hold: Hold) -> dict[str, object]:
+def _hold(hold: LegalHold) -> dict[str, object]:
     return {
         "hold": hold.id,
         "session": hold.session,

@@ -22,7 +22,7 @@ from server.session import events as e
 from server.session.private import has_text, is_sealed
 from server.store import Store
 from server.store.data_keys import DataKey
-from server.store.holds import Hold
+from server.store.holds import LegalHold
 from server.store.retention import Deletion
 
 CERTIFICATE_DOMAIN: Final = b"visavis.deletion.v1"
@@ -92,7 +92,7 @@ class Fate:
 
     key: DataKey | None
     deletion: Deletion | None
-    holds: Sequence[Hold]
+    holds: Sequence[LegalHold]
     trusted: Collection[bytes]
 
     @property
@@ -216,7 +216,7 @@ def summary(deletion: Deletion) -> dict[str, Any]:
     }
 
 
-def _in_force(hold: Hold, at_us: int) -> bool:
+def _in_force(hold: LegalHold, at_us: int) -> bool:
     """Whether the hold was; one whose times are none, as somebody else may have written them, was."""
     placed, lifted = hold.placed_us, hold.lifted_us
     return not (isinstance(placed, int) and placed > at_us) and not (isinstance(lifted, int) and lifted <= at_us)

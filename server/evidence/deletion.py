@@ -121,7 +121,7 @@ class LegalDeletion:
         Raises:
             LookupError: there is no such session.
             NotDue: the rules keep it, or it holds nothing that could be destroyed.
-            server.store.errors.Held: it is under a legal hold.
+            server.store.errors.UnderHold: it is under a legal hold.
             Unavailable: the database or the blobs cannot be used just now. If the key was destroyed before that, the
                 certificate is there, and `finish` does the rest.
         """
@@ -137,7 +137,7 @@ class LegalDeletion:
 
         Raises:
             Conflict: the session was not deleted, or not by this site.
-            server.store.errors.Held: it is under a legal hold.
+            server.store.errors.UnderHold: it is under a legal hold.
             Unavailable: something is still there; call it again.
         """
         await self._check_deleted(session)

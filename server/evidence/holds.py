@@ -8,7 +8,7 @@ from typing import Final
 from server.journal import Audit
 from server.store import Store
 from server.store.errors import Conflict
-from server.store.holds import REASON, Hold
+from server.store.holds import REASON, LegalHold
 
 AT_ONCE: Final = 200
 """Sessions of one request."""
@@ -26,7 +26,7 @@ def check_reason(text: str) -> str:
     return reason
 
 
-async def place_hold(store: Store, audit: Audit, session: str, *, reason: str, by: str) -> Hold:
+async def place_hold(store: Store, audit: Audit, session: str, *, reason: str, by: str) -> LegalHold:
     """Place a hold on a session, which is not deleted from then on; `by` is the actor.
 
     Raises:
@@ -42,10 +42,10 @@ async def place_hold(store: Store, audit: Audit, session: str, *, reason: str, b
 
 async def place_holds(
     store: Store, audit: Audit, sessions: Sequence[str], *, reason: str, by: str
-) -> list[tuple[str, Hold | str]]:
+) -> list[tuple[str, LegalHold | str]]:
     """Place a hold on each; return for each session the hold, or why there is none. Raises `BadReason`."""
     check_reason(reason)
-    done: list[tuple[str, Hold | str]] = []
+    done: list[tuple[str, LegalHold | str]] = []
     for session in dict.fromkeys(sessions):
         try:
             done.append((session, await place_hold(store, audit, session, reason=reason, by=by)))
@@ -54,7 +54,7 @@ async def place_holds(
     return done
 
 
-async def lift_hold(store: Store, audit: Audit, hold: str, *, reason: str, by: str) -> Hold:
+async def lift_hold(store: Store, audit: Audit, hold: str, *, reason: str, by: str) -> LegalHold:
     """Lift a hold. Other holds of the session stay in force.
 
     Raises:

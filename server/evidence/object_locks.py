@@ -18,8 +18,7 @@ from server.blobs.blobs import Blobs
 from server.blobs.object_lock import Locked, ObjectLock
 from server.evidence.retention import decide, facts_of, least_us
 from server.store import Store
-from server.store.retention import ObjectLock as KeptLock
-from server.store.retention import RetentionRule
+from server.store.retention import KeptLock, RetentionRule
 from server.store.sessions import SessionRow
 from server.store.stamps import now_us
 

@@ -18,7 +18,7 @@ from link.tasks import cancel, spawn
 from server.evidence.deletion import LegalDeletion, NotDue
 from server.evidence.object_locks import ObjectLocks
 from server.journal.audit import SERVER
-from server.store.errors import Conflict, Held
+from server.store.errors import Conflict, UnderHold
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class RetentionPass:
             except Unavailable as error:
                 log.warning("a deleted recording is not removed yet", session=session, error=error.message)
                 left += 1
-            except (Conflict, Held) as error:  # somebody else wrote that it was deleted
+            except (Conflict, UnderHold) as error:  # somebody else wrote that it was deleted
                 log.error("a recording is not removed", session=session, error=str(error))
             await asyncio.sleep(0)
         return left
@@ -88,7 +88,7 @@ class RetentionPass:
             session = decided.row.id
             try:
                 await self._deletion.delete(session, SERVER)
-            except (NotDue, Held) as error:  # a rule or a hold came between
+            except (NotDue, UnderHold) as error:  # a rule or a hold came between
                 log.info("recording not deleted", session=session, error=str(error))
                 continue
             await self._tell(session)

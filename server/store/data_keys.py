@@ -83,7 +83,7 @@ class DataKeys:
         done in the very transaction: it returns the time to note (unix, µs), and nothing is destroyed if it raises.
 
         Raises:
-            Held: the session is under a legal hold. Whoever places one waits for this transaction, or this for it.
+            UnderHold: the session is under a legal hold. Whoever places one waits for this transaction, or this for it.
             Unavailable: it may still be in the database's log; call `forget` again.
         """
         table, key = tables.data_key, PostingKey(index_key)

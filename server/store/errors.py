@@ -7,5 +7,5 @@ class Conflict(Exception):
     """The change conflicts with existing rows: a name is taken, or a row does not exist. The message says which."""
 
 
-class Held(Exception):
+class UnderHold(Exception):
     """The session is under a legal hold, so nothing of it may be destroyed. The message names the session."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store import tables
 from server.store.database import Database
-from server.store.errors import Conflict, Held
+from server.store.errors import Conflict, UnderHold
 from server.store.stamps import new_id, now_us
 
 MOST: Final = 100
@@ -22,7 +22,7 @@ ROWS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class LegalHold:
     """A hold; in force until `lifted_us`, None for as long as nobody lifts it. `placed_by` is an actor: `person:…`."""
 
     id: str
@@ -46,7 +46,7 @@ class Holds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def place(self, session: str, *, reason: str, by: str) -> Hold:
+    async def place(self, session: str, *, reason: str, by: str) -> LegalHold:
         """Place a hold; it is in force from this transaction on.
 
         Raises:
@@ -61,12 +61,12 @@ class Holds:
             placed = (await connection.execute(select(hold.c.id).where(hold.c.session == session))).all()
             if len(placed) >= MOST:
                 raise Conflict(f"session {session} has {MOST} holds already")
-            made = Hold(new_id(), session, reason, now_us(), by)
-            values = {name: getattr(made, name) for name in Hold.__slots__}
+            made = LegalHold(new_id(), session, reason, now_us(), by)
+            values = {name: getattr(made, name) for name in LegalHold.__slots__}
             await connection.execute(insert(hold).values(values))
         return made
 
-    async def lift(self, hold: str, *, reason: str, by: str) -> Hold:
+    async def lift(self, hold: str, *, reason: str, by: str) -> LegalHold:
         """Lift a hold; its row stays.
 
         Raises:
@@ -79,27 +79,27 @@ class Holds:
             if done.rowcount == 0:
                 raise Conflict(f"there is no hold {hold} in force")
             row = (await connection.execute(select(table).where(table.c.id == hold))).mappings().one()
-        return Hold(**row)
+        return LegalHold(**row)
 
-    async def get(self, hold: str) -> Hold | None:
+    async def get(self, hold: str) -> LegalHold | None:
         """The hold with this id."""
         async with self._database.read() as connection:
             row = (await connection.execute(select(tables.hold).where(tables.hold.c.id == hold))).mappings().first()
-        return None if row is None else Hold(**row)
+        return None if row is None else LegalHold(**row)
 
-    async def of(self, session: str) -> list[Hold]:
+    async def of(self, session: str) -> list[LegalHold]:
         """Every hold that the session ever had, oldest first."""
         table = tables.hold
         query = select(table).where(table.c.session == session).order_by(table.c.placed_us, table.c.id)
         async with self._database.read() as connection:
-            return [Hold(**row) for row in (await connection.execute(query)).mappings()]
+            return [LegalHold(**row) for row in (await connection.execute(query)).mappings()]
 
-    async def active(self, *, limit: int = ROWS) -> list[Hold]:
+    async def active(self, *, limit: int = ROWS) -> list[LegalHold]:
         """The holds that are in force, newest first, at most `limit`."""
         table = tables.hold
         query = select(table).where(table.c.lifted_us.is_(None)).order_by(table.c.placed_us.desc(), table.c.id)
         async with self._database.read() as connection:
-            return [Hold(**row) for row in (await connection.execute(query.limit(limit))).mappings()]
+            return [LegalHold(**row) for row in (await connection.execute(query.limit(limit))).mappings()]
 
     async def held(self, sessions: Collection[str]) -> set[str]:
         """Those of these sessions (at most some hundreds) that are held."""
@@ -110,8 +110,8 @@ class Holds:
 
 
 async def refuse_held(connection: AsyncConnection, session: str) -> None:
-    """Raise `Held` if the session is held: to be called inside whatever transaction destroys something of it."""
+    """Raise `UnderHold` if the session is held: to be called inside whatever transaction destroys something of it."""
     table = tables.hold.c
     query = select(table.id).where(table.session == session, table.lifted_us.is_(None)).limit(1)
     if (await connection.execute(query)).first() is not None:
-        raise Held(f"session {session} is under a legal hold")
+        raise UnderHold(f"session {session} is under a legal hold")

@@ -52,7 +52,7 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectLock:
+class KeptLock:
     """What the objects of a session are known to be locked until (0: not at all), and whether they are held."""
 
     until_us: int = 0
@@ -180,14 +180,14 @@ class Retention:
         async with self._database.write() as connection:
             return (await connection.execute(marking.values(erased_us=now_us()))).rowcount > 0
 
-    async def locks(self, sessions: Collection[str]) -> Mapping[str, ObjectLock]:
+    async def locks(self, sessions: Collection[str]) -> Mapping[str, KeptLock]:
         """What the objects of these sessions are known to be locked until, of those where anything is."""
         table = tables.object_lock.c
         query = select(table.session, table.until_us, table.held).where(table.session.in_(sorted(sessions)))
         async with self._database.read() as connection:
-            return {row.session: ObjectLock(row.until_us, row.held) for row in await connection.execute(query)}
+            return {row.session: KeptLock(row.until_us, row.held) for row in await connection.execute(query)}
 
-    async def note_lock(self, session: str, lock: ObjectLock) -> None:
+    async def note_lock(self, session: str, lock: KeptLock) -> None:
         """Note what the objects of a session are locked until."""
         table = tables.object_lock
         values = {"until_us": lock.until_us, "held": lock.held}

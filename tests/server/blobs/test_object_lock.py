@@ -27,13 +27,12 @@ from obstore.store import MemoryStore
 
 from link.protocol.errors import Unavailable
 from server.blobs.blobs import Blobs, Missing
-from server.blobs.object_lock import Bucket, Credentials, Locked, ObjectLock, Stored, sign
+from server.blobs.object_lock import BucketAddress, Credentials, Locked, ObjectLock, Stored, sign
 from server.evidence.object_locks import ObjectLocks
 from server.journal import Journal
 from server.session import events as e
 from server.store import Store
-from server.store.retention import ObjectLock as KeptLock
-from server.store.retention import RetentionRule
+from server.store.retention import KeptLock, RetentionRule
 from server.store.stamps import now_us
 from tests.big import BIG
 from tests.server.evidence.recorded import SESSION, STARTED_US, requested
@@ -119,6 +118,10 @@ class StandIn:
                 return version
         raise web.HTTPNotFound(text="<Error><Code>NoSuchKey</Code></Error>")
 
+    def ends(self) -> set[datetime]:
+        """Until when the versions are locked, of those that are."""
+        return {version.until for version in self.versions if version.until is not None}
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(f"{request.method} {request.path_qs}")
         if self.broken:
@@ -178,9 +181,9 @@ class StandIn:
             self.find(name, query.get("versionId")).held = "<Status>ON</Status>" in text
             return web.Response()
         if request.method == "PUT":
-            until = request.headers.get("x-amz-object-lock-retain-until-date")
-            assert (until is None) == ("x-amz-object-lock-mode" not in request.headers)
-            moment = None if until is None else datetime.fromisoformat(until)
+            wanted = request.headers.get("x-amz-object-lock-retain-until-date")
+            assert (wanted is None) == ("x-amz-object-lock-mode" not in request.headers)
+            moment = None if wanted is None else datetime.fromisoformat(wanted)
             self.versions.append(Version(name, str(len(self.versions)), body, until=moment))
             return web.Response()
         if request.method == "DELETE":
@@ -208,7 +211,7 @@ async def server(stand_in: StandIn) -> AsyncIterator[str]:
 
 @pytest.fixture
 def lock(server: str) -> ObjectLock:
-    return ObjectLock(Bucket(server, "us-east-1", "site"), EXAMPLE)
+    return ObjectLock(BucketAddress(server, "us-east-1", "site"), EXAMPLE)
 
 
 def later(days: float) -> int:
@@ -268,13 +271,13 @@ async def test_versions_are_listed_to_the_last_page(lock: ObjectLock, stand_in: 
 
 
 async def test_another_key_is_refused(server: str) -> None:
-    other = ObjectLock(Bucket(server, "us-east-1"), Credentials("AKIAIOSFODNN7EXAMPLE", "another"))
+    other = ObjectLock(BucketAddress(server, "us-east-1"), Credentials("AKIAIOSFODNN7EXAMPLE", "another"))
     with pytest.raises(Unavailable, match="status 403"):
         await other.put("a", b"x", None)
 
 
 async def test_a_bucket_that_does_not_answer_is_unavailable() -> None:
-    gone = ObjectLock(Bucket("http://127.0.0.1:9/bucket", "us-east-1"), EXAMPLE)
+    gone = ObjectLock(BucketAddress("http://127.0.0.1:9/bucket", "us-east-1"), EXAMPLE)
     with pytest.raises(Unavailable):
         await gone.enabled()
 
@@ -322,7 +325,7 @@ async def test_a_site_locks_until_the_day_that_the_rules_say_and_longer_when_the
     assert sealed is not None
     assert 9.9 < (sealed - datetime.now(UTC)).total_seconds() / 86_400 < 10.1
     assert await locks.once() == 1
-    first = {version.until for version in stand_in.versions}
+    first = stand_in.ends()
     assert len(first) == 1
     assert await locks.once() == 0, "again changes nothing"
     asked = len(stand_in.asked)
@@ -330,8 +333,8 @@ async def test_a_site_locks_until_the_day_that_the_rules_say_and_longer_when_the
     assert len(stand_in.asked) == asked, "and asks the bucket nothing"
     await store.retention.add_rule(RetentionRule("long", "call_ended", "P5Y", "x"))
     assert await locks.once() == 1
-    longer = {version.until for version in stand_in.versions}
-    assert max(longer) > max(first)  # type: ignore[type-var]
+    longer = stand_in.ends()
+    assert max(longer) > max(first)
     await store.retention.remove_rule("long")
     assert await locks.once() == 0, "nobody shortens a lock"
     hold = await store.holds.place(SESSION, reason="Case 7", by="cli:a")
@@ -342,7 +345,7 @@ async def test_a_site_locks_until_the_day_that_the_rules_say_and_longer_when_the
     assert not any(version.held for version in stand_in.versions)
     assert (await store.retention.locks([SESSION]))[SESSION] == KeptLock(
         int(max(longer).timestamp()) * 1_000_000,
-        False,  # type: ignore[type-var,union-attr]
+        False,
     )
 
 

@@ -645,7 +645,7 @@ def _(_site: Site, connection: Connection) -> None:
 @falsification("a certificate edited", "session s-gone: certificate", "not signed")
 def _(_site: Site, connection: Connection) -> None:
     (body,) = connection.execute("SELECT certificate FROM deletion").fetchone()
-    connection.execute("UPDATE deletion SET certificate = ?", [body.replace(b"P0D", b"P9Y")])
+    connection.execute("UPDATE deletion SET certificate = ?", [body.replace(b"cli:root", b"cli:anna")])
 
 
 sql(

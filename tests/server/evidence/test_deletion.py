@@ -35,7 +35,7 @@ from server.evidence.verify import Verdict, VerifyReport, verify_kept
 from server.journal import Audit
 from server.journal.signing_key import SigningKey
 from server.store import tables
-from server.store.errors import Conflict, Held
+from server.store.errors import Conflict, UnderHold
 from server.store.holds import MOST
 from server.store.retention import Deletion, RetentionRule
 from tests.server.evidence.recorded import SESSION, STARTED_US, Archive, record, requested
@@ -221,9 +221,9 @@ async def test_a_hold_keeps_a_session_from_every_path_that_destroys(desk: Desk) 
     assert await desk.due() == []
     key = tables.data_key
     for hold in (first, second):
-        with pytest.raises(Held):
+        with pytest.raises(UnderHold):
             await desk.deletion.delete(SESSION, "cli:root")
-        with pytest.raises(Held):
+        with pytest.raises(UnderHold):
             await desk.archive.vault.destroy(SESSION)
         for statement in (
             update(key).where(key.c.session == SESSION).values(wrapped=b""),
@@ -251,7 +251,7 @@ async def test_a_hold_and_a_deletion_at_once_end_one_way_or_the_other(
         return found
 
     monkeypatch.setattr(desk.deletion, "_contents", held_meanwhile)
-    with pytest.raises(Held):
+    with pytest.raises(UnderHold):
         await desk.deletion.delete(SESSION, "cli:root")
     assert await desk.store.retention.deletion(SESSION) is None
     assert (await desk.verify()).verdict is Verdict.SOUND
@@ -270,7 +270,7 @@ async def test_whoever_comes_first_wins(desk: Desk, turns: int) -> None:
     async def destroy() -> bool:
         try:
             await desk.deletion.delete(SESSION, "cli:root")
-        except Held:
+        except UnderHold:
             return False
         return True
 
@@ -283,7 +283,7 @@ async def test_whoever_comes_first_wins(desk: Desk, turns: int) -> None:
 
 async def test_holds_are_placed_on_many_and_each_says_why_not(desk: Desk) -> None:
     done = dict(await place_holds(desk.store, desk.audit, [SESSION, "nobody", SESSION], reason="Case 7", by="cli:a"))
-    assert [type(result).__name__ for result in done.values()] == ["Hold", "str"]
+    assert [type(result).__name__ for result in done.values()] == ["LegalHold", "str"]
     assert len(await desk.store.holds.of(SESSION)) == 1
     assert await desk.store.holds.held([SESSION, "nobody"]) == {SESSION}
     for reason in ("", "  ", "x" * 201, "two\nlines"):

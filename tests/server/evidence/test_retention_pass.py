@@ -68,7 +68,8 @@ async def test_a_pass_is_bounded_and_passes_over_what_is_kept_meanwhile(
     monkeypatch.setattr(module, "MOST", 1)
     await record(desk.archive, session="s-second", seconds=1)
     passing = RetentionPass(desk.deletion, hours=1, pause_s=0)
-    delete, held = desk.deletion.delete, []
+    delete = desk.deletion.delete
+    held: list[str] = []
 
     async def held_meanwhile(session: str, by: str) -> Any:
         if not held:
