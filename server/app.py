@@ -21,6 +21,7 @@ from server.api import (
     documents,
     fleet,
     health,
+    holds,
     late_media,
     library,
     library_search,
@@ -50,6 +51,7 @@ from server.api.http.app_keys import (
     RATES,
     READER,
     READINESS,
+    RETENTION,
     ROOMS,
     SIGNING_KEY,
     STORE,
@@ -76,8 +78,11 @@ from server.config import Config
 from server.documents import DocumentStore
 from server.evidence.bundle_runs import BundleRuns, bundle_maker
 from server.evidence.checkpoints import Checkpoints
+from server.evidence.deletion import LegalDeletion
+from server.evidence.object_locks import ObjectLocks
 from server.evidence.purposes import load_purposes
 from server.evidence.reader import Reader
+from server.evidence.retention_pass import RetentionPass
 from server.evidence.second_place import second_place
 from server.evidence.timestamp import TimestampAuthority, Trust
 from server.evidence.timestamps import Timestamps
@@ -118,6 +123,7 @@ ROUTES = [
     *bundles.ROUTES,
     *library_search.ROUTES,
     *audit.ROUTES,
+    *holds.ROUTES,
 ]
 
 
@@ -143,7 +149,7 @@ def make_app(config: Config) -> web.Application:
     add_routes(app, ROUTES)
     app.on_response_prepare.append(_say_no_version)
     app.on_shutdown.append(_hang_up)
-    app.cleanup_ctx.extend([_store, _identity, _blobs, _checkpoints, _rooms])
+    app.cleanup_ctx.extend([_store, _identity, _blobs, _checkpoints, _retention, _rooms])
     return app
 
 
@@ -267,6 +273,33 @@ def _timestamps(app: web.Application) -> Timestamps | None:
     authority = TimestampAuthority(config.timestamp_authority, Trust.read(config.timestamp_certificate))
     place, every_s = second_place(config.checkpoints_location), config.timestamp_minutes * 60.0
     return Timestamps(store=app[STORE], place=place, authority=authority, every_s=every_s)
+
+
+async def _retention(app: web.Application) -> AsyncIterator[None]:
+    """After the checkpoints begin, so that deletions are signed; before anything is recorded, which may be locked."""
+    store, blobs = app[STORE], app[BLOBS]
+    deletion = LegalDeletion(
+        store=store, journal=app[JOURNAL], vault=app[VAULT], blobs=blobs, audit=app[AUDIT], key=app[SIGNING_KEY]
+    )
+    app[RETENTION] = retention = RetentionPass(
+        deletion,
+        locks=await _object_locks(store, blobs),
+        hours=app[CONFIG].retention_hours,
+        on_deleted=app[BUNDLES].forget,
+    )
+    retention.start()
+    yield
+    await retention.close()
+
+
+async def _object_locks(store: Store, blobs: Blobs) -> ObjectLocks | None:
+    """The locks of a bucket that has Object Lock; None where recordings lie elsewhere."""
+    lock = await blobs.find_lock()
+    if lock is None:
+        return None
+    locks = ObjectLocks(store, blobs, lock)
+    await locks.start()
+    return locks
 
 
 def _places(config: Config) -> WritablePlaces:

@@ -193,6 +193,11 @@ class Config:
         whole(0, 3600),
         "Seconds after a call in which a recording waits for what the network lost of its kiosk; 0: none is fetched.",
     )
+    retention_hours: int = option(
+        0,
+        whole(0, 8760),
+        "Hours between two passes that delete what no rule of retention and no hold keeps; 0: only by command.",
+    )
     minimum_free_mb: int = option(
         1024, whole(0, 10**9), "Free space in MiB of the data directory below which no new call is taken."
     )

@@ -23,6 +23,7 @@ from server.api.viewing import session_row
 from server.evidence.bundle_runs import BundleRun
 from server.evidence.bundle_runs import told as bundle_told
 from server.evidence.bundle_tar import FolderTar
+from server.evidence.reader import Deleted
 from server.evidence.report_words import PURPOSES
 from server.identity import Role
 from server.store.sessions import SessionRow
@@ -35,7 +36,7 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 
 async def state(request: web.Request) -> web.StreamResponse:
     """The state of the bundle that this person asked for."""
-    row = await session_row(request)
+    row = await _row(request)
     await reads(request, row.id, "bundle_state")
     return await _told(request, row, request.app[BUNDLES].known(row.id, request[PERSON].id))
 
@@ -49,7 +50,7 @@ async def make(request: web.Request) -> web.StreamResponse:
         RateLimited: there are too many bundles.
         ApprovalRequired: somebody else has to approve it first.
     """
-    row = await session_row(request)
+    row = await _row(request)
     purpose = request.query.get("purpose", "")
     if purpose not in PURPOSES:
         raise BadMessage(f"purpose is one of {', '.join(PURPOSES)}")
@@ -80,14 +81,14 @@ async def make(request: web.Request) -> web.StreamResponse:
 
 async def stop(request: web.Request) -> web.StreamResponse:
     """Stop making it; what is written stays for an hour."""
-    row = await session_row(request)
+    row = await _row(request)
     await reads(request, row.id, "bundle_state")
     return await _told(request, row, await request.app[BUNDLES].stop(row.id, request[PERSON].id))
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
     """Remove it from the server."""
-    row = await session_row(request)
+    row = await _row(request)
     await reads(request, row.id, "bundle_state")
     await request.app[BUNDLES].remove(row.id, request[PERSON].id)
     return await _told(request, row, None)
@@ -95,7 +96,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 async def download(request: web.Request) -> web.StreamResponse:
     """The bundle as a tar file; a download that broke off goes on by `Range` (RFC 9110 section 14)."""
-    row = await session_row(request)
+    row = await _row(request)
     run = request.app[BUNDLES].known(row.id, request[PERSON].id)
     if run is None:
         raise NotFound
@@ -148,6 +149,15 @@ async def _write(request: web.Request, response: web.StreamResponse, pieces: Ite
                 await response.write(piece)
     except (OSError, TimeoutError, NotAuthenticated) as error:
         raise ConnectionResetError(f"download ended: {type(error).__name__}") from error
+
+
+async def _row(request: web.Request) -> SessionRow:
+    """As `session_row`. Raises `Deleted` as well."""
+    row = await session_row(request)
+    if await request.app[STORE].retention.deletion(row.id) is not None:
+        await request.app[BUNDLES].forget(row.id)  # a command may have deleted it
+        raise Deleted("the recording was deleted")
+    return row
 
 
 ROUTES = [

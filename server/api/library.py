@@ -73,7 +73,7 @@ async def player(request: web.Request) -> web.StreamResponse:
     await reads(request, row.id, "page")
     known = await request.app[STORE].viewing.stated(request[PERSON].id, row.id)
     data: dict[str, object] = {
-        "session": _brief(row),
+        "session": {**_brief(row), **(await marks(request, row))},
         "approval": approval_required(request.app),
         "purpose": purpose_told(known),
         "purposes": [msgspec.to_builtins(one) for one in request.app[PURPOSES].listed.values()],
@@ -109,10 +109,11 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     if more:
         entries.pop()
     box, index = await reader.box(row.id), reader.index(row.id)
+    brief = {**_brief(row), **(await marks(request, row))}
 
     def told() -> bytes:
         index.learn(entries, after)
-        return _told(row, entries, after, live, box, more=more)
+        return _told(row, brief, entries, after, live, box, more=more)
 
     return _json(await asyncio.to_thread(told))
 
@@ -164,13 +165,28 @@ async def prove(request: web.Request) -> web.StreamResponse:
     return _json(_encode(proof_told(proofs.want(row.id, head))))
 
 
-def _told(row: SessionRow, entries: list[Entry], after: int, live: bool, box: Box | None, *, more: bool) -> bytes:
+async def marks(request: web.Request, row: SessionRow) -> dict[str, bool]:
+    """Whether the session is under a legal hold, and whether it was deleted."""
+    store = request.app[STORE]
+    return {"held": bool(await store.holds.held((row.id,))), "deleted": bool(await store.retention.deleted((row.id,)))}
+
+
+def _told(
+    row: SessionRow,
+    brief: dict[str, Any],
+    entries: list[Entry],
+    after: int,
+    live: bool,
+    box: Box | None,
+    *,
+    more: bool,
+) -> bytes:
     """The manifest with the session's row; of a long call that is a megabyte."""
     told = tell(row.id, entries, started_us=row.requested_us, after=after, ended_us=row.ended_us, live=live, box=box)
     told.more, told.now_ms = more, (now_us() - row.requested_us) // 1000 if live else None
     if more and row.ended_us is not None:
         told.length_ms = max(told.length_ms, (row.ended_us - row.requested_us) // 1000)
-    return _encode({**msgspec.structs.asdict(told), "session": _brief(row)})
+    return _encode({**msgspec.structs.asdict(told), "session": brief})
 
 
 async def _live(journal: Journal, row: SessionRow) -> bool:

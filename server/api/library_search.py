@@ -63,9 +63,14 @@ async def search(request: web.Request) -> web.StreamResponse:
     searched = _searched(request)
     await reads(request, "", "search", noted=(searched, request.app[WORDS].seal("sessions", searched)))
     found = await request.app[LIBRARY].search.find(query)
+    names, store = [row.id for row in found.rows], request.app[STORE]
+    held, deleted = await store.holds.held(names), await store.retention.deleted(names)
     reviews = await reviews_told(request, found.rows)
     body = {
-        "sessions": [brief(row) | {"review": reviews.get(row.id)} for row in found.rows],
+        "sessions": [
+            brief(row) | {"review": reviews.get(row.id), "held": row.id in held, "deleted": row.id in deleted}
+            for row in found.rows
+        ],
         "total": found.total,
         "exact": found.exact,
         "first": found.first,

@@ -9,7 +9,9 @@ import asyncio
 import itertools
 import os
 import re
+import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import obstore
@@ -17,8 +19,12 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from link.protocol.errors import Unavailable
+from server.blobs.object_lock import Locked, ObjectLock
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){0,7}")
+
+REMOVED_AT_ONCE = 1000
+"""Objects of a bucket that one request removes (S3, DeleteObjects)."""
 
 
 class Missing(Exception):
@@ -32,6 +38,8 @@ class Blobs:
         """`root` is the directory of a local store, whose files are synced to disk here."""
         self._store = store
         self._root = root
+        self._lock: ObjectLock | None = None
+        self._until: Callable[[], int | None] = lambda: None
 
     @classmethod
     def at(cls, location: str) -> Blobs:
@@ -42,9 +50,23 @@ class Blobs:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(LocalStore(prefix=root), root)
 
+    async def find_lock(self) -> ObjectLock | None:
+        """The locks of the bucket's objects, where it has them and its access key is known. Raises `Unavailable`."""
+        if not isinstance(self._store, S3Store):
+            return None
+        lock = ObjectLock.of(str(self._store.config["bucket"]), self._store.prefix, os.environ)
+        return lock if lock is not None and await lock.enabled() else None
+
+    def lock_with(self, lock: ObjectLock | None, until: Callable[[], int | None] = lambda: None) -> None:
+        """Store objects with a lock until what `until` says then (unix, µs), and remove each of their versions."""
+        self._lock, self._until = lock, until
+
     async def put(self, name: str, data: bytes) -> None:
         """Store `data` under `name`, durably; putting the same again is no error."""
         check_name(name)
+        if self._lock is not None:
+            await self._lock.put(name, data, self._until())
+            return
         try:
             if self._root is None:
                 await obstore.put_async(self._store, name, data)
@@ -129,6 +151,39 @@ class Blobs:
         except (BaseError, OSError) as error:
             raise Unavailable(f"blob {name} cannot be deleted: {type(error).__name__}") from error
 
+    async def remove_all(self, prefix: str) -> int:
+        """Remove all blobs below the folder `prefix`, and the folder; return how many. Again is no error.
+
+        Only for what a deletion has a certificate of (`server.evidence.deletion`). Raises `Unavailable` if any may be
+        left.
+        """
+        if self._lock is not None:
+            return await self._remove_versions(self._lock, prefix)
+        names = await self.names(prefix)
+        try:
+            if self._root is not None:
+                await asyncio.to_thread(_remove_folder, self._root / prefix)
+                return len(names)
+            for start in range(0, len(names), REMOVED_AT_ONCE):
+                await obstore.delete_async(self._store, names[start : start + REMOVED_AT_ONCE])
+        except FileNotFoundError:
+            raise Unavailable(f"blobs below {prefix} were removed by somebody else meanwhile") from None
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"blobs below {prefix} cannot be removed: {type(error).__name__}") from error
+        return len(names)
+
+    async def _remove_versions(self, lock: ObjectLock, prefix: str) -> int:
+        check_name(prefix)
+        found, locked = await lock.versions(prefix), 0
+        for stored in found:
+            try:
+                await lock.delete(stored)
+            except Locked:
+                locked += 1
+        if locked:
+            raise Unavailable(f"{locked} objects below {prefix} are still locked")
+        return sum(not stored.marker for stored in found)
+
 
 def check_name(name: str) -> None:
     """Raise `ValueError` unless `name` is a path of at most eight safe words."""
@@ -156,6 +211,12 @@ def _make_folder(root: Path, folder: Path) -> None:
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
         _sync(path.parent)
+
+
+def _remove_folder(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+        _sync(folder.parent)
 
 
 def _sync(*paths: Path) -> None:

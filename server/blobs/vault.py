@@ -81,7 +81,10 @@ class KeyTable(Protocol):
         """The keys of these sessions."""
 
     async def destroy(self, session: str, index_key: bytes) -> None:
-        """Overwrite the wrapped key, note when, and take the session's words out of the index. Idempotent."""
+        """Overwrite the wrapped key, note when, and take the session's words out of the index. Idempotent.
+
+        Legal holds are checked in its own transaction, and refused.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,13 @@ class Vault:
             raise SiteKeyError("the site's key is not the one that the recordings were made with")
 
     async def destroy(self, session: str) -> None:
-        """Make everything sealed in the session unreadable for ever. The caller has checked legal holds."""
+        """Make everything sealed in the session unreadable for ever, without a certificate.
+
+        `server.evidence.deletion` deletes with one; what is destroyed without is found by `visavis verify`.
+
+        Raises:
+            server.store.errors.UnderHold: the session is under a legal hold.
+        """
         await self._keys.destroy(session, self.index_key())
 
     def wrapped(self, key: SessionKey) -> bytes:

@@ -28,8 +28,8 @@ STORE_OPTIONS = ("data", "database", "enrolment_minutes", "signing_key")
 _ROLE = "ROLE@BRANCH; * for every branch; roles: specialist, guide, supervisor, administrator"
 
 
-def add_commands(commands: Any) -> None:
-    """Add `admin` with everything below it."""
+def add_commands(commands: Any) -> Any:
+    """Add `admin` with everything below it; return what further nouns are added to."""
     nouns = commands.add_parser("admin", help="branches, services, people, kiosks, the database's schema")
     verbs = nouns.add_subparsers(dest="noun", required=True, metavar="NOUN")
     _branches(_noun(verbs, "branch", "branches of the bank"))
@@ -40,6 +40,7 @@ def add_commands(commands: Any) -> None:
     configuration.add_flags(migrating, STORE_OPTIONS)
     migrating.add_argument("--json", action="store_true", help="answer in JSON")
     migrating.set_defaults(run=_migrate)
+    return verbs
 
 
 def _noun(verbs: Any, name: str, text: str) -> Any:

@@ -37,7 +37,7 @@ from server.evidence.second_place import second_place
 from server.evidence.signed_history import signed_history
 from server.evidence.signing import load_signer
 from server.evidence.timestamp import BadTimeStamp, NoCertificate, Trust
-from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_session
+from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_kept
 from server.evidence.verify_store import StoreReport, verify_store
 from server.journal import Audit, Journal
 from server.journal.lost import lost_sessions
@@ -254,8 +254,10 @@ def _verify(config: Config, options: argparse.Namespace) -> int:
             if not trusted and await store.checkpoints.newest() is not None:
                 raise NoEvidence(f"there is no signing key {config.signing_key_file}, and no --public-key")
             history = await signed_history(options.session, store=store, place=place, trusted=trusted)
-            return await verify_session(
+            return await verify_kept(
                 options.session,
+                store=store,
+                trusted=trusted,
                 journal=journal,
                 blobs=blobs,
                 vault=vault,

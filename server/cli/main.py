@@ -16,7 +16,7 @@ from link.version import version
 from server import config as configuration
 from server.admin import AdminError
 from server.blobs.vault import SiteKeyError
-from server.cli import admin, evidence
+from server.cli import admin, evidence, retention
 from server.cli.evidence import NoEvidence
 from server.config import Config
 from server.journal.signing_key import SigningKeyError
@@ -58,8 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="run the server")
     configuration.add_flags(serving)
     serving.set_defaults(run=_serve)
-    admin.add_commands(commands)
+    nouns = admin.add_commands(commands)
     evidence.add_commands(commands)
+    retention.add_commands(commands, nouns)
     return parser
 
 

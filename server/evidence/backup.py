@@ -1,13 +1,15 @@
 """A backup of all evidence, made while the server runs: the database first, then the blobs.
 
 In this order every blob that the copied database names is in the copy too: a blob is stored before it is journaled, and
-never changes. In the other order the database could name blobs stored in between. The site's key is not copied: with it
+never changes. In the other order the database could name blobs stored in between. What was deleted since an earlier
+backup goes from it too: its key with the database, its blobs after that. The site's key is not copied: with it
 anybody could read the backup.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -16,21 +18,29 @@ from pathlib import Path
 
 from link.protocol.errors import Unavailable
 from server.config import Config
+from server.evidence.certificate import is_certified
+from server.journal.signing_key import read_signing_key
 from server.store.database import sqlite_file
 
 DATABASE = "visavis.sqlite3"
 BLOBS = "blobs"
 _PART = ".part"
+SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+"""Ids of sessions, which are names of folders too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The contents of a backup: bytes of the database, number and bytes of blobs, and how many blobs are new."""
+    """The contents of a backup: bytes of the database, number and bytes of blobs, and how many blobs are new.
+
+    `removed` are sessions whose blobs were taken out of it, because they were deleted with a certificate.
+    """
 
     database_bytes: int
     blobs: int
     blob_bytes: int
     new: int
+    removed: int
 
 
 def backup(config: Config, folder: Path) -> Copied:
@@ -54,7 +64,8 @@ def backup(config: Config, folder: Path) -> Copied:
         raise ValueError(f"{folder} holds something else than a backup: {sorted(strange)[0]}")
     _copy_database(database, folder / DATABASE)
     count, size, new = _copy_blobs(Path(config.blobs_location), folder / BLOBS)
-    return Copied((folder / DATABASE).stat().st_size, count, size, new)
+    removed = _remove_deleted(folder / DATABASE, folder / BLOBS / "sessions", config.signing_key_file)
+    return Copied((folder / DATABASE).stat().st_size, count, size, new, removed)
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -93,6 +104,35 @@ def _copy_blobs(source: Path, target: Path) -> tuple[int, int, int]:
             _settle(part, copy)
             new += 1
     return count, size, new
+
+
+def _remove_deleted(database: Path, sessions: Path, key_file: Path) -> int:
+    """Remove what an earlier backup has of sessions that were deleted since; return of how many.
+
+    Only of a session whose key is destroyed in the copy of the database that was just made, whose certificate this site
+    has signed, and which no hold keeps: nobody could read those blobs any more.
+    """
+    removed = 0
+    if not key_file.exists():
+        return removed
+    trusted = [read_signing_key(key_file).public]
+    with closing(sqlite3.connect(database.absolute().as_uri() + "?mode=ro", uri=True)) as reading:
+        if not reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'deletion'").fetchone():
+            return removed  # of an earlier version
+        deleted = reading.execute(
+            "SELECT deletion.id, certificate, signature FROM deletion JOIN data_key ON data_key.session = deletion.id "
+            "WHERE length(data_key.wrapped) = 0 AND NOT EXISTS "
+            "(SELECT 1 FROM hold WHERE hold.session = deletion.id AND hold.lifted_us IS NULL)"
+        )
+        for session, certificate, signature in deleted:
+            if SAFE.fullmatch(session) and is_certified(session, certificate, signature, trusted):
+                if not (sessions / session).is_dir():
+                    continue
+                shutil.rmtree(sessions / session)
+                removed += 1
+    if removed:
+        _sync(sessions)
+    return removed
 
 
 def _settle(part: Path, target: Path) -> None:

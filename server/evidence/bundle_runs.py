@@ -139,6 +139,15 @@ class BundleRuns:
         del self._runs[session, person]
         await asyncio.to_thread(shutil.rmtree, run.folder, ignore_errors=True)
 
+    async def forget(self, session: str) -> None:
+        """Remove every bundle of a session that was deleted: each holds its data key. One that is read goes later."""
+        for key, run in [(key, run) for key, run in self._runs.items() if run.session == session]:
+            await self.stop(*key)
+            run.asked = -KEPT_S - self._clock()
+            if not run.readers:
+                del self._runs[key]
+                await asyncio.to_thread(shutil.rmtree, run.folder, ignore_errors=True)
+
     @contextlib.contextmanager
     def reading(self, run: BundleRun) -> Iterator[Path]:
         """Keep a made bundle while it is read. Raises `WrongState` unless it is made."""

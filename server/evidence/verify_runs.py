@@ -203,7 +203,8 @@ def told(proof: Proof) -> dict[str, object]:
     """A check's state as JSON for the page, with the first findings."""
     report = proof.report
     findings = report.get("findings", ())
-    figures = {name: report.get(name) for name in ("verdict", "running", "entries", "segments", "documents", "head")}
+    names = ("verdict", "running", "entries", "segments", "documents", "head", "deleted")
+    figures = {name: report.get(name) for name in names}
     return {
         "state": proof.state,
         "done": proof.done,
@@ -215,7 +216,14 @@ def told(proof: Proof) -> dict[str, object]:
     }
 
 
-_PLACES: Final = {"journal": "journal", "session": "row", "site": "key", "data": "key", "blobs": "storage"}
+_PLACES: Final = {
+    "journal": "journal",
+    "session": "row",
+    "site": "key",
+    "data": "key",
+    "blobs": "storage",
+    "certificate": "certificate",
+}
 
 
 def _finding(where: str, problem: str) -> dict[str, object]:

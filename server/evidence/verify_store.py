@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import func, select
@@ -23,7 +23,7 @@ from server.evidence.second_place import SecondPlace
 from server.evidence.signed_history import check_known
 from server.evidence.timestamp import Trust
 from server.evidence.timestamp_check import StampCheck, StampReport
-from server.evidence.verify import EXIT_CODES, Verdict, verify_session
+from server.evidence.verify import EXIT_CODES, Verdict, say_deleted, verify_kept
 from server.journal import Audit, Journal
 from server.journal.audit import BASELINE, rows_of
 from server.journal.lost import lost_sessions
@@ -39,7 +39,11 @@ _PAGE: Final = 250
 
 @dataclass(slots=True)
 class StoreReport:
-    """The result of a verification of everything. `unreadable` are sessions whose data key was destroyed."""
+    """The result of a verification of everything.
+
+    `deleted` are the sessions that were, each with what its certificate says; of more than FINDINGS only the number,
+    `deletions`, is told.
+    """
 
     verdict: Verdict = Verdict.SOUND
     checkpoints: int = 0
@@ -53,7 +57,8 @@ class StoreReport:
     segments: int = 0
     documents: int = 0
     bytes: int = 0
-    unreadable: list[str] = field(default_factory=list)
+    deletions: int = 0
+    deleted: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     more: int = 0
 
@@ -72,12 +77,13 @@ class StoreReport:
             f"checkpoints {self.checkpoints}, newest {self.newest or '-'}",
             f"time stamps {self.timestamps}, newest {self.stamped or '-'}",
             f"audit log   {self.audit} entries",
-            f"rows        {self.rows} parts, of people, branches, services and kiosks",
+            f"rows        {self.rows} parts, of people, branches, services, kiosks, rules, facts, holds and deletions",
             f"sessions    {self.sessions}, with {self.entries} journal entries",
             f"recordings  {self.segments} segments, {self.documents} documents, {self.bytes} bytes",
+            *([f"deletions   {self.deletions}, each with its certificate"] if self.deletions else []),
             *(
-                f"{Verdict.UNUSABLE.upper():<9} session {session}: its data key was destroyed"
-                for session in self.unreadable
+                f"{Verdict.DELETED.upper():<9} session {name}: {say_deleted(told)}"
+                for name, told in self.deleted.items()
             ),
             *(f"{self.verdict.upper():<9} {finding.where}: {finding.problem}" for finding in self.findings),
             *([f"{self.verdict.upper():<9} and {self.more} more"] if self.more else []),
@@ -301,8 +307,14 @@ class _Check:
     async def _check_session(self, session: str, recordings: bool) -> None:
         report, journal = self._report, Journal(self._store)
         try:
-            one = await verify_session(
-                session, journal=journal, blobs=self._blobs, vault=self._vault, recordings=recordings
+            one = await verify_kept(
+                session,
+                store=self._store,
+                trusted=self._trusted,
+                journal=journal,
+                blobs=self._blobs,
+                vault=self._vault,
+                recordings=recordings,
             )
         except Exception as error:  # one session that others made unreadable must not hide what is wrong with the rest
             log.exception("check failed", session=session)
@@ -312,22 +324,17 @@ class _Check:
         report.segments += one.segments
         report.documents += one.documents
         report.bytes += one.bytes
+        if one.verdict is Verdict.DELETED:
+            report.deletions += 1
+            if len(report.deleted) < FINDINGS:
+                report.deleted[session] = one.deleted
         for finding in one.findings:
             where = f"session {session}: {finding.where}"
-            if one.verdict is Verdict.BROKEN:
-                report.found(where, finding.problem)
-            elif finding.where == "data key" and await self._destroyed(session):
-                report.unreadable.append(session)
-                report.verdict = Verdict.UNUSABLE if report.verdict is Verdict.SOUND else report.verdict
-            elif finding.where == "data key":  # the site's key opens others: this one was removed or exchanged
+            # The site's key opens others: a data key that it does not open was exchanged.
+            if one.verdict is Verdict.BROKEN or finding.where == "data key":
                 report.found(where, finding.problem)
             else:
                 report.unusable(where, finding.problem)
-
-    async def _destroyed(self, session: str) -> bool:
-        """Whether the data key was destroyed as deleting does it: its row stays."""
-        key = await self._store.data_keys.get(session)
-        return key is not None and not key.wrapped and key.destroyed_us is not None
 
     async def _check_unsigned(self, walk: Walk) -> None:
         """Check that nothing old has never been in a checkpoint."""
@@ -351,6 +358,7 @@ def _subject(subject: str) -> str:
     row, _, part = subject.rpartition("/")
     kind, _, name = row.partition(":")
     parts = {"password": "password hash", "key": "public key or revocation", "row": "row", "roles": "roles"}
+    kind = {"retention_rule": "retention rule", "session_fact": "fact", "deletion": "deletion of"}.get(kind, kind)
     return f"{kind} {name}: {parts.get(part, part)}"
 
 

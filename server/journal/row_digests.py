@@ -1,7 +1,8 @@
-"""Digests of rows that decide who may do what and who sees which recording (docs/evidence.md).
+"""Digests of rows that decide who may do what, who sees which recording, and what is deleted when (docs/evidence.md).
 
-A row of a person, branch, service or kiosk has one digest for each of its parts, so that a check can say what of it was
-changed. Values are taken as the database has them, whatever their type: others may have written them.
+A row of a person, branch, service, kiosk, rule of retention, hold and so on has one digest for each of its parts, so
+that a check can say what of it was changed. Values are taken as the database has them, whatever their type: others may
+have written them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,20 @@ _PARTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "profile": ("id", "name", "branch", "created_us"),
         "key": ("id", "public_key", "enrolled_us", "revoked_us"),
     },
+    "retention_rule": {
+        "row": (
+            *("id", "services", "products", "outcomes", "age_groups"),
+            *("counts_from", "keep", "source", "created_us"),
+        )
+    },
+    "session_fact": {"row": ("id", "session", "name", "value", "recorded_us")},
+    "hold": {
+        "row": (
+            *("id", "session", "reason", "placed_us", "placed_by"),
+            *("lifted_us", "lifted_by", "lifted_reason"),
+        )
+    },
+    "deletion": {"row": ("id", "signature")},  # of the certificate, which may be long
 }
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     kind: (*parts, "roles") if kind == "person" else tuple(parts) for kind, parts in _PARTS.items()
@@ -55,6 +70,12 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
     "kiosk.change": ("profile",),
     "kiosk.enrolled": ("key",),
     "kiosk.revoke": ("key",),
+    "retention.add": ("row",),
+    "retention.remove": ("row",),
+    "retention.record": ("row",),
+    "hold.place": ("row",),
+    "hold.lift": ("row",),
+    "recording.delete": ("row",),
 }
 """The actions of the audit log that change such a row, with the parts that each changes and no other."""
 
@@ -107,7 +128,9 @@ async def all_row_digests(connection: AsyncConnection) -> dict[str, str]:
     for grant in await connection.execute(_all_of(tables.person_grant.c)):
         granted.setdefault(str(grant.person), []).append((grant.role, grant.branch))
     for kind in _PARTS:
-        for row in (await connection.execute(_all_of(tables.metadata.tables[kind].columns))).mappings():
+        columns = tables.metadata.tables[kind].c
+        wanted = dict.fromkeys(("id", *(name for names in _PARTS[kind].values() for name in names)))
+        for row in (await connection.execute(_all_of(columns[name] for name in wanted))).mappings():
             found |= _of_row(kind, row, granted.pop(str(row["id"]), []) if kind == "person" else [])
     for person, grants in granted.items():
         found[f"person:{person}/roles"] = _roles(person, grants)

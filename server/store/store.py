@@ -12,11 +12,13 @@ from server.store.branches import Branch, Branches, Services
 from server.store.checkpoints import CheckpointRows
 from server.store.data_keys import DataKeys
 from server.store.database import Database
+from server.store.holds import Holds
 from server.store.kiosks import Kiosks
 from server.store.library import LibraryRows
 from server.store.logins import Logins
 from server.store.people import People
 from server.store.recent import Recent
+from server.store.retention import Retention
 from server.store.reviews import Reviews
 from server.store.saved_searches import SavedSearches
 from server.store.sessions import Sessions
@@ -45,6 +47,8 @@ class Store:
         self.viewing = ViewingPurposes(database)
         self.approvals = Approvals(database)
         self.reviews = Reviews(database)
+        self.holds = Holds(database)
+        self.retention = Retention(database)
         self.recent_branches = Recent(self._branches_by_id)
         """Every branch by its id, as of a second ago."""
         self.recent_services = Recent(self.services.active)

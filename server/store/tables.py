@@ -296,3 +296,60 @@ data_key = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("destroyed_us", BigInteger),
 )
+
+retention_rule = Table(
+    "retention_rule",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("services", JSON, nullable=False),
+    Column("products", JSON, nullable=False),
+    Column("outcomes", JSON, nullable=False),
+    Column("age_groups", JSON, nullable=False),
+    Column("counts_from", String(16), nullable=False),
+    Column("keep", String(32), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+session_fact = Table(
+    "session_fact",
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("session", String(64), nullable=False, index=True),
+    Column("name", String(24), nullable=False),
+    Column("value", String(64), nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("session", String(64), nullable=False, index=True),
+    Column("reason", String(200), nullable=False),
+    Column("placed_us", BigInteger, nullable=False),
+    Column("placed_by", String(80), nullable=False),
+    Column("lifted_us", BigInteger),
+    Column("lifted_by", String(80)),
+    Column("lifted_reason", String(200)),
+    Index("ix_hold_active", "session", sqlite_where=text("lifted_us IS NULL")),
+)
+
+deletion = Table(
+    "deletion",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("erased_us", BigInteger),
+    Index("ix_deletion_unfinished", "id", sqlite_where=text("erased_us IS NULL")),
+)
+
+object_lock = Table(
+    "object_lock",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("until_us", BigInteger, nullable=False),
+    Column("held", Boolean, nullable=False),
+)

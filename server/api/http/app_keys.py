@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from server.evidence.bundle_runs import BundleRuns
     from server.evidence.purposes import Purposes
     from server.evidence.reader import Reader
+    from server.evidence.retention_pass import RetentionPass
     from server.evidence.timestamps import Timestamps
     from server.evidence.verify_runs import Proofs
     from server.identity import Identity
@@ -56,6 +57,7 @@ BUNDLES: web.AppKey[BundleRuns] = web.AppKey("bundles")
 PURPOSES: web.AppKey[Purposes] = web.AppKey("purposes")
 WORDS: web.AppKey[SealedWords] = web.AppKey("words")
 READER: web.AppKey[Reader] = web.AppKey("reader")
+RETENTION: web.AppKey[RetentionPass] = web.AppKey("retention")
 LOBBY: web.AppKey[Assistance] = web.AppKey("lobby")
 RATES: web.AppKey[Rates] = web.AppKey("rates")
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness")

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from server.blobs.suite import NONCE_BYTES, SUITES
+from server.evidence.certificate import read_certificate, sign_certificate
 from server.evidence.checkpoint import Checkpoint, read_line, read_statement, sign
 from server.journal import entry_hash
 from server.journal.audit import audit_hash
@@ -56,8 +57,10 @@ def falsification(
 
 
 def falsify(site: Site, one: Falsification) -> None:
-    """Do it to this site."""
+    """Do it to this site. Who writes the database takes out first what stands in the way there."""
     with closing(sqlite3.connect(site.database, isolation_level=None)) as connection:
+        for trigger in ("data_key_held_update", "data_key_held_delete"):
+            connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
         one.apply(site, connection)
 
 
@@ -588,6 +591,149 @@ def _(_site: Site, connection: Connection) -> None:
 
 
 sql("a data key deleted", "session s-one: data key", statements=("DELETE FROM data_key WHERE session = 's-one'",))
+
+
+# Retention, holds and deletions.
+
+sql(
+    "a data key destroyed without a certificate",
+    "session s-one: data key",
+    "no certificate",
+    statements=("UPDATE data_key SET wrapped = x'', destroyed_us = 1 WHERE session = 's-one'",),
+)
+sql(
+    "the data key of a held session destroyed",
+    "session s-three: data key",
+    "no certificate",
+    statements=("UPDATE data_key SET wrapped = x'', destroyed_us = 1 WHERE session = 's-three'",),
+)
+
+
+def forge(connection: Connection, session: str, key: SigningKey | None) -> None:
+    """Destroy a session's key under the certificate of another one, made to fit, and signed with this key."""
+    body, signature = connection.execute("SELECT certificate, signature FROM deletion").fetchone()
+    told = read_certificate(body)
+    seq, head = connection.execute("SELECT head_seq, head_hash FROM session WHERE id = ?", [session]).fetchone()
+    told = msgspec.structs.replace(told, session=session, head_seq=seq, head=head.hex())
+    made = sign_certificate(told, key or OTHER_KEY)
+    connection.execute("UPDATE data_key SET wrapped = x'', destroyed_us = ? WHERE session = ?", [told.at_us, session])
+    connection.execute(
+        "INSERT INTO deletion VALUES (?, ?, ?, ?, ?)",
+        [session, made.certificate, made.signature if key else signature, told.at_us, told.at_us],
+    )
+
+
+@falsification("a certificate forged with another key", "session s-one: certificate", "not signed", "deletion of s-one")
+def _(_site: Site, connection: Connection) -> None:
+    forge(connection, "s-one", OTHER_KEY)
+
+
+@falsification("a certificate forged with the signature of another", "session s-one: certificate", "deletion of s-one")
+def _(_site: Site, connection: Connection) -> None:
+    forge(connection, "s-one", None)
+
+
+@falsification("a certificate forged, with an audit entry that says so", "deletion of s-one", "not signed")
+def _(_site: Site, connection: Connection) -> None:
+    forge(connection, "s-one", OTHER_KEY)
+    append_audit(connection, "cli:root", "recording.delete", "deletion:s-one", '{"rule":"short"}')
+
+
+@falsification("the certificate of one session put under another", "session s-two: certificate", "another session")
+def _(_site: Site, connection: Connection) -> None:
+    connection.execute("UPDATE data_key SET wrapped = x'', destroyed_us = 1 WHERE session = 's-two'")
+    connection.execute("INSERT INTO deletion SELECT 's-two', certificate, signature, at_us, 1 FROM deletion")
+
+
+@falsification("a certificate edited", "session s-gone: certificate", "not signed")
+def _(_site: Site, connection: Connection) -> None:
+    (body,) = connection.execute("SELECT certificate FROM deletion").fetchone()
+    connection.execute("UPDATE deletion SET certificate = ?", [body.replace(b"cli:root", b"cli:anna")])
+
+
+sql(
+    "a certificate removed",
+    "session s-gone: data key",
+    "deletion of s-gone",
+    statements=("DELETE FROM deletion",),
+)
+
+
+@falsification("a certificate removed with everything that the audit log says of it", "session s-gone", "audit seq")
+def _(_site: Site, connection: Connection) -> None:
+    connection.execute("DELETE FROM deletion")
+    connection.execute("DELETE FROM audit WHERE action = 'recording.delete'")
+    audit_chain(connection)
+
+
+@falsification("a deleted session's key put back", "session s-gone: data key", "put back")
+def _(_site: Site, connection: Connection) -> None:
+    connection.execute(
+        "UPDATE data_key SET wrapped = (SELECT wrapped FROM data_key WHERE session = 's-one'), destroyed_us = NULL "
+        "WHERE session = 's-gone'"
+    )
+
+
+sql(
+    "a deleted session's row of the key removed",
+    "session s-gone: data key",
+    statements=("DELETE FROM data_key WHERE session = 's-gone'",),
+)
+sql("a hold removed", "hold", "it is gone", statements=("DELETE FROM hold WHERE session = 's-three'",))
+sql(
+    "a hold lifted",
+    "hold",
+    "it is not what it was",
+    statements=("UPDATE hold SET lifted_us = 1, lifted_by = 'cli:root' WHERE session = 's-three'",),
+)
+sql(
+    "a hold moved to another session",
+    "hold",
+    statements=("UPDATE hold SET session = 's-two' WHERE session = 's-three'",),
+)
+sql("a hold's reason changed", "hold", statements=("UPDATE hold SET reason = 'none'",))
+
+
+@falsification("a hold lifted, with an audit entry that says so", "hold", "hold.lift of hold:")
+def _(_site: Site, connection: Connection) -> None:
+    (hold,) = connection.execute("SELECT id FROM hold WHERE session = 's-three'").fetchone()
+    connection.execute("UPDATE hold SET lifted_us = 1, lifted_by = 'cli:root' WHERE id = ?", [hold])
+    append_audit(connection, "cli:root", "hold.lift", f"hold:{hold}", '{"session":"s-three"}')
+
+
+sql(
+    "a hold that was lifted put back over the deletion",
+    "session s-gone: certificate",
+    "in force",
+    statements=("UPDATE hold SET lifted_us = NULL WHERE session = 's-gone'",),
+)
+sql(
+    "a rule made shorter",
+    "retention rule sales",
+    "it is not what it was",
+    statements=("UPDATE retention_rule SET keep = 'P1D' WHERE id = 'sales'",),
+)
+sql(
+    "a rule's condition changed",
+    "retention rule sales",
+    statements=("""UPDATE retention_rule SET services = '["loans"]' WHERE id = 'sales'""",),
+)
+sql("a rule removed", "retention rule sales", "it is gone", statements=("DELETE FROM retention_rule WHERE id='sales'",))
+sql(
+    "a rule added",
+    "retention rule mine",
+    statements=(
+        "CREATE TABLE mine AS SELECT * FROM retention_rule WHERE id = 'short'",
+        "UPDATE mine SET id = 'mine'",
+        "INSERT INTO retention_rule SELECT * FROM mine",
+    ),
+)
+sql(
+    "a product ended sooner",
+    "fact s-one.product_ended",
+    statements=("UPDATE session_fact SET value = '2001-01-01' WHERE session = 's-one'",),
+)
+sql("a fact removed", "fact s-one.product_ended", statements=("DELETE FROM session_fact WHERE session = 's-one'",))
 
 
 # Checkpoints.

@@ -30,13 +30,18 @@ KINDS: Final = (
     "kiosk",
     "branch",
     "service",
+    "retention_rule",
+    "session_fact",
+    "hold",
+    "deletion",
 )
 BOOKKEEPING: Final = {
     ("checkpoint", "copied"),
     ("checkpoint_timestamp", "copied"),
     ("checkpoint_timestamp", "named_in"),
+    ("deletion", "erased_us"),
 }
-"""Columns that prove nothing: what the second place has, and what a checkpoint names, is seen by looking there."""
+"""Columns that prove nothing: what the second place has, what a checkpoint names, that blobs are gone: seen there."""
 
 
 @dataclass(frozen=True)
@@ -130,5 +135,6 @@ def _owner(connection: sqlite3.Connection, table: str, rowid: int) -> str:
     of_session = dict.fromkeys(("journal", "session_specialist", "data_key"), "session")
     column = {**of_session, "person_grant": "person"}.get(table, "id")
     (name,) = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", [rowid]).fetchone()
-    kind = {**of_session, "person_grant": "person"}.get(table, table)
+    names = {"deletion": "session", "retention_rule": "retention rule", "session_fact": "fact"}
+    kind = {**of_session, **names, "person_grant": "person"}.get(table, table)
     return f"{kind} {name.decode()}"

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.admin import Administration, kiosks, people, places
+from server.admin import Administration, kiosks, people, places, retention
 from server.blobs.blobs import Blobs
 from server.blobs.vault import Vault
 from server.config import Config
 from server.evidence.checkpoint import Checkpoint
 from server.evidence.checkpoints import Checkpoints
+from server.evidence.deletion import LegalDeletion
+from server.evidence.holds import lift_hold, place_hold
 from server.evidence.second_place import Folder
 from server.evidence.verify_store import StoreReport, verify_store
 from server.identity.enrolment import use_code
@@ -24,6 +26,7 @@ from server.identity.passwords import Passwords
 from server.journal import Audit
 from server.journal.signing_key import SigningKey
 from server.store import Store
+from server.store.retention import RetentionRule
 from server.store.stamps import now_us
 from tests.server.evidence import recorded
 from tests.server.evidence.authority import Authority
@@ -34,6 +37,8 @@ SITE_KEY = bytes(range(32))
 AUTHORITY = Authority()
 """Who stamps some of its checkpoints."""
 SESSIONS = ("s-one", "s-two", "s-three")
+DELETED = "s-gone"
+"""A session that was deleted by the rules, after a hold on it was lifted."""
 DAY_US = 86_400_000_000
 
 
@@ -149,6 +154,27 @@ async def populate(site: RunningSite) -> None:
         await site.enrol(kiosk)
 
 
+async def retain(site: RunningSite) -> None:
+    """Rules, facts and holds; a session that is deleted; and one that is held."""
+    archive, desk = site.archive, site.desk
+    await record(archive, session=DELETED, seconds=1)
+    await signed(site, "session")
+    await retention.add_rule(
+        desk, RetentionRule("short", "call_ended", "P0D", "民法典 188", outcomes=("solved",)), like=None
+    )
+    await retention.add_rule(desk, RetentionRule("sales", "", "", "", services=("wealth",)), like="sales-recording")
+    hold = await place_hold(archive.store, site.audit, DELETED, reason="Case 6", by="person:p9")
+    await place_hold(archive.store, site.audit, "s-three", reason="Case 7", by="person:p9")
+    for session in (DELETED, "s-one"):
+        await retention.record_facts(desk, session, [("product_ended", "2026-09-30")])
+    await lift_hold(archive.store, site.audit, hold.id, reason="settled", by="cli:root")
+    deletion = LegalDeletion(
+        store=archive.store, journal=archive.journal, vault=archive.vault, blobs=archive.blobs, audit=site.audit,
+        key=KEY, clock=lambda: now_us() + 400 * DAY_US,
+    )  # fmt: skip
+    await deletion.delete(DELETED, "cli:root")
+
+
 async def build_site(folder: Path, *, seconds: int = 2) -> Site:
     """A site with three finished calls of `seconds`, eight checkpoints, and changes of people and kiosks between.
 
@@ -173,6 +199,8 @@ async def build_site(folder: Path, *, seconds: int = 2) -> Site:
             await signed(site)
             await kiosks.revoke_kiosk(site.desk, "k2")
             await people.revoke_person(site.desk, "li.na")
+            await signed(site)
+            await retain(site)
             await signed(site)
             for _ in range(5):
                 await site.audit.record("person:p9", "recording.view", "session:s-one")

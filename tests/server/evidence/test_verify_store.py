@@ -18,7 +18,7 @@ from server.blobs.blobs import Blobs
 from server.blobs.vault import Vault
 from server.evidence.second_place import Folder
 from server.evidence.signed_history import signed_history
-from server.evidence.verify import Verdict, VerifyReport, verify_session
+from server.evidence.verify import Verdict, VerifyReport, verify_kept
 from server.evidence.verify_store import verify_store
 from server.journal import Journal
 from server.session import events as e
@@ -28,7 +28,7 @@ from tests.server.evidence import recorded
 from tests.server.evidence.falsifications import ALL, OTHER_KEY, Falsification, falsify
 from tests.server.evidence.flips import KINDS, flip
 from tests.server.evidence.recorded import Archive, record
-from tests.server.evidence.site import AUTHORITY, KEY, SITE_KEY, RunningSite, Site, build_site, signed
+from tests.server.evidence.site import AUTHORITY, DELETED, KEY, SITE_KEY, RunningSite, Site, build_site, signed
 
 FLIPS = 300 if BIG else 64
 TRUSTED: dict[str, Any] = {"trusted": [KEY.public], "trust": AUTHORITY.trust}
@@ -50,8 +50,10 @@ async def of_session(site: Site, session: str) -> VerifyReport:
     """As `visavis verify SESSION`."""
     async with site.store() as store:
         history = await signed_history(session, store=store, place=Folder(site.second_place), trusted=[KEY.public])
-        return await verify_session(
+        return await verify_kept(
             session,
+            store=store,
+            trusted=[KEY.public],
             journal=Journal(store),
             blobs=Blobs.at(str(site.folder / "blobs")),
             vault=Vault(store.data_keys, SITE_KEY),
@@ -62,14 +64,18 @@ async def of_session(site: Site, session: str) -> VerifyReport:
 async def test_what_nobody_touched_is_sound(site: Site) -> None:
     report = await site.verify()
     assert report.findings == []
-    assert (report.verdict, report.exit_code, report.sessions, report.documents) == (Verdict.SOUND, 0, 3, 3)
+    assert (report.verdict, report.exit_code, report.sessions, report.documents) == (Verdict.SOUND, 0, 4, 3)
     assert report.checkpoints >= 6
     assert report.segments > 15
-    assert report.rows == 16
+    assert report.rows == 23
+    assert list(report.deleted) == [DELETED]
+    assert report.deletions == 1
+    assert f"DELETED   session {DELETED}: " in report.as_text()
     assert report.as_text().endswith("verdict     sound")
     assert json.loads(report.as_json())["verdict"] == "sound"
     for session in ("s-one", "s-two", "s-three"):
         assert (await of_session(site, session)).findings == []
+    assert (await of_session(site, DELETED)).verdict is Verdict.DELETED
 
 
 def test_there_are_enough_ways() -> None:
@@ -179,12 +185,14 @@ async def test_a_verification_while_the_server_writes_is_sound(site: Site) -> No
         running.close()
 
 
-async def test_a_destroyed_data_key_is_told_and_not_called_broken(site: Site) -> None:
+async def test_a_destroyed_data_key_is_broken_without_a_certificate_and_not_with_one(site: Site) -> None:
     async with site.store() as store:
         await store.data_keys.destroy("s-two", bytes(64))
-    report = await site.verify()
-    assert (report.verdict, report.exit_code, report.unreadable) == (Verdict.UNUSABLE, 2, ["s-two"])
-    assert "session s-two: its data key was destroyed" in report.as_text()
+    report = await site.verify(recordings=False)
+    assert (report.verdict, report.exit_code, list(report.deleted)) == (Verdict.BROKEN, 1, [DELETED])
+    assert [(finding.where, finding.problem[:40]) for finding in report.findings] == [
+        ("session s-two: data key", "it was destroyed, and there is no certif")
+    ]
 
 
 async def test_a_destroyed_data_key_that_is_put_back_is_found(site: Site, tmp_path: Path) -> None:

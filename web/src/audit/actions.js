@@ -53,6 +53,15 @@ const ACTIONS = {
   "kiosk.enrolled": msg("Kiosk enrolled"),
   "kiosk.enrolment_refused": msg("Enrolment refused"),
   "kiosk.revoke": msg("Kiosk blocked"),
+  "retention.add": msg("Retention rule added"),
+  "retention.remove": msg("Retention rule removed"),
+  "retention.record": msg("Fact of a session recorded"),
+  "hold.place": msg("Legal hold placed"),
+  "hold.lift": msg("Legal hold lifted"),
+  "read.retention": msg("Looked at what keeps a recording"),
+  "read.certificate": msg("Took a certificate of a deletion"),
+  "recording.delete": msg("Recording deleted"),
+  "recording.erased": msg("Deleted recording removed"),
 };
 
 /** @param {string} code */

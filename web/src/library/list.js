@@ -291,9 +291,15 @@ export class LibraryList extends LitElement {
       <td data-label=${t("Specialist")} class=${row.specialist_name ? "" : "none"}>${row.specialist_name ?? "–"}</td>
       <td data-label=${t("Length")} class="number ${length === "–" ? "none" : ""}">${length}</td>
       <td data-label=${t("Outcome")} class=${row.outcome || row.rating ? "" : "none"}>${row.outcome ? outcomeLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
-      <td data-label=${t("Status")}>${this.#status(row.state)}${this.#review(row)}</td>
+      <td data-label=${t("Status")}>${this.#status(row.state)}${this.#kept(row)}${this.#review(row)}</td>
       <td class="go"><a class="replay" href=${open}><wa-icon name="play"></wa-icon>${isOver(row.state) ? t("Replay") : t("Watch")}</a></td>
     </tr>`;
+  }
+
+  /** What a hold or a deletion makes of it. @param {Brief} row */
+  #kept({ held, deleted }) {
+    if (deleted) return html` <span class="chip"><wa-icon name="trash-2"></wa-icon>${t("Deleted")}</span>`;
+    return held ? html` <span class="chip warning"><wa-icon name="lock"></wa-icon>${t("Legal hold")}</span>` : nothing;
   }
 
   /** @param {string} state */

@@ -2,6 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDuration, t } from "../i18n.js";
 import "./bookmarks-panel.js";
+import "./holds.js";
 import "./verdict.js";
 import { momentDetail, momentIcon, momentText, outcomeLabel, participantLabel, trackLabel, wordLabel } from "./labels.js";
 import { roleOf } from "../link/participants.js";
@@ -148,8 +149,8 @@ export class LibraryPanels extends LitElement {
     return html`<ul class="document-list">
       ${documents.map(
         (doc) => html`<li data-at=${doc.at_ms}>
-          <button class="document-picture" @click=${() => (this.doc = doc.id)} aria-label=${t("Show {label} large", { label: wordLabel(doc.label) })}>
-            <img src=${this.address(doc.id)} alt="" loading="lazy" />
+          <button class="document-picture" ?hidden=${this.recording.manifest?.session.deleted} @click=${() => (this.doc = doc.id)} aria-label=${t("Show {label} large", { label: wordLabel(doc.label) })}>
+            ${this.recording.manifest?.session.deleted ? nothing : html`<img src=${this.address(doc.id)} alt="" loading="lazy" />`}
           </button>
           <div>
             <b>${wordLabel(doc.label)}</b>
@@ -206,8 +207,10 @@ export class LibraryPanels extends LitElement {
   }
 
   #complete() {
+    const deleted = this.recording.manifest?.session.deleted;
     return html`<library-verdict .recording=${this.recording}></library-verdict>${this.#statement()}
-      <library-bundle .recording=${this.recording}></library-bundle>`;
+      <library-holds .recording=${this.recording}></library-holds>
+      ${deleted ? nothing : html`<library-bundle .recording=${this.recording}></library-bundle>`}`;
   }
 
   #statement() {

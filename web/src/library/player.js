@@ -3,6 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { LanguageController, formatDateTime, formatDuration, t } from "../i18n.js";
 import { isTalking } from "../link/states.js";
 import { branchName, gapLabel, serviceName, statusLabel, trackLabel, outcomeLabel } from "./labels.js";
+import "./holds.js";
 import { keyOf } from "./keys.js";
 import { marksOf } from "./lanes.js";
 import { linkTo } from "./moment-link.js";
@@ -224,7 +225,7 @@ export class LibraryPlayer extends LitElement {
     const { session } = manifest;
     const { pictures, largest: large } = this;
     const cameras = pictures.filter((name) => name !== "cobrowse");
-    const screen = pictures.includes("cobrowse");
+    const screen = !session.deleted && pictures.includes("cobrowse");
     return html`
       <main class="player">
         <header class="player-heading">
@@ -233,6 +234,7 @@ export class LibraryPlayer extends LitElement {
           ${isTalking(session.state)
             ? html`<span class="chip danger"><span class="recording-dot"></span>${statusLabel(session.state)}</span>`
             : html`<span class="chip">${statusLabel(session.state)}</span>`}
+          ${session.held ? html`<button class="chip warning verdict" @click=${() => this.#showProof()}><wa-icon name="lock"></wa-icon>${t("Legal hold")}</button>` : nothing}
           <library-verdict brief .recording=${this.recording} @more=${() => this.#showProof()}></library-verdict>
           <dl>
             <div><dt>${t("Time")}</dt><dd>${formatDateTime(session.requested_ms)}</dd></div>
@@ -240,14 +242,15 @@ export class LibraryPlayer extends LitElement {
             <div><dt>${t("Outcome")}</dt><dd>${session.outcome ? outcomeLabel(session.outcome) : "–"}</dd></div>
           </dl>
         </header>
-        <div class="pictures" data-small=${cameras.length + (screen ? 1 : 0) - 1}>
+        ${session.deleted ? html`<library-deleted class="card empty" .recording=${this.recording}></library-deleted>` : nothing}
+        <div class="pictures" ?hidden=${session.deleted} data-small=${cameras.length + (screen ? 1 : 0) - 1}>
           ${cameras.map((name) => this.#tile(name, name === large))}
           ${screen ? this.#screen(large === "cobrowse") : nothing}
           ${cameras.length || screen ? nothing : html`<p class="nothing"><wa-icon name="video-off"></wa-icon>${isTalking(session.state) ? t("Nothing was recorded yet.") : t("Nothing was recorded.")}</p>`}
           <div class="sounds" hidden></div>
         </div>
         <library-panels class="card side" .recording=${this.recording}></library-panels>
-        <section class="card transport" aria-label=${t("Playback")}>${this.#transport()}
+        <section class="card transport" ?hidden=${session.deleted} aria-label=${t("Playback")}>${this.#transport()}
           <library-timeline class="timeline" .recording=${this.recording}></library-timeline>
         </section>
         <player-help></player-help>

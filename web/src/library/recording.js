@@ -7,6 +7,7 @@ import { FIRST, manifestOf, takeEarly } from "./early.js";
 import { LiveEdge } from "./live-edge.js";
 import { Levels, quietSpans } from "./levels.js";
 import { waits } from "./lanes.js";
+import { Holds } from "./holds.js";
 import { MediaTrack } from "./media-track.js";
 import { Played } from "./played.js";
 import { Proof } from "./proof.js";
@@ -66,6 +67,7 @@ export class Recording extends EventTarget {
     this.played = new Played(this.clock);
     this.levels = new Levels(this);
     this.edge = new LiveEdge(this.clock);
+    this.holds = new Holds(session);
     /** @type {Manifest | null} */
     this.manifest = null;
     this.failure = "";
@@ -185,7 +187,7 @@ export class Recording extends EventTarget {
 
   /** @param {TrackInfo} track */
   #add(track) {
-    if (!track.segments.length) return;
+    if (!track.segments.length || this.manifest?.session.deleted) return;
     if (track.kind === "cobrowse") {
       if (this.cobrowse || !this.screen) return;
       this.cobrowse = new CobrowseTrack(this.session, track, this.clock, this.screen);

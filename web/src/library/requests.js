@@ -40,8 +40,8 @@ async function answered(path, signal, method = "GET", body) {
   throw new Refused(code);
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
-export const readJson = async (path, signal) => (await answered(path, signal)).json();
+/** @param {string} path @param {AbortSignal} [signal] @param {string} [method] @param {object} [body] @returns {Promise<any>} */
+export const readJson = async (path, signal, method, body) => (await answered(path, signal, method, body)).json();
 
 /** @param {string} path @param {object} [body] @returns {Promise<any>} */
 export const post = async (path, body) => (await answered(path, undefined, "POST", body)).json();

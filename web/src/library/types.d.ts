@@ -20,6 +20,10 @@ export interface Brief {
   end_reason: string | null;
   outcome: string | null;
   rating: number | null;
+  /** Under a legal hold. */
+  held?: boolean;
+  /** Deleted under a rule of retention: the journal is left, and a certificate. */
+  deleted?: boolean;
   /** In the list: who reviews it. */
   review?: Review | null;
 }
@@ -138,6 +142,7 @@ export interface ProofReport {
   count: number;
   findings: { part: string; track: string; index: number | null; where: string; problem: string }[];
   verdict: string | null;
+  deleted?: Record<string, string> | null;
   entries: number | null;
   segments: number | null;
   documents: number | null;
@@ -155,4 +160,34 @@ export interface BundleReport {
   taken?: boolean;
   /** What became of the last request, where exports need a second person. */
   approval?: Partial<Approval>;
+}
+
+/** A legal hold; in force until `lifted_ms`. Times in unix milliseconds. */
+export interface Hold {
+  id: string;
+  reason: string;
+  placed_ms: number;
+  placed_by: string;
+  lifted_ms: number | null;
+  lifted_by: string | null;
+  lifted_reason: string | null;
+  may_lift: boolean;
+}
+
+/** What the certificate of a deletion says in a few words. */
+export interface DeletionReport {
+  at_ms: number;
+  by: string;
+  rule: string;
+  keep: string;
+  counts_from: string;
+  source: string;
+  certificate_sha256: string;
+}
+
+/** What keeps a session, its holds, and its deletion. `until` is the last day that the rules keep it. */
+export interface RetentionReport {
+  keeps: { reason: string; until: string | null; rule: string | null; source: string | null };
+  holds: Hold[];
+  deletion: DeletionReport | null;
 }

@@ -13,6 +13,7 @@ const PLACES = {
   row: msg("What the list says of this session contradicts its events."),
   document: msg("A paper is missing or was changed."),
   key: msg("The key of this recording is missing or was destroyed."),
+  certificate: msg("The certificate of the deletion is missing, or it is not this site's."),
   storage: msg("The store of the recordings does not answer."),
   check: msg("The check itself came to no end."),
 };
@@ -77,6 +78,9 @@ export function verdictWords(recording) {
   }
   if (report.verdict === "broken") {
     return { kind: "danger", icon: "circle-x", text: t("Not as it was recorded"), more: t("Something was changed, is damaged or is missing without being accounted for.") };
+  }
+  if (report.verdict === "deleted") {
+    return { kind: "", icon: "trash-2", text: t("Deleted, certified"), more: t("It was deleted under a rule of retention. The certificate and the sequence of events that is left are sound.") };
   }
   if (report.verdict !== "sound") {
     return { kind: "danger", icon: "circle-x", text: t("Cannot be checked"), more: t("What is needed for the check is missing.") };
