@@ -18,6 +18,7 @@ import pytest
 from server.evidence import viewing_child, viewing_copy
 from server.evidence.redaction import FORMAT, BadRedaction, Redaction, read_redaction
 from server.evidence.report_words import ZH
+from server.evidence.survey import survey
 from server.evidence.viewing_copy import NotFilmed, ViewingCopy
 from tests.server.evidence.recorded import SESSION, Archive, record
 from tests.server.evidence.test_viewing_copy import filmed, green, pictures, tone
@@ -147,7 +148,7 @@ async def look_at_the_statement(made: ViewingCopy, archive: Archive, path: Path)
 
 async def described(archive: Archive, redacted: Redaction | None) -> dict[str, Any]:
     """What the process that makes the film is told."""
-    found = await viewing_copy.survey(archive.journal, SESSION)
+    found = await survey(archive.journal, SESSION)
     key = await archive.vault.open(SESSION)
     film = viewing_copy._Film(found, archive.journal, archive.blobs, key, found.tracks, ZH, redacted)
     return await viewing_copy._describe(film, "Li Zhu", None, None, wanted=False)

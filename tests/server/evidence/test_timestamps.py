@@ -143,13 +143,13 @@ async def test_while_the_authority_is_away_everything_goes_on_and_somebody_is_to
         for _ in range(3):
             assert not await stamped.stamps.stamp()
             await stamped.happens()
-        assert not stamped.stamps.alarm
+        alarms = [stamped.stamps.alarm]
         stamped.now += ALARM_S
-        assert stamped.stamps.alarm
+        alarms.append(stamped.stamps.alarm)
         assert await stamped.findings() == (Verdict.SOUND, [])
         stamped.server.status = 200
         assert await stamped.stamps.stamp()
-    assert not stamped.stamps.alarm
+    assert [*alarms, stamped.stamps.alarm] == [False, True, False]
     said = [line["event"] for line in logs if "stamped" in line["event"]]
     assert said == [
         *("checkpoints are not time-stamped", "checkpoint time-stamped", "checkpoints are time-stamped again"),
@@ -211,36 +211,39 @@ async def test_whatever_is_done_to_a_stamp_is_found(stamped: Stamped) -> None:
     theirs = Authority().token(bytes.fromhex(OURS.trust.check(first).imprint))
     stamp2, stamp3 = "time stamp of checkpoint 2", "time stamp of checkpoint 3"
 
-    def put(token: bytes, *, both: bool) -> list[str]:
-        if both:
-            (folder / "second" / "000000000002.tsr").write_bytes(token)
-        return [f"UPDATE checkpoint_timestamp SET token = x'{token.hex()}' WHERE number = 2"]
-
-    for turn, (statements, tokens, expected) in enumerate(
-        (
-            (["DELETE FROM checkpoint_timestamp WHERE number = 2"], None, f"{stamp2}: it is missing in the database"),
-            ([], [3], f"{stamp3}: it is missing in the second place, which had it"),
-            (["DELETE FROM checkpoint_timestamp"], [2, 3], f"{stamp2}: it is gone from both places"),
-            (second, True, f"{stamp2}: it is not of this checkpoint in the database"),
-            (old, True, f"{stamp2}: it is not the one that checkpoint 3 names"),
-            (early, True, f"{stamp2}: the checkpoint says that it was signed at "),
-            (theirs, False, f"{stamp2}: it does not count in the database"),
-            (b"x", False, f"{stamp2}: it does not count in the database"),
-            (old, False, f"{stamp2}: the database and the second place have different ones"),
-            (["UPDATE checkpoint_timestamp SET number = 9 WHERE number = 2"], None,
-             "time stamp of checkpoint 9: its checkpoint is in neither place"),
-        )
-    ):  # fmt: skip
-        folder = await stamped.copy(f"done-{turn}")
-        if isinstance(statements, bytes):
-            sql(folder, *put(statements, both=bool(tokens)))
-        else:
-            sql(folder, *statements)
-            for gone in tokens if isinstance(tokens, list) else []:
-                (folder / "second" / f"{gone:012d}.tsr").unlink()
+    async def check(folder: Path, expected: str) -> None:
         verdict, found = await stamped.findings(folder=folder)
         assert verdict is Verdict.BROKEN, expected
         assert any(line.startswith(expected) for line in found), (expected, found)
+
+    removed: list[tuple[str, list[int], str]] = [
+        ("WHERE number = 2", [], f"{stamp2}: it is missing in the database"),
+        ("WHERE number = 0", [3], f"{stamp3}: it is missing in the second place, which had it"),
+        ("", [2, 3], f"{stamp2}: it is gone from both places"),
+    ]
+    for turn, (where, files, expected) in enumerate(removed):
+        folder = await stamped.copy(f"removed-{turn}")
+        sql(folder, f"DELETE FROM checkpoint_timestamp {where}")
+        for number in files:
+            (folder / "second" / f"{number:012d}.tsr").unlink()
+        await check(folder, expected)
+    exchanged: list[tuple[bytes, bool, str]] = [
+        (second, True, f"{stamp2}: it is not of this checkpoint in the database"),
+        (old, True, f"{stamp2}: it is not the one that checkpoint 3 names"),
+        (early, True, f"{stamp2}: the checkpoint says that it was signed at "),
+        (theirs, False, f"{stamp2}: it does not count in the database"),
+        (b"x", False, f"{stamp2}: it does not count in the database"),
+        (old, False, f"{stamp2}: the database and the second place have different ones"),
+    ]
+    for turn, (token, both, expected) in enumerate(exchanged):
+        folder = await stamped.copy(f"exchanged-{turn}")
+        sql(folder, f"UPDATE checkpoint_timestamp SET token = x'{token.hex()}' WHERE number = 2")
+        if both:
+            (folder / "second" / "000000000002.tsr").write_bytes(token)
+        await check(folder, expected)
+    folder = await stamped.copy("renumbered")
+    sql(folder, "UPDATE checkpoint_timestamp SET number = 9 WHERE number = 2")
+    await check(folder, "time stamp of checkpoint 9: its checkpoint is in neither place")
 
 
 async def test_both_places_set_back_are_found_by_a_stamp_that_is_newer(stamped: Stamped) -> None:
