@@ -35,7 +35,7 @@ class ApprovalRequired(WrongState):
     code = "approval_required"
 
 
-class Asked(Struct, frozen=True, forbid_unknown_fields=True):
+class ExportRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A request for an export."""
 
     kind: Literal["bundle", "viewing_copy"]
@@ -96,7 +96,7 @@ async def ask(request: web.Request) -> web.StreamResponse:
         RateLimited: too many of this person's requests wait for a decision.
     """
     row = await session_row(request)
-    body = await read_struct(request, BODY_BYTES, Asked)
+    body = await read_struct(request, BODY_BYTES, ExportRequest)
     if body.purpose not in PURPOSES:
         raise BadMessage(f"purpose is one of {', '.join(PURPOSES)}")
     if not required(request.app):

@@ -34,7 +34,7 @@ SLACK_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
 
 
-class Statement(Struct, frozen=True, forbid_unknown_fields=True):
+class PurposeStatement(Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody opens a recording for."""
 
     purpose: Annotated[str, Meta(max_length=32)]
@@ -95,7 +95,7 @@ async def state(request: web.Request) -> web.StreamResponse:
     own = person.id == row.specialist and person.may(Role.SPECIALIST, row.branch)
     if not (own or person.may(Role.SUPERVISOR, row.branch)):
         raise Foreign(f"session:{session}")
-    body = await read_struct(request, BODY_BYTES, Statement)
+    body = await read_struct(request, BODY_BYTES, PurposeStatement)
     words = body.words.strip()
     if not request.app[PURPOSES].fits(body.purpose, words):
         raise BadMessage("a purpose of the site's list is expected, and words where it needs them")

@@ -132,8 +132,11 @@ class ObjectLock:
             return None
         if status != 200:
             raise _refused(f"asked for the lock of {stored.name}", status)
-        mode, until = _field("Mode", body), _field("RetainUntilDate", body)
-        return mode, int(datetime.fromisoformat(until).timestamp()) * 1_000_000
+        try:
+            until = datetime.fromisoformat(_field("RetainUntilDate", body))
+        except ValueError:
+            raise Unavailable(f"the bucket does not say until when {stored.name} is locked") from None
+        return _field("Mode", body), int(until.timestamp()) * 1_000_000
 
     async def versions(self, prefix: str) -> list[Stored]:
         """Every version of every object below the folder `prefix`. Raises `Unavailable`."""

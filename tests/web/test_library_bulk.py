@@ -164,6 +164,7 @@ async def test_an_export_waits_for_a_second_person(tmp_path: Path) -> None:
         assert await faults_everywhere(shown, PHONE_SCREEN) == []
         await card.get_by_role("button", name="Approve").first.click()
         await expect(card).to_contain_text("Approved. It can be used once.")
+        await expect(card.locator("li")).to_have_count(1)
         await card.get_by_role("button", name="Refuse").click()
         await expect(card.locator("li")).to_have_count(0)
         assert [action for action, _ in await actions(made, "export.")] == [

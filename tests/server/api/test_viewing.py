@@ -135,7 +135,7 @@ async def test_a_stated_purpose_opens_this_session_to_this_person_and_is_audited
         {"purpose": "quality", "more": 1},
     ],
 )  # fmt: skip
-async def test_what_is_no_purpose_opens_nothing(unopened: World, body: dict[str, object]) -> None:
+async def test_what_is_no_purpose_opens_nothing(unopened: World, body: dict[str, Any]) -> None:
     assert await say(unopened, **body) == 400
     assert (await fetch(unopened, SUPERVISOR, f"{CAMERA}/0"))[0] == 428
     assert await rows(unopened, "recording") == []
@@ -218,9 +218,9 @@ async def test_a_play_leaves_exactly_the_rows_that_name_it(world: World, archive
         ("read.played", {"more": 2, "parts": {"timeline": 3}, "spans": {"timeline": [[1000, 2500], [3000, 3500]]}}),
     ]  # fmt: skip
     if len(tracks["cobrowse"]) > 1:
-        pieces = {"cobrowse": len(tracks["cobrowse"])}
+        counted = {"cobrowse": len(tracks["cobrowse"])}
         spans = {"cobrowse": whole("cobrowse")}
-        expected.append(("read.cobrowse", {"more": len(tracks["cobrowse"]) - 1, "parts": pieces, "spans": spans}))
+        expected.append(("read.cobrowse", {"more": len(tracks["cobrowse"]) - 1, "parts": counted, "spans": spans}))
     assert sorted((action, json.dumps(detail)) for _, action, _, detail in found) == sorted(
         (action, json.dumps(detail)) for action, detail in expected
     )

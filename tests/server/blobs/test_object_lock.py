@@ -364,7 +364,8 @@ async def test_a_bucket_that_fails_halfway_is_locked_the_next_time(
     assert await locks.once() == 1
 
 
-# moto, before a release: VISAVIS_BIG_TESTS=1, with `uv pip install "moto[server]" boto3` beside.
+# moto, before a release: VISAVIS_BIG_TESTS=1 and `-W ignore`, with `uv pip install --target DIR "moto[server]" boto3` and
+# DIR on PYTHONPATH. It is not among the development dependencies: it brings fifty packages, for one test.
 
 
 @pytest.fixture(scope="module")
@@ -409,8 +410,8 @@ async def test_moto_locks_as_s3_but_lets_a_lock_be_shortened(moto: str, monkeypa
     assert await blobs.get("sessions/s1/track/000001") == b"sealed"
     assert await blobs.names("sessions/s1") == ["sessions/s1/track/000001"]
     (stored,) = await lock.versions("sessions/s1")
-    mode, until = await lock.retention(stored) or ("", 0)
-    assert (mode, abs(until - later(2)) <= 2_000_000) == ("COMPLIANCE", True)
+    with pytest.raises(Unavailable, match="does not say"):  # moto answers with the object itself
+        await lock.retention(stored)
     with pytest.raises(Locked):
         await lock.delete(stored)
     with pytest.raises(Unavailable, match="still locked"):

@@ -115,8 +115,7 @@ export class Watermark {
     context.textAlign = "center";
     context.lineJoin = "round";
     context.lineWidth = size / 5;
-    context.strokeStyle = "rgb(0 0 0 / 38%)";
-    context.fillStyle = "rgb(255 255 255 / 46%)";
+    context.strokeStyle = "rgb(0 0 0 / 34%)";
     const across = Math.max(...lines.map((line) => context.measureText(line).width)) + size * 5;
     const down = size * 7.5;
     context.translate(width / 2, height / 2);
@@ -128,6 +127,12 @@ export class Watermark {
         lines.forEach((line, at) => {
           const place = /** @type {const} */ ([column * across + shift, row * down + at * size * 1.4]);
           context.strokeText(line, ...place);
+          // The letters are cut out of their edge first: white on grey would be neither light nor dark.
+          context.globalCompositeOperation = "destination-out";
+          context.fillStyle = "#000";
+          context.fillText(line, ...place);
+          context.globalCompositeOperation = "source-over";
+          context.fillStyle = "rgb(255 255 255 / 44%)";
           context.fillText(line, ...place);
         });
       }
