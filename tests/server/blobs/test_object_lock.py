@@ -364,8 +364,8 @@ async def test_a_bucket_that_fails_halfway_is_locked_the_next_time(
     assert await locks.once() == 1
 
 
-# moto, before a release: VISAVIS_BIG_TESTS=1 and `-W ignore`, with `uv pip install --target DIR "moto[server]" boto3` and
-# DIR on PYTHONPATH. It is not among the development dependencies: it brings fifty packages, for one test.
+# moto, before a release: VISAVIS_BIG_TESTS=1 and `-W ignore`, with `uv pip install --target DIR "moto[server]" boto3`
+# and DIR on PYTHONPATH. It is not among the development dependencies: it brings fifty packages, for one test.
 
 
 @pytest.fixture(scope="module")
