@@ -116,6 +116,7 @@ async def test_live_until_the_last_pieces_are_sealed(world: World, archive: Arch
     event, row = requested("s-left", "north")
     await archive.add("s-left", 0, event, e.Ended("kiosk", "left"), projection=row | ended)
     session = "s-left"
+    await world.opens("supervisor.north", session)
     assert not await live()
 
 

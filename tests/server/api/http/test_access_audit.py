@@ -67,7 +67,7 @@ async def test_what_was_read_of_which_track_is_summed(world: World, archive: Arc
     await world.app[TALLY].sweep(everything=True)
     _, summed = await rows(world, "read.media")
     parts = {"kiosk.camera": 3, "kiosk.microphone": 2}
-    spans = {"kiosk.camera": [[1000, 2600]], "kiosk.microphone": [[1000, 2000]]}
+    spans = {"kiosk.camera": [[1000, 2000]], "kiosk.microphone": [[1000, 2000]]}
     assert msgspec.json.decode(summed.detail) == {"more": 4, "parts": parts, "spans": spans}
 
 
