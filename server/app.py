@@ -266,7 +266,7 @@ async def _checkpoints(app: web.Application) -> AsyncIterator[None]:
 
 
 def _timestamps(app: web.Application) -> Timestamps | None:
-    """Who has checkpoints time-stamped; None where the site has no authority. Raises `NoCertificate`."""
+    """Who has checkpoints time-stamped; None where the site has no authority. Raises `BadAuthorityCertificate`."""
     config = app[CONFIG]
     if not config.timestamp_authority or config.timestamp_certificate is None:
         return None

@@ -42,7 +42,7 @@ class ExportRequest(Struct, frozen=True, forbid_unknown_fields=True):
     purpose: Annotated[str, Meta(max_length=32)]
 
 
-class Decision(Struct, frozen=True, forbid_unknown_fields=True):
+class ApprovalDecision(Struct, frozen=True, forbid_unknown_fields=True):
     """A yes or a no to such a request."""
 
     approve: bool
@@ -128,7 +128,7 @@ async def decide(request: web.Request) -> web.StreamResponse:
         WrongState: it is decided already, or has expired.
     """
     row = await session_row(request)
-    body = await read_struct(request, BODY_BYTES, Decision)
+    body = await read_struct(request, BODY_BYTES, ApprovalDecision)
     store, person = request.app[STORE], request[PERSON].id
     known = await store.approvals.get(request.match_info["approval"])
     if known is None or known.session != row.id:

@@ -36,7 +36,7 @@ from server.evidence.report_words import PURPOSES
 from server.evidence.second_place import second_place
 from server.evidence.signed_history import signed_history
 from server.evidence.signing import load_signer
-from server.evidence.timestamp import BadTimeStamp, NoCertificate, Trust
+from server.evidence.timestamp import BadAuthorityCertificate, BadTimeStamp, Trust
 from server.evidence.verify import EXIT_CODES, Verdict, VerifyReport, verify_kept
 from server.evidence.verify_store import StoreReport, verify_store
 from server.journal import Audit, Journal
@@ -68,7 +68,7 @@ class NoEvidence(Exception):
     """There is no database where the options point to."""
 
 
-REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, NoCertificate, OSError)
+REASONS = (NoEvidence, SchemaTooNew, VisavisError, SiteKeyError, SigningKeyError, BadAuthorityCertificate, OSError)
 """Why something cannot be checked at all."""
 
 

@@ -176,8 +176,10 @@ def check_certificate(
     if certificate.session != session:
         yield Finding("certificate", f"it is of another session, {certificate.session}")
         return
-    if deletion.at_us != certificate.at_us or (key is not None and key.destroyed_us != certificate.at_us):
-        yield Finding("certificate", "it says another time than the rows do")
+    if deletion.at_us != certificate.at_us:
+        yield Finding("certificate", "it says another time than its row does")
+    if key is not None and (key.destroyed_us, key.suite) != (certificate.at_us, certificate.destroyed.suite):
+        yield Finding("data key", "its row says another time or suite than the certificate")
     last = entries[-1] if entries else None
     head = last.hash.hex() if last is not None and isinstance(last.hash, bytes) else ""
     if last is None or (certificate.head_seq, certificate.head) != (last.seq, head):

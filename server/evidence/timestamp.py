@@ -38,7 +38,7 @@ class BadTimeStamp(ValueError):
     """These bytes are no time stamp that counts; the message says why."""
 
 
-class NoCertificate(ValueError):
+class BadAuthorityCertificate(ValueError):
     """The file of the authority's certificates cannot be used."""
 
 
@@ -55,18 +55,18 @@ class Trust:
     """The certificates that vouch for an authority: its root, and those in between that its answers lack."""
 
     def __init__(self, certificates: Sequence[x509.Certificate]) -> None:
-        """Raises `NoCertificate` where there is none."""
+        """Raises `BadAuthorityCertificate` where there is none."""
         if not certificates:
-            raise NoCertificate("there is no certificate in it")
+            raise BadAuthorityCertificate("there is no certificate in it")
         self._certificates = list(dict.fromkeys(certificates))
 
     @classmethod
     def read(cls, path: Path) -> Trust:
-        """Those of a PEM file. Blocks. Raises `NoCertificate`."""
+        """Those of a PEM file. Blocks. Raises `BadAuthorityCertificate`."""
         try:
             return cls(x509.load_pem_x509_certificates(path.read_bytes()))
         except (OSError, ValueError) as error:
-            raise NoCertificate(f"{path}: {error}") from error
+            raise BadAuthorityCertificate(f"{path}: {error}") from error
 
     def check(self, token: bytes, request: TimeStampRequest | None = None) -> TimeStamp:
         """What the answer says, if they vouch for it; with the `request`, that it answers this very one. Blocks.

@@ -41,6 +41,7 @@ async def colleague(world: World) -> str:
         login="other", name="Other of north", password_hash="-", languages=[], skills=[],
         grants=[Grant(Role.SUPERVISOR, "north")],
     )  # fmt: skip
+    await world.opens("other", SESSION)
     return "other"
 
 

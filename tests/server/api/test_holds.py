@@ -23,6 +23,7 @@ async def archive(world: World) -> Archive:
     app = world.app
     made = Archive(app[STORE], app[JOURNAL], app[BLOBS], app[VAULT], app[CONFIG].data)
     await record(made, seconds=1, branch="north")
+    await world.opens("supervisor.north", SESSION)
     return made
 
 

@@ -120,6 +120,7 @@ async def test_news_of_a_running_call_come_at_once(
     row["requested_us"] = now_us - 60_000_000
     running = Projection(state="active", answered_us=STARTED_US + 1_000_000)
     await archive.add(session, 0, event, projection=row | running)
+    await world.opens(MINE, session)
     path = f"/api/sessions/{session}/manifest"
     first = await told(world, path)
     assert first["live"]

@@ -365,11 +365,7 @@ async def test_a_bucket_that_fails_halfway_is_locked_the_next_time(
 
 
 # moto, before a release: VISAVIS_BIG_TESTS=1 and `-W ignore`, with `uv pip install --target DIR "moto[server]" boto3`
-<<<<<<< ours
-# and DIR on PYTHONPATH. It is not among the development dependencies: it brings fifty packages, for one test.
-=======
 # and DIR on PYTHONPATH. It is not among the development dependencies: it brings sixty packages, for one test.
->>>>>>> theirs
 
 
 @pytest.fixture(scope="module")

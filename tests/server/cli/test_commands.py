@@ -212,7 +212,7 @@ def test_a_check_that_fails_by_itself_does_not_say_broken(command: Command, monk
     (command.data / "keys" / "site.key").write_bytes(bytes(32))
     (command.data / "keys" / "site.key").chmod(0o600)
     (command.data / "blobs").mkdir()
-    monkeypatch.setattr("server.cli.evidence.verify_session", fail)
+    monkeypatch.setattr("server.cli.evidence.verify_kept", fail)
     result = command("verify", "s1", "--json")
     report = json.loads(result.out.splitlines()[-1])
     assert (result.code, report["verdict"]) == (2, "unusable")

@@ -110,6 +110,8 @@ def _change(connection: sqlite3.Connection, table: str, column: str, rowid: int,
     kind, value = connection.execute(f"SELECT typeof({column}), {column} {here}", [rowid]).fetchone()
     if kind == b"null" or value == b"":
         return False
+    if (table, column) == ("data_key", "created_us") and _destroyed(connection, rowid):
+        return False  # of a key that is destroyed: no certificate has it, and nothing is proven by it
     place, changed = "?", value
     if kind == b"integer":
         changed = value ^ 1 << chance.randrange(62)
@@ -122,6 +124,11 @@ def _change(connection: sqlite3.Connection, table: str, column: str, rowid: int,
     except sqlite3.IntegrityError:  # it would be another row's number
         return False
     return True
+
+
+def _destroyed(connection: sqlite3.Connection, rowid: int) -> bool:
+    (wrapped,) = connection.execute("SELECT wrapped FROM data_key WHERE rowid = ?", [rowid]).fetchone()
+    return not wrapped
 
 
 def _owner(connection: sqlite3.Connection, table: str, rowid: int) -> str:

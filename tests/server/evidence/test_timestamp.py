@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from link.protocol.errors import Unavailable
-from server.evidence.timestamp import MOST_BYTES, BadTimeStamp, NoCertificate, TimestampAuthority, Trust
+from server.evidence.timestamp import MOST_BYTES, BadAuthorityCertificate, BadTimeStamp, TimestampAuthority, Trust
 from tests.server.evidence.authority import Authority, AuthorityServer
 
 MESSAGE = b"a checkpoint"
@@ -91,9 +91,9 @@ def test_certificates_come_from_a_file(tmp_path: Path) -> None:
     assert Trust.read(path).check(OURS.token(DIGEST)).imprint == DIGEST.hex()
     for content in (b"", b"no certificate"):
         path.write_bytes(content)
-        with pytest.raises(NoCertificate, match=r"authority\.pem"):
+        with pytest.raises(BadAuthorityCertificate, match=r"authority\.pem"):
             Trust.read(path)
-    with pytest.raises(NoCertificate):
+    with pytest.raises(BadAuthorityCertificate):
         Trust.read(tmp_path / "nowhere.pem")
 
 

@@ -58,7 +58,15 @@ def named(route: Route) -> str:
 
 
 def filled(path: str, session: str) -> str:
-    values = {"session": session, "document": "d1", "wanted": "w1", "search": "x", "approval": "a1"}
+    values = {
+        "session": session,
+        "document": "d1",
+        "wanted": "w1",
+        "search": "x",
+        "approval": "a1",
+        "bookmark": "b1",
+        "hold": "h1",
+    }
     values |= {"path": "styles/base.css", "track": "kiosk.camera"}
     for name, value in values.items():
         path = path.replace("{" + name + "}", value)
