@@ -155,6 +155,19 @@ def destroyed_by(entries: Iterable[Entry], key: DataKey) -> Destroyed:
     return _destroyed((e.decode(entry.payload) for entry in entries), key.wrapped, key.suite)
 
 
+def _check_destroyed(key: DataKey | None, certificate: Certificate | None) -> Iterator[Finding]:
+    """The row of a key that has a certificate of its destruction."""
+    if key is None:
+        yield Finding("data key", "its row is missing, which stays when a session is deleted")
+        return
+    if key.wrapped:
+        yield Finding("data key", "it is there, although the certificate says that it was destroyed: it was put back")
+    if certificate is None:
+        return
+    if (key.destroyed_us, key.suite) != (certificate.at_us, certificate.destroyed.suite):
+        yield Finding("data key", "its row says another time or suite than the certificate")
+
+
 def check_certificate(
     session: str, fate: Fate, entries: Sequence[Entry], events: Sequence[e.Event]
 ) -> Iterator[Finding]:
@@ -163,11 +176,8 @@ def check_certificate(
     if deletion is None:
         yield Finding("data key", "it was destroyed, and there is no certificate that says under which rule")
         return
-    if key is None:
-        yield Finding("data key", "its row is missing, which stays when a session is deleted")
-    elif key.wrapped:
-        yield Finding("data key", "it is there, although the certificate says that it was destroyed: it was put back")
     certificate = _readable(deletion)
+    yield from _check_destroyed(key, certificate)
     if certificate is None:
         yield Finding("certificate", "it cannot be read")
         return
@@ -178,8 +188,6 @@ def check_certificate(
         return
     if deletion.at_us != certificate.at_us:
         yield Finding("certificate", "it says another time than its row does")
-    if key is not None and (key.destroyed_us, key.suite) != (certificate.at_us, certificate.destroyed.suite):
-        yield Finding("data key", "its row says another time or suite than the certificate")
     last = entries[-1] if entries else None
     head = last.hash.hex() if last is not None and isinstance(last.hash, bytes) else ""
     if last is None or (certificate.head_seq, certificate.head) != (last.seq, head):
