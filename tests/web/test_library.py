@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -59,6 +60,9 @@ async def library(
     """`purpose`: what the supervisor opens recordings for is stated. `site`: further options of the server."""
     app = make_app(Config(data=folder / "data", minimum_free_mb=0, **(site or {})))
     server = TestServer(app)
+    # A checkpoint follows each change: a recording of long ago is called added as long as none knows it.
+    signs_at_once = patch.multiple("server.evidence.checkpoints", SETTLE_S=0.0, EVERY_S=0.2)
+    signs_at_once.start()
     await server.start_server()
     try:
         store = app[STORE]
@@ -81,6 +85,7 @@ async def library(
         yield Library(server, archive, app[IDENTITY].tokens.issue(person.id, begun.id))
     finally:
         await server.close()
+        signs_at_once.stop()
 
 
 @asynccontextmanager

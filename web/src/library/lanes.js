@@ -50,6 +50,10 @@ export function lanesOf(moments, length) {
   lanes.get("documents")?.spans.push(...documents(moments, length));
   lanes.get("consent")?.spans.push(...consents(moments, length));
   lanes.get("quality")?.spans.push(...quality(moments, length));
+  // What ends after the recording (a document that was decided on later) ends with it here.
+  for (const lane of lanes.values()) {
+    lane.spans = lane.spans.filter(({ from_ms }) => from_ms <= length).map((span) => ({ ...span, to_ms: Math.min(span.to_ms, length) }));
+  }
   return LABELS.map(([name, label]) => ({ name, label, spans: [], marks: [], ...lanes.get(name) })).filter(
     ({ spans, marks }) => spans.length || marks.length,
   );
