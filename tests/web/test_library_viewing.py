@@ -66,7 +66,7 @@ async def test_it_is_asked_what_for_and_what_was_played_is_told(tmp_path: Path) 
         # What ran out is asked for again, and what was chosen is chosen.
         async with made.server.app[STORE].database.write() as connection:
             await connection.exec_driver_sql("DELETE FROM viewing_purpose")
-        await shown.evaluate("document.querySelector('library-player').recording.load()")
+        await shown.evaluate("void document.querySelector('library-player').recording.load()")
         await expect(dialog).to_contain_text("has run out")
         await expect(dialog.get_by_role("radio", name="A customer's complaint")).to_be_focused()
         await shown.keyboard.press("Enter")
@@ -141,4 +141,5 @@ async def test_the_viewers_name_is_over_every_picture(tmp_path: Path) -> None:
         await shown.locator(".document-picture").click()
         await marked(shown, ".document-dialog .marked > canvas.watermark")
         assert await faults_everywhere(shown, PHONE_SCREEN) == []
-        assert complaints == []
+        # Reading the canvas back is the test, not the page.
+        assert [complaint for complaint in complaints if "getImageData" not in complaint] == []
