@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 import structlog
 from playwright.async_api import expect
-from xdist.scheduler import LoadScopeScheduling
 
 from tests import machine
 
@@ -61,20 +60,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("alone") and not _may_be_alone(item.path):
             raise pytest.UsageError(f"{item.nodeid} is marked alone in neither its file nor its conftest")
-
-
-class OneCallAtATime(LoadScopeScheduling):  # type: ignore[misc]
-    """Whole calls follow one another in one process, beside any other tests; those are given out one by one.
-
-    Two whole calls at once starve two slow cores until pictures freeze.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "whole calls" if nodeid.startswith("tests/end_to_end/") else nodeid
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneCallAtATime | None:
-    return OneCallAtATime(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @functools.cache

@@ -33,6 +33,10 @@ async def invite(console: ConsolePage, person: str) -> None:
     )
 
 
+A_MOMENT = ("participant_lost", "participant_returned")
+"""What three browsers on two slow cores may do to a leg; another test says what follows from it."""
+
+
 async def own_id(page: Page) -> str:
     """The person whose console this is, once the page knows."""
     async with asyncio.timeout(PEOPLE_S):
@@ -105,7 +109,7 @@ async def test_three_see_and_hear_each_other_and_are_recorded(call: Faces, brows
 
     entries = await stack.journal(call.session)
     told = [kind for kind, _ in entries]
-    assert [kind for kind in told if kind.startswith("participant_")] == [
+    assert [kind for kind in told if kind.startswith("participant_") and kind not in A_MOMENT] == [
         "participant_invited", "participant_joined", "participant_left",
     ]  # fmt: skip
     async with asyncio.timeout(PEOPLE_S):
