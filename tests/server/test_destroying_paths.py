@@ -70,6 +70,12 @@ PLACES = {
     ("server/store/people.py", "People.set_grants"): OTHER,
     ("server/store/assertions.py", "AssertionRows.add"): OTHER,
     ("server/store/saved_searches.py", "SavedSearches.remove"): OTHER,
+    # A reviewer's own bookmarks, taken back by themselves and audited; who reviews; what somebody said they look for.
+    ("server/store/bookmarks.py", "Bookmarks.remove"): OTHER,
+    ("server/library/bookmarks.py", "ReviewNotes.remove"): OTHER,
+    ("server/api/bookmarks.py", "remove"): OTHER,
+    ("server/store/reviews.py", "Reviews.withdraw"): OTHER,
+    ("server/store/viewing.py", "ViewingPurposes.state"): OTHER,
     ("server/library/kept.py", "KeptSearches.forget"): OTHER,
     ("server/journal/signing_key.py", "read_or_make_signing_key"): OTHER,
     ("server/bus/bus.py", "LocalBus.subscribe.unsubscribe"): OTHER,
