@@ -14,7 +14,8 @@ from link.protocol.errors import BadMessage, NotAllowed, NotFound, WrongState
 from server.api.http.access_audit import reads
 from server.api.http.app_keys import AUDIT, RETENTION, STORE
 from server.api.http.body import read_body
-from server.api.http.routes import PERSON, Allow, Foreign, Route
+from server.api.http.routes import PERSON, Allow, Route
+from server.api.viewing import row_for
 from server.evidence.certificate import summary, write_file
 from server.evidence.deletion import decided_on
 from server.evidence.holds import AT_ONCE, BadReason, check_reason, lift_hold, place_hold
@@ -23,7 +24,6 @@ from server.identity import Person, Role
 from server.store import Store
 from server.store.errors import Conflict
 from server.store.holds import LegalHold
-from server.store.sessions import SessionRow
 
 SUPERVISORS: Final = Allow.people(Role.SUPERVISOR)
 ADMINISTRATORS: Final = Allow.people(Role.ADMINISTRATOR)
@@ -49,7 +49,7 @@ Asked = TypeVar("Asked", Placing, Lifting)
 
 async def retention(request: web.Request) -> web.StreamResponse:
     """What keeps the session, until when, every hold that it had, and the certificate if it was deleted."""
-    row = await _row(request, request.match_info["session"], Role.SUPERVISOR)
+    row = await row_for(request, request.match_info["session"], Role.SUPERVISOR)
     await reads(request, row.id, "retention")
     store, person = request.app[STORE], request[PERSON]
     decision = (await decided_on(store, row.id)).decision
@@ -72,7 +72,7 @@ async def retention(request: web.Request) -> web.StreamResponse:
 
 async def certificate(request: web.Request) -> web.StreamResponse:
     """The certificate of the session's deletion, as a file."""
-    row = await _row(request, request.match_info["session"], Role.SUPERVISOR)
+    row = await row_for(request, request.match_info["session"], Role.SUPERVISOR)
     found = await request.app[STORE].retention.deletion(row.id)
     if found is None:
         raise NotFound
@@ -110,7 +110,7 @@ async def lift(request: web.Request) -> web.StreamResponse:
     hold = await store.holds.get(request.match_info["hold"])
     if hold is None:
         raise NotFound
-    await _row(request, hold.session, Role.ADMINISTRATOR)
+    await row_for(request, hold.session, Role.ADMINISTRATOR)
     if hold.placed_by == _actor(person):
         raise NotAllowed("who placed a hold does not lift it")
     try:
@@ -143,16 +143,6 @@ async def _body(request: web.Request, kind: type[Asked]) -> Asked:
     except BadReason as error:
         raise BadMessage(str(error)) from error
     return asked
-
-
-async def _row(request: web.Request, session: str, role: Role) -> SessionRow:
-    """The session, if this person has the role in its branch. Raises `NotFound` otherwise, audited."""
-    row = await request.app[STORE].sessions.get(session)
-    if row is None:
-        raise NotFound
-    if not request[PERSON].may(role, row.branch):
-        raise Foreign(f"session:{session}")
-    return row
 
 
 async def _told(store: Store, hold: LegalHold, may_lift: bool) -> dict[str, object]:

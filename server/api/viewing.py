@@ -52,11 +52,15 @@ class Played(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def session_row(request: web.Request) -> SessionRow:
     """The session of the request, if this supervisor may see it. Raises `NotFound` otherwise, audited."""
-    session = request.match_info["session"]
+    return await row_for(request, request.match_info["session"], Role.SUPERVISOR)
+
+
+async def row_for(request: web.Request, session: str, role: Role) -> SessionRow:
+    """A session, if this person has the role in its branch. Raises `NotFound` otherwise, audited."""
     row = await request.app[STORE].sessions.get(session)
     if row is None:
         raise NotFound
-    if not request[PERSON].may(Role.SUPERVISOR, row.branch):
+    if not request[PERSON].may(role, row.branch):
         raise Foreign(f"session:{session}")
     return row
 
