@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { page } from "./page.mjs";
 
 page();
-const { VoiceLevels, levelOf, quietSpans } = await import("../../../web/src/library/levels.js");
+const { Levels, VoiceLevels, levelOf, quietSpans } = await import("../../../web/src/library/levels.js");
 const { heights } = await import("../../../web/src/library/waveform.js");
 
 const segment = (index, start_ms, end_ms) => ({ index, start_ms, end_ms });
@@ -64,4 +64,23 @@ test("columns are as high as their loudest moment, and below nothing where nothi
   fill(voice, 0, 1000, 1);
   fill(voice, 1000, 2000, 0.001);
   assert.deepEqual(heights(voice, 4000, 4), [1, 0, -1, -1]);
+});
+
+test("nothing of a deleted recording is asked for", async (t) => {
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (address) => asked.push(address) && new Response(null, { status: 410 }));
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const manifest = { session: { deleted: true }, tracks: [track(segment(0, 0, 2000))] };
+  const levels = new Levels({ session: "s", manifest, clock: { now: 0 }, live: false, restless: false });
+  levels.start();
+  t.mock.timers.tick(10_000);
+  assert.deepEqual(asked, []);
+  manifest.session.deleted = false;
+  levels.destroy();
+  const kept = new Levels({ session: "s", manifest, clock: { now: 0 }, live: false, restless: false });
+  kept.start();
+  t.mock.timers.tick(10_000);
+  await Promise.resolve();
+  assert.deepEqual(asked, ["/api/sessions/s/tracks/a/init"]);
+  kept.destroy();
 });

@@ -165,6 +165,7 @@ export class Levels extends EventTarget {
   /** The voice of which least is known from here on. */
   #next() {
     const { manifest, clock, live } = this.recording;
+    if (manifest?.session.deleted) return null;
     const { now } = clock;
     const tracks = manifest?.tracks.filter(({ kind, segments }) => kind === "audio" && segments.length) ?? [];
     const least = live ? LIVE_RUN : 1;
