@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -96,6 +97,11 @@ _WATCH_PEERS = """
 """
 
 
+# linux/prctl.h and linux/capability.h
+_PR_CAPBSET_DROP = 24
+_CAP_SYS_NICE = 23
+
+
 class NoBrowser(Exception):
     """There is no Chromium on this machine."""
 
@@ -117,6 +123,17 @@ class Received:
     concealed_s: float
 
 
+def forbid_raised_priority() -> None:
+    """Keep every program that this thread starts from now on at the priority that it was started with.
+
+    Started by root, Chromium gives its main threads a nice value of -8, and of -10 to sound. On a machine that is short
+    of cores the server's database threads then wait for seconds. Nobody but root may do so, and elsewhere than on Linux
+    there is no `prctl`: nothing is to be done there.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
+
+
 @contextlib.asynccontextmanager
 async def launched(*, video: Path, audio: Path, headless: bool = True) -> AsyncIterator[Browser]:
     """Run a Chromium whose camera shows `video` (Motion JPEG) and whose microphone hears `audio` (WAV), in a loop.
@@ -127,6 +144,7 @@ async def launched(*, video: Path, audio: Path, headless: bool = True) -> AsyncI
     executable = find_browser()
     if executable is None:
         raise NoBrowser("there is no Chromium on this machine")
+    forbid_raised_priority()
     devices = [f"--use-file-for-fake-video-capture={video}", f"--use-file-for-fake-audio-capture={audio}"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
