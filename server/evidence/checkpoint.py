@@ -16,6 +16,8 @@ from server.journal.signing_key import SIGNATURE_BYTES, SigningKey, is_signed
 CHECKPOINT_DOMAIN: Final = b"visavis.checkpoint.v1"
 ORIGIN: Final = "0" * 64
 """The hash that the first checkpoint has of the one before it."""
+RECENT_US: Final = 120_000_000
+"""So long before the newest checkpoint the last entry of a closed session may be without being in one."""
 LINE_BYTES: Final = 4 * 1024 * 1024
 """Longest line of the second place; the longest that is written is a quarter of it."""
 
@@ -133,6 +135,27 @@ def read_line(line: bytes) -> Checkpoint:
     if len(found.signature) != SIGNATURE_BYTES or found.line() != line:
         raise NoCheckpoint("a line that is cut off, or none of ours")
     return found
+
+
+def may_be_unknown(
+    newest: int, newest_us: int, *, at_us: object, appended_after: object, known: int, kept: int = 0
+) -> bool:
+    """Whether a server that signs may have appended an entry that the checkpoint `newest`, of `newest_us`, has not.
+
+    It is the order that tells: `appended_after` is the checkpoint that was the newest when the entry was appended. The
+    next one may have been in the making then; the one after that knows the entry.
+
+    `at_us`, the entry's time, tells where nothing of the session was signed yet (`known`, entries that checkpoints
+    know, is 0). Of a session that was, it does not: its time goes on from its beginning, a checkpoint has the wall
+    clock's, and somebody may have set that in between. A session that begins after such a step has the new time, and
+    so has the checkpoint that follows the step at once (`server.evidence.checkpoints`).
+
+    `kept` is the newest checkpoint in the database, if that was asked later than for `newest`.
+    """
+    after = appended_after if isinstance(appended_after, int) else 0
+    if newest < after <= kept or (after == newest and known):
+        return True
+    return after >= newest - 1 and isinstance(at_us, int) and at_us >= newest_us - RECENT_US
 
 
 def moment(at_us: int) -> str:

@@ -28,6 +28,7 @@ from server.evidence.checkpoint import (
     SignedSession,
     SignedStamp,
     Statement,
+    may_be_unknown,
     read_line,
     read_statement,
     sign,
@@ -54,10 +55,11 @@ SESSIONS: Final = 1000
 """Most sessions of one checkpoint, which is 250 KB then; the rest is in the next."""
 ROWS: Final = 2000
 BASELINE_ROWS: Final = 500
-RECENT_US: Final = 120_000_000
-"""A closed session that ended so long before the last checkpoint, and is in none, was not written by a server."""
+CLOCK_S: Final = 1.0
+"""How often the wall clock is looked at, and the step of it after which a checkpoint is signed at once."""
 _SESSIONS_AT_ONCE: Final = 50  # rows between two turns of the loop: 2 ms of it
 _ENDS: Final = frozenset(("ended", "closed"))
+_CLOCK: Final = "clock"
 
 
 class Checkpoints:
@@ -72,6 +74,7 @@ class Checkpoints:
         key: SigningKey,
         place: SecondPlace,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], int] = now_us,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -79,6 +82,7 @@ class Checkpoints:
         self._key = key
         self._place = place
         self._clock = clock
+        self._wall_clock = wall_clock
         self._heads: dict[str, tuple[int, str]] = {}
         """Heads that no checkpoint has yet, as this process appended them."""
         self._last: tuple[int, str, int] = (0, ORIGIN, 0)  # number, hash, audit seq of the newest
@@ -93,6 +97,8 @@ class Checkpoints:
         self._ended = asyncio.Event()
         self._failing: set[str] = set()
         self._task: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._offset_us = 0  # of the wall clock from the other, which nobody sets
 
     async def start(self) -> None:
         """Find where to go on, sign what there is, and go on signing.
@@ -102,13 +108,16 @@ class Checkpoints:
         """
         self._journal.on_append = self._appended
         await self._find_last()
+        self._offset_us = self._offset_now_us()
         await self.sign("start")
         await self._copy()
         self._task = spawn(self._run(), name="checkpoints")
+        self._watch = spawn(self._watch_clock(), name="wall clock")
 
     async def close(self) -> None:
         """Sign what was journaled last, if the database takes it."""
         async with self._turn:  # not in the middle of one, which would then be in the database and not be known here
+            await cancel(self._watch)
             await cancel(self._task)
         self._journal.on_append = None
         await self._try("stop")
@@ -120,7 +129,8 @@ class Checkpoints:
             Unavailable: nothing was signed.
         """
         idle = self._clock() - self._signed_at < IDLE_S
-        if self._last[0] and idle and not self._heads and self._after is None and not await self._audited():
+        changed = bool(self._heads) or self._after is not None or await self._audited()
+        if self._last[0] and idle and not changed and reason != _CLOCK:
             return None
         try:
             if self._last[0]:
@@ -167,6 +177,22 @@ class Checkpoints:
             reason = "session" if self._ended.is_set() else "time"
             self._ended.clear()
             await self._try(reason)
+
+    async def _watch_clock(self) -> None:
+        """Sign at once after the wall clock was set: what begins from then on is compared with the new time."""
+        while True:
+            await asyncio.sleep(CLOCK_S)
+            await self._look_at_clock()
+
+    async def _look_at_clock(self) -> None:
+        before_us, self._offset_us = self._offset_us, self._offset_now_us()
+        step_us = self._offset_us - before_us
+        if abs(step_us) >= CLOCK_S * 1_000_000:
+            log.warning("the wall clock was set", by_s=round(step_us / 1_000_000, 3))
+            await self._try(_CLOCK)
+
+    def _offset_now_us(self) -> int:
+        return self._wall_clock() - round(self._clock() * 1_000_000)
 
     async def _try(self, reason: str) -> None:
         """Sign and copy; what fails is tried again with the next one."""
@@ -258,7 +284,7 @@ class Checkpoints:
         statement = Statement(
             format=CHECKPOINT_DOMAIN.decode(),
             number=self._last[0] + 1,
-            at_us=now_us(),
+            at_us=self._wall_clock(),
             reason=reason,
             previous=self._last[1],
             key=self._key.public.hex(),
@@ -296,7 +322,8 @@ class Checkpoints:
         left = max(_SESSIONS_AT_ONCE, SESSIONS - len(wanted))
         found = await self._store.checkpoints.unsigned(self._after, limit=left)
         for session in found:
-            recent = isinstance(session.last_us, int) and session.last_us >= self._last_us - RECENT_US
+            after, last_us = session.appended_after, session.last_us
+            recent = may_be_unknown(self._last[0], self._last_us, at_us=last_us, appended_after=after, known=0)
             begun = session.signed_seq is not None or session.state != "closed" or recent
             sound = isinstance(session.head_seq, int) and isinstance(session.head_hash, bytes)
             if session.id not in self._heads and sound and (self._first_time or begun):

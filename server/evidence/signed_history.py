@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from server.evidence.checkpoint import Checkpoint, NoCheckpoint, Statement, moment, read_line, read_statement
+from server.evidence.checkpoint import (
+    Checkpoint,
+    NoCheckpoint,
+    Statement,
+    may_be_unknown,
+    moment,
+    read_line,
+    read_statement,
+)
 from server.evidence.integrity_checks import Finding
 from server.evidence.second_place import SecondPlace
 from server.journal import Entry, Head
 from server.store import Store
-
-RECENT_US: Final = 120_000_000
-"""So long before the newest checkpoint the last entry of a closed session may be without being in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,9 @@ def check_history(entries: Sequence[Entry], head: Head | None, history: SignedHi
     if wrong:
         yield broken_history(wrong, history.mentions, hashes.get(wrong[0].seq))
     last = entries[-1] if entries else None
-    if last is not None:
+    if last is not None and head is not None:
         known = max((mention.seq for mention in history.mentions), default=0)
-        finding = check_known("" if head is None else head.state, last.seq, last.at_us, known, history.newest)
+        finding = check_known(head.state, last.seq, last.at_us, head.appended_after, known, history.newest)
         if finding is not None:
             yield finding
 
@@ -94,14 +98,23 @@ def broken_history(wrong: Sequence[Mention], known: Iterable[Mention], found: ob
     )
 
 
-def check_known(state: object, seq: object, at_us: object, known: int, newest: Statement | None) -> Finding | None:
-    """Check that a closed session of some age has no entry that the checkpoints do not know.
+def check_known(
+    state: object,
+    seq: object,
+    at_us: object,
+    appended_after: object,
+    known: int,
+    newest: Statement | None,
+    kept: int = 0,
+) -> Finding | None:
+    """Check that a closed session has no entry that the checkpoints should know and do not; see `may_be_unknown`.
 
     A session that still runs is signed on within the minute; `newest` says whether older ones wait for their turn.
     """
     if newest is None or newest.behind or state != "closed" or not isinstance(seq, int) or seq <= known:
         return None
-    if not isinstance(at_us, int) or at_us >= newest.at_us - RECENT_US:
+    number, newest_us = newest.number, newest.at_us
+    if may_be_unknown(number, newest_us, at_us=at_us, appended_after=appended_after, known=known, kept=kept):
         return None
     signed = f"checkpoint {newest.number} ({moment(newest.at_us)})"
     return Finding(f"journal seq {known + 1}", f"no checkpoint up to {signed} knows this entry: it was written later")

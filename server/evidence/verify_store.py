@@ -341,10 +341,13 @@ class _Check:
         after = ""
         while True:
             page = await self._store.checkpoints.unsigned(after, limit=_PAGE)
+            newest = await self._store.checkpoints.newest()
+            kept = newest.number if newest is not None and isinstance(newest.number, int) else 0
             for session in page:
                 known = walk.sessions.get(session.id)
+                seq = 0 if known is None else known.seq
                 finding = check_known(
-                    session.state, session.head_seq, session.last_us, 0 if known is None else known.seq, walk.newest
+                    session.state, session.head_seq, session.last_us, session.appended_after, seq, walk.newest, kept
                 )
                 if finding is not None:
                     self._report.found(f"session {session.id}: {finding.where}", finding.problem)

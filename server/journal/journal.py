@@ -19,7 +19,7 @@ from server.store.stamps import now_us
 
 PAGE: Final = 250
 """Entries that are read at once: what is done with them may take 20 µs for each, and the loop is back in 5 ms."""
-_OF_JOURNAL: Final = frozenset(("id", "state", "head_seq", "head_hash", "signed_seq"))
+_OF_JOURNAL: Final = frozenset(("id", "state", "head_seq", "head_hash", "signed_seq", "appended_after"))
 _COLUMNS: Final = [tables.journal.c[name] for name in Entry.__slots__]
 
 
@@ -28,6 +28,7 @@ class Head:
     """The journal's head as the session's row has it: number and hash of the last entry, and the resulting state.
 
     `columns` are those that describe the session, `specialists` the names of everybody who answered it, by their id.
+    `appended_after` is the checkpoint that was the newest then.
     """
 
     seq: int | None
@@ -35,6 +36,7 @@ class Head:
     state: str
     columns: Mapping[str, object] = field(default_factory=dict, compare=False)
     specialists: Mapping[str, str] = field(default_factory=dict, compare=False)
+    appended_after: int | None = field(default=None, compare=False)
 
 
 class Unreadable(VisavisError, ValueError):
@@ -159,7 +161,8 @@ class Journal:
         if found is None:
             return entries, None
         columns = {name: value for name, value in found.items() if name not in _OF_JOURNAL}
-        return entries, Head(found["head_seq"], found["head_hash"], found["state"], columns, specialists)
+        after = found["appended_after"]
+        return entries, Head(found["head_seq"], found["head_hash"], found["state"], columns, specialists, after)
 
     async def head(self, session: str) -> str:
         """The hash of the session's last entry, in hexadecimal; "" where there is none."""

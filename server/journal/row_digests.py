@@ -79,9 +79,8 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The actions of the audit log that change such a row, with the parts that each changes and no other."""
 
-_SESSION: Final = tuple(
-    column.name for column in tables.session.columns if column.name not in ("head_seq", "head_hash", "signed_seq")
-)
+_OF_CHAIN: Final = frozenset(("head_seq", "head_hash", "signed_seq", "appended_after"))
+_SESSION: Final = tuple(column.name for column in tables.session.columns if column.name not in _OF_CHAIN)
 _DATA_KEY: Final = ("session", "suite", "wrapped", "created_us", "destroyed_us")
 
 
@@ -165,6 +164,8 @@ async def session_digests(
 def session_digest(row: Mapping[Any, Any], specialists: Iterable[tuple[object, object]]) -> str:
     """The digest of a session's row (its columns by name) and of who is said to have answered it (id, name)."""
     values = [*(row[name] for name in _SESSION), sorted(map(list, specialists), key=repr)]
+    if row["appended_after"] is not None:  # a session from before there was this column is signed without it
+        values.append(row["appended_after"])
     return _digest("session", str(row["id"]), "row", values)
 
 

@@ -31,7 +31,8 @@ class KeptCheckpoint:
 class UnsignedSession:
     """A session with entries that no checkpoint knows: its head, and the time of its last entry (unix, µs).
 
-    `signed_seq` is the last that one knows, None where none knows the session.
+    `signed_seq` is the last that one knows, None where none knows the session; `appended_after` the checkpoint that was
+    the newest when the last entry was appended.
     """
 
     id: str
@@ -40,6 +41,7 @@ class UnsignedSession:
     state: str
     signed_seq: int | None
     last_us: int | None
+    appended_after: int | None
 
 
 class CheckpointRows:
@@ -123,7 +125,15 @@ class CheckpointRows:
             .scalar_subquery()
         )
         query = (
-            select(session.id, session.head_seq, session.head_hash, session.state, session.signed_seq, last)
+            select(
+                session.id,
+                session.head_seq,
+                session.head_hash,
+                session.state,
+                session.signed_seq,
+                last,
+                session.appended_after,
+            )
             .where(text(UNSIGNED), session.id > after)
             .order_by(session.id)
             .limit(limit)

@@ -146,7 +146,8 @@ async def project(
     `head` is the number and the hash of the journal's last entry.
     """
     table = tables.session
-    values: dict[str, Any] = {**(projection or {}), "head_seq": head[0], "head_hash": head[1]}
+    newest = select(func.coalesce(func.max(tables.checkpoint.c.number), 0)).scalar_subquery()
+    values: dict[str, Any] = {**(projection or {}), "head_seq": head[0], "head_hash": head[1], "appended_after": newest}
     changed = await connection.execute(update(table).where(table.c.id == session).values(values))
     if changed.rowcount == 0 and projection:
         await connection.execute(insert(table).values(values | {"id": session}))

@@ -151,6 +151,7 @@ session = Table(
     Column("head_seq", Integer),
     Column("head_hash", LargeBinary(32)),
     Column("signed_seq", Integer),
+    Column("appended_after", Integer),
     Index("ix_session_unsigned", "id", sqlite_where=text("signed_seq IS NOT head_seq")),
     Index("ix_session_branch_requested_us", "branch", "requested_us"),
     Index("ix_session_specialist_requested_us", "specialist", "requested_us"),

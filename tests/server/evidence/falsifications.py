@@ -277,6 +277,21 @@ def _(_site: Site, connection: Connection) -> None:
     chain(connection, "s-one")
 
 
+for number, (after, ahead) in enumerate((("appended_after", 10**16), ("10000000", 0), ("NULL", 10**16))):
+
+    @falsification(
+        f"an entry added as one that no checkpoint can know yet ({number + 1})", "session s-one: journal", "seq"
+    )
+    def _(_site: Site, connection: Connection, after: str = after, ahead: int = ahead) -> None:
+        connection.execute(
+            "INSERT INTO journal SELECT session, seq + 1, at_us + ?, 'rated', ?, prev, hash FROM journal "
+            "WHERE session = 's-one' ORDER BY seq DESC LIMIT 1",
+            [ahead, b'{"event":"rated","stars":1}'],
+        )
+        connection.execute(f"UPDATE session SET rating = 1, appended_after = {after} WHERE id = 's-one'")
+        chain(connection, "s-one")
+
+
 sql(
     "an entry's kind changed",
     "session s-one: journal seq",
@@ -333,6 +348,16 @@ def _(_site: Site, connection: Connection) -> None:
         connection.execute(f"INSERT INTO {table} SELECT {chosen} FROM {table} WHERE {column} = 's-one'")
     chain(connection, "s-planted")
     connection.execute("UPDATE session SET signed_seq = NULL WHERE id = 's-planted'")
+
+
+@falsification("session planted, dated ahead", "session s-ahead")
+def _(_site: Site, connection: Connection) -> None:
+    for table, column in (("journal", "session"), ("session", "id"), ("session_specialist", "session")):
+        names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        chosen = ", ".join({column: "'s-ahead'", "at_us": f"at_us + {10**16}"}.get(name, name) for name in names)
+        connection.execute(f"INSERT INTO {table} SELECT {chosen} FROM {table} WHERE {column} = 's-one'")
+    chain(connection, "s-ahead")
+    connection.execute("UPDATE session SET signed_seq = NULL WHERE id = 's-ahead'")
 
 
 for column, value in (("branch", "'b2'"), ("branch_en", "'Riverside'"), ("specialist_name", "'Somebody else'"),

@@ -15,7 +15,15 @@ from link.protocol.errors import Unavailable
 from link.tasks import cancel
 from server.admin import kiosks, people
 from server.evidence import checkpoints as module
-from server.evidence.checkpoint import ORIGIN, Checkpoint, Statement, read_line, read_statement
+from server.evidence.checkpoint import (
+    ORIGIN,
+    RECENT_US,
+    Checkpoint,
+    Statement,
+    may_be_unknown,
+    read_line,
+    read_statement,
+)
 from server.evidence.second_place import Folder
 from server.evidence.verify import Verdict
 from server.journal import Audit
@@ -197,6 +205,81 @@ async def test_what_was_written_while_no_server_ran_is_found_after_the_next_star
     assert found is Verdict.BROKEN
     assert "session s1: journal seq 4: it follows the end of the session" in findings
     assert any(finding.startswith("session s2: journal seq 1: no checkpoint up to") for finding in findings)
+
+
+async def test_a_call_whose_clock_is_behind_is_sound_before_it_is_signed(site: RunningSite) -> None:
+    """The wall clock was set forward by a day while it ran: checkpoints have the new time, the call keeps its own."""
+    await site.checkpoints.start()
+    await begin(site, "s1")
+    await signed(site)
+    await close(site, "s1")
+    assert await verdict(site) == SOUND
+    await signed(site)
+    assert [one.seq for one in (await statements(site))[-1].sessions] == [3]
+    assert await verdict(site) == SOUND
+
+
+async def test_a_call_after_the_clock_was_set_back_is_sound_before_it_is_signed(
+    site: RunningSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ahead = [DAY_US]
+    site.checkpoints._wall_clock = lambda: now_us() + ahead[0]
+    await site.checkpoints.start()
+    await site.checkpoints._look_at_clock()
+    assert len(await statements(site)) == 1, "nobody has set it"
+    ahead[0] = -DAY_US
+    await site.checkpoints._look_at_clock()
+    _, set_back = await statements(site)
+    assert (set_back.reason, set_back.sessions, set_back.behind) == ("clock", [], False)
+    assert "the wall clock was set" in capsys.readouterr().out
+    await begin(site, "s1")  # which is a day ago in this test, as the wall clock is
+    await close(site, "s1")
+    assert await verdict(site) == SOUND
+    await site.checkpoints._look_at_clock()
+    assert len(await statements(site)) == 2, "it was set once"
+
+
+async def test_an_entry_that_is_dated_ahead_is_found_all_the_same(
+    site: RunningSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time, another process writes: the server signs what it appended itself."""
+    await site.checkpoints.start()
+    await begin(site, "s1")
+    await close(site, "s1")
+    await signed(site)
+    monkeypatch.setattr(recorded, "STARTED_US", now_us() + DAY_US)
+    site.archive.journal.on_append = None
+    await begin(site, "s2")
+    await close(site, "s2")
+    for reason in ("session", "time"):
+        assert await verdict(site) == SOUND, "the next checkpoint may have been in the making"
+        await site.audit.record("person:p1", "recording.view", "session:s1")
+        await site.checkpoints.sign(reason)
+    found, findings = await verdict(site)
+    assert found is Verdict.BROKEN
+    assert any(finding.startswith("session s2: journal seq 1: no checkpoint up to") for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("at_us", "after", "known", "kept", "may"),
+    [
+        (1000, 9, 0, 0, True),
+        (1000, 10, 0, 0, True),
+        (1000, 8, 5, 0, False),  # two checkpoints since
+        (-1, 9, 0, 0, False),  # too old
+        (-1, 10, 0, 0, False),
+        (-1, 9, 5, 0, False),
+        (-1, 10, 5, 0, True),  # its time goes on from its beginning
+        (-1, 12, 0, 12, True),  # it was appended after the newest that was read
+        (-1, 13, 0, 12, False),  # there is no such checkpoint
+        (-1, 13, 5, 12, False),
+        (1000, None, 5, 0, False),
+        ("x", 10, 0, 0, False),
+        (1000, b"9", 0, 0, False),
+    ],
+)
+def test_what_the_newest_may_not_know(at_us: object, after: object, known: int, kept: int, may: bool) -> None:
+    assert may_be_unknown(10, RECENT_US, at_us=at_us, appended_after=after, known=known, kept=kept) is may
 
 
 async def test_older_sessions_get_in_by_and_by(site: RunningSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -445,5 +445,6 @@ async def test_each_entry_is_read_once(archive: Archive, monkeypatch: pytest.Mon
 
 
 def test_the_row_knows_every_column_that_describes_a_session() -> None:
-    known = {column.name for column in tables.session.columns} - {"id", "state", "head_seq", "head_hash", "signed_seq"}
+    of_chain = {"id", "state", "head_seq", "head_hash", "signed_seq", "appended_after"}
+    known = {column.name for column in tables.session.columns} - of_chain
     assert known == set(ROW)

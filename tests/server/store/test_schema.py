@@ -17,7 +17,7 @@ from link.protocol.errors import Unavailable
 from server.store import schema
 from server.store.tables import metadata
 
-HEAD = "0014"
+HEAD = "0015"
 ROOT = Path(__file__).parents[3]
 
 
@@ -79,7 +79,9 @@ def test_what_was_there_before_a_migration_is_taken_over(database_url: str, tmp_
         specialists = connection.execute("SELECT * FROM session_specialist ORDER BY specialist").fetchall()
         places = connection.execute("SELECT place, session, texts FROM library_place ORDER BY place").fetchall()
         waiting = connection.execute("SELECT place FROM library_pending ORDER BY place").fetchall()
+        after = connection.execute("SELECT appended_after FROM session ORDER BY id").fetchall()
     connection.close()
+    assert after == [(0,), (None,)], "what no checkpoint knows yet counts as new"
     assert heads == [(5, b"5"), (None, None)]
     assert specialists == [("s1", "p1", "陈 p1"), ("s1", "p2", "陈 p2")]
     assert (places, waiting) == ([(1, "s1", None), (2, "s2", None)], [(1,), (2,)])
