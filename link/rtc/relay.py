@@ -16,7 +16,7 @@ __all__ = ["FrameReader", "LocalTrack", "Relay"]
 
 
 KEYFRAME_EVERY_S: Final = 10.0
-"""A reader asks for a keyframe this often, unless it says otherwise. chosen: a replay can seek to each of them."""
+"""A reader asks for a keyframe at least this often, unless it says otherwise. chosen: replay can seek to each."""
 
 
 class Relay:
@@ -56,7 +56,8 @@ class Relay:
         """Read whole frames of `track` in order, after repair, beginning with a keyframe.
 
         `sink` and `on_gap` are called on the event loop, must be quick (hand over, do not write files) and must not
-        raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never).
+        raise. A keyframe is requested whenever none came for `keyframe_interval` seconds (0: never), and sooner where
+        they are small beside the other frames (`KEYFRAME_SHARE`).
 
         `on_standing` hears until when the last picture was seen, where its sender makes few: it was there all the time,
         and nothing of it is missing. Without `asks` no keyframe is requested on this reader's behalf: it begins with

@@ -15,6 +15,10 @@ from link.rtc.wire.vp8 import picture_size, starts_keyframe
 
 _MAX_PENDING_PACKETS: Final = 1024
 """Packets, and frames, that wait for what is missing before them. chosen: as many as a video's history holds."""
+KEYFRAME_SHARE: Final = 0.1
+"""Keyframes that a reader asks for cost a tenth of the track's bytes at most. docs/library.md (Seeking)."""
+LEAST_INTERVAL_S: Final = 2.0
+"""Between them at least. chosen: a recording's segment, which is fetched whole."""
 _LEAST_STEP_S: Final = 0.004
 """Between two frames at least. docs/media.md (Clocks)."""
 _USUAL_STEP_S: Final = 0.03
@@ -61,7 +65,8 @@ class FrameReader:
         self._track = track
         self._sink = sink
         self._on_gap = on_gap
-        self._interval = keyframe_interval
+        self._interval = self._longest_interval = keyframe_interval
+        self._bytes = 0  # of the frames since the last keyframe
         self._assembler = VideoAssembler() if track.kind == "video" else AudioAssembler()
         self._pending: dict[int, Packet | None] = {}  # None: given up
         self._next = -1
@@ -246,10 +251,20 @@ class FrameReader:
         if self._track.kind == "audio":
             duration = opus.duration(data)
         elif keyframe:
-            self._keyframe_at = packet.arrival
+            self._space_keyframes(len(data), packet.arrival)
             width, height = picture_size(data)
+        else:
+            self._bytes += len(data)
         self._end = moment + duration
         self._sink(EncodedFrame(data, keyframe, moment, packet.timestamp, width, height, duration))
+
+    def _space_keyframes(self, size: int, arrival: float) -> None:
+        """A keyframe of `size` bytes came: ask for the next one as soon as they cost no more than their share."""
+        seconds, self._keyframe_at = arrival - self._keyframe_at, arrival
+        if seconds > 0.0 and self._longest_interval:
+            affordable = size * seconds / (KEYFRAME_SHARE * self._bytes) if self._bytes else self._longest_interval
+            self._interval = min(self._longest_interval, max(LEAST_INTERVAL_S, affordable))
+        self._bytes = 0
 
     def _moment(self, ready: _Waiting) -> float:
         """When it was captured. Time never goes back, nor stands still: where too much was said to have passed, what

@@ -228,6 +228,41 @@ def test_asks_for_keyframes_as_replay_needs_them() -> None:
     assert t.keyframes == 2
 
 
+@pytest.mark.parametrize(
+    ("times", "every", "interval"),
+    [
+        (1, 0.1, 2.0),  # 3 KB beside 25 KB a second: 1.2 s would do, but nothing is to be had from less than 2 s
+        (1, 0.02, 2.0),
+        (7, 0.04, 3.37),  # a camera's: 21 KB beside 62 KB a second
+        (7, 0.1, 8.43),
+        (7, 0.5, 10.0),  # pictures of a page on which little happens
+        (40, 0.04, 10.0),  # a narrow path, on which each would take long
+    ],
+)
+def test_asks_for_small_keyframes_more_often(times: int, every: float, interval: float) -> None:
+    """So often that they are a tenth of the bytes, for replay decodes from one to the moment that is looked for."""
+    t = Tapped(interval=10.0)
+    keyframe = KEYFRAME + bytes(len(KEYFRAME) * (times - 1))
+    now, last = 1.0, 0.0
+    for _ in range(3):
+        t.push(keyframe, round(now * 90_000), now)
+        last, asked = now, t.keyframes
+        while t.keyframes == asked:
+            now += every
+            t.push(DELTA, round(now * 90_000), now)
+            t.track.tick(now)
+    assert now - last == pytest.approx(interval, abs=every + 0.01)
+
+
+def test_a_reader_that_wants_no_keyframes_wants_none_more_often() -> None:
+    t = Tapped()
+    for now in (1.0, 5.0, 9.0):
+        t.push(KEYFRAME, round(now * 90_000), now)
+        t.push(DELTA, round(now * 90_000) + 3000, now + 0.04)
+        t.track.tick(now + 3.9)
+    assert t.keyframes == 1
+
+
 def test_closing_tells_of_an_open_gap_once_and_then_nothing() -> None:
     t = Tapped()
     t.push(KEYFRAME, 0, 1.0)
