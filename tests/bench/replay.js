@@ -54,16 +54,20 @@
   }
 
   let before = null;
+  /** After everything that draws in this frame has done so: what changed is seen with it. */
+  const look = (now) => {
+    const page = shownOnPage();
+    if (page !== null && page !== before) seen.page.push({ wall: now, content: page });
+    before = page;
+  };
   const loop = (now) => {
     for (const video of document.querySelectorAll("[data-track] video")) {
       const name = video.closest("[data-track]").dataset.track;
       if (!seen.frames.has(name)) watch(name, video);
     }
-    const page = shownOnPage();
-    if (page !== null && page !== before) seen.page.push({ wall: now, content: page });
-    before = page;
     const names = [...seen.frames.values()];
-    if (seen.all === null && names.length > 1 && names.every(({ last }) => last !== null) && page !== null) seen.all = performance.now();
+    if (seen.all === null && names.length > 1 && names.every(({ last }) => last !== null) && before !== null) seen.all = performance.now();
+    setTimeout(() => look(now));
     requestAnimationFrame(loop);
   };
   requestAnimationFrame(loop);

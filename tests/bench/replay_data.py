@@ -26,14 +26,14 @@ from server.session import events as e
 from server.store.sessions import Projection
 from tests.server.evidence.recorded import Archive, customers_page, requested
 
-FORM: Final = "1"
+FORM: Final = "3"
 """Raise it when what is made changes: made sessions are kept until then."""
 RATE: Final = 25
 FRAME_MS: Final = 1000 // RATE
 LOOP_FRAMES: Final = 750
 LOOP_MS: Final = LOOP_FRAMES * FRAME_MS
-KEY_FRAMES: Final = 250
-"""Ten seconds between keyframes, as the recorder asks for them."""
+KEY_FRAMES: Final = 75
+"""Three seconds between keyframes: as the recorder asks for them where one is seven times as large as other frames."""
 BEGUN_MS: Final = 2680
 """When media begins: no multiple of two seconds, so that keyframes lie somewhere in their segments."""
 CHANGE_MS: Final = 200
@@ -128,9 +128,11 @@ def frames(loop: Loop, kind: str, from_ms: int, to_ms: int) -> list[EncodedFrame
 def page_lines(from_ms: int, to_ms: int) -> list[tuple[int, bool, bytes]]:
     """Changes of the customer's page in this span: the time, whether it is a whole picture, the line as recorded."""
     made = []
-    for at in range(-(-max(from_ms, BEGUN_MS) // CHANGE_MS) * CHANGE_MS, to_ms, CHANGE_MS):
-        whole = at % PICTURE_MS == 0 or at - CHANGE_MS < BEGUN_MS
-        if whole:
+    times = list(range(-(-max(from_ms, BEGUN_MS) // CHANGE_MS) * CHANGE_MS, to_ms, CHANGE_MS))
+    if from_ms <= BEGUN_MS < to_ms:  # the player stands at the first moment of the recording: it has a picture
+        times.insert(0, BEGUN_MS)
+    for at in times:
+        if at % PICTURE_MS == 0 or at == BEGUN_MS:
             made.append((at, True, _line(at, True, sanitise(msgspec.json.encode(customers_page())))))
         change = {"source": 5, "id": AMOUNT, "text": str(at), "isChecked": False}
         typed = json.dumps([{"type": 3, "timestamp": at, "data": change}], separators=(",", ":")).encode()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from demo.browser import PHONE_SCREEN
 from server.api.http.app_keys import AUDIT
@@ -71,6 +73,64 @@ async def test_the_player_by_its_keys(tmp_path: Path) -> None:
         assert complaints == []
         done = [entry.action for entry in await made.server.app[AUDIT].read()]
         assert done.count("bookmark.add") == 2
+
+
+def _segments(asked: list[str], track: str) -> list[int]:
+    """The segments of a track that these addresses ask for, in order."""
+    found: list[int] = []
+    for address in asked:
+        where, _, query = address.partition("?index=")
+        if f"/tracks/{track}/segments" in where:
+            found += [int(index) for index in (query or where.rpartition("/")[2]).split(",")]
+    return found
+
+
+async def test_a_moment_is_fetched_before_anything_else(tmp_path: Path) -> None:
+    """While a picture is waited for nothing ahead of it is asked for, and then nothing twice."""
+    async with (
+        library(tmp_path, seconds=16) as made,
+        looking_at(made, "/library", tmp_path) as (shown, complaints),
+    ):
+        here = f"{RECORDING}.tracks.every((track) => !track.missing({NOW}) && track.settled({NOW}))"
+        held: list[Route] = []
+        asked: list[str] = []
+        came: list[str] = []
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.on("requestfinished", lambda request: came.append(request.url))
+        waiting = True
+
+        async def hold(route: Route) -> None:
+            if waiting:
+                held.append(route)
+            else:
+                await route.continue_()
+
+        await shown.route(re.compile("/tracks/specialist.camera/segments"), hold)
+        await shown.goto(f"{made.base}/library/{SESSION}")
+        await until(
+            shown,
+            f"document.querySelector('library-player')?.recording?.media.size === 4 && {RECORDING}.clock.held",
+            bool,
+        )
+        async with asyncio.timeout(60):
+            while not held or not _segments(came, "kiosk.camera"):
+                await shown.evaluate("new Promise(requestAnimationFrame)")
+        first = _segments(asked, "specialist.camera")
+        assert len(held) == 1
+        assert max(first + _segments(asked, "kiosk.camera") + _segments(asked, "kiosk.microphone")) <= 1
+        # Somebody goes elsewhere meanwhile: it is not waited for.
+        await shown.evaluate(f"{RECORDING}.seek(14_500)")
+        async with asyncio.timeout(60):
+            while len(held) < 2:
+                await shown.evaluate("new Promise(requestAnimationFrame)")
+        assert set(_segments(asked, "specialist.camera")) - set(first) >= {7}
+        waiting = False
+        await held[1].continue_()
+        await until(shown, f"!{RECORDING}.clock.held && {here}", bool)
+        for track in ("kiosk.camera", "specialist.camera", "kiosk.microphone"):
+            fetched = _segments(came, track)
+            assert len(fetched) == len(set(fetched)), track
+        assert complaints == []
 
 
 @big

@@ -5,6 +5,8 @@ import { Refused, readText } from "./requests.js";
 import { gapAt, keyframeBefore, positionAt } from "./spans.js";
 
 const AHEAD_MS = 15_000;
+/** The same while a picture is waited for. */
+const AHEAD_HELD_MS = 500;
 /** How long lines are kept, plus those back to the previous full picture, for small steps back. */
 const BEHIND_MS = 60_000;
 /** After a jump of this length the page is redrawn from the last full picture instead of replayed. */
@@ -33,6 +35,8 @@ export class CobrowseTrack {
   /** Segments of these indexes are fetched one by one: one of the run is damaged. */
   #single = new Set();
   #abort = new AbortController();
+  /** The request that is under way, for so many segments. */
+  #request = { count: 0, abort: new AbortController() };
 
   /**
    * @param {string} session
@@ -85,10 +89,11 @@ export class CobrowseTrack {
     return this.#failed.has(this.track.segments[position].index) ? "damaged" : null;
   }
 
-  tick() {
+  /** Fetches what is needed next and, unless that is to wait, draws the page as it was. @param {boolean} [draw] */
+  tick(draw = true) {
     const now = this.clock.now;
     void this.#feed(now);
-    if (!this.stage.loaded || this.missing(now)) return;
+    if (!draw || !this.stage.loaded || this.missing(now)) return;
     if (now < this.#shownAt) this.#rewind();
     this.#show(now);
   }
@@ -96,16 +101,23 @@ export class CobrowseTrack {
   /** Fetches what is needed next, one segment after the other. @param {number} now */
   async #feed(now) {
     const { segments } = this.track;
-    if (this.#busy) return;
+    if (this.#busy) {
+      // Somebody went elsewhere meanwhile: what it brings is not waited for.
+      const origin = this.#origin(now);
+      if (origin < this.#first || origin > this.#next + this.#request.count) this.#request.abort.abort();
+      return;
+    }
     this.#aim(now);
     const first = segments[this.#next];
-    if (!first || first.start_ms > now + AHEAD_MS * this.clock.rate) return;
+    if (!first || first.start_ms > now + (this.clock.held ? AHEAD_HELD_MS : AHEAD_MS * this.clock.rate)) return;
     this.#busy = true;
     const run = this.#run(now);
+    this.#request = { count: run.length, abort: new AbortController() };
+    const signal = AbortSignal.any([this.#abort.signal, this.#request.abort.signal]);
     try {
       const indexes = run.map(({ index }) => index);
       const address = run.length > 1 ? `${this.base}?index=${indexes.join(",")}` : `${this.base}/${first.index}`;
-      const texts = (await readText(address, this.#abort.signal)).split("\n\n");
+      const texts = (await readText(address, signal)).split("\n\n");
       const parsed = run.map((_, at) => (texts[at] ?? "").split("\n").filter(Boolean).map((line) => JSON.parse(line)));
       for (const lines of parsed) {
         for (const line of lines) this.#lines.push({ ...line, position: this.#next });
@@ -113,6 +125,11 @@ export class CobrowseTrack {
       }
     } catch (error) {
       if (this.#abort.signal.aborted) return;
+      if (this.#request.abort.signal.aborted) {
+        this.#busy = false;
+        this.onProgress();
+        return;
+      }
       if (!isFinal(error)) {
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
         this.#busy = false;
@@ -128,7 +145,6 @@ export class CobrowseTrack {
     }
     this.#busy = false;
     this.#forget(this.clock.now);
-    this.tick();
     this.onProgress();
   }
 

@@ -5,11 +5,15 @@ import { blocksOf } from "./webm.js";
 
 const TYPES = { video: 'video/webm; codecs="vp8"', audio: 'audio/webm; codecs="opus"' };
 const AHEAD_MS = 15_000;
+/** The same while a picture is waited for: decoding up to it has the machine for itself. */
+const AHEAD_HELD_MS = 500;
 const BEHIND_S = 60;
 /** Buffers are trimmed by this at least: not with every segment. */
 const SLACK_S = 30;
 /** Segments of one request: as many as lie between keyframes, and some more. */
 const RUN = 16;
+/** Segments of one request of those that are not needed yet: fewer requests cost less, and what comes is decoded later. */
+const RUN_AHEAD = 4;
 /** Farther from the clock than this is corrected by a seek, nearer by playing a little faster or slower. */
 const SEEK_S = 0.25;
 /**
@@ -31,12 +35,16 @@ const TIMED = 60;
 
 export class MediaTrack extends EventTarget {
   #source = new MediaSource();
-  /** @type {SourceBuffer | null} */ #buffer = null;
+  /** Settles the one below. @type {(buffer: SourceBuffer) => void} */ #opened = () => {};
+  /** What takes segments, once it has what is before them; they are fetched meanwhile. @type {Promise<SourceBuffer>} */
+  #buffer = new Promise((resolve) => (this.#opened = resolve));
   /** Position of the segment that is fetched next. */
   #next = 0;
   #busy = false;
   #failed = new Set();
   #abort = new AbortController();
+  /** The request that is under way, for the segments at `from` to before `to`; one that has ended is at no place. */
+  #request = { from: 0, to: 0, abort: new AbortController() };
   /** Where decoding was begun for a segment, after a seek: not twice at the same place. */
   #tried = "";
   /** Segments of these indexes are fetched one by one: one of the run is damaged. */
@@ -141,12 +149,9 @@ export class MediaTrack extends EventTarget {
     this.#source.duration = Number.POSITIVE_INFINITY;
     const type = TYPES[this.#kind];
     const buffer = this.#source.addSourceBuffer(type);
-    this.#busy = true;
     const data = (await init) ?? (await readBytes(`${this.base}/init`, this.#abort.signal).catch(() => null));
     if (data) await this.#append(buffer, data).catch(() => null);
-    this.#busy = false;
-    this.#buffer = buffer;
-    this.#progress();
+    this.#opened(buffer);
   }
 
   /** Something has come on: whoever waits for it need not wait for the next tick. */
@@ -168,7 +173,10 @@ export class MediaTrack extends EventTarget {
     const { segments } = this.track;
     if (this.#kind === "audio") return wanted;
     let at = keyframeBefore(segments, wanted);
-    while (at > 0 && (this.#keys.get(segments[at].index) ?? 0) > now) at = keyframeBefore(segments, at - 1);
+    // Of a segment that is not here nobody knows where in it the keyframe is. Fetching those before it as well costs less
+    // than asking twice; decoding begins with the last keyframe all the same.
+    const unknown = Number.POSITIVE_INFINITY;
+    while (at > 0 && (this.#keys.get(segments[at].index) ?? (at === wanted ? unknown : 0)) > now) at = keyframeBefore(segments, at - 1);
     return at;
   }
 
@@ -179,11 +187,14 @@ export class MediaTrack extends EventTarget {
     const wanted = here >= 0 ? here : positionAt(segments, now) + 1;
     if (wanted >= segments.length) return;
     const start = this.#origin(wanted, now);
+    const { from, to, abort } = this.#request;
+    // Somebody went elsewhere meanwhile: what it brings is not waited for.
+    if (to && here >= 0 && !(from <= wanted && wanted < to) && !this.#has(now)) abort.abort();
     const behind = this.#next > wanted && here >= 0 && !this.#has(now) && !this.#failed.has(segments[here].index);
     if (behind && !this.#busy && this.#tried !== `${wanted} ${start}`) {
       this.#tried = `${wanted} ${start}`;
       this.#next = start;
-    } else if (this.#next < start) this.#next = start;
+    } else if (this.#next < start && !this.#busy) this.#next = start;
     else if (this.#has(now)) this.#rejoin(now);
   }
 
@@ -208,7 +219,8 @@ export class MediaTrack extends EventTarget {
     const { segments } = this.track;
     const target = positionAt(segments, now);
     const run = [];
-    for (let at = this.#next; at < segments.length && (at === this.#next || (at <= target && run.length < RUN)); at++) {
+    const last = Math.min(segments.length - 1, Math.max(Math.min(target, this.#next + RUN - 1), this.clock.held ? this.#next : this.#next + RUN_AHEAD - 1));
+    for (let at = this.#next; at <= last; at++) {
       if (run.length && this.#single.has(segments[at].index)) break;
       run.push(segments[at]);
       if (this.#single.has(segments[at].index)) break;
@@ -218,23 +230,33 @@ export class MediaTrack extends EventTarget {
 
   /** @param {number} now */
   async #feed(now) {
-    const buffer = this.#buffer;
     const first = this.track.segments[this.#next];
-    if (this.#busy || !buffer || !first || first.start_ms > now + AHEAD_MS * this.clock.rate) return;
+    const ahead = this.clock.held ? AHEAD_HELD_MS : AHEAD_MS * this.clock.rate;
+    if (this.#busy || !first || first.start_ms > now + ahead) return;
     this.#busy = true;
     const position = this.#next;
     const run = this.#run(now);
+    const abort = new AbortController();
+    this.#request = { from: position, to: position + run.length, abort };
     try {
       const indexes = run.map(({ index }) => index);
       const data = await readBytes(
         run.length > 1 ? `${this.base}/segments?index=${indexes.join(",")}` : `${this.base}/segments/${first.index}`,
-        this.#abort.signal,
+        AbortSignal.any([this.#abort.signal, abort.signal]),
       );
+      this.#request.to = 0;
       this.#note(run, data);
+      const buffer = await this.#buffer;
       await this.#append(buffer, data);
       await this.#forget(buffer, this.clock.now / 1000);
     } catch (error) {
       if (this.#abort.signal.aborted) return;
+      this.#request.to = 0;
+      if (abort.signal.aborted) {
+        this.#busy = false;
+        this.tick();
+        return;
+      }
       if (error instanceof Error && "code" in error && error.code === "unavailable") {
         await new Promise((resolve) => setTimeout(resolve, 1000));
         this.#busy = false;

@@ -38,6 +38,8 @@ const FRAME_MS = 40;
 const LEAST_SKIP_MS = 800;
 /** What is to be seen of an event that has no length: a line of chat is read. */
 const SEEN_MS = 3000;
+/** How long after a seek the customer's page waits for the pictures to be there: no longer than is not noticed. */
+const FIRST_MS = 200;
 /** How long a segment of the customer's page lasts; what is before that in one was a page on which nothing changed. */
 const PAGE_MS = 2000;
 
@@ -50,6 +52,8 @@ export class Recording extends EventTarget {
   #settling = 0;
   #wasAtEdge = false;
   #begun = false;
+  /** Whether the rest of the manifest is still to be asked for. */
+  #restWaits = false;
   /** @type {{key: string, spans: import("./silence.js").Skip[]}} */
   #skips = { key: "", spans: [] };
   #levelsSeen = 0;
@@ -85,6 +89,7 @@ export class Recording extends EventTarget {
     this.cobrowse = null;
     /** @type {HTMLElement | null} */
     this.screen = null;
+    this.clock.hold(true); // until there is something to see
     this.clock.addEventListener("seek", () => {
       this.#movedAt = performance.now();
       this.#settling = this.#movedAt + SETTLE_MS;
@@ -133,6 +138,7 @@ export class Recording extends EventTarget {
 
   async load() {
     clearTimeout(this.#polling);
+    this.#restWaits = false;
     const after = this.manifest?.seq ?? 0;
     const query = new URLSearchParams({ most: String(after ? MORE : FIRST) });
     if (after) query.set("after", String(after));
@@ -144,7 +150,9 @@ export class Recording extends EventTarget {
       this.failure = error instanceof Refused ? error.code : "unavailable";
     }
     if (this.manifest && (this.live || this.loading || this.failure)) {
-      const pause = this.failure ? AGAIN_MS : this.loading ? 0 : BETWEEN_MS;
+      // The first picture comes first, if it is in the first part.
+      this.#restWaits = this.loading && !this.failure && !this.#begun && this.clock.now < this.known;
+      const pause = this.failure ? AGAIN_MS : this.#restWaits ? LATER_MS : this.loading ? 0 : BETWEEN_MS;
       this.#polling = setTimeout(() => void this.load(), pause);
     }
     this.dispatchEvent(new Event("change"));
@@ -259,6 +267,7 @@ export class Recording extends EventTarget {
   #begin() {
     if (this.#begun) return;
     this.#begun = true;
+    if (this.#restWaits) void this.load();
     this.levels.start();
     void this.bookmarks.load();
   }
@@ -273,8 +282,11 @@ export class Recording extends EventTarget {
   tick() {
     if (this.#inTick) return;
     this.#inTick = true;
-    for (const track of this.tracks) track.tick();
     const now = this.clock.now;
+    for (const track of this.media.values()) track.tick();
+    // Drawing the page anew takes longer than a frame, and decoding up to a moment does not need this thread: that first.
+    const decoding = ![...this.media.values()].some((track) => track.missing(now));
+    this.cobrowse?.tick(decoding || performance.now() - this.#movedAt > FIRST_MS);
     const missing = this.tracks.some((track) => track.missing(now)) || (this.loading && !this.live && now >= this.known);
     if (missing) this.#settling = performance.now() + SETTLE_MS;
     else if (this.#settling && (performance.now() > this.#settling || this.tracks.every((track) => track.settled(now)))) this.#settling = 0;
