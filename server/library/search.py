@@ -20,6 +20,7 @@ import structlog
 from link.protocol.errors import Unavailable
 from server.blobs.vault import SessionKey, Vault
 from server.library import terms
+from server.library.branch_sets import BranchSets
 from server.library.query import Cursor, LibraryQuery
 from server.library.terms import facet
 from server.session import private
@@ -97,6 +98,7 @@ class LibrarySearch:
         self._vault = vault
         self._key = PostingKey(vault.index_key())
         self._clock = clock
+        self._branches = BranchSets()
 
     async def find(self, query: LibraryQuery, *, limit: int = PAGE) -> Found:
         """A page of a search.
@@ -143,8 +145,9 @@ class LibrarySearch:
     async def _matches(self, query: LibraryQuery, fresh: Sequence[Placed]) -> _Matches:
         begin, end = await self._span(query)
         groups = [tuple(group) for group in query.groups]
-        if query.branches is not None:
-            groups.append(tuple(facet("branch", branch) for branch in sorted(query.branches)))
+        mine = None if query.branches is None else tuple(facet("branch", name) for name in sorted(query.branches))
+        if mine is not None and len(mine) <= _SMALL:
+            groups.append(mine)
         worded = [(term,) for word in query.words for term in word.terms]
         blocks = [block for block in range((end - 1) // BLOCK, begin // BLOCK - 1, -1) if end > begin]
         limits = {block: _between(block, begin, end) for block in blocks}
@@ -152,6 +155,9 @@ class LibrarySearch:
             within = await asyncio.to_thread(_sets, query.places)
             limits = {block: limits[block] & within[block] for block in blocks if block in within}
         sets = await self._narrowed([*groups, *worded], limits)
+        if mine is not None and len(mine) > _SMALL:
+            groups.append(mine)
+            sets = await self._of_branches(mine, sets, fresh)
         ids = frozenset(await self._rows.places_of_ids(query.start_of_id, PAGE)) if query.start_of_id else frozenset()
         if ids:
             named = {block: offsets & _marks(ids, block) for block, offsets in limits.items()}
@@ -186,6 +192,24 @@ class LibrarySearch:
             if len(group) > _SMALL:
                 sets = await self._all_of([group], sets)
         return sets
+
+    async def _of_branches(self, mine: Sequence[str], within: Sets, fresh: Sequence[Placed]) -> Sets:
+        """Those of `within` that are of one of a supervisor's many branches; `fresh` was read before."""
+        branches = frozenset(mine)
+        kept = self._branches.of(branches)
+        found = {block: offsets & kept[block] for block, offsets in within.items() if block in kept}
+        others = {block: offsets for block, offsets in within.items() if block not in kept}
+        # Complete is a block whose places are all given away, of which none waits to be indexed.
+        growing = {placed.place // BLOCK for placed in fresh}
+        complete = [] if len(fresh) == FRESH else [block for block in others if block not in growing]
+        if complete:
+            end = await self._rows.last_place() + 1
+            whole = {block: _FULL for block in complete if (block + 1) * BLOCK <= end}
+            all_of_them = await self._all_of([mine], whole)
+            self._branches.keep(branches, {block: all_of_them.get(block, 0) for block in whole})
+            found |= {block: others.pop(block) & all_of_them.get(block, 0) for block in whole}
+        found |= await self._all_of([mine], others)
+        return {block: offsets for block, offsets in found.items() if offsets}
 
     async def _all_of(self, groups: Sequence[Sequence[str]], within: Sets) -> Sets:
         """Those of `within` that have a term of every group."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,18 @@ from sqlalchemy import insert, update
 from link.protocol.errors import BadMessage, Unavailable
 from server.library import search as engine
 from server.library import terms
+from server.library.branch_sets import BranchSets
 from server.library.query import Cursor, parse
 from server.library.search import LibrarySearch
 from server.session import events as e
 from server.store import tables
 from server.store.postings import BLOCK
+from server.store.sessions import Projection
 from tests.server.library.conftest import STARTED_US, Shelf
 
 NORTH = frozenset({"north"})
+MANY = frozenset({"north", *(f"other{number}" for number in range(20))})
+"""As `NORTH`, of a supervisor of many branches."""
 STARTED_MS = STARTED_US // 1000
 
 
@@ -196,12 +201,66 @@ async def test_searches_find_what_looking_at_everything_finds(shelf: Shelf) -> N
             asked["text"] = " ".join(
                 "".join(chance.choices("理财产品abc", k=chance.randint(1, 4))) for _ in range(chance.choice((1, 1, 2)))
             )
-        mine = chance.choice((None, NORTH))
+        mine = chance.choice((None, NORTH, MANY))
         wanted = [one for one in told if holds(one, asked) and (mine is None or one.branch in mine)]
         wanted.sort(key=lambda one: key_of(asked["sort"], one))
         assert await shelf.ids(mine, **asked) == [one.id for one in wanted], asked
         if number % 4 == 0:
             await turn_pages(shelf, asked, mine, [one.id for one in wanted], chance.choice((2, 5)))
+
+
+async def test_many_branches_are_looked_up_once_in_what_cannot_change(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[int] = []
+    postings = shelf.store.library.postings
+
+    async def counted(numbers: Sequence[int]) -> list[tuple[int, bytes]]:
+        looked_up.append(len(numbers))
+        return await postings(numbers)
+
+    monkeypatch.setattr(shelf.store.library, "postings", counted)
+    told = await random_library(shelf, 24, random.Random(7))  # of two blocks, the first of which is complete
+    wanted = [one.id for one in reversed(told) if one.branch == "north"]
+    assert await shelf.ids(MANY) == wanted
+    first = sum(looked_up)
+    looked_up.clear()
+    assert await shelf.ids(MANY) == wanted
+    assert sum(looked_up) == first - len(MANY), "the block that grows is asked again"
+    # What joins that block is found when it begins, when it is closed, and once it is indexed.
+    await shelf.call("s-new", at_s=5000)
+    for _ in range(2):
+        assert await shelf.ids(MANY) == ["s-new", *wanted]
+        await shelf.indexer.settle()
+    # Somebody with other branches gets nothing of what was kept.
+    others = MANY - NORTH
+    for _ in range(2):
+        assert await shelf.ids(others) == []
+
+
+async def test_a_block_in_which_a_call_still_runs_is_not_kept(shelf: Shelf) -> None:
+    async with shelf.store.database.write() as connection:
+        await connection.execute(insert(tables.library_place).values(place=BLOCK - 3, session="-"))
+    await shelf.call("s-long", at_s=0, state="active")
+    for number in range(4):
+        await shelf.call(f"s{number}", at_s=60 + number)
+    await shelf.indexer.settle()
+    wanted = ["s3", "s2", "s1", "s0"]
+    assert await shelf.ids(MANY) == [*wanted, "s-long"]
+    await shelf.journal.append("s-long", [], projection=Projection(state="closed"))
+    assert await shelf.ids(MANY) == [*wanted, "s-long"]
+    await shelf.indexer.settle()
+    assert await shelf.ids(MANY) == [*wanted, "s-long"]
+
+
+async def test_the_sets_of_few_supervisors_are_kept() -> None:
+    sets = BranchSets(kept=2)
+    one, two, three = (frozenset({name}) for name in "abc")
+    for number, branches in enumerate((one, two, one, three)):
+        sets.keep(branches, {number: 1 << number})
+    assert sets.of(one) == {0: 1, 2: 4}
+    assert sets.of(two) == {}, "who asked least lately"
+    assert sets.of(three) == {3: 8}
 
 
 async def turn_pages(
