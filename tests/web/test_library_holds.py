@@ -79,6 +79,8 @@ async def test_a_deleted_recording_says_so_with_its_certificate(tmp_path: Path) 
         await deletion.delete(SESSION, "cli:root")
         async with looking_at(made, "/library", tmp_path) as (shown, complaints):
             await expect(shown.locator("tbody tr").get_by_text("Deleted")).to_be_visible()
+            await expect(shown.locator("tbody tr").get_by_role("link", name="Details")).to_be_visible()
+            await expect(shown.locator("tbody tr").get_by_role("link", name="Replay")).to_have_count(0)
             await shown.goto(f"{made.base}/library/{SESSION}")
             gone = shown.locator("library-deleted")
             await expect(gone.get_by_role("heading", name="This recording was deleted")).to_be_visible()

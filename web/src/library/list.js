@@ -292,8 +292,14 @@ export class LibraryList extends LitElement {
       <td data-label=${t("Length")} class="number ${length === "–" ? "none" : ""}">${length}</td>
       <td data-label=${t("Outcome")} class=${row.outcome || row.rating ? "" : "none"}>${row.outcome ? outcomeLabel(row.outcome) : "–"}${this.#stars(row.rating)}</td>
       <td data-label=${t("Status")}>${this.#status(row.state)}${this.#kept(row)}${this.#review(row)}</td>
-      <td class="go"><a class="replay" href=${open}><wa-icon name="play"></wa-icon>${isOver(row.state) ? t("Replay") : t("Watch")}</a></td>
+      <td class="go"><a class="replay" href=${open}>${this.#way(row)}</a></td>
     </tr>`;
+  }
+
+  /** What there is behind the row. @param {Brief} row */
+  #way({ deleted, state }) {
+    if (deleted) return html`<wa-icon name="list"></wa-icon>${t("Details")}`;
+    return html`<wa-icon name="play"></wa-icon>${isOver(state) ? t("Replay") : t("Watch")}`;
   }
 
   /** What a hold or a deletion makes of it. @param {Brief} row */

@@ -125,7 +125,7 @@ export class LibraryPanels extends LitElement {
         ({ at_ms, data }) => html`<li class=${roleOf(data.sender)} data-at=${at_ms}>
           <button @click=${() => this.recording.seek(at_ms)}>
             <small><b>${participantLabel(data.sender)}</b><span class="number">${formatDuration(at_ms / 1000)}</span></small>
-            <span>${data.text}</span>
+            ${data.text ? html`<span>${data.text}</span>` : html`<span class="muted">${t("These words were deleted.")}</span>`}
           </button>
         </li>`,
       )}
