@@ -210,7 +210,8 @@ async def measure(app: web.Application, server: TestServer, options: argparse.Na
         "skew_after_seeks_ms": p99(videos["after_seeks"]),
         "skew_worst_ms": round(max(abs(value) for each in videos.values() for value in each)),
         "cobrowse_skew_ms": max(p99(each) for each in pages.values()),
-        "frame_is_of_its_time_ms": round(max(abs(value) for value in steady["codes"]), 1),
+        # Not the worst: where the page is late, the picture that is read is the next one already.
+        "frame_is_of_its_time_ms": p95([abs(value) for value in steady["codes"]]),
         "late_seeks": sum(bool(one.get("late")) for one in (*standing, *running)),
     }
 
