@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -168,6 +169,7 @@ def _log_to_stderr() -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(output),
     )
+    logging.basicConfig(level=logging.WARNING, stream=output, format="%(levelname)s %(name)s: %(message)s")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import TextIO
 
@@ -12,10 +13,17 @@ class LogOutput:
 
     A full disk under the log must not end the call whose trouble is being logged. Lines that are lost are counted, and
     the count is a line of its own as soon as one can be written again.
+
+    It writes to the stream's file itself: what a stream could not write stays in its buffer, to be tried again with the
+    next line, and once more when Python ends, which then reports a failure of the whole program.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        try:
+            self._file: int | None = stream.fileno()
+        except (AttributeError, OSError, ValueError):  # a stream without a file, as in tests
+            self._file = None
         self._lock = threading.Lock()
         self.lost = 0
         """Lines that could not be written, and of which nothing has been said yet."""
@@ -38,8 +46,15 @@ class LogOutput:
 
     def _written(self, text: str) -> bool:
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            if self._file is None:
+                self._stream.write(text)
+                self._stream.flush()
+            elif self._stream.closed:  # its file's number may be another's by now
+                return False
+            else:
+                left = memoryview(text.encode("utf-8", "backslashreplace"))
+                while left:
+                    left = left[os.write(self._file, left) :]
         except (OSError, ValueError):  # ValueError: the stream is closed
             return False
         return True

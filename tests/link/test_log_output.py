@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,24 @@ def test_lines_that_are_lost_are_counted_and_said_once_there_is_room() -> None:
     assert output.lost == 0
 
 
+def test_a_line_is_in_the_file_at_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, sizes = os.write, []
+
+    def some(file: int, data: memoryview) -> int:
+        sizes.append(len(data))
+        return write(file, data[:7])
+
+    monkeypatch.setattr("link.log_output.os.write", some)
+    with (tmp_path / "log").open("w", encoding="utf-8") as stream:
+        output = LogOutput(stream)
+        assert output.write("Zürich 面对面\n") == 11
+        assert (tmp_path / "log").read_text("utf-8") == "Zürich 面对面\n"
+        assert sizes == [18, 11, 4]
+    sizes.clear()
+    output.write("nobody reads this\n")
+    assert (output.lost, sizes) == (1, []), "another file may have the number by now"
+
+
 def test_a_closed_stream_is_no_failure_of_who_logs() -> None:
     disk = Disk()
     output = LogOutput(disk)
@@ -81,8 +100,10 @@ print("went on")
 def test_programs_log_to_a_full_disk_and_go_on(program: str) -> None:
     """With stderr on a device that is always full."""
     script = f"{CONFIGURE[program]}\n{MUCH}"
+    # As Python is started by default: with its own streams buffered, and tried once more when it ends.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60, env=environment
         )
     assert (done.returncode, done.stdout) == (0, "went on\n")
