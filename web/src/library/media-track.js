@@ -45,6 +45,8 @@ export class MediaTrack extends EventTarget {
   #abort = new AbortController();
   /** The request that is under way, for the segments at `from` to before `to`; one that has ended is at no place. */
   #request = { from: 0, to: 0, abort: new AbortController() };
+  /** Whether somebody went to a moment for which nothing was asked yet. */
+  #moved = false;
   /** Where decoding was begun for a segment, after a seek: not twice at the same place. */
   #tried = "";
   /** Segments of these indexes are fetched one by one: one of the run is damaged. */
@@ -80,6 +82,7 @@ export class MediaTrack extends EventTarget {
     clock.addEventListener("seek", () => {
       this.#tried = "";
       this.#exact = true;
+      this.#moved = true;
     });
     this.address = URL.createObjectURL(this.#source);
     const init = readBytes(`${this.base}/init`, this.#abort.signal).catch(() => null);
@@ -188,8 +191,8 @@ export class MediaTrack extends EventTarget {
     if (wanted >= segments.length) return;
     const start = this.#origin(wanted, now);
     const { from, to, abort } = this.#request;
-    // Somebody went elsewhere meanwhile: what it brings is not waited for.
-    if (to && here >= 0 && !(from <= wanted && wanted < to) && !this.#has(now)) abort.abort();
+    // Somebody went elsewhere meanwhile: what it brings is not waited for. Once: a moment without a picture stays without.
+    if (this.#moved && to && here >= 0 && !(from <= wanted && wanted < to) && !this.#has(now)) abort.abort();
     const behind = this.#next > wanted && here >= 0 && !this.#has(now) && !this.#failed.has(segments[here].index);
     if (behind && !this.#busy && this.#tried !== `${wanted} ${start}`) {
       this.#tried = `${wanted} ${start}`;
@@ -237,6 +240,7 @@ export class MediaTrack extends EventTarget {
     const position = this.#next;
     const run = this.#run(now);
     const abort = new AbortController();
+    this.#moved = false;
     this.#request = { from: position, to: position + run.length, abort };
     try {
       const indexes = run.map(({ index }) => index);
