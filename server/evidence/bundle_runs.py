@@ -231,7 +231,7 @@ def bundle_maker(config: Config) -> Make:
                 os.setpriority(os.PRIO_PROCESS, process.pid, GIVES_WAY)
             assert process.stdout is not None
             assert process.stderr is not None
-            answer, _ = await asyncio.gather(process.stdout.read(), follow(process.stderr, progress))
+            answer, said = await asyncio.gather(process.stdout.read(), follow(process.stderr, progress))
             await process.wait()
         finally:
             # What it has written is whole or called .part: nothing is lost by ending it at once.
@@ -239,7 +239,7 @@ def bundle_maker(config: Config) -> Make:
                 process.kill()
             await process.wait()
         if not answer:
-            raise OSError(f"export ended with {process.returncode}")
+            raise OSError(f"export ended with {process.returncode}: {said}")
         made: Mapping[str, Any] = json.loads(answer)
         return made
 

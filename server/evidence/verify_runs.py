@@ -36,6 +36,7 @@ LIMIT_S: Final = 1800.0
 FINDINGS: Final = 50
 GIVES_WAY: Final = 10
 _LINES: Final = 64 * 1024 * 1024
+_SAID: Final = 300
 _PROGRESS: Final = re.compile(rb"(\d+) of (\d+)\s*")
 
 Progress = Callable[[int, int], None]
@@ -179,24 +180,30 @@ def verifier(config: Config) -> Verify:
                 os.setpriority(os.PRIO_PROCESS, process.pid, GIVES_WAY)
             assert process.stdout is not None
             assert process.stderr is not None
-            answer, _ = await asyncio.gather(process.stdout.read(), follow(process.stderr, progress))
+            answer, said = await asyncio.gather(process.stdout.read(), follow(process.stderr, progress))
             await process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        if not answer:
+            raise OSError(f"verify ended with {process.returncode}: {said}")
         report: Mapping[str, Any] = await asyncio.to_thread(json.loads, answer)
         return report
 
     return verify
 
 
-async def follow(stream: asyncio.StreamReader, progress: Progress) -> None:
-    """Hear of each line that says how far a command is."""
+async def follow(stream: asyncio.StreamReader, progress: Progress) -> str:
+    """Hear of each line that says how far a command is; the last line that says anything else is returned."""
+    said = b""
     async for line in stream:
         match = _PROGRESS.fullmatch(line)
         if match:
             progress(int(match[1]), int(match[2]))
+        else:
+            said = line.strip() or said
+    return said[:_SAID].decode("utf-8", "replace")
 
 
 def told(proof: Proof) -> dict[str, object]:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from link.protocol.errors import RateLimited
-from server.evidence.verify_runs import FINDINGS, FORGOTTEN_S, KEPT, WAITING, Progress, Proofs, told
+from server.config import Config
+from server.evidence.verify_runs import (
+    FINDINGS,
+    FORGOTTEN_S,
+    KEPT,
+    WAITING,
+    Progress,
+    Proofs,
+    follow,
+    told,
+    verifier,
+)
 
 
 class Checks:
@@ -99,6 +111,22 @@ async def test_a_check_that_fails_is_said_and_the_next_goes_on() -> None:
         await settled(proofs, f"s{number}")
     assert proofs.known("bad", "h") is None, "the oldest are forgotten"
     await proofs.close()
+
+
+async def test_why_a_command_gave_no_answer_is_told(tmp_path: Path) -> None:
+    """Its last words, and not that nothing is no JSON."""
+    verify = verifier(Config(data=tmp_path, export_approval="perhaps"))
+    with pytest.raises(OSError, match=r"verify ended with \d+: .*export_approval: one of off, required is expected"):
+        await verify("s1", lambda _done, _total: None)
+
+
+async def test_what_a_command_says_is_heard() -> None:
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"1 of 4\nnot a number of 4\n\n" + "面".encode() * 200 + b"\n4 of 4\n")
+    stream.feed_eof()
+    heard: list[tuple[int, int]] = []
+    assert await follow(stream, lambda done, total: heard.append((done, total))) == "面" * 100
+    assert heard == [(1, 4), (4, 4)]
 
 
 async def test_closing_ends_the_check_that_runs() -> None:
