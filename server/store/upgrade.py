@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Alembic keeps what is migrated in module variables: of several databases of one process each has its turn."""
 
 
 def upgrade(connection: Connection, migrations: Path, to: str) -> None:
@@ -14,4 +19,5 @@ def upgrade(connection: Connection, migrations: Path, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, to)
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, to)

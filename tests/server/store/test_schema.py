@@ -102,6 +102,12 @@ def test_two_that_migrate_at_once_do_not_meet(database_url: str) -> None:
     assert sorted(results, key=str) == [(HEAD, HEAD), (None, HEAD)]
 
 
+def test_several_databases_of_one_process_are_migrated_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite+aiosqlite:///{tmp_path / f'{number}.sqlite3'}" for number in range(4)]
+    with ThreadPoolExecutor(len(urls)) as threads:
+        assert list(threads.map(schema.migrate, urls)) == [(None, HEAD)] * len(urls)
+
+
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "visavis.sqlite3").mkdir()
     with pytest.raises(Unavailable):
