@@ -53,7 +53,17 @@ export const drop = async (path) => (await answered(path, undefined, "DELETE")).
 export const send = async (method, path, body) => void (await answered(path, undefined, method, body));
 
 /** @param {string} path @param {AbortSignal} [signal] */
-export const readBytes = async (path, signal) => (await answered(path, signal)).arrayBuffer();
+export const readBytes = async (path, signal) => whole((await answered(path, signal)).arrayBuffer());
 
 /** @param {string} path @param {AbortSignal} [signal] */
-export const readText = async (path, signal) => (await answered(path, signal)).text();
+export const readText = async (path, signal) => whole((await answered(path, signal)).text());
+
+/** A body that breaks off can be asked for again, as an answer that did not come. @template T @param {Promise<T>} body @returns {Promise<T>} */
+async function whole(body) {
+  try {
+    return await body;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Refused("unavailable");
+  }
+}
