@@ -110,9 +110,10 @@ async def test_what_a_role_or_an_origin_may_not_is_recorded_with_who_it_was(worl
         assert response.status == 403
     async with world.ask("POST", "/logout", headers=guide | {"Origin": "http://evil.example"}) as response:
         assert response.status == 403
-    for _ in range(9):
+    for _ in range(60):  # what is allowed comes back with time: a slow machine is refused later
         async with world.ask("POST", "/login", data=form(password="guess")) as response:
-            pass
+            if response.status == 429:
+                break
     assert response.status == 429
     found = [(entry.actor, entry.action, entry.object) for entry in await rows(world, "refused")]
     person = f"person:{world.people['guide.north'].id}"
